@@ -1,5 +1,5 @@
-//! Chromium without a window, driven by its `DevTools` protocol: commands and answers are JSON, each
-//! with a NUL at its end, on the file descriptors 3 and 4.
+//! Headless Chromium, driven by its `DevTools` protocol. Commands and answers are JSON, each ended
+//! by a NUL, on the file descriptors 3 and 4.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ pub(crate) struct Browser {
     child: Child,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// The page that commands are for; the browser itself before there is one.
+    /// The page that commands are for; `None` for the browser itself, before it has a page.
     page: Option<String>,
     sent: u64,
     complaints: Vec<String>,
@@ -20,7 +20,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts it; nothing if there is no Chromium (Debian: chromium), which the test says then.
+    /// Starts Chromium (Debian package chromium). If it is not installed, says that the test is
+    /// skipped, and returns `None`.
     pub(crate) fn start() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         if !std::env::split_paths(&path).any(|folder| folder.join("chromium").exists()) {
@@ -30,11 +31,11 @@ impl Browser {
             return None;
         }
         let profile = tempfile::tempdir().unwrap();
-        // A shell gives it those descriptors.
+        // The shell gives Chromium the descriptors 3 and 4.
         let mut child = Command::new("sh")
             .args(["-c", "exec chromium \"$@\" 3<&0 4>&1 </dev/null >&2", "chromium"])
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"])
-            // It would look for news of its own on the network.
+            // Without these, Chromium looks for updates and news on the network.
             .args(["--disable-background-networking", "--disable-component-update"])
             .args(["--disable-sync", "--no-first-run", "--disable-quic", "--disable-default-apps"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -58,7 +59,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// Opens a file in a window of this width, dark or not, and waits until it is loaded.
+    /// Opens a file in a window of this width and colour scheme, and waits until it is loaded.
     pub(crate) fn open(&mut self, file: &Path, query: &str, width: u32, scheme: &str) {
         let is_phone = width < 600;
         self.ask(
@@ -68,14 +69,14 @@ impl Browser {
         let scheme = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.ask("Emulation.setEmulatedMedia", json!({"features": scheme}));
         let url = format!("file://{}{query}", file.display());
-        // Another page in between: a link to a place in the same page would not load it.
+        // Another page comes first, because a link to a place in the same page would not load it.
         for url in ["about:blank", &url] {
             self.ask("Page.navigate", json!({ "url": url }));
             while self.message()["method"] != "Page.loadEventFired" {}
         }
     }
 
-    /// What an expression is in the page.
+    /// The value of an expression in the page.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let evaluate = json!({"expression": expression, "returnByValue": true});
         let answer = self.ask("Runtime.evaluate", evaluate);
@@ -83,7 +84,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Presses a key: a letter, or one that has a name.
+    /// Presses a key: a letter, or a named key.
     pub(crate) fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
@@ -100,7 +101,7 @@ impl Browser {
         }
     }
 
-    /// What the browser complained of so far: errors of scripts, and what the policy refused.
+    /// The complaints of the browser so far: errors of scripts, and what the policy refused.
     pub(crate) fn complaints(&self) -> &[String] {
         &self.complaints
     }

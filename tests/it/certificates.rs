@@ -1,4 +1,5 @@
-//! Certificates that are not accepted: what is said of each, and that each can be let pass.
+//! Certificates that are not accepted: the error for each, and that each can be accepted on
+//! request.
 
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use rustls::{ServerConfig, SignatureAlgorithm, SignatureScheme, version};
 
 use crate::tls_server::{Ca, block_on, connect, failure, implicit, params};
 
-/// Signs with any scheme, and wrongly: a client that verifies nothing goes on all the same, and one
-/// that does looks at the certificate first. So no test needs a private key.
+/// Signs with any scheme, but wrongly, so that no test needs a private key. A client that verifies
+/// nothing goes on all the same, and a client that verifies looks at the certificate first.
 #[derive(Debug)]
 struct WrongKey(SignatureScheme);
 
@@ -63,7 +64,7 @@ fn fixture(name: &str) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(&pem).map(Result::unwrap).collect()
 }
 
-/// What connecting fails with, and what `s.tls.fault` says if it is to go on all the same.
+/// The error of connecting, and the value of `s.tls.fault` if the client does not verify.
 fn refusal(
     chain: &[CertificateDer<'static>],
     scheme: SignatureScheme,

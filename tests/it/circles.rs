@@ -1,4 +1,4 @@
-//! No circle of files: what a file imports never imports it back, however many lie between.
+//! Files must not import each other in a circle, however many files lie between.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::layers::sources;
 use crate::program::project;
 
-/// A file by the path of its module.
+/// A file, by the path of its module.
 type Module = Vec<String>;
 
-/// The module that a file is; none for the crate's root, which only lists the others.
+/// The module of a file; `None` for the root of the crate, which only lists the others.
 fn module(inside: &Path) -> Option<Module> {
     let mut names: Module = inside
         .with_extension("")
@@ -52,8 +52,8 @@ fn paths(tree: &str) -> Vec<String> {
     found
 }
 
-/// Everything that a file names by a path: its imports, and paths in its code that begin at the
-/// crate's root or above. What it re-exports is a name for others and no import of its own.
+/// All paths that a file names: its imports, and paths in its code that begin at the root of the
+/// crate or above the file. A re-export is a name for others, and does not count as an import.
 fn named(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = String::new();
@@ -85,7 +85,7 @@ fn named(code: &str) -> Vec<String> {
     found
 }
 
-/// The file that a path in a module leads to: the last one on its way.
+/// The file that a path in a module leads to: the last file on the path.
 fn target(from: &Module, path: &str, files: &BTreeMap<Module, String>) -> Option<Module> {
     let mut names: Vec<&str> = path.split("::").map(str::trim).filter(|s| !s.is_empty()).collect();
     let mut at = from.clone();
@@ -116,7 +116,7 @@ fn target(from: &Module, path: &str, files: &BTreeMap<Module, String>) -> Option
     (files.contains_key(&at) && at != *from).then_some(at)
 }
 
-/// What each file can reach by imports.
+/// All files that a file can reach by imports.
 fn reachable(imports: &BTreeMap<Module, BTreeSet<Module>>, from: &Module) -> BTreeSet<Module> {
     let mut seen = BTreeSet::new();
     let mut left: Vec<_> = imports[from].iter().collect();

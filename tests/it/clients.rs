@@ -1,4 +1,4 @@
-//! Clients against the battery, and recordings that play the server.
+//! Clients against misbehaving servers, and recordings that play the server.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::program::{folder, program, run};
 
-/// A client that does all that it should: this program, with a script.
+/// A client without faults: this program, with a script.
 const SUBMIT: &str = r#"// Submit a message.
 let s = connect(param("url"));
 s.expect(220);
@@ -110,7 +110,8 @@ fn a_client_that_fails_with_a_good_server_is_not_judged() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
 }
 
-/// Serves a recording until so many clients have come; the URL, and what tells how it ended.
+/// Serves a recording to one client. Returns the URL, the server, and a function that tells how it
+/// ended.
 fn replay(
     folder: &std::path::Path,
     file: &str,
@@ -232,7 +233,7 @@ fn what_is_replayed_ends_after_its_connections_even_if_nobody_reads_what_is_show
     });
     client.read_to_end(&mut Vec::new()).unwrap();
     said.join().unwrap();
-    // What it shows is read only after it has ended.
+    // The output is read only after the server has ended.
     let code = child.wait().unwrap().code();
     assert_eq!(code, Some(1));
     drop(end);
@@ -260,7 +261,7 @@ fn an_interrupt_ends_the_clients_and_what_they_started() {
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    // It has been killed if nobody holds the connection any more.
+    // If nobody holds the connection any more, the client's child was killed.
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let read = stream.read(&mut [0]);
     let is_gone = match &read {

@@ -1,4 +1,4 @@
-//! COMPRESS=DEFLATE: both roles of one script, in clear and within TLS, and what a peer may make of it.
+//! COMPRESS=DEFLATE: both roles in one script, in clear and within TLS, and hostile peers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn outcome(script: &str, configure: impl FnOnce(Case) -> Case) -> Outcome {
     configure(Case::new(folder.path().join("script.rhai"))).run()
 }
 
-/// A client and a server that compress; what follows is said between them.
+/// A client and a server that compress. `script` is the dialogue that follows.
 fn compressed(listen: &str, connect: &str, script: &str) -> String {
     format!(
         r#"
@@ -63,7 +63,7 @@ const DIALOGUE: &str = r#"
 fn both_sides_are_compressed_in_clear_and_within_tls_however_the_stream_is_cut() {
     for (listen, connect) in [("imap", ""), ("imaps", ", #{tls: #{verify: false}}")] {
         for way in [Segment::Whole, Segment::Bytes, Segment::Lines] {
-            // Each byte that is written alone is a block of its own.
+            // With cuts, each byte that is written alone becomes a block of its own.
             let much = if way == Segment::Whole { "300000" } else { "2000" };
             let script = compressed(listen, connect, &DIALOGUE.replace("MUCH", much));
             let outcome = outcome(&script, |case| case.options(Session::options().segment(way)));
@@ -77,7 +77,7 @@ fn both_sides_are_compressed_in_clear_and_within_tls_however_the_stream_is_cut()
 
 #[test]
 fn what_much_is_made_of_is_bounded_as_in_clear() {
-    // A thousandth of it goes by the wire.
+    // The wire carries only a thousandth of the decompressed text.
     let script = compressed(
         "imap",
         ", #{limit: 100000}",

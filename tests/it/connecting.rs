@@ -1,4 +1,4 @@
-//! Where connections go and what they begin with: mail exchangers, pinned hosts, PROXY headers.
+//! Where connections go, and what they begin with: mail exchangers, pinned hosts, PROXY headers.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use mailexpect::{Error, Options, Proxy, Session, Transcript, tls};
 
 use crate::peer::Peer;
 
-/// A name server that knows the exchangers of one domain each, for as long as the test runs.
+/// A name server that knows the exchangers of some domains. It lives until the test ends.
 fn nameserver(zone: &'static [(&'static str, &'static [(u16, &'static str)])]) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();
@@ -176,8 +176,8 @@ fn a_proxy_header_that_was_refused_is_named() {
     }
 }
 
-/// A name server that answers every question with this code, and with an alias of the name that was
-/// asked for where one is given.
+/// A name server that answers every question with this code, and with an alias of the requested
+/// name if one is given.
 fn failing_nameserver(code: ResponseCode, alias: Option<&'static str>) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();

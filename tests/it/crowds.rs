@@ -1,6 +1,6 @@
-//! Clients that mean ill, all at once, on a server that runs by itself and on a listener of a test:
-//! who behaves well is served beside them, and memory stays bounded. And ten thousand that mean no
-//! harm.
+//! Many hostile clients at once, on the embedded server and on a listener of a test: clients that
+//! behave well are served beside them, and memory stays bounded. Also ten thousand harmless
+//! clients.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::program::folder;
 
-/// What a client sends first, and what it sends again and again after that, so many bytes in all.
+/// A name, the first text of a client, the text that it then repeats, and how many bytes are
+/// repeated.
 type Attack = (&'static str, &'static str, &'static str, usize);
 
 const MIB: usize = 1 << 20;
@@ -48,14 +49,14 @@ const ATTACKS: [Attack; 13] = [
     ("control characters", "", "\x1b[2J\0\r\n", MIB),
 ];
 
-/// Clients that attack until they are told to stop; none of them waits for an answer.
+/// Clients that attack until they are stopped. They do not wait for answers.
 struct Crowd {
     clients: Vec<JoinHandle<()>>,
     over: Arc<AtomicBool>,
 }
 
 impl Crowd {
-    /// Some of each kind.
+    /// Starts `of_each` clients of each kind of attack.
     fn gather(at: SocketAddr, of_each: usize) -> Self {
         let over = Arc::<AtomicBool>::default();
         let all = std::iter::repeat_n(ATTACKS, of_each).flatten();
@@ -73,7 +74,7 @@ impl Crowd {
         let (mut rest, mut left) = (first.as_bytes(), bytes);
         let mut heard = [0; 4096];
         while !over.load(Ordering::Relaxed) {
-            // What is said is read, so that nothing stands still for want of that.
+            // Replies are read, so that the server is not blocked by a full buffer.
             if stream.read(&mut heard).is_ok_and(|count| count == 0) {
                 return;
             }
@@ -110,7 +111,7 @@ async fn behave(url: &str) -> Result<()> {
     session.finish().await
 }
 
-/// What this process holds, in MiB; nothing where the system does not tell.
+/// The resident memory of this process in MiB; 0 if the system does not tell it.
 fn held() -> usize {
     kilobytes("/proc/self/status") / 1024
 }
@@ -121,8 +122,8 @@ fn kilobytes(status: &str) -> usize {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// So much may be held by a server, its clients and the test: mail is kept up to 64 MiB, and a message
-/// up to 10.
+/// How many MiB the server, its clients and the test may hold: the server keeps mail up to 64 MiB,
+/// and a message up to 10.
 const BOUND: usize = 400;
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn a_server_serves_who_behaves_beside_a_crowd_that_does_not() {
     assert!(server.mails().len() >= 10);
 }
 
-/// A server's side that answers all that is asked of it.
+/// The server's side of a session, which answers all commands.
 async fn attend(mut server: Session) -> Result<()> {
     server.greet("220 localhost").await?;
     let any = Regex::new("(?s)^")?;
@@ -168,7 +169,7 @@ async fn attend(mut server: Session) -> Result<()> {
 async fn a_listener_serves_who_behaves_beside_a_crowd_that_does_not() {
     let before = held();
     for scheme in ["smtp", "smtps"] {
-        // Those that are accepted have transcripts of their own, which end with them.
+        // Each accepted session has its own transcript, which is dropped with the session.
         let options = Session::options().timeout(Duration::from_secs(5));
         let listener = Listener::options().session(options).bind(scheme).await.unwrap();
         let listener = Arc::new(listener);
@@ -177,7 +178,7 @@ async fn a_listener_serves_who_behaves_beside_a_crowd_that_does_not() {
         let attending = tokio::spawn(async move {
             loop {
                 match listener.accept_within(Duration::from_mins(5)).await {
-                    // What the crowd does is no fault of the test's.
+                    // Errors of the crowd's sessions must not fail the test.
                     Ok(session) => drop(tokio::spawn(attend(session))),
                     Err(error) if error.is_tls() || error.is_timeout() => {}
                     Err(error) => panic!("{error}"),
@@ -204,7 +205,7 @@ async fn a_listener_serves_who_behaves_beside_a_crowd_that_does_not() {
     }
 }
 
-/// The program as a server, and where it listens.
+/// The program as a server, and its port.
 struct Program {
     child: Child,
     port: u16,
@@ -220,7 +221,7 @@ impl Program {
         let listening: serde_json::Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let port = listening["port"].as_u64().unwrap().try_into().unwrap();
-        // Whoever writes events has to have them read.
+        // Something has to read the events, because the pipe would fill up otherwise.
         thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         Self { child, port }
     }
@@ -235,7 +236,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The program may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -254,7 +255,7 @@ async fn silent_clients_make_room_for_others_if_no_descriptor_is_left() {
     behave(&format!("smtp://{at}")).await.unwrap();
 }
 
-/// So many descriptors, if the system gives them to this process.
+/// Whether this process can have this many descriptors. Raises its limit if necessary.
 fn descriptors(wanted: u64) -> bool {
     let limit = getrlimit(Resource::Nofile);
     if limit.maximum.is_some_and(|maximum| maximum < wanted) {
@@ -266,11 +267,11 @@ fn descriptors(wanted: u64) -> bool {
 }
 
 const MANY: usize = 10_000;
-/// How much each connection may take.
+/// How many KiB each connection may take.
 const KIB_EACH: usize = 20;
 
 fn ten_thousand(script: &str) {
-    // The program has as many as this process, which has to have some for itself.
+    // The program gets the same limit as this process. A few more descriptors are for its own use.
     if !descriptors(MANY as u64 + 200) {
         eprintln!("skipped: {MANY} connections need {} descriptors (ulimit -n)", MANY + 200);
         return;

@@ -13,7 +13,7 @@ use crate::filters::filtered;
 use crate::peer::{self, closed_port};
 use crate::program::{Ran, program, project};
 
-/// Ports, times and the days of a certificate vary.
+/// Ports, times and the remaining days of a certificate vary.
 const FILTERS: [(&str, &str); 4] = [
     (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
     (r"(?m)^( +)\d{4,5}: ", "${1}PORT: "),
@@ -21,8 +21,8 @@ const FILTERS: [(&str, &str); 4] = [
     (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
 ];
 
-/// A name server of this zone: exchangers of domains, addresses of hosts. A host that it knows by no
-/// address is never answered.
+/// A name server for exchangers of domains and addresses of hosts. Questions for a host with the
+/// address `None` are never answered.
 fn nameserver(
     exchangers: &'static [(&'static str, &'static [(u16, &'static str)])],
     addresses: &'static [(&'static str, Option<[u8; 4]>)],
@@ -175,7 +175,8 @@ fn an_open_relay_is_told_with_where_it_was_asked_from() {
     assert!(ran.out.contains("nothing was sent"), "{}", ran.out);
 }
 
-/// A server that answers the first of these that a line begins with, and 250 to the others.
+/// A server that answers a line with the first of these replies whose beginning fits, or else with
+/// 250.
 fn answering(answers: &'static [(&'static str, &'static str)]) -> String {
     let url = peer::reader(move |_, read, _| {
         let line = String::from_utf8_lossy(read).to_uppercase();
@@ -189,7 +190,7 @@ fn answering(answers: &'static [(&'static str, &'static str)]) -> String {
     port(&url)
 }
 
-/// Asks at these ports, and gives the answers without their layout.
+/// Runs the doctor on these ports, and returns its answers without their layout.
 fn answers(smtp: &str, submission: &str) -> String {
     let ran = doctor(&["localhost", "--smtp-port", smtp, "--submission-port", submission]);
     ran.out.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -225,7 +226,7 @@ fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
     assert!(out.contains("no Does it relay mail for strangers? note:"), "{out}");
     assert!(out.contains("yes Does submission demand AUTH?"), "{out}");
 
-    // 503 after a sender who was taken is an answer.
+    // 503 counts as an answer if the sender was accepted before.
     let orders = answering(&[("RCPT", "503 AUTH first"), ("QUIT", "221 bye")]);
     let out = answers(&orders, &closed);
     assert!(out.contains("no Does it relay mail for strangers? RCPT TO:<relay-test@example.net> -> 503 AUTH first"), "{out}");
@@ -238,7 +239,7 @@ fn the_banner_of_submission_is_looked_at_if_there_is_no_other() {
     let url = crate::peer::Peer::parse("S: 220 mx.example ESMTP Postfix (Debian)");
     let out = answers(&closed, &port(&url.url("smtp")));
     assert!(out.contains("yes Does its banner name the software? 220 mx.example"), "{out}");
-    // The name of a host is no name of software.
+    // A host's name does not count as the name of software.
     let url = crate::peer::Peer::parse("S: 220 mail-exim.example ESMTP");
     let out = answers(&closed, &port(&url.url("smtp")));
     assert!(out.contains("no Does its banner name the software?"), "{out}");

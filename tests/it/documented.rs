@@ -1,5 +1,5 @@
-//! Whoever reads the documentation of a verb finds the RFC that has its command, and an example,
-//! which `cargo test --doc` runs.
+//! The documentation of each verb names the RFC of its command and has an example, which
+//! `cargo test --doc` runs.
 
 use crate::layers::sources;
 use crate::program::project;
@@ -10,7 +10,7 @@ struct Method {
     doc: String,
 }
 
-/// The public methods of `Session` in a source, each with its documentation.
+/// The public methods of `Session` in a source file, with their documentation.
 fn methods(text: &str) -> Vec<Method> {
     let (mut found, mut doc, mut inside) = (Vec::new(), String::new(), false);
     for line in text.lines() {

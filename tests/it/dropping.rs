@@ -1,5 +1,5 @@
-//! Sessions from Rust that end in the middle of a dialogue, or are used on another runtime: the test
-//! says so.
+//! Sessions of Rust tests that are dropped in the middle of a dialogue, or used on another runtime:
+//! the test fails and says so.
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use mailexpect::{ErrorKind, Result, Session, block_on};
 
 use crate::peer::Peer;
 
-/// What a test panics with, if it does.
+/// The message with which a test panics; empty if it does not.
 fn panics(test: impl FnOnce()) -> String {
     let panicked = catch_unwind(AssertUnwindSafe(test)).err();
     panicked.map_or(String::new(), |said| *said.downcast::<String>().unwrap())

@@ -1,5 +1,5 @@
-//! The edges of the program: signals, files that are none, names, descriptors, and what reaches a
-//! terminal.
+//! The edges of the program: signals, special files, names, descriptors, and the text that reaches
+//! a terminal.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::program::{Ran, folder, program, run};
 
 const GREETING: &str = "// The greeting.\nconnect().expect(220);\n";
 
-/// A run of `a.rhai` that has connected to this process: from then on it hears signals.
+/// A run of `a.rhai` that has connected to this process. From then on, the run handles signals.
 fn connected(folder: &Path, args: &[&str]) -> (Child, std::net::TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("url=tcp://{}", listener.local_addr().unwrap());
@@ -46,7 +46,7 @@ fn is_hangup_ignored() -> bool {
 fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
     let folder = folder(&[("a.rhai", "// Computes.\nlet s = connect(param(\"url\"));\nloop {}\n")]);
     let signals = [Signal::INT, Signal::TERM, Signal::HUP];
-    // What `nohup` has set to be ignored stays so.
+    // Under `nohup`, SIGHUP is ignored and stays so.
     let heard = signals.iter().filter(|signal| **signal != Signal::HUP || !is_hangup_ignored());
     for signal in heard {
         let (child, _stream) = connected(folder.path(), &[]);
@@ -64,10 +64,10 @@ fn no_core_is_dumped_that_would_hold_passwords() {
         "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n",
     )]);
     let (child, _stream) = connected(folder.path(), &[]);
-    // The test has no limit of its own: the program's parent may allow cores of any size.
+    // The program's parent may allow core files of any size, so the limit is raised here.
     let pid = Pid::from_child(&child);
     let unlimited = rustix::process::Rlimit { current: None, maximum: None };
-    // Without the right to raise it, the limit of the system holds, which is as good.
+    // Without the permission to raise it, the limit of the system stays, which does not matter.
     let _ = rustix::process::prlimit(Some(pid), rustix::process::Resource::Core, unlimited);
     kill_process(pid, Signal::ABORT).unwrap();
     let status = child.wait_with_output().unwrap().status;
@@ -76,7 +76,7 @@ fn no_core_is_dumped_that_would_hold_passwords() {
 
 #[test]
 fn a_second_signal_ends_what_does_not_heed_the_first() {
-    // Nobody reads what is shown, so that it blocks in writing that.
+    // Nobody reads the output, so the program blocks in writing it.
     let script = "// Talks.\nlet s = connect(param(\"url\"));\ns.reset();\n\
                   for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\nloop {}\n";
     let folder = folder(&[("a.rhai", script)]);
@@ -93,7 +93,7 @@ fn a_second_signal_ends_what_does_not_heed_the_first() {
 
 #[test]
 fn no_child_of_a_pipe_stays_behind() {
-    // The shell is gone soon, and what it started in the background is not.
+    // The shell ends soon, but its background process goes on.
     let script = "// Waits.\nlet p = pipe([\"sh\", \"-c\", \"sleep 1000 & echo $!; exec cat\"]);\n\
                   let s = connect(param(\"url\"));\ns.send(p.expect(re(`[0-9]+`))[0]);\n\
                   s.expect_bytes(\"never\");\n";
@@ -105,7 +105,7 @@ fn no_child_of_a_pipe_stays_behind() {
         let sleeping = format!("/proc/{}/stat", line.trim());
         assert!(Path::new(&sleeping).exists(), "{line}");
         for signal in signals {
-            // The first may have ended it.
+            // The first signal may have ended the program.
             let _ = kill_process(Pid::from_child(&child), *signal);
         }
         let ran = ended(child);
@@ -175,7 +175,7 @@ fn a_name_server_that_never_answers_holds_nobody_longer_than_the_deadline() {
         let args = [&scripts[..], &["--nameserver", &nameserver, bound, "300ms"]].concat();
         let began = Instant::now();
         let ran = run(folder.path(), &args);
-        // Each look-up would go on for 10 s.
+        // Without the deadline, each look-up would take 10 s.
         assert!(began.elapsed() < Duration::from_secs(8), "{:?}: {ran:?}", began.elapsed());
         ran
     };
@@ -248,7 +248,7 @@ fn a_unix_socket_elsewhere_needs_a_grant() {
             std::io::Write::write_all(&mut stream, b"220 hi\r\n").unwrap();
             stream
         });
-        // Each stays open until its script has ended.
+        // Each connection stays open until its script has ended.
         for mut stream in streams {
             std::io::Read::read_to_end(&mut stream, &mut Vec::new()).unwrap();
         }
@@ -334,8 +334,8 @@ fn too_few_descriptors_are_an_error_that_names_the_limit() {
     }
 }
 
-/// What no terminal may get from us: control characters except line ends, and characters that hide
-/// or reorder text. The colours that we set ourselves are left out before.
+/// Makes sure that a text is harmless for a terminal: no control characters except line ends, and
+/// no characters that hide or reorder text. Our own colours are removed first.
 pub(crate) fn assert_harmless(what: &str, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{what}: not UTF-8"));
     let ours = regex_of_colours();
@@ -352,11 +352,11 @@ fn regex_of_colours() -> Vec<String> {
     codes.iter().map(|code| format!("\x1b[{code}m")).collect()
 }
 
-/// Text that drives a terminal, and hides and reorders text.
+/// Text that controls a terminal, and that hides and reorders text.
 const EVIL: &str =
     "\u{1b}[2J\u{1b}]52;c;AAAA\u{7}\u{1b}[8m\u{9b}2J\u{200b}\u{feff}\u{202e}x\u{2066}";
 
-/// A server that says such text wherever it can; its URL.
+/// The URL of a server that sends such text in every reply.
 fn evil_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
@@ -429,7 +429,7 @@ fn nothing_that_others_say_drives_the_terminal() {
     }
 }
 
-/// A server of the program's own that nobody reads the screen of, and the port that it listens at.
+/// A server of the program whose output nobody reads, and its port.
 fn serving() -> (Child, u16) {
     let mut child = program().args(["serve"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
@@ -437,7 +437,7 @@ fn serving() -> (Child, u16) {
     while !said.contains("smtp://127.0.0.1:") {
         assert!(std::io::BufRead::read_line(&mut out, &mut said).unwrap() > 0, "{said}");
     }
-    // The rest is not read, and the pipe stays open.
+    // The pipe stays open, but nothing more is read from it.
     std::mem::forget(out);
     let port = said.split("smtp://127.0.0.1:").nth(1).unwrap();
     let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap();
@@ -455,7 +455,7 @@ fn a_screen_that_nobody_reads_stops_neither_clients_nor_the_end() {
             std::thread::spawn(move || {
                 let mut reader = stream.try_clone().unwrap();
                 let reading = std::thread::spawn(move || {
-                    // Until the server ends.
+                    // Read until the server ends.
                     let _ = std::io::copy(&mut reader, &mut std::io::sink());
                 });
                 while std::io::Write::write_all(&mut stream, flood.as_bytes()).is_ok() {}

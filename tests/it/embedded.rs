@@ -1,4 +1,4 @@
-//! The embedded server, spoken to by the tool's own words and by the program.
+//! The embedded server, used from Rust, from scripts and by the program.
 
 use mailexpect::script::Case;
 use mailexpect::server::Embedded;
@@ -6,7 +6,7 @@ use mailexpect::{Session, Transcript, block_on, tls};
 
 use crate::program::{folder, project, run};
 
-/// Runs a script against an embedded server of its own.
+/// Runs a script against its own embedded server.
 fn passes(script: &str) {
     let folder = folder(&[("s.rhai", script)]);
     let outcome = Case::new(folder.path().join("s.rhai")).embedded().run();
@@ -100,7 +100,7 @@ fn scripts_of_sieve_are_kept_and_given_back() {
     );
 }
 
-/// What a script that fails says.
+/// The error text of a script that fails.
 fn fails(script: &str) -> String {
     let folder = folder(&[("s.rhai", script)]);
     let outcome = Case::new(folder.path().join("s.rhai")).embedded().run();
@@ -257,7 +257,7 @@ fn after_an_answer_of_a_rule_comes_what_the_client_goes_by() {
         for (tag, status) in [("a", "NO"), ("b", "OK so"), ("c", "OK")] {
             imap.send(format!("{tag} APPEND INBOX {{13+}}")).await?;
             imap.send_raw("Subject: hi\r\n\r\n").await?;
-            // The literal ends in the header: the rest of the command is a blank line.
+            // The literal ends within the header, so the rest of the command is an empty line.
             imap.expect_until(format!("{tag} {status}")).await?;
         }
         imap.logout().await.map(drop)

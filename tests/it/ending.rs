@@ -1,4 +1,4 @@
-//! The end of a dialogue: what comes after the last expectation is judged, whenever it comes.
+//! The end of a dialogue: text after the last expectation is judged, whenever it arrives.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use mailexpect::{Error, Session, Transcript, block_on};
 use crate::peer::Peer;
 use crate::program::{folder, run};
 
-/// What a dialogue of one command comes to if its peer goes on like this.
+/// The result of a dialogue with one command, if the peer goes on with `rest`.
 fn end(scheme: &str, rest: &str) -> (Result<(), Error>, String) {
     let greeting = if scheme == "imap" { "* OK hi" } else { "220 hi" };
     let (answer, wanted) = if scheme == "imap" { ("a1 OK", "a1") } else { ("250 ok", "250 ok") };
@@ -120,7 +120,7 @@ fn the_grace_bounds_a_server_that_never_stops_talking() {
     std::thread::spawn(move || {
         use std::io::Write as _;
         let mut stream = listener.accept().unwrap().0;
-        // It ends once the client has gone.
+        // Writing fails after the client has gone.
         while stream.write_all(b"* OK still here\r\n").is_ok() {}
     });
     let grace = Duration::from_millis(200);
@@ -133,7 +133,7 @@ fn the_grace_bounds_a_server_that_never_stops_talking() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
-/// A peer that always has more to say, until the client has gone.
+/// A peer that goes on sending until the client has gone.
 fn talkative(greeting: &'static str, more: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -157,7 +157,8 @@ fn a_peer_that_always_has_data_does_not_outlive_a_deadline() {
             let options = Session::options().segment(segment);
             let mut session = options.connect(&format!("pop3://{address}")).await.unwrap();
             session.expect("+OK").await.unwrap();
-            // The status line is here already: it is sent ahead on purpose.
+            // The status line has arrived already, so `send_raw` sends the command before the line
+            // is expected.
             session.send_raw("RETR 1\r\n").await.unwrap();
             session.expect("+OK").await.unwrap();
             let late = session.expect_multiline().keep(false).timeout(short).await.unwrap_err();

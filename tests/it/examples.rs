@@ -1,4 +1,4 @@
-//! The reference manual is what the bindings say, and its examples run.
+//! The reference manual is generated from the bindings, and its examples run.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn every_example_of_the_manual_passes() {
             server = Some(replay);
         }
         let outcome = case.run();
-        // What only computes has nothing to expect.
+        // A script that only computes has nothing to expect.
         let nothing_expected = outcome.failure().is_some_and(|failure| {
             failure.error.is_vacuous() && failure.error.message().contains("nothing at all")
         });

@@ -1,4 +1,4 @@
-//! `mailexpect explain`, `base64`, `sasl` and `reference WORD`, and what the program says of itself.
+//! `mailexpect explain`, `base64`, `sasl` and `reference WORD`, and the help of the program.
 
 use crate::program::{folder, program, run};
 
@@ -21,7 +21,7 @@ fn a_reply_is_explained_code_by_code_and_with_what_to_do() {
     assert!(said.contains("454        It failed for now"), "{said}");
     assert!(said.contains("4.7.1      The sender is not authorised"), "{said}");
     assert!(said.contains("mynetworks"), "{said}");
-    // Without quotes, and what begins with a dash.
+    // A reply without quotes that begins with a dash.
     let said = says(&["explain", "-ERR", "[IN-USE]", "locked"]);
     assert!(said.contains("The maildrop is locked by another session"), "{said}");
     let said = says(&["explain", "334 VXNlcm5hbWU6"]);
@@ -69,7 +69,7 @@ fn a_word_of_the_reference_is_shown_alone() {
     };
     let said = shown("expect_any");
     assert!(said.contains("### `expect_any`") && !said.contains("### `expect_bytes`"), "{said}");
-    // One that several chapters have.
+    // A word that stands in two chapters.
     assert_eq!(shown("auth").matches("### `auth`").count(), 2);
     assert!(complains(&["reference", "expct_any"]).contains("did you mean expect_any?"));
 }
@@ -88,7 +88,7 @@ fn every_command_has_help_with_an_example_within_80_columns() {
     let listed = says(&["--help"]);
     let commands = listed.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
     let commands = commands.take_while(|line| line.starts_with("  "));
-    // What is further in goes on with the line before.
+    // Lines with deeper indentation continue the line before.
     let commands: Vec<_> = commands.filter(|line| !line.starts_with("   ")).collect();
     let names = commands.iter().filter_map(|line| line.split_whitespace().next());
     let names: Vec<_> = names.filter(|name| *name != "help").collect();

@@ -1,5 +1,5 @@
-//! How failures read: each script in `tests/scripts/failing` is run against its peer, and what the
-//! program says is held against a golden beside it.
+//! How failures read. Each script in `tests/scripts/failing` is run against its peer, and the
+//! output is compared with a golden beside the script.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::filters::filtered;
 use crate::peer::Peer;
 use crate::program::{project, run};
 
-/// Ports and times vary; nothing else may.
+/// Only ports and times may vary.
 const FILTERS: [(&str, &str); 3] = [
     (r"(127\.0\.0\.1|localhost):\d{4,5}", "$1:PORT"),
     (r"\b\d+(\.\d+)? (ms|s|min) of ", "TIME of "),
@@ -24,7 +24,7 @@ fn scripts(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The parameter of a script: its name begins with the protocol, unless that is SMTP.
+/// The parameter of a script. The name of the script begins with the protocol, unless this is SMTP.
 fn target(script: &str, peer: &Peer) -> String {
     match script.split('-').next() {
         Some(scheme @ ("imap" | "pop3" | "sieve")) => format!("{scheme}={}", peer.url(scheme)),

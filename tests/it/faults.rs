@@ -1,5 +1,5 @@
-//! What goes wrong on purpose: each fault by a word, by a listener and by a server in the background,
-//! in clear and inside of TLS; what is left to chance, and had again by its seed.
+//! Faults on purpose: each by an option of a call, of a listener and of a background server, in
+//! clear and within TLS. Faults by chance are repeated by their seed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn passes(script: &str) {
     assert!(outcome.is_ok(), "{script}\n{outcome:#}");
 }
 
-/// Each fault, and what a client sees of it in place of `250 2.0.0 Ok`.
+/// Each fault, and how the client sees it instead of `250 2.0.0 Ok`.
 const FAULTS: [(&str, &str); 20] = [
     (r#"after: "300ms""#, r#"c.expect_silence("20ms"); c.expect("250 2.0.0 Ok\r\n");"#),
     (r#"after: "1ms", jitter: "1ms""#, r#"c.expect("250 2.0.0 Ok\r\n");"#),
@@ -42,7 +42,7 @@ const FAULTS: [(&str, &str); 20] = [
     ("chance: 0.0, cut: 6", r#"c.expect("250 2.0.0 Ok\r\n");"#),
 ];
 
-/// A client that has no framing, so that it sees each byte.
+/// A client without framing, so that it sees each byte.
 const CLIENT: &str = r#"
 fn client(server) {
     let url = if server.url.starts_with("smtp://") || server.url.starts_with("submission://") { `tcp://${server.host}:${server.port}` } else { `tls://${server.host}:${server.port}` };
@@ -55,7 +55,7 @@ fn refused(c) {
 }
 "#;
 
-/// The session of the server's side that a script plays, up to the answer to NOOP.
+/// A script in which the server's side plays a fault in its answer to NOOP.
 fn played(scheme: &str, options: &str, fault: &str, seen: &str) -> String {
     let answer = format!("s.serve(\"NOOP\", [250, \"2.0.0 Ok\"]{fault});");
     format!(
@@ -87,7 +87,7 @@ fn in_background(scheme: &str, options: &str, seen: &str) -> String {
     )
 }
 
-/// Runs them together, in one process.
+/// Runs all scripts together, in one process.
 fn all_pass(scripts: impl IntoIterator<Item = String>) {
     let scripts: Vec<_> = scripts.into_iter().collect();
     let names: Vec<_> = (0..scripts.len()).map(|number| format!("{number:03}.rhai")).collect();
@@ -333,7 +333,7 @@ fn what_else_a_server_can_say_wrong_is_said() {
     );
 }
 
-/// Thirty-two commands, each with an even chance of a wrong answer.
+/// Thirty-two commands, each of which gets a wrong answer with a chance of one half.
 const CHANCY: &str = r#"
 let relay = serve("smtp", #{NOOP: #{chance: 0.5, wrong: "250 wrong"}, faults: #{at: "RSET", chance: 0.5, wrong: "250 wrong"}});
 let l = listen("smtp", #{faults: #{at: "NOOP", chance: 0.5, wrong: "250 wrong"}});

@@ -1,8 +1,8 @@
-//! What differs from run to run in a text that is held against a snapshot.
+//! Removes what differs from run to run in a text before it is compared with a snapshot.
 
 use regex::bytes::RegexBuilder;
 
-/// The text with each pattern's matches replaced, one pattern after the other.
+/// Replaces the matches of each pattern in a text, one pattern after the other.
 ///
 /// insta could do this, but its feature for it compiles Unicode tables into regex-automata, and
 /// then `cargo test` builds again what `cargo run` has built.
