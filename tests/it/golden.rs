@@ -12,7 +12,7 @@ const SCRIPT: &str = "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect
 const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\n\
     C: QUIT\nS: 221 bye\nclose\n";
 
-/// Runs the program where nothing is set that goldens look at, except what is given.
+/// Runs the program with no variable set that affects goldens, except those in `environment`.
 fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = program();
     let output =
@@ -88,7 +88,7 @@ fn a_difference_fails_with_a_diff_and_waits_for_review() {
 fn what_cannot_be_left_for_review_says_why() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     hello(folder.path(), HELLO, &["--record"], &[]);
-    // A folder where the file would be: nobody can write that, not even root.
+    // A folder stands where the file would be written, so nobody can write the file, not even root.
     fs::create_dir(folder.path().join("snapshots/hello.snap.new")).unwrap();
     let ran = hello(folder.path(), &HELLO.replace("SIZE 100", "SIZE 200"), &[], &[]);
     let said = "it could not be left for review: cannot write the golden snapshots/hello.snap.new: Is a directory";
@@ -125,8 +125,8 @@ fn where_it_is_not_to_write_it_writes_nothing() {
 fn the_environment_of_insta_means_what_it_means_there() {
     let changed = HELLO.replace("SIZE 100", "SIZE 200");
     let both = ["hello.snap", "hello.snap.new"];
-    // What becomes of a script without a golden, and of one whose golden differs: the exit code,
-    // the files.
+    // Each row: the environment, and then the exit code and the files, first for a script without
+    // a golden, and then for one whose golden differs.
     for (environment, unseen, left, differing, kept) in [
         ("INSTA_UPDATE=always", 0, &both[..1], 0, &both[..1]),
         ("INSTA_UPDATE=new", 1, &both[1..], 1, &both[..]),
@@ -269,7 +269,7 @@ fn runs_that_are_repeated_are_held_against_the_golden_and_write_nothing() {
     assert_eq!(files(folder.path()), ["hello.snap"]);
 }
 
-/// Three changes that wait: of `a.rhai`, of `b.rhai`, and `c.rhai` that has no golden yet.
+/// Three pending changes: of `a.rhai`, of `b.rhai`, and of `c.rhai`, which has no golden yet.
 fn waiting() -> tempfile::TempDir {
     let golden = |word: &str| format!("---\nsource: x.rhai\n---\nS: 220 {word}\nC: QUIT\n");
     let (old, new) = (golden("old"), golden("new"));
@@ -348,7 +348,7 @@ fn what_waits_is_found_from_anywhere_in_a_workspace() {
     assert!(ran.code == Some(0) && ran.out.ends_with("3 accepted\n"), "{ran:?}");
 }
 
-/// Each verb that takes a secret, and each way to say one by hand.
+/// Each verb that takes a secret, and each way to send a secret by hand.
 #[test]
 fn no_golden_has_what_a_verb_was_given_to_keep() {
     let dialogues = [
@@ -438,13 +438,14 @@ fn a_golden_says_what_it_was_made_with_and_is_held_against_that() {
         ["--strictness", "enhanced", "--redact", "sizes", "--redact-regex", "KIND=ES(?P<v>MTP)"];
     hello(folder.path(), HELLO, &[&["--record"], &made[..]].concat(), &[]);
     insta::assert_snapshot!("made_with", golden(folder.path(), "hello.snap"));
-    // Without a word from the run, other prose and another size do not differ, a keyword does.
+    // Without options of the run, other prose and another size do not differ, but a missing keyword
+    // does.
     let prose = HELLO.replace("221 bye", "221 so long").replace("SIZE 100", "SIZE 200");
     let ran = hello(folder.path(), &prose, &["--check"], &[]);
     assert!(ran.code == Some(0) && ran.out.contains("as in snapshots/hello.snap"), "{ran:?}");
     let gone = HELLO.replace("S: 250-SIZE 100\n", "");
     assert_eq!(hello(folder.path(), &gone, &["--check"], &[]).code, Some(1));
-    // What differs is left for review with what the golden was made with.
+    // The pending file keeps the options that the golden was made with.
     assert_eq!(hello(folder.path(), &gone, &[], &[]).code, Some(1));
     let waiting = golden(folder.path(), "hello.snap.new");
     assert!(
@@ -469,7 +470,7 @@ fn a_lower_strictness_reduces_both_sides() {
         hello(folder.path(), &code, &["--check", "--strictness", "codes"], &[]).code,
         Some(0)
     );
-    // More redactions than the golden has are made on both sides, too.
+    // If the run has more redactions than the golden, both sides are reduced.
     let sized = HELLO.replace("SIZE 100", "SIZE 300");
     assert_eq!(hello(folder.path(), &sized, &["--check", "--redact", "sizes"], &[]).code, Some(0));
 }

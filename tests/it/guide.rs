@@ -1,5 +1,5 @@
-//! The commands of the guide to golden transcripts are run, one after the other, and their output
-//! is what it shows.
+//! Runs the commands of the guide to golden transcripts one after the other, and compares their
+//! output with that in the guide.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use mailexpect::server::Replay;
 
 use crate::program::project;
 
-/// The server that the guide speaks of.
+/// The server that the guide uses.
 const URL: &str = "smtp://mail.example.com";
 
-/// What the server says, with `EXTENSIONS` for what it can do and `ID` for the queue id.
+/// The dialogue of the server. `EXTENSIONS` stands for its extensions, and `ID` for the queue id.
 const DIALOGUE: &str = "S: 220 mail.example.com ESMTP Postfix\nC: EHLO client.example\nS: 250-mail.example.com\nEXTENSIONS\
     C: MAIL FROM:<hoge@example.com>\nS: 250 2.1.0 Ok\nC: RCPT TO:<postmaster@example.com>\nS: 250 2.1.5 Ok\nC: DATA\n\
     S: 354 End data with <CR><LF>.<CR><LF>\nC: Subject: hi\nC:\nC: Hi.\nC: .\nS: 250 2.0.0 Ok: queued as ID\nC: QUIT\n\
@@ -22,7 +22,7 @@ const BEFORE: &str = "S: 250-PIPELINING\nS: 250-SIZE 10240000\nS: 250-ETRN\nS: 2
 const AFTER: &str =
     "S: 250-PIPELINING\nS: 250-SIZE 10240000\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250 CHUNKING\n";
 
-/// A shell in a folder, with the server as its commands find it.
+/// A shell in a folder, and the server that its commands connect to.
 struct Reader {
     folder: tempfile::TempDir,
     extensions: &'static str,
@@ -30,7 +30,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Runs a command and gives what it shows, times and ports masked.
+    /// Runs a command and returns its output, with times and ports masked.
     fn run(&mut self, command: &str) -> String {
         self.runs += 1;
         let dialogue = DIALOGUE
@@ -57,7 +57,7 @@ impl Reader {
             .current_dir(&self.folder)
             .output()
             .unwrap();
-        // Many commands connect to nobody.
+        // Many commands do not connect.
         server.leave();
         if says.contains(URL) {
             fs::write(&project, says).unwrap();
@@ -67,7 +67,7 @@ impl Reader {
     }
 }
 
-/// The text with one time for all.
+/// Replaces each time in parentheses by the same one.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
     for (n, part) in text.split('(').enumerate() {
@@ -89,7 +89,7 @@ fn masked(text: &str) -> String {
     masked
 }
 
-/// The guide with what its commands show now.
+/// The guide with the current output of its commands.
 fn followed(guide: &str) -> String {
     let mut reader = Reader { folder: tempfile::tempdir().unwrap(), extensions: BEFORE, runs: 0 };
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Scripts as tests of a target of their own, as libtest's arguments run them.
+//! Scripts as tests of a test target, run with the arguments of libtest.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::program::folder;
 
 const GREETING: &str = "// The greeting.\nconnect(param(\"smtp\")).expect(220);\n";
 
-/// What a test target says to these arguments.
+/// The result of a test target with some arguments.
 struct Said {
     failed: bool,
     text: String,
@@ -29,7 +29,7 @@ fn said<F: Send + Sync + 'static>(scripts: Scripts<F>, arguments: &[&str]) -> Sa
     Said { failed: code != ExitCode::SUCCESS, text: std::fs::read_to_string(log.path()).unwrap() }
 }
 
-/// The names of the tests that came to that, or of all that are listed.
+/// The names of the tests with this verdict, or of all that are listed.
 fn names(said: &Said, verdict: &str) -> Vec<String> {
     let lines = said.text.lines().filter_map(|line| line.strip_suffix(verdict));
     lines
@@ -37,7 +37,7 @@ fn names(said: &Said, verdict: &str) -> Vec<String> {
         .collect()
 }
 
-/// Three scripts that pass, of which one is ignored, beside what is no script.
+/// Three scripts that pass, one of them ignored, and a module.
 fn three() -> tempfile::TempDir {
     let slow =
         "// The greeting, with patience.\n// ignored: takes an hour\nconnect().expect(220);\n";
@@ -83,7 +83,7 @@ fn libtests_arguments_choose_among_them() {
         (&["--skip", "relay"], &["imap/idle"]),
         (&["--ignored"], &["slow"]),
         (&["--include-ignored"], &["imap/idle", "relay", "slow"]),
-        // What nextest does with one that is ignored, if it is asked to run it.
+        // The arguments with which nextest runs an ignored test.
         (&["--exact", "slow", "--nocapture", "--ignored"], &["slow"]),
     ] {
         let said = said(scripts(folder.path()), arguments);

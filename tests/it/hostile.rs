@@ -1,4 +1,4 @@
-//! Hostile peers, scripts and files: `tests/hostile` has them as data.
+//! Hostile peers, scripts and files. `tests/hostile` holds them as data.
 //!
 //! A file there holds cases. A case begins with `=== title`, and each part of it with `--- part`:
 //!
@@ -11,10 +11,10 @@
 //! | `--- args` | the arguments of a run of the program of its own; the others are run together |
 //! | `--- want CODE KIND` | the exit code, and the kind of the error; then `says TEXT` and `lacks TEXT` of what is shown |
 //!
-//! A table before the first part makes a case of each row: its first row names the columns, whose
-//! values replace `%column%` in all parts. Several tables, parted by blank lines, are multiplied.
-//! `long` before the first part leaves a case to the ignored test, `timeout T` sets `--timeout` and
-//! `deadline D` `--deadline`.
+//! A table before the first part makes a case of each row. Its first row names the columns, whose
+//! values replace `%column%` in all parts. Several tables are separated by blank lines, and each
+//! row of one is combined with each row of the others. Before the first part, `long` leaves a case
+//! to the ignored test, `timeout T` sets `--timeout`, and `deadline D` sets `--deadline`.
 
 use std::fs;
 use std::path::Path;
@@ -27,15 +27,16 @@ use crate::edges::assert_harmless;
 use crate::peer::Peer;
 use crate::program::{program, project};
 
-/// How much address space the program may have, in KiB: 2 GiB are set aside for stacks, and the rest
-/// is for scripts, what is shown of them, and the arenas of threads.
+/// The limit for the program's address space, in KiB. 2 GiB are reserved for stacks, and the rest
+/// is for scripts, their output, and the arenas of threads.
 const ADDRESS_SPACE: usize = 6 << 20;
-/// When the program has hung: the deadline of a script is 8 s unless a case says otherwise, and the
-/// machine may be busy.
+/// How long the program may run before it counts as hung. The deadline of a script is 8 s unless a
+/// case sets another, and the machine may be busy.
 const HUNG: Duration = Duration::from_mins(2);
-/// How many scripts the program runs at once: most of them wait for time to pass.
+/// How many scripts the program runs at once. Most of them only wait.
 const AT_ONCE: &str = "8";
-/// How many scripts one run of the program has: if it dies, these are the ones to look at.
+/// How many scripts one run of the program has. If the program dies, these are the scripts to look
+/// at.
 const BATCH: usize = 50;
 
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,8 @@ impl Case {
         parts.find_map(|(head, text)| (head == name).then_some(text.as_str()))
     }
 
-    /// The rest of the headings that begin with this word, each with its text.
+    /// The parts whose headings begin with this word, each with the rest of its heading and its
+    /// text.
     fn all(&self, word: &str) -> impl Iterator<Item = (&str, &str)> {
         let rest = move |head: &'_ str| head.strip_prefix(word).map(str::len);
         self.parts.iter().filter_map(move |(head, text)| {
@@ -62,7 +64,7 @@ impl Case {
         })
     }
 
-    /// With the values of a row in place of the names of its columns.
+    /// The case with the values of a row instead of the column names.
     fn filled(&self, row: &[(&str, &str)]) -> Self {
         let values: Vec<_> = row.iter().map(|(_, value)| *value).collect();
         let title = match values.as_slice() {
@@ -84,7 +86,7 @@ impl Case {
     }
 }
 
-/// The cases of a file.
+/// Parses the cases of a file.
 fn parse(file: &str, text: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for block in text.split("\n=== ").skip(1) {
@@ -136,7 +138,7 @@ fn multiplied<'a>(
     tables.collect()
 }
 
-/// Bytes for `\xHH`, `\r`, `\n`, `\0`, `\e` and `\\`; line ends of the file are none.
+/// Replaces `\xHH`, `\r`, `\n`, `\0`, `\e` and `\\` by bytes. Line ends of the file are left out.
 fn octets(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.chars().filter(|c| *c != '\n');
@@ -172,7 +174,7 @@ fn write_files(folder: &Path, case: &Case) {
     }
 }
 
-/// The peer of a case, and the case with its URL.
+/// Starts the peer of a case, and puts its URL into the case.
 fn with_peer(case: Case) -> (Option<Peer>, Case) {
     let Some((scheme, dialogue)) = case.all("peer").next() else { return (None, case) };
     let peer = Peer::parse(dialogue);
@@ -180,7 +182,7 @@ fn with_peer(case: Case) -> (Option<Peer>, Case) {
     (Some(peer), filled)
 }
 
-/// The program in a folder, with bounds that a run which has none of its own hits.
+/// Runs the program in a folder, with limits that only a run without limits of its own reaches.
 fn run(folder: &Path, args: &[String]) -> Output {
     let bounded =
         format!("ulimit -v {ADDRESS_SPACE}; exec timeout -s KILL {} \"$0\" \"$@\"", HUNG.as_secs());
@@ -196,7 +198,7 @@ fn run(folder: &Path, args: &[String]) -> Output {
     command.stdin(Stdio::null()).current_dir(folder).output().unwrap()
 }
 
-/// What was shown, if nothing is wrong with it whatever was run.
+/// The output of the program, or an error if it is bad for any case.
 fn shown(title: &str, output: &Output) -> Result<String, String> {
     let said = [output.stdout.as_slice(), &output.stderr].concat();
     let text = String::from_utf8_lossy(&said).into_owned();
@@ -213,9 +215,10 @@ fn shown(title: &str, output: &Output) -> Result<String, String> {
     }
 }
 
-/// What is wrong with how a case ended, if anything is: its exit code and kind, and what is shown.
+/// Describes what is wrong with the end of a case: its exit code and kind, and its output. `None`
+/// if nothing is wrong.
 fn fault(case: &Case, ended: &str, text: &str) -> Option<String> {
-    // Seen with --nocapture: what each case came to.
+    // `--nocapture` shows the result of each case.
     let error = text.lines().find(|line| line.contains("error: ")).unwrap_or_default();
     eprintln!("{}: {ended} {error}", case.title);
     let (wanted, texts) =
@@ -234,7 +237,7 @@ fn fault(case: &Case, ended: &str, text: &str) -> Option<String> {
     Some(format!("=== {}: {why}\n{shown}", case.title))
 }
 
-/// Runs a case that has arguments of its own.
+/// Runs a case that has its own arguments.
 fn alone(case: Case) -> Option<String> {
     let (_peer, case) = with_peer(case);
     let folder = tempfile::tempdir().unwrap();
@@ -248,7 +251,8 @@ fn alone(case: Case) -> Option<String> {
     }
 }
 
-/// Runs the scripts of cases in one run of the program; what is wrong with how they ended.
+/// Runs the scripts of cases in one run of the program, and describes what is wrong with their
+/// ends.
 fn together((timeout, deadline): (&str, &str), cases: Vec<Case>) -> Vec<String> {
     let (_peers, cases): (Vec<_>, Vec<_>) = cases.into_iter().map(with_peer).unzip();
     let folder = tempfile::tempdir().unwrap();
@@ -294,7 +298,7 @@ fn all() -> Vec<Case> {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         parse(&name, &format!("\n{}", fs::read_to_string(path).unwrap()))
     });
-    // Some of them, for who mends them: MAILEXPECT_HOSTILE has what their titles begin with.
+    // To debug some of the cases, set MAILEXPECT_HOSTILE to the beginning of their titles.
     let only = std::env::var("MAILEXPECT_HOSTILE").unwrap_or_default();
     cases.filter(|case| case.title.starts_with(&only)).collect()
 }

@@ -1,4 +1,4 @@
-//! The report for browsers, in a browser.
+//! The HTML report, in a browser.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::program::{folder, run};
 const WIDE: u32 = 1200;
 const PHONE: u32 = 390;
 
-/// A script of each kind of outcome; one knows a secret, and a server says what would be markup.
+/// A script for each kind of outcome. One of them knows a secret, and its server sends markup.
 fn scripts() -> tempfile::TempDir {
     folder(&[
         ("a.rhai", "// Greets, <b>well</b>.\nstep(\"the greeting\");\nconnect().expect(220);\n"),
@@ -94,7 +94,7 @@ fn the_page_fits_a_phone_and_is_dark_in_the_dark() {
     assert_eq!(browser.value(back), "rgb(255, 255, 255)");
     browser.open(&file, "", PHONE, "dark");
     assert_eq!(browser.value(back), "rgb(13, 17, 23)");
-    // The lines of a reply stand below each other, those without a time as well.
+    // The lines of a reply begin at the same column, even those without a time.
     let lefts = "new Set([...document.querySelectorAll('#r1 .dialogue .server span')]\
                  .map(s => s.getBoundingClientRect().left)).size";
     assert_eq!(browser.value(lefts), 1);

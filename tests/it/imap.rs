@@ -87,7 +87,7 @@ fn what_another_protocol_says_is_no_response() {
     assert_eq!(error.got(), Some("220 mail.example ESMTP\\r\\n"));
 }
 
-/// What a verb failed with, where the server said this after its greeting and the command.
+/// The error of a verb, if the server sends `said` after its greeting and the command.
 fn failing<T>(said: &str, verb: impl AsyncFnOnce(&mut Session) -> mailexpect::Result<T>) -> Error {
     let peer = Peer::parse(&format!("S: * OK hi\nC\n{said}"));
     run(async { verb(&mut greeted(&peer).await).await.err().unwrap() })

@@ -1,5 +1,5 @@
-//! `mailexpect import`: dialogues of other tools become scripts that pass against a server that says
-//! the same, and fail against one that does not.
+//! `mailexpect import`: dialogues of other tools become scripts that pass with a server that says
+//! the same, and fail with a server that does not.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use mailexpect::server::Replay;
 
 use crate::program::{Ran, folder, program, run};
 
-/// Imports a file, checks the script, and runs it against servers that say the same.
+/// An imported file, and its script, which has been checked.
 pub(crate) struct Imported {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) script: String,
@@ -34,7 +34,7 @@ impl Imported {
         run(self.folder.path(), &args)
     }
 
-    /// Runs the script against servers that play these dialogues, by the names of parameters.
+    /// Runs the script with servers that play these dialogues. Each server belongs to a parameter.
     pub(crate) fn holds(&self, servers: &[(&str, &str, &str)], set: &[&str]) {
         let replays: Vec<_> = servers
             .iter()
@@ -52,7 +52,7 @@ impl Imported {
         }
     }
 
-    /// The same, of a dialogue in which one reply is another.
+    /// The same for a dialogue with one different reply, which must fail.
     fn fails(&self, param: &str, scheme: &str, dialogue: &str) {
         let replay = Replay::start(dialogue).unwrap();
         let ran = self.run(&[format!("{param}={}", replay.url(scheme))]);
@@ -397,7 +397,7 @@ fn passwords_of_imap_are_parameters_however_they_are_written() {
 
 #[test]
 fn a_literal_is_sent_once_the_server_goes_ahead() {
-    // The command ends with an empty line; the second one's was lost in the paste.
+    // The commands end with an empty line. The paste has lost that of the second command.
     let text = "$ telnet localhost 143\n* OK ready\nb APPEND INBOX {18}\n+ Ready for literal\n\
         Subject: x\n\nhi\n\nb OK done\nc APPEND INBOX {4}\n+ Ready\nhi\nc OK done\nd IDLE\n+ idling\nDONE\n\
         d OK done\n";

@@ -1,5 +1,5 @@
-//! `mailexpect import` of what is no client: servers and commands of other tools' scripts, literals of
-//! several lines, and commands whose status stands apart.
+//! `mailexpect import` of scripts with more than clients: servers and commands, literals of several
+//! lines, and commands whose status stands apart.
 
 use std::net::TcpListener;
 

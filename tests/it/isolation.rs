@@ -1,5 +1,5 @@
-//! What scripts share and must not use at once: `// serial:`, and the setup and teardown of a
-//! folder.
+//! Resources that scripts share and must not use at once: `// serial:`, and the setup and teardown
+//! of a folder.
 
 use std::process::Stdio;
 
@@ -28,7 +28,7 @@ fn scripts_of_one_name_never_run_at_once_in_any_worker_or_process() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
-    // All of them are in one part.
+    // All scripts are in one part.
     let listed = |part: &str| {
         let ran = run(folder.path(), &["list", "s*.rhai", "--partition", part]);
         ran.out.lines().count()

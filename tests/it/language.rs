@@ -1,5 +1,5 @@
-//! The words of the language beside the dialogue: failures that are wanted, what is tried again,
-//! what is done at the end, names and time.
+//! Words of the language besides the dialogue: expected failures, retries, cleanup at the end,
+//! names and time.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Large mailboxes and large mails: what people have, and what a script has room for.
+//! Large mailboxes and large mails: sizes that occur in practice, and the limits of a script.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,7 +12,7 @@ use crate::program::folder;
 
 const MESSAGES: usize = 200_000;
 
-/// A server for one client that greets, and answers each line; `None` closes.
+/// A server for one client that greets and answers each line. It closes if the answer is `None`.
 fn server(
     scheme: &str,
     greeting: &'static str,
@@ -26,7 +26,7 @@ fn server(
         client.write_all(greeting.as_bytes()).unwrap();
         for line in lines.map_while(Result::ok) {
             let Some(answer) = answer(&line) else { return };
-            // A client that has heard enough is gone.
+            // Writing fails if the client has read enough and has closed.
             if client.write_all(answer.as_bytes()).is_err() {
                 return;
             }

@@ -1,4 +1,5 @@
-//! The layers of the house hold: a module imports from layers below it and from its own subtree.
+//! The layers of the crate: a module imports only from its own layer, from layers below, and from
+//! its own subtree.
 
 use std::path::Path;
 
@@ -62,7 +63,7 @@ pub(crate) fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// The modules that a source names by `crate::`, with the line.
+/// The modules that a source file names by `crate::`, with the line.
 fn imports(text: &str) -> Vec<(usize, String)> {
     let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
     let mut found = Vec::new();
@@ -100,7 +101,8 @@ fn every_module_imports_from_its_own_layer_or_below() {
         }
         let own = layer(&module).unwrap_or_else(|| panic!("{module} has no place in the layers"));
         for (line, name) in imports(&std::fs::read_to_string(&path).unwrap()) {
-            // A type re-exported at the top is of no layer of its own; modules are lower case.
+            // A type that is re-exported at the top belongs to no layer. The names of modules are
+            // in lower case.
             let Some(other) = layer(&name) else { continue };
             seen += 1;
             assert!(

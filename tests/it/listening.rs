@@ -9,7 +9,7 @@ use mailexpect::{
     Credentials, Error, Fault, Regex, Result, Session, Then, Transcript, Users, block_on, tls,
 };
 
-/// A listener, a client of it, and the session that it accepted, greeted.
+/// A listener, a client, and the session that the listener has accepted and greeted.
 async fn pair(scheme: &str) -> Result<(Listener, Session, Session)> {
     let listener = Listener::bind(scheme).await?;
     let mut client = Session::connect(&listener.url()).await?;
@@ -66,7 +66,7 @@ async fn a_client_that_speaks_before_the_greeting_is_told_of() {
     let first = server.expect_command("EHLO").await.unwrap_err();
     assert!(first.message().contains("before the greeting"), "{first}");
     let early = loop {
-        // The client's bytes may be on their way.
+        // The client's bytes may not have arrived yet.
         match server.expect_silence(Duration::from_millis(20)).await {
             Ok(()) => {}
             Err(_) => break server.greet("220 hi").await.unwrap_err(),
@@ -170,7 +170,7 @@ async fn what_a_client_says_in_auth_is_masked_from_its_first_byte() {
     server.serve(Regex::new("^.").unwrap(), (334, "UGFzc3dvcmQ6")).await.unwrap();
     client.expect(334).await.unwrap();
     client.send("Z2VoZWlt").await.unwrap();
-    // Never taken.
+    // The server never reads this line.
     server.finish().await.unwrap_err();
     let text = transcript.to_string();
     for secret in ["AGhvZ2UAcHBwd3d3", "pppwww", "Z2VoZWlt", "geheim"] {
@@ -195,7 +195,7 @@ async fn a_literal_that_waits_is_told_to_go_on() {
     assert_eq!((command.verb().as_str(), command.arguments()[0].as_str()), ("LOGIN", "hoge"));
 }
 
-/// A client that puts TLS on, and the server's part of it.
+/// A client that begins TLS, and the server's side of it.
 async fn starttls(scheme: &str, tls: ServerOptions, trust: bool) -> (Result<()>, Result<Session>) {
     let (listener, mut client, mut server) = pair(scheme).await.unwrap();
     let ca = listener.ca().unwrap();
@@ -270,7 +270,7 @@ fn a_client_and_its_server_need_no_async() {
     block_on(listener.finish()).unwrap();
 }
 
-/// A client that logs in by a mechanism, and the server's part of it.
+/// A client that authenticates by a mechanism, and the server's side of it.
 async fn auth(
     scheme: &str,
     mechanism: &str,
@@ -321,7 +321,7 @@ async fn a_forged_signature_is_refused_by_the_client() {
     }
 }
 
-/// What a client's expectation comes to if the greeting has this fault.
+/// The result of the client's expectation if the greeting has this fault.
 async fn greeted(scheme: &str, fault: Fault) -> (Result<mailexpect::Reply>, Session) {
     let listener = Listener::bind(scheme).await.unwrap();
     let tls = tls::Options::new().ca(listener.ca().unwrap());
@@ -346,7 +346,7 @@ async fn faults_reach_the_client_in_clear_and_inside_of_tls() {
         assert_eq!(kind(Fault::new().cut(3)).await, Some("malformed"));
         assert_eq!(kind(Fault::new().cut(0).then(Then::Reset)).await, Some("unreachable"));
         assert_eq!(kind(Fault::new().missing(true).then(Then::Close)).await, Some("malformed"));
-        // A bare LF is taken for a line end, and the transcript shows it.
+        // A bare LF counts as a line end, and the transcript shows it.
         let (reply, client) = greeted(scheme, Fault::new().bare_lf(true)).await;
         reply.unwrap();
         assert!(client.transcript().to_string().contains("220-a\\n"), "{}", client.transcript());
@@ -392,7 +392,7 @@ async fn garbage_takes_the_place_of_a_handshake_that_the_client_has_begun() {
     server.greet("").await.unwrap();
     client.expect(220).await.unwrap();
     client.send("STARTTLS").await.unwrap();
-    // The client never says hello.
+    // The client never sends its TLS hello.
     let error = server.expect_starttls(options).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
     client.expect("220 2.0.0 go ahead").await.unwrap();
@@ -402,7 +402,7 @@ async fn garbage_takes_the_place_of_a_handshake_that_the_client_has_begun() {
 #[tokio::test]
 async fn pauses_are_as_long_as_they_are_said_to_be() {
     let long = Duration::from_millis(50);
-    // 14 octets have 13 pauses between.
+    // Between 14 octets there are 13 pauses.
     for fault in [Fault::new().after(long), Fault::new().drip(Duration::from_millis(5))] {
         let listener = Listener::bind("smtp").await.unwrap();
         let mut client = Session::connect(&listener.url()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Many clients at once on `mailexpect serve`, and one beside them that behaves well.
+//! Many clients at once on `mailexpect serve`, and a client beside them that behaves well.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,13 +10,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::program;
 
-/// What the program may have: most of it is what threads may take and do not.
+/// The limit for the program's address space. Threads reserve most of it without using it.
 const ADDRESS_SPACE: u64 = 4 << 30;
-/// How long a client that behaves well may be kept waiting: a second is the aim, and the machine
-/// that tests may be busy.
+/// How long a client that behaves well may wait. The aim is one second, but the machine may be
+/// busy.
 const SERVED: Duration = Duration::from_secs(10);
 
-/// A server of the program's own, whose screen is read or not, and its port.
+/// A server of the program and its port. Its output is read or not.
 struct Serving {
     child: Child,
     port: u16,
@@ -49,7 +49,7 @@ impl Serving {
         TcpStream::connect(("127.0.0.1", self.port)).unwrap()
     }
 
-    /// A client that behaves well sends a message and is served soon.
+    /// A client that behaves well sends a message, and is served soon.
     fn serves_soon(&self) {
         let began = Instant::now();
         let said = delivered(self.connect(), 1);
@@ -68,13 +68,13 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It has ended already unless a test has failed.
+        // The program has ended already unless a test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Sends a message of so many lines of 72 octets; what is said to it.
+/// Sends a message of this many lines of 72 octets. Returns the reply.
 fn delivered(mut stream: TcpStream, lines: usize) -> String {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut said = String::new();
@@ -85,7 +85,7 @@ fn delivered(mut stream: TcpStream, lines: usize) -> String {
         reader.read_line(&mut said).unwrap();
     }
     let line = format!("{}\r\n", "x".repeat(70)).repeat(100);
-    // A message that is refused early is read to its end all the same.
+    // A message that is refused early is sent to its end all the same.
     for _ in 0..lines.div_ceil(100) {
         stream.write_all(line.as_bytes()).unwrap();
     }
@@ -106,7 +106,7 @@ fn large_messages_at_once(clients: usize, octets: usize) {
         }
         for client in sending {
             let said = client.join().unwrap();
-            // What there is room for at once is taken, and the rest put off.
+            // The server accepts as many messages as it has room for, and defers the others.
             assert!(said.starts_with("250") || said.starts_with("452"), "{said}");
         }
     });
@@ -121,7 +121,7 @@ fn clients_that_say_nothing(clients: usize) {
     drop(connected);
 }
 
-/// Clients that pipeline commands without an end; every other one does not read what is said.
+/// Clients that send commands without end. Every other client does not read the replies.
 fn floods(clients: usize) {
     let serving = Serving::start(false);
     let commands = "NOOP\r\nRSET\r\nEHLO a\r\nMAIL FROM:<a@b.example>\r\nWHAT\r\n".repeat(500);

@@ -17,8 +17,8 @@ fn append(log: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// Runs a script in a folder with a `mail.log`, against a server that does this with the log before
-/// it answers `250 2.0.0 Ok: queued as 4dJtW01Zk7z1x` to the first command.
+/// Runs a script in a folder with a `mail.log`. The server calls `log` with the path of the log
+/// before it answers `250 2.0.0 Ok: queued as 4dJtW01Zk7z1x` to the first command.
 fn ran(script: &str, log: impl Fn(&Path) + Send + 'static) -> (Outcome, TempDir) {
     let folder = folder(&[("s.rhai", script), ("mail.log", "an old line\n")]);
     let path = folder.path().join("mail.log");
@@ -109,7 +109,7 @@ fn what_a_command_writes_can_be_followed() {
     assert!(outcome.is_ok(), "{outcome:#}");
 }
 
-/// What a script that fails shows of its error, without the paths and times of this run.
+/// The error text of a script that fails.
 fn fails(words: &str, text: &'static str) -> String {
     let (outcome, _folder) = ran(&[QUEUE, words].concat(), move |log| append(log, text));
     assert!(!outcome.is_ok(), "{outcome:#}");
