@@ -1,5 +1,5 @@
-//! The integration tests: the library against scripted peers, the program as its users run it,
-//! scripts against real servers.
+//! The integration tests: the library with scripted peers, the program as its users run it, and
+//! scripts with real servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     reason = "a test that cannot go on fails, and one that skips says so"
 )]
 
-/// As in the program.
+/// Counts allocations, as in the program.
 #[global_allocator]
 static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::CountingAllocator;
 

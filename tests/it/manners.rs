@@ -1,4 +1,4 @@
-//! What makes the program at home in a shell: completions, manual pages, a project to begin with.
+//! The program in a shell: completions, manual pages, and a project to begin with.
 
 use std::fs;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::program::{folder, program, run};
 
-/// What bash proposes in place of the last piece of a line: of the text after the last character
-/// that ends a word of bash.
+/// The candidates of bash for the last piece of a line: the text after the last character that ends
+/// a word in bash.
 fn completed(folder: &Path, line: &str) -> Vec<String> {
     let piece = line.rsplit([' ', '=', ':', '@']).next().unwrap();
     let code = "source <(mailexpect completions bash); COMP_LINE=$1 COMP_POINT=${#1} COMPREPLY=(); \
@@ -146,7 +146,7 @@ fn what_changes_is_run_again() {
         ("scripts/a.rhai", "connect().expect(220);\n"),
         ("scripts/b.rhai", "connect().expect(554);\n"),
     ]);
-    // A test that waits for a change in vain is to end.
+    // `timeout` ends the test if the change it waits for never comes.
     let mut command = Command::new("timeout");
     let mut child = command
         .current_dir(folder.path())
@@ -173,7 +173,7 @@ fn what_changes_is_run_again() {
     assert_eq!(round(), ["PASS scripts/a.rhai", "FAIL scripts/b.rhai", "1 passed, 1 failed"]);
     fs::write(folder.path().join("scripts/b.rhai"), "connect().expect(220);\n").unwrap();
     assert_eq!(round(), ["PASS scripts/b.rhai", "1 passed"]);
-    // The project file lies above the scripts, and holds for all of them.
+    // The project file lies above the scripts, and applies to all of them.
     fs::write(folder.path().join("mailexpect.toml"), "[run]\n").unwrap();
     assert_eq!(round(), ["PASS scripts/a.rhai", "PASS scripts/b.rhai", "2 passed"]);
     interrupt(child.id());
@@ -195,11 +195,11 @@ fn a_variable_that_is_off_conflicts_with_nothing() {
         assert!(output.status.success(), "{name}={value}: {output:?}");
     }
     assert_eq!(ran("MAILEXPECT_QUIET", "1", &["run", "-v"]).status.code(), Some(2));
-    // A plugin of Nagios tells its state whatever is wrong.
+    // A Nagios plugin reports its state, whatever is wrong.
     let output = ran("MAILEXPECT_FORMAT", "nagios", &["run", "nowhere.rhai"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(output.stdout.starts_with(b"MAIL UNKNOWN"), "{output:?}");
-    // The variable is for `run` alone.
+    // The variable applies to `run` only.
     let output = ran("MAILEXPECT_FORMAT", "nagios", &["check", "run"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
@@ -246,7 +246,7 @@ fn twice_verbose_shows_the_time_of_each_line_and_no_golden_holds_it() {
     );
 }
 
-/// Ctrl-C for a process.
+/// Sends SIGINT to a process, as Ctrl-C does.
 fn interrupt(id: u32) {
     assert!(Command::new("kill").args(["-INT", &id.to_string()]).status().unwrap().success());
 }

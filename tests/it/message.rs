@@ -1,4 +1,4 @@
-//! Messages: what is composed goes out, comes back, and is the same.
+//! Messages that are composed, sent and fetched again stay the same.
 
 use mailexpect::message::{Attachment, Draft, delivered, parse};
 use mailexpect::script::Case;

@@ -1,4 +1,4 @@
-//! Scripts as checks of a monitor: Nagios, Prometheus, `mailexpect watch`.
+//! Scripts as checks of a monitoring system: Nagios, Prometheus, `mailexpect watch`.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -142,7 +142,7 @@ fn prometheus_reads_what_a_run_came_to_from_a_file() {
     promtool(&text);
 }
 
-/// Whether the text is as Prometheus wants it: each sample once, below its type.
+/// Makes sure that a text is as Prometheus requires: each sample once, below its type.
 fn promtool(text: &str) {
     let mut seen = std::collections::BTreeSet::new();
     let mut metric = String::new();

@@ -1,4 +1,4 @@
-//! A run in parts, whose reports are one again.
+//! A run in parts, whose reports are merged into one.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::filters::filtered;
 use crate::program::{folder, run};
 
-/// What a report says, except its times and ports.
+/// A report without its times and ports.
 fn shown(text: &str) -> String {
     let filters = [
         (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),

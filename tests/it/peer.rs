@@ -1,4 +1,4 @@
-//! A peer that does exactly what a test tells it to: say, drip, listen, close, reset, flood, lie.
+//! A peer that does exactly what a test says: send, drip, read, close, reset, flood, lie.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use mailexpect::server::Replay;
 use socket2::{Domain, Socket, Type};
 
-/// A server that plays a dialogue in the notation of [`Replay`] and does not judge what the client
-/// makes of it: most tests are about a client that goes early. After the last line it closes.
+/// A server that plays a dialogue in the notation of [`Replay`]. It does not judge the client,
+/// because many tests have a client that leaves early. After the last line it closes.
 pub(crate) struct Peer(Option<Replay>);
 
 impl Peer {
@@ -18,7 +18,7 @@ impl Peer {
         Self(Some(Replay::start(&format!("{dialogue}\n{end}")).unwrap()))
     }
 
-    /// Says this and then stalls.
+    /// Sends these bytes and then stalls.
     pub(crate) fn saying(bytes: &[u8]) -> Self {
         Self::parse(&format!("{}\nstall", says(bytes)))
     }
@@ -27,14 +27,14 @@ impl Peer {
         self.replay().url(scheme)
     }
 
-    /// What the peer heard, once the connection is over.
+    /// The bytes that the peer has read, after the connection is over.
     pub(crate) fn heard(self) -> Vec<u8> {
-        // A client that has gone before the peer was through is none of the peer's business.
+        // The client may leave before the end of the dialogue, which is no error here.
         let _ = self.replay().finish();
         self.replay().heard()
     }
 
-    /// Waits until the peer has heard this at the end of all it heard.
+    /// Waits until the bytes that the peer has read end with these.
     pub(crate) fn wait_until_heard(&self, bytes: &[u8]) {
         self.replay().wait_until_heard(bytes);
     }
@@ -52,7 +52,7 @@ impl Drop for Peer {
     }
 }
 
-/// The line of a dialogue that says exactly these bytes.
+/// A line of a dialogue that sends exactly these bytes.
 pub(crate) fn says(bytes: &[u8]) -> String {
     let escaped = |byte: &u8| match byte {
         b'\\' => r"\\".to_owned(),
@@ -62,7 +62,7 @@ pub(crate) fn says(bytes: &[u8]) -> String {
     format!("S: {}\\", bytes.iter().map(escaped).collect::<String>())
 }
 
-/// A port that refuses connections, and nobody else gets as long as its socket is kept.
+/// A port that refuses connections. Nobody else gets the port while the socket is kept.
 pub(crate) fn closed_port() -> (Socket, u16) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
@@ -70,8 +70,8 @@ pub(crate) fn closed_port() -> (Socket, u16) {
     (socket, port)
 }
 
-/// A server for any number of connections that greets and hands what each read brings to `answer`,
-/// with what it has kept of the reads before and the number of the connection.
+/// A server for any number of connections. It greets, and then calls `answer` for each read, with
+/// the bytes that `answer` has kept so far, the new bytes, and the number of the connection.
 pub(crate) fn reader(
     answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send + 'static,
 ) -> String {
@@ -79,7 +79,7 @@ pub(crate) fn reader(
     let url = format!("smtp://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for (number, stream) in (1..).zip(listener.incoming()) {
-            // A client that has gone is none of the server's business.
+            // A client that leaves early is no error here.
             let _ = serve(stream.unwrap(), number, &answer);
         }
     });

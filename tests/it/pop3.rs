@@ -10,14 +10,14 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
-/// A session whose greeting was taken.
+/// A session whose greeting was read.
 async fn greeted(peer: &Peer) -> Session {
     let mut s = Session::connect(&peer.url("pop3")).await.unwrap();
     s.expect("+OK").await.unwrap();
     s
 }
 
-/// An error as it reads, without what differs from run to run.
+/// The text of an error, without what differs from run to run.
 fn shown(error: &Error, peer: &Peer) -> String {
     let text = error.to_string().replace(&peer.url("pop3"), "pop3://PEER");
     text.lines().filter(|line| !line.starts_with("  waited: ")).collect::<Vec<_>>().join("\n")

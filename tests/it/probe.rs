@@ -1,4 +1,4 @@
-//! `mailexpect probe`: ports that answer, what speaks there, how far a dialogue gets.
+//! `mailexpect probe`: open ports, their protocols, and how far a dialogue gets.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::peer::closed_port;
 use crate::program::{Ran, program, project, run};
 use crate::servers::{PASSWORD, USER, mailserver};
 
-/// Times, ports and the days of a certificate vary.
+/// Times, ports and the remaining days of a certificate vary.
 const FILTERS: [(&str, &str); 5] = [
     (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
     (r"(?m)^ *\d{4,5}  ", " PORT  "),
@@ -61,7 +61,7 @@ fn a_health_check_is_one_line_and_0_or_1() {
     assert_eq!(ran.code, Some(3), "nothing could be reached: {ran:?}");
 }
 
-/// A server whose banner is green and whose RCPT hangs.
+/// A server whose banner is fine but whose reply to RCPT never comes.
 const HANGS: &str = "
     S: 220 mail.example ESMTP
     C:
@@ -168,9 +168,9 @@ fn the_json_is_documented() {
     }
 }
 
-/// In a network namespace of its own: a server at port 25 of loopback, nothing at 110, and replies
-/// from 143 that a policy rule drops, so that it is filtered as behind a firewall. The peers of
-/// 198.51.100.0/24 are unreachable by their route.
+/// A script that makes a network namespace: a server on port 25 of loopback, and nothing on port
+/// 110. A policy rule drops replies from port 143, so that the port is filtered as by a firewall. A
+/// route makes 198.51.100.0/24 unreachable.
 const NAMESPACE: &str = r#"
     set -e
     ip link set lo up
@@ -189,7 +189,8 @@ const NAMESPACE: &str = r#"
     "$@"
 "#;
 
-/// Runs the program in the namespace; `None` if none can be made, which is said.
+/// Runs the program in the namespace. If no namespace can be made, says that the test is skipped
+/// and returns `None`.
 fn in_namespace(args: &[&str]) -> Option<Ran> {
     let folder = crate::program::folder(&[(
         "ready.rhai",

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::peer::Peer;
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -39,7 +39,7 @@ pub(crate) fn run(folder: &Path, args: &[&str]) -> Ran {
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// A folder with these scripts in it.
+/// Makes a folder with these scripts.
 pub(crate) fn folder(scripts: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in scripts {
@@ -284,7 +284,8 @@ fn an_interrupt_ends_the_script_where_it_is_and_leaves_its_transcript() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // The peer has heard the command once the script has sent it; then it waits for the reply.
+    // The peer reads the command when the script has sent it. From then on, the script waits for
+    // the reply.
     let pid = child.id().to_string();
     peer.wait_until_heard(b"NOOP\r\n");
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -526,7 +527,7 @@ fn outcomes_are_shown_in_the_order_of_the_scripts_whichever_ends_first() {
 const GREETING_AND_QUIT: &str =
     "let s = connect(param(\"smtp\")); s.expect(220); s.send(\"QUIT\"); s.expect(221);";
 
-/// A shell that lowers its limits, and then the program.
+/// Runs the program in a shell that lowers its limits first.
 fn with_limit(folder: &Path, limit: &str, args: &str) -> Ran {
     let line = format!("ulimit {limit} && exec {} {args}", env!("CARGO_BIN_EXE_mailexpect"));
     let output = Command::new("sh")
@@ -539,7 +540,7 @@ fn with_limit(folder: &Path, limit: &str, args: &str) -> Ran {
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// Holds so many sessions open at the same time.
+/// A script that holds 60 sessions open at the same time.
 const MANY_SESSIONS: &str = "let all = []; for n in 0..60 { let s = connect(param(\"smtp\")); s.expect(220); all.push(s); }\n\
 for s in all { s.send(\"QUIT\"); s.expect(221); }";
 

@@ -1,4 +1,4 @@
-//! Files: what a script may read, and mail that is held against a template.
+//! Files that a script may read, and mail that is compared with a template.
 
 use mailexpect::script::Case;
 

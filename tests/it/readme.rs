@@ -1,4 +1,4 @@
-//! What the README shows is what happens.
+//! The examples of the README do what the README shows.
 
 use mailexpect::script::Case;
 
@@ -6,7 +6,7 @@ use crate::program::{folder, program, project, run};
 use crate::real::{available, with_parameters};
 use crate::servers::{exim, mailserver, sendmail};
 
-/// The fenced blocks of the README in that language.
+/// The fenced code blocks of the README in this language.
 fn blocks(language: &str) -> Vec<String> {
     let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
     let fence = format!("```{language}\n");
@@ -32,13 +32,13 @@ fn the_first_script_passes_and_its_slip_fails_as_shown() {
             .collect::<Vec<_>>()
             .join("\n");
         let times = ["ms", "s"].iter().fold(text, |text, unit| mask(&text, unit));
-        // A loaded machine takes seconds for what is shown in milliseconds.
+        // A busy machine takes seconds for what is shown in milliseconds.
         mask_ports(&times).replace("N ms", "N s")
     };
     assert_eq!(varying(&ran.out), varying(&shown));
 }
 
-/// Numbers before that unit as `N`.
+/// Replaces the numbers before this unit by `N`.
 fn mask(text: &str, unit: &str) -> String {
     let words = text.split(' ').collect::<Vec<_>>();
     let is_number = |word: &str| word.trim_start_matches('(').parse::<f64>().is_ok();
@@ -87,7 +87,7 @@ fn the_project_file_says_what_it_shows() {
     assert!(out.contains("smtp://localhost:2525"), "{ran:?}");
 }
 
-/// What CI runs: a crate of its own, `tests/downstream`.
+/// CI runs the examples in a separate crate, `tests/downstream`.
 #[test]
 fn the_examples_in_rust_and_cargo_are_those_of_the_downstream_crate() {
     let downstream = project().join("tests/downstream");

@@ -1,4 +1,4 @@
-//! The shipped scripts and the quirks of `field` against real servers.
+//! The shipped scripts and the quirks of `field`, with real servers.
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::servers::{
     OTHER_PASSWORD, PASSWORD, Server, TOKEN, Unavailable, exim, mailserver, sendmail,
 };
 
-/// The server, or `None` if there is none to be had; then the test says so.
+/// The server. If it is not available, says that the test is skipped and returns `None`.
 pub(crate) fn available<T>(server: Result<T, Unavailable>) -> Option<T> {
     match server {
         Ok(server) => Some(server),
@@ -31,7 +31,7 @@ fn case(script: impl Into<PathBuf>, server: &Server) -> Case {
     with_parameters(Case::new(script), server)
 }
 
-/// Sets those parameters that the script takes.
+/// Sets the parameters that the script takes.
 pub(crate) fn with_parameters(case: Case, server: &Server) -> Case {
     let params = case.params();
     let taken = server
@@ -55,13 +55,14 @@ fn shipped(server: &Server) {
     }
 }
 
-/// How often a script runs whose verdict must not depend on the time: `MAILEXPECT_RUNS=200` for the
-/// whole claim, and a few times else.
+/// How often to run a script whose verdict must not depend on time: 5 times by default.
+/// `MAILEXPECT_RUNS=200` checks more thoroughly.
 fn runs() -> usize {
     std::env::var("MAILEXPECT_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(5)
 }
 
-/// A script leaves an answer unexpected: at its end, that is found each time, however late it comes.
+/// A script leaves a reply unexpected. Each run has to report this at its end, however late the
+/// reply comes.
 fn an_answer_too_many_is_found(server: &Server) {
     let script = "let s = connect(param(\"smtp\")); s.expect(220); s.ehlo(\"a.example\");\n\
                   s.pipeline([\"MAIL FROM:<>\", \"RSET\"]); s.expect(250);";

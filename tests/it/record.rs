@@ -1,4 +1,4 @@
-//! Sessions that a proxy passes on, and what it leaves of them.
+//! `mailexpect record`: sessions that a proxy passes on, and the files that it writes.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,11 +10,11 @@ use mailexpect::server::Embedded;
 
 use crate::program::{Ran, folder, program, run};
 
-/// A proxy in a folder.
+/// A running proxy.
 struct Proxy {
     child: Child,
     out: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// The URL at which the proxy listens.
     url: String,
 }
 
@@ -36,7 +36,7 @@ impl Proxy {
         Self { child, out, url }
     }
 
-    /// Waits until it has ended: its exit code, and what it showed.
+    /// Waits until the proxy has ended. Returns its exit code and its output.
     fn ended(mut self) -> Ran {
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
@@ -45,7 +45,7 @@ impl Proxy {
     }
 }
 
-/// All files below a folder, in one text.
+/// The text of all files below a folder.
 fn all_of(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let texts = entries
@@ -53,7 +53,7 @@ fn all_of(folder: &Path) -> String {
     texts.collect()
 }
 
-/// Passes a client's session on to the server, and runs the script that is left of it against that.
+/// Passes a client's session on to the server, and runs the recorded script with the server.
 fn recorded(server: &Embedded, scheme: &str, client: &str, secrets: &[&str]) -> String {
     let folder = folder(&[("client.rhai", client), ("server.pem", server.ca().unwrap())]);
     let path = folder.path();
@@ -86,7 +86,7 @@ fn recorded(server: &Embedded, scheme: &str, client: &str, secrets: &[&str]) -> 
     all
 }
 
-/// The base64 of a text, by what everybody has.
+/// The base64 of a text, from another implementation: the `base64` command.
 fn data_encoding_of(text: &str) -> String {
     let mut child =
         Command::new("base64").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -197,7 +197,7 @@ fn tls_is_put_on_with_both_sides_when_a_client_asks_for_it() {
     recorded(&server, "pop3", &pop3, &["password"]);
     let sieve = client("sieve", "\"OK\"", "s.starttls();") + "s.logout();\n";
     recorded(&server, "sieve", &sieve, &["password"]);
-    // TLS from the start, and a server that proves itself.
+    // TLS from the start, and a mechanism in which the server proves itself.
     let imaps = client("imaps", "\"* OK\"", "").replace("PLAIN", "SCRAM-SHA-256");
     let folder = folder(&[("client.rhai", &imaps), ("server.pem", server.ca().unwrap())]);
     let url = server.url("imaps").unwrap();
@@ -243,7 +243,7 @@ fn an_interrupt_saves_what_was_said_and_a_server_that_is_away_is_named() {
         "{script}"
     );
 
-    // A server that is not there: what is in the folder stays.
+    // The server is not there. The files in the folder stay.
     let gone = format!("smtp+unix://{}/none", folder.path().display());
     let proxy =
         Proxy::start(folder.path(), &["--listen", "smtp", "--to", &gone, "--connections", "1"]);

@@ -1,5 +1,5 @@
-//! Goldens of the scripts inside of the program, of each real server: they hold for every start of
-//! it, and so for any port, folder, time and identifier. `INSTA_UPDATE=always` writes them anew.
+//! Goldens of the shipped scripts for each real server. They hold after each start of the server,
+//! and so for any port, folder, time and identifier. `INSTA_UPDATE=always` writes them anew.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +12,8 @@ use crate::real::available;
 use crate::servers::{Server, Unavailable, exim, mailserver, sendmail};
 use crate::shipped::{OF_MAIL, OF_MAILBOXES};
 
-/// What varies from start to start beside what is redacted anyway: mailboxes have new numbers, and
-/// a greeting the version that is installed.
+/// Redactions for what else varies from start to start: mailboxes get new numbers, and a greeting
+/// contains the installed version.
 const REDACT: &str = "imap,pop3,sizes,headers,banner";
 
 fn is_updating() -> bool {
@@ -24,7 +24,7 @@ fn goldens(server: &str) -> PathBuf {
     project().join("tests/goldens").join(server)
 }
 
-/// The parameters that some of the scripts ask for.
+/// The parameters that any of the scripts takes.
 fn set(scripts: &[&str], server: &Server, named: &[(&str, &str)]) -> Vec<String> {
     let asked: BTreeSet<_> =
         scripts.iter().flat_map(|script| Case::new(*script).params().known.into_keys()).collect();
@@ -37,15 +37,16 @@ fn set(scripts: &[&str], server: &Server, named: &[(&str, &str)]) -> Vec<String>
     known.flat_map(|set| ["--set".to_owned(), set]).collect()
 }
 
-/// Runs the scripts one after the other: mailboxes hold what those before have left there.
+/// Runs the scripts one after the other, because a mailbox keeps what earlier scripts have left
+/// there.
 fn held(folder: &Path, scripts: &[&str], set: &[String], flag: &str) -> Ran {
     let set: Vec<_> = set.iter().map(String::as_str).collect();
     let args = ["run", "-j", "1", flag, "--redact", REDACT];
     run(folder, &[&args[..], scripts, &set].concat())
 }
 
-/// Holds the scripts against the goldens of a server, twice, each time against one that has just
-/// been started. `named` are the listeners that are not the parameters of their names.
+/// Compares the scripts with the goldens of a server twice, each time with a new start of the
+/// server. `named` maps parameters to listeners that have another name.
 fn hold(
     name: &str,
     start: fn() -> Result<Server, Unavailable>,
@@ -82,7 +83,7 @@ fn the_goldens_of_postfix_with_dovecot_hold() {
     hold("postfix-dovecot", mailserver::start, &scripts, &[]);
 }
 
-/// Apart from those that send mail and do not wait until it has arrived.
+/// Without the scripts that send mail and do not wait for its arrival.
 #[test]
 fn the_goldens_of_dovecots_mailboxes_hold() {
     hold("postfix-dovecot", mailserver::start, &OF_MAILBOXES, &[]);
@@ -93,14 +94,14 @@ fn the_goldens_of_exim_hold() {
     hold("exim", exim::start, &[&OF_MAIL[..], &["@sendmail-25-noauth"]].concat(), &[]);
 }
 
-/// The port for mail with `M=A`, which has no AUTH, and the one for submission with `M=Ea`.
+/// The port with `M=A`, which has no AUTH, and the submission port with `M=Ea`.
 #[test]
 fn the_goldens_of_sendmail_hold() {
     let scripts = [&OF_MAIL[..], &["@sendmail-25-noauth"]].concat();
     hold("sendmail", sendmail::start, &scripts, &[("smtp", "noauth")]);
 }
 
-/// No golden is there that nothing holds.
+/// No golden is left that no test compares.
 #[test]
 fn each_golden_is_of_a_script_and_a_server_that_are_held() {
     if is_updating() {

@@ -1,4 +1,4 @@
-//! What is redacted: the project file, the command line, and what `mailexpect redact` says of it.
+//! Redaction: the project file, the command line, and the explanations of `mailexpect redact`.
 
 use std::fs;
 use std::path::Path;
@@ -100,7 +100,7 @@ fn the_project_file_is_for_all_scripts_below_it() {
 #[test]
 fn secrets_of_somebody_elses_transcript_are_learned_from_it() {
     let folder = folder(&[]);
-    // The password is hunter2-abc, the token tok.en-4711.
+    // The password is hunter2-abc, and the token is tok.en-4711.
     let smtp = "S: 220 mail ESMTP, try hunter2-abc\nC: EHLO x\nS: 250 AUTH PLAIN LOGIN\nC: AUTH LOGIN\n\
         S: 334 VXNlcm5hbWU6\nC: am9obg==\nS: 334 UGFzc3dvcmQ6\nC: aHVudGVyMi1hYmM=\nS: 535 no HUNTER2-ABC, hunter2%2Dabc\n\
         C: AUTH PLAIN AGpvaG4AaHVudGVyMi1hYmM=\nS: 535 not john with unter2-a nor aHVudGVyMi1h\nC: QUIT\nS: 221 bye\n";
@@ -109,7 +109,7 @@ fn secrets_of_somebody_elses_transcript_are_learned_from_it() {
     let imap = "S: * OK hi\nC: a LOGIN john \"tok.en-4711\"\nS: a NO tok.en-4711\nC: b AUTHENTICATE PLAIN AGpvaG4AaHVudGVyMi1hYmM=\n\
         S: b NO hunter2-abc\nC: c LOGIN {4}\nS: + go\nC: john {8}\nS: + go\nC: lit3ral!\nS: c NO lit3ral!\n";
     let url = "*** connecting to smtp://john:tok.en-4711@mail.example\nS: 220 hi tok.en-4711\n";
-    // No greeting says what is spoken; what was masked before is no secret.
+    // No greeting tells the protocol. A value that was masked before is not learned as a secret.
     let nothing = "C: AUTH PLAIN AGpvaG4AaHVudGVyMi1hYmM=\nS: 235 hunter2-abc\nC: AUTH LOGIN\nC: QUIT\nS: 221 QUIT\n";
     let masked = "S: 220 no secret\nC: AUTH PLAIN [SECRET]\nS: 235 [SECRET] is no secret\nC: QUIT\nS: 221 bye\n";
     for (transcript, kept) in [

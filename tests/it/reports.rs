@@ -1,4 +1,4 @@
-//! The reports of a run: formats, files, what is in them and what is not.
+//! The reports of a run: formats, files, contents, and no secrets.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::filters::filtered;
 use crate::peer::Peer;
 use crate::program::{Ran, folder, program, run};
 
-/// Times and ports vary; nothing else may.
+/// Only times and ports may vary.
 const FILTERS: [(&str, &str); 7] = [
     (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
     (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
@@ -20,7 +20,7 @@ const FILTERS: [(&str, &str); 7] = [
     (r"(?m)^    +\d+\.\d{4} +\+\d+\.\d{4} ", "    TIME +TIME "),
 ];
 
-/// One script of each kind of outcome; the one that fails knows a secret.
+/// A script for each kind of outcome. The script that fails knows a secret.
 fn scripts() -> tempfile::TempDir {
     folder(&[
         ("a.rhai", "// Greets, <well> & \"good\".\nconnect().expect(220);\n"),
@@ -61,7 +61,7 @@ fn json_is_an_event_a_line_as_documented() {
     assert_eq!(names[..3], ["run-started", "script-started", "script-ended"]);
     assert_eq!((names.len(), *names.last().unwrap()), (10, "run-ended"));
     insta::assert_snapshot!(shown(&ran));
-    // Each name of an event or of a part stands in the documentation.
+    // The documentation names each event and each part.
     let docs = std::fs::read_to_string(crate::program::project().join("docs/json.md")).unwrap();
     let mut parts = Vec::new();
     for event in &events {
@@ -75,14 +75,15 @@ fn json_is_an_event_a_line_as_documented() {
 pub(crate) fn keys(value: &Value, found: &mut Vec<String>) {
     for (name, part) in value.as_object().into_iter().flatten() {
         found.push(name.clone());
-        // The names of parameters are the scripts' own.
+        // The script chooses the names of its parameters.
         if name != "params" {
             keys(part, found);
         }
     }
 }
 
-/// Whether an XML file is valid; nothing is known without `xmllint` (Debian: libxml2-utils).
+/// Validates an XML file. Without `xmllint` (Debian package libxml2-utils), says that this is
+/// skipped.
 fn validate(file: &Path) {
     let schema = crate::program::project().join("tests/schemas/junit-10.xsd");
     let lint =
@@ -159,7 +160,7 @@ fn a_report_that_cannot_be_written_fails_the_run_before_its_first_script() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
         assert!(ran.err.contains(&format!("cannot write {file}: ")), "{}", ran.err);
     }
-    // The peer takes one connection: no script has had it.
+    // The peer accepts one connection. This run gets it, so no script connected before.
     assert_eq!(run(folder.path(), &["run", "--set", &set]).code, Some(0));
 }
 
