@@ -1,5 +1,5 @@
-//! A script cannot read, run, recurse or allocate beyond what its caller granted, and it can always
-//! be stopped.
+//! A script cannot read, run, recurse or allocate more than its caller has granted, and it can
+//! always be stopped.
 
 use std::time::Duration;
 
@@ -241,7 +241,7 @@ fn values_nested_deep_are_shown_and_dropped() {
     assert!(!outcome.is_ok());
 }
 
-/// Ways to nest a value deep: what makes one level more of `x`.
+/// Ways to nest a value deeply: each statement adds one level to `x`.
 const NESTING: [&str; 4] = [
     "let y = x; x = || y;",
     "let y = #{ x: x }; x = || y;",
@@ -274,7 +274,7 @@ fn a_busy_script_ends_soon_after_its_deadline() {
         "let a = []; a.pad(1000000, 1); loop { a.index_of(2); }",
         "let s = \"x \"; for i in 0..20 { s += s; } loop { s.split(\" \"); }",
         "let a = []; a.pad(100000, 1); loop { a.to_string(); }",
-        // Regexes in regexes: long to compile, and slow to search with.
+        // Nested regexes, which are slow to compile and to search with.
         "let n = 0; loop { n += 1; re(`((((x{1,6}){1,6}){1,6}y){1,6}${n})`); }",
         "let s = \"x\"; for i in 0..20 { s += s; } let r = re(`(x+x+)+(x+x+)+y`); loop { find(s, r); }",
         "let s = \"x\"; for i in 0..23 { s += s; } loop { find(s, re(`(?:x?){200}y`)); }",
@@ -282,7 +282,7 @@ fn a_busy_script_ends_soon_after_its_deadline() {
         let outcome = outcome(script, |case| case.deadline(Duration::from_millis(500)));
         let failure = outcome.failure().unwrap();
         assert!(failure.error.is_timeout(), "{script}: {failure:?}");
-        // Half a second is the aim; the machine that tests may be busy.
+        // Half a second is the aim, but the machine may be busy.
         assert!(outcome.elapsed < Duration::from_secs(5), "{script}: {:?}", outcome.elapsed);
     }
 }

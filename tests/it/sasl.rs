@@ -1,5 +1,4 @@
-//! SASL exchanges against a server that verifies them, and what is to be seen of them anywhere:
-//! nothing that is secret.
+//! SASL exchanges with a server that verifies them. No output shows a secret.
 
 use std::fmt::Write as _;
 
@@ -98,7 +97,7 @@ fn the_strongest_mechanism_that_the_server_advertises_is_used() {
     });
 }
 
-/// The digits of base64 that a text has at each of the three places where it can begin.
+/// The base64 digits of a text at each of the three offsets at which the text can begin.
 pub(crate) fn in_base64(text: &str) -> Vec<String> {
     (0..3)
         .map(|offset| {
@@ -108,8 +107,8 @@ pub(crate) fn in_base64(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Everything that must not be seen: the password in all its forms, all responses as they were
-/// sent, and what they prove.
+/// Everything that no output may show: the password in all its forms, all responses as they were
+/// sent, and the proofs in them.
 fn secrets(servers: [&SaslServer; 2]) -> Vec<String> {
     let mut secrets = vec![PASSWORD.to_owned(), PASSWORD.replace('"', "\\\"")];
     secrets.extend(in_base64(PASSWORD));
@@ -124,7 +123,7 @@ fn secrets(servers: [&SaslServer; 2]) -> Vec<String> {
                 .into_iter()
                 .flat_map(|proof| [vec![proof.to_owned()], in_base64(proof)].concat()),
         );
-        // What has no blank is in base64, except what EXTERNAL and its kin say.
+        // A response without a blank is in base64, except those of EXTERNAL and similar mechanisms.
         let is_line = !heard.contains([' ', ',']) && heard != USER && heard.len() > 4;
         secrets.extend(is_line.then_some(heard));
     }
@@ -400,7 +399,8 @@ fn pop3_is_asked_for_its_mechanisms_where_none_is_named() {
     server.finish().unwrap();
 }
 
-/// The error of an exchange with a peer that follows this script, and what the peer heard.
+/// The error of an exchange with a peer that plays this dialogue, and the bytes that the peer has
+/// read.
 fn exchange_with(peer: &str, credentials: Credentials) -> (mailexpect::Error, String) {
     let peer = Peer::parse(peer);
     let error = block_on(async {

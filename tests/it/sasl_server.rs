@@ -1,5 +1,5 @@
-//! A server that verifies SASL exchanges on its own, and is careless: its verdict says again all
-//! that it heard.
+//! A server that verifies SASL exchanges with its own code. It is careless: its verdict repeats all
+//! responses.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,14 +13,14 @@ use sha2::Sha256;
 
 pub(crate) const USER: &str = "hoge";
 
-/// A submission server on a port of its own, for any number of connections.
+/// A submission server on its own port, for any number of connections.
 pub(crate) struct SaslServer {
     pub(crate) url: String,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl SaslServer {
-    /// One whose only user has this password, or token.
+    /// Starts a server whose only user has this password or token.
     pub(crate) fn start(password: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("submission://{}", listener.local_addr().unwrap());
@@ -30,14 +30,14 @@ impl SaslServer {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 let hearing = Arc::clone(&hearing);
-                // A client that goes in the middle is the test's business.
+                // A client may leave in the middle, which is no error of the server.
                 std::thread::spawn(move || Dialogue::hold(stream, password, &hearing).ok());
             }
         });
         Self { url, heard }
     }
 
-    /// The responses that were heard, as they came and out of their base64.
+    /// The responses of clients, as sent and decoded from base64.
     pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
@@ -47,7 +47,7 @@ struct Dialogue<'a> {
     reader: BufReader<TcpStream>,
     writer: TcpStream,
     password: &'a str,
-    /// What was heard in the exchange under way.
+    /// The responses of the current exchange.
     exchange: Vec<String>,
 }
 
@@ -143,7 +143,8 @@ impl Dialogue<'_> {
                     || (self.ask("{\"status\":\"invalid_token\"}")? != "\x01"
                         && panic!("no dummy response"))
             }
-            // Whoever says so is let in, by a server whose password is known.
+            // These mechanisms have no password, so the server with the right password accepts
+            // them.
             "EXTERNAL" | "ANONYMOUS" => self.or_ask(first)? == USER && self.password != "another",
             _ => false,
         })
@@ -153,7 +154,7 @@ impl Dialogue<'_> {
         first.map_or_else(|| self.ask(""), Ok)
     }
 
-    /// RFC 2831.
+    /// DIGEST-MD5 (RFC 2831).
     fn digest(&mut self) -> io::Result<bool> {
         let response = self.ask(
             "realm=\"mail.example\",nonce=\"N\",qop=\"auth\",algorithm=md5-sess,charset=utf-8",
@@ -172,7 +173,7 @@ impl Dialogue<'_> {
         Ok(granted && self.ask(&format!("rspauth={}", sign("")))?.is_empty())
     }
 
-    /// RFC 5802.
+    /// SCRAM (RFC 5802).
     fn scram(
         &mut self,
         first: Option<String>,
@@ -185,7 +186,7 @@ impl Dialogue<'_> {
         let last = self.ask(&challenge)?;
         let (bare, proof) = last.rsplit_once(",p=").unwrap();
         assert_eq!(bare, "c=biws,r=CS");
-        // Hi() of section 2.2, for three rounds.
+        // Hi() of section 2.2, with three iterations.
         let password = self.password.as_bytes();
         let one = mac(password, b"salt\0\0\0\x01");
         let two = mac(password, &one);

@@ -1,4 +1,4 @@
-//! No result depends on where the stream is cut; where a server makes it so, a run says so.
+//! Results must not depend on how the stream is cut. If those of a server do, the run reports it.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::program::{Ran, folder, project, run};
 use crate::real::available;
 use crate::servers::{Server, exim, mailserver, sendmail};
 
-/// The dialogue of every script here that is to be run.
+/// The script of most tests here.
 const QUIT: &str = "// A short dialogue.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.send(\"NOOP\");\ns.expect(250);\n\
                     s.send(\"QUIT\");\ns.expect(221);\n";
 
-/// Runs a script in every way against a server.
+/// Runs a script with every way of cutting.
 fn compared(script: &str, url: &str) -> Ran {
     let folder = folder(&[("a.rhai", script)]);
     run(
@@ -35,7 +35,7 @@ fn assert_says(name: &str, ran: &Ran) {
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
         (r"\(\d+(\.\d+)? (ms|s)\)", "(TIME)"),
-        // How much of a line the first read brings is up to the system's scheduler.
+        // How much of a line the first read returns depends on the scheduler of the system.
         (r"S: 500 [^\n]* is no command", "S: 500 PIECE is no command"),
         (r"( *unread S: [^\n]*\n)+", ""),
     ];
@@ -52,13 +52,13 @@ fn reply(line: &[u8]) -> String {
     }
 }
 
-/// Takes one line off the front.
+/// Takes one line from the front.
 fn line(kept: &mut Vec<u8>) -> Option<Vec<u8>> {
     let end = kept.iter().position(|byte| *byte == b'\n')?;
     Some(kept.drain(..=end).collect())
 }
 
-/// As a server has to.
+/// Answers as a correct server does: each complete line once.
 fn sound(kept: &mut Vec<u8>, read: &[u8]) -> String {
     kept.extend_from_slice(read);
     std::iter::from_fn(|| line(kept)).map(|line| reply(&line)).collect()
@@ -135,12 +135,12 @@ fn holds_in_every_way(server: &Server) {
         .flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]);
     let known: Vec<_> = set.collect();
     for script in ["smoke", "relay", "submission"] {
-        // Apart from its golden, which is another server's.
+        // The copy is without its golden, which belongs to another server.
         let text =
             std::fs::read_to_string(project().join(format!("scripts/{script}.rhai"))).unwrap();
         let folder = folder(&[("a.rhai", &text)]);
         let listed = run(folder.path(), &["list"]);
-        // A parameter that a script does not have is a slip.
+        // A parameter that the script does not take would be an error.
         let has = |set: &&[String]| {
             listed.out.contains(&format!("--set {}=", set[1].split('=').next().unwrap()))
         };
@@ -173,7 +173,7 @@ fn sendmail_does_not_depend_on_the_cut() {
     holds_in_every_way(&server);
 }
 
-/// What a run came to, with nothing in it that varies.
+/// The result of a run, without what varies.
 fn result(outcome: &Outcome) -> Vec<String> {
     let redaction = Redaction::new()
         .preset("all")
@@ -223,7 +223,7 @@ fn scripts_with_peers_give_the_same_in_every_way() {
         if path.extension().is_none_or(|extension| extension != "rhai") {
             continue;
         }
-        // Those without a peer open their own listeners.
+        // Scripts without a peer open their own listeners.
         let Ok(text) = std::fs::read_to_string(path.with_extension("peer")) else { continue };
         let scheme = if path.ends_with("stream-login.rhai") { "tcp" } else { "smtp" };
         let run = |way| {

@@ -1,4 +1,4 @@
-//! Which scripts of the paths are run.
+//! Selection of the scripts that are run.
 
 use std::path::Path;
 

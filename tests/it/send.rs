@@ -1,4 +1,4 @@
-//! `mailexpect send`: to the embedded server, and to every real one.
+//! `mailexpect send`, with the embedded server and with each real one.
 
 use mailexpect::server::Embedded;
 
@@ -120,7 +120,7 @@ fn who_is_refused_is_named_and_the_others_get_the_message() {
     assert_eq!(send(&[USER, OTHER_USER], &["--quit-after", "mail"]).code, Some(0));
 }
 
-/// Each recipient of LMTP is accepted twice: after RCPT and after the message.
+/// In LMTP, each recipient gets two replies: to RCPT and to the message.
 #[test]
 fn a_recipient_whose_mailbox_is_full_is_named() {
     let folder = folder(&[]);

@@ -1,4 +1,4 @@
-//! `mailexpect serve` for clients in any language: a script or an address says what goes wrong.
+//! `mailexpect serve` for clients in any language: a script or an address chooses what goes wrong.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::program::{folder, program, run};
 
-/// A server that was started, its lines, and where it listens.
+/// A running server, and the lines that it prints.
 struct Serving {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -31,7 +31,7 @@ impl Serving {
         Self { child, lines }
     }
 
-    /// The next line as JSON; `None` at the end.
+    /// The next line, parsed as JSON; `None` at the end.
     fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
         (self.lines.read_line(&mut line).unwrap() > 0)
@@ -52,7 +52,7 @@ fn port(listening: &Value) -> u16 {
     listening["port"].as_u64().unwrap().try_into().unwrap()
 }
 
-/// A client that sends lines, one after each reply, and reads to the end.
+/// A client that sends each line after the reply to the one before, and reads to the end.
 fn client(port: u16, lines: &[&str]) -> String {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut replies = BufReader::new(stream.try_clone().unwrap());
@@ -61,7 +61,7 @@ fn client(port: u16, lines: &[&str]) -> String {
         let mut whole = String::new();
         loop {
             let mut line = String::new();
-            // A reset is an end, too.
+            // A reset counts as an end, too.
             let read = replies.read_line(&mut line).unwrap_or_default();
             whole += &line;
             if read == 0 || line.as_bytes().get(3) != Some(&b'-') {
@@ -71,7 +71,7 @@ fn client(port: u16, lines: &[&str]) -> String {
     };
     all += &reply();
     for line in lines {
-        // The server may have closed.
+        // The server may have closed the connection.
         if write!(&stream, "{line}\r\n").is_err() {
             break;
         }
@@ -126,7 +126,7 @@ fn a_client_that_does_otherwise_fails_the_script_that_serves_it() {
     assert!(said.contains("FAIL") && said.contains("fake.rhai:6"), "{said}");
 }
 
-/// A client of one of our servers that says one line after the other.
+/// A client that sends one line after the other to a server of a test.
 struct Late {
     stream: TcpStream,
     replies: BufReader<TcpStream>,
@@ -152,7 +152,7 @@ impl Late {
         self.reply()
     }
 
-    /// Quits once the server takes no more connections.
+    /// Quits when the server accepts no more connections.
     fn quit_late(mut self, port: u16) {
         while TcpStream::connect(("127.0.0.1", port)).is_ok() {
             std::thread::yield_now();
@@ -186,7 +186,7 @@ fn a_server_that_is_dropped_answers_a_client_that_quits_late_and_waits_for_nobod
     let dropped = std::thread::spawn(move || drop(server));
     late.quit_late(port);
     dropped.join().unwrap();
-    // Nobody is connected, or nobody who is listened to.
+    // The only client is one that the server has stopped listening to, so there is no grace.
     let server = Embedded::options().grace(Duration::from_mins(1)).always("NOOP", "250 ok\nstall");
     let server = server.unwrap().start().unwrap();
     let mut stalled = Late::connect(server.addr("smtp").unwrap().port());
@@ -194,7 +194,7 @@ fn a_server_that_is_dropped_answers_a_client_that_quits_late_and_waits_for_nobod
     let began = Instant::now();
     drop(server);
     assert!(began.elapsed() < Duration::from_secs(30));
-    // Who stays has the grace and no more.
+    // A client that stays gets the grace period, and no more.
     let server = Embedded::options().grace(Duration::from_millis(50)).start().unwrap();
     let mut staying = Late::connect(server.addr("smtp").unwrap().port());
     let began = Instant::now();
@@ -205,7 +205,7 @@ fn a_server_that_is_dropped_answers_a_client_that_quits_late_and_waits_for_nobod
 
 #[test]
 fn a_server_that_nobody_came_to_waits_until_it_is_stopped() {
-    // No deadline of an operation is that of accept().
+    // The timeout of operations does not apply to accept().
     let folder = folder(&[("fake.rhai", FAKE)]);
     let args = ["--script", "fake.rhai", "--timeout", "10ms"];
     let mut serving = Serving::start(folder.path(), &args);
@@ -221,7 +221,7 @@ fn where_it_listens_is_told_by_the_descriptor_that_is_named() {
     let folder = folder(&[("fake.rhai", FAKE)]);
     let mut shell = Command::new("sh");
     shell.current_dir(folder.path()).env("PROGRAM", env!("CARGO_BIN_EXE_mailexpect"));
-    // The reader of the pipe is the client's side: it reads one line and goes.
+    // The reader of the pipe plays the client's side: it reads one line and ends.
     shell.args([
         "-c",
         "{ \"$PROGRAM\" serve --script fake.rhai --ready-fd 3 3>&1 >events.json; } | head -n 1",

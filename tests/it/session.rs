@@ -46,7 +46,7 @@ fn a_transcript_is_the_same_whether_the_close_behind_quit_has_come_or_not() {
             s.send("QUIT").await.unwrap();
             s.expect(221).await.unwrap();
             if end == "close" {
-                // Its thread has ended, so its close has come.
+                // The peer's thread has ended, so its close has arrived.
                 peer.heard();
             }
             s.finish().await.unwrap();
@@ -164,8 +164,8 @@ fn input_left_unread_and_a_close_that_nobody_expected_fail_the_end() {
             s.expect(220).await.unwrap();
             s.send("NOOP").await.unwrap();
             s.expect(2).await.unwrap();
-            // The peer's last words are after the reply, or in a segment of their own that has to
-            // come first.
+            // The peer's last text follows the reply directly or in a segment of its own, which has
+            // to arrive first.
             let _ = s.expect_silence(SHORT).timeout(SHORT).await;
             s.finish().await
         })
@@ -217,7 +217,7 @@ fn a_peer_that_never_says_a_word_was_not_reached() {
         let error = run(async {
             match Session::options().timeout(SHORT).connect(&peer.url("smtp")).await {
                 Ok(mut s) => s.expect(220).await.unwrap_err(),
-                // A reset may already come while connecting.
+                // The reset may arrive while connecting.
                 Err(error) => error,
             }
         });
@@ -257,7 +257,7 @@ fn a_gigabyte_without_an_end_stops_at_the_limit() {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap_err()
     });
-    // The second line of the flood has no code, which is seen long before the limit.
+    // The second line of the flood has no code. The session notices this long before the limit.
     assert!(error.is_malformed(), "{error}");
     let peer = Peer::parse("flood 1073741824");
     let error = run(async {
@@ -327,7 +327,7 @@ fn pieces_of_a_stream_come_in_any_order_if_there_is_a_way() {
     let peer = Peer::saying(b"one:1 two:2");
     run(async {
         let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
-        // The first pattern would take `one:1` as well, and leave nothing for the second one.
+        // The first pattern also matches `one:1`, and would leave nothing for the second one.
         let patterns = [Regex::new(r"\w+:\d").unwrap(), Regex::new(r"one:(\d)").unwrap()];
         let replies = s.expect_unordered(patterns).await.unwrap();
         assert_eq!(replies[0].get(0), Some(&b"two:2"[..]));
@@ -350,7 +350,7 @@ fn a_reply_that_fits_none_of_the_open_ones_fails_at_once() {
 
 #[test]
 fn one_command_may_have_several_replies() {
-    // Exim's PRDR: 353, one for each recipient, then a final one.
+    // Exim's PRDR: a 353, one reply for each recipient, and a final reply.
     let peer = Peer::parse(
         "S: 220 hi\nC\nS: 354 go\nC\nC\nS: 353 PRDR\\r\\n250 R=<a>\\r\\n550 not b\\r\\n250 done\nstall",
     );
@@ -469,7 +469,7 @@ fn each_address_that_was_tried_is_told() {
     assert!(error.is_unreachable());
     assert_eq!(error.got(), Some(format!("127.0.0.1:{port} refused").as_str()));
     assert!(transcript.to_string().contains(&format!("*** 127.0.0.1:{port} refused")));
-    // If the name has an IPv6 address too, that one is tried and told first.
+    // If the name also has an IPv6 address, this address is tried and reported first.
     let peer = Peer::saying(b"220 hi\r\n");
     let url = peer.url("smtp").replace("127.0.0.1", "localhost");
     let transcript = Transcript::new();
@@ -559,8 +559,8 @@ fn what_a_child_complains_of_is_in_the_transcript_and_its_group_ends_with_the_se
         }
         s.close().await.unwrap();
         let sleeper = greeting.strip_prefix("220 ").unwrap();
-        // Killed at once; it may take the system a moment to say so, and its new parent another to
-        // reap it.
+        // The process was killed, but the system may need a moment to report this, and its new
+        // parent another moment to reap it.
         let state = || std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
         let started = std::time::Instant::now();
         while !(state().is_empty() || state().contains(") Z ") || state().contains(") X ")) {
@@ -588,7 +588,7 @@ fn a_stream_is_searched_as_expect_does() {
 
 #[test]
 fn a_peer_that_answers_while_we_write_blocks_nobody() {
-    // 4 MiB of commands, each answered: neither side's socket buffers could hold either.
+    // 4 MiB of commands, each with an answer: more than the socket buffers of either side hold.
     let lines = 100_000;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("tcp://{}", listener.local_addr().unwrap());
@@ -731,7 +731,7 @@ proptest! {
         let mut dialogue = Vec::new();
         for cut in cuts {
             let (piece, tail) = rest.split_at(cut.min(rest.len()));
-            // Nothing in between, lest it be one write.
+            // `flood 0` separates the pieces, so that they are not sent in one write.
             dialogue.extend([says(piece), "flood 0".to_owned()]);
             rest = tail;
         }
@@ -763,7 +763,7 @@ fn what_a_call_was_given_reaches_that_call_alone() {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         let refused = s.expect(220).expect(550).await.unwrap_err();
         assert_eq!(refused.message(), "`expect` has no option `expect`");
-        // An operation that is never awaited leaves nothing for the next.
+        // An operation that is never awaited has no effect on the next one.
         drop(s.noop().expect(421).timeout(Duration::ZERO));
         s.expect(220).await.unwrap();
         s.mail("a@example.com").expect(503).await.unwrap();

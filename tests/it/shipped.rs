@@ -1,4 +1,5 @@
-//! Scripts that are no files of the user's: of the command line, of stdin, inside of the program.
+//! Scripts that are not files of the user: from the command line, from stdin, and shipped with the
+//! program.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -134,7 +135,7 @@ fn all_parameters_that_are_missing_are_named_at_once() {
     assert!(ran.out.contains("--set imap_password=env:NAME --set mailbox=..."), "{ran:?}");
 }
 
-/// The scripts that speak with no more than a server for mail does.
+/// The shipped scripts that need only a server for sending mail.
 pub(crate) const OF_MAIL: [&str; 12] = [
     "@exchange-login",
     "@op25b",
@@ -150,7 +151,7 @@ pub(crate) const OF_MAIL: [&str; 12] = [
     "@typeahead",
 ];
 
-/// Those that need mailboxes.
+/// The shipped scripts that need mailboxes.
 pub(crate) const OF_MAILBOXES: [&str; 7] = [
     "@delivery",
     "@dovecot-pop3",
@@ -269,7 +270,7 @@ fn ports_that_are_open_and_were_to_be_closed_are_named() {
         "{ran:?}"
     );
     assert_eq!(ports("1", "").code, Some(3));
-    // What is no port is not closed.
+    // A text that is no port must not count as a closed port.
     for wrong in ["99999", "nonsense"] {
         assert_eq!(ports("", wrong).code, Some(2), "{wrong}");
     }

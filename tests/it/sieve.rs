@@ -17,14 +17,14 @@ fn peer(steps: &str) -> Peer {
     Peer::parse(&format!("{GREETING}\n{steps}"))
 }
 
-/// A session whose greeting was taken.
+/// A session whose greeting was read.
 async fn greeted(peer: &Peer) -> Session {
     let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
     s.expect("OK").await.unwrap();
     s
 }
 
-/// An error as it reads, without what differs from run to run.
+/// The text of an error, without what differs from run to run.
 fn shown(error: &Error, peer: &Peer) -> String {
     let text = error.to_string().replace(&peer.url("sieve"), "sieve://PEER");
     text.lines().filter(|line| !line.starts_with("  waited: ")).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! The verbs of SMTP, from Rust and from scripts, against peers that do as they are told.
+//! The verbs of SMTP, from Rust and from scripts, with peers that do exactly what they are told.
 
 use std::future::Future;
 
@@ -14,7 +14,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
-/// The outcome of a script against that URL.
+/// The outcome of a script with the server at this URL.
 pub(crate) fn outcome(script: &str, url: &str) -> Outcome {
     let folder = folder(&[("script.rhai", script)]);
     Case::new(folder.path().join("script.rhai")).set("smtp", url).run()
@@ -27,7 +27,7 @@ fn passes(script: &str, dialogue: &str) {
     server.finish().unwrap();
 }
 
-/// A session that has been greeted.
+/// A session whose greeting was read.
 async fn greeted(url: &str) -> Session {
     let mut session = Session::connect(url).await.unwrap();
     session.expect(220).await.unwrap();

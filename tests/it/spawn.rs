@@ -1,4 +1,4 @@
-//! Real servers as fixtures: started for a test, waited for, gone with it.
+//! Real servers as fixtures: started for a test, waited for, and ended with it.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -17,21 +17,21 @@ use crate::real::available;
 use crate::servers::daemon::wait_until;
 use crate::servers::mailserver;
 
-/// Ports and times vary; nothing else may.
+/// Only ports and times may vary.
 const FILTERS: [(&str, &str); 2] =
     [(r"\b[1-6]\d{4}\b", "PORT"), (r"\d+(\.\d+)? (ms|s) of ", "TIME of ")];
 
-/// What every server here begins with: `$listener`.
+/// The beginning of all perl servers here. It makes `$listener`.
 const LISTEN: &str = r#"$listener = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1, LocalAddr => "127.0.0.1:$ARGV[0]") or die "cannot listen: $!\n"; "#;
 
-/// A server that is written in perl; its port is the first argument.
+/// A server in perl. Its first argument is the port.
 fn perl(script: &str) -> Command {
     let mut command = Command::new("perl");
     command.args(["-MIO::Socket", "-e", &format!("$| = 1; {script}"), "{port}"]);
     command
 }
 
-/// One that takes each connection and does this with `$client`.
+/// A server that accepts each connection and runs this code with `$client`.
 fn each(script: &str) -> Command {
     perl(&format!("{LISTEN} while ($client = $listener->accept) {{ {script} }}"))
 }
@@ -59,7 +59,7 @@ fn fails(spawn: Spawn, url: &str) -> Error {
 }
 
 fn runs(pid: &str) -> bool {
-    // A zombie does not: when it goes depends on the machine's init.
+    // A zombie does not run: when it disappears depends on the init process of the machine.
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|fields| !fields.is_empty() && !fields.starts_with('Z'))
 }
@@ -145,11 +145,11 @@ fn a_drop_ends_what_the_server_started_even_where_it_does_not_want_to() {
     let port = server.port();
     drop(server);
     assert!(wait_until(|| !runs(&pid)), "{pid} still runs");
-    // Another test may have taken the port meanwhile, and gives it back.
+    // Another test may have taken the port in the meantime, and will free it.
     assert!(wait_until(|| TcpListener::bind(("127.0.0.1", port)).is_ok()));
 }
 
-/// The processes at work in that folder.
+/// The names of the processes whose working folder is in this folder.
 fn processes(folder: &Path) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let inside = processes.filter(|process| {
@@ -187,8 +187,8 @@ fn servers_of_many_processes_go_as_a_whole() {
     assert!(wait_until(|| processes(&home.path("")).is_empty()), "{:?}", processes(&home.path("")));
 }
 
-/// The other half of the next test, which runs this one as a process of its own: it starts a server
-/// and says where.
+/// A part of the next test, which runs this test as a separate process: starts a server, and writes
+/// its port to a file.
 #[test]
 #[ignore = "it waits to be killed"]
 fn waits_to_be_killed() {
@@ -262,13 +262,13 @@ fn a_port_that_is_taken_is_never_mistaken_for_the_server() {
     let url = format!("smtp://{}", taken.local_addr().unwrap());
     assert_says("somebody_listens_already", &fails(Server::spawn(perl("sleep 1 while 1")), &url));
 
-    // Taken between the choice and the start, which cannot be brought about from outside: the
-    // command takes it itself.
+    // The port is taken between its choice and the start. A test cannot cause this from outside, so
+    // the command itself takes the port.
     let script = format!("$first = {LISTEN} $second = {LISTEN}");
     assert_says("taken_meanwhile", &fails(Server::spawn(perl(&script)), "smtp://127.0.0.1:{port}"));
 }
 
-/// What a test that fails prints.
+/// The output of a test that fails.
 fn failing_test(name: &str) -> String {
     let test = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--ignored"])
@@ -296,7 +296,7 @@ fn panics_behind_a_server() {
     let script =
         format!("{LISTEN} $listener->accept; $listener->accept; print qq(no disk\\n); exit 3");
     let server = Server::spawn(perl(&script)).wait_ready("tcp://127.0.0.1:{port}").unwrap();
-    // The first connection was that of the wait.
+    // The first connection was that of `wait_ready`.
     drop(std::net::TcpStream::connect(("127.0.0.1", server.port())));
     wait_until(|| server.status().is_some());
     panic!("on purpose");

@@ -1,5 +1,5 @@
-//! Golden transcripts of real servers hold: from run to run, from server to server of the same
-//! kind, and however the stream is cut.
+//! Golden transcripts of real servers stay valid: from run to run, from server to server of the
+//! same kind, and for each way of cutting the stream.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use crate::program::{Ran, folder, project, run};
 use crate::real::available;
 use crate::servers::{Server, Unavailable, exim, mailserver, sendmail};
 
-/// How often each script is run against the golden of its first run.
+/// How often each script is compared with the golden of its first run.
 const TIMES: &str = "50";
 
-/// Makes each shipped script's golden against one server, and holds many runs against it, and some
-/// against another server that was started later: other ports, other folders, other identifiers.
+/// Makes the goldens of shipped scripts with one server. Compares many runs with them, and some
+/// runs with a server that was started later and has other ports, folders and identifiers.
 fn hold(start: fn() -> Result<Server, Unavailable>) {
     let Some(server) = available(start()) else { return };
     let folder = folder(&[]);
@@ -41,7 +41,8 @@ fn scripts(folder: &Path, server: &Server, args: &[&str]) -> Ran {
     )
 }
 
-/// The parameters of a server that a script asks for; all where it makes their names up.
+/// The parameters of a server that a script takes. All parameters if the script computes their
+/// names.
 fn set(server: &Server, script: &str) -> Vec<String> {
     let is_free = script.matches("param(").count() > script.matches("param(\"").count();
     let asked = |name: &String| is_free || script.contains(&format!("param(\"{name}\""));
@@ -49,8 +50,7 @@ fn set(server: &Server, script: &str) -> Vec<String> {
     known.flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]).collect()
 }
 
-/// Makes the golden of a script against one server, and holds it against another that was started
-/// later.
+/// Makes the golden of a script with one server, and compares it with one that was started later.
 fn hold_one(name: &str, redact: &str) {
     let script = format!("{name}.rhai");
     let text = fs::read_to_string(project().join("tests/scripts/real").join(&script)).unwrap();

@@ -1,4 +1,4 @@
-//! Tables: each row is a case of its own, in reports and in the golden.
+//! Tables: each row is a separate case in reports and in the golden.
 
 use mailexpect::script::Case;
 
@@ -64,7 +64,7 @@ fn a_row_has_a_section_of_the_golden_of_its_own_and_differs_apart() {
     let golden = text("snapshots/t.snap");
     let section = golden.split("*** case: b\n").nth(1).unwrap().split("*** end").next().unwrap();
     assert!(!section.contains("s2") && section.contains("C: NOOP b"), "{golden}");
-    // A row that is added changes no other.
+    // A new row does not change the others.
     std::fs::write(
         folder.path().join("t.rhai"),
         table("\"z\", \"a\", \"b\", \"c\"", "\"NOOP \" + row"),
@@ -77,7 +77,7 @@ fn a_row_has_a_section_of_the_golden_of_its_own_and_differs_apart() {
         "{}",
         ran.out
     );
-    // One that says something else differs alone.
+    // If one row says something else, only this row differs.
     let other =
         table("\"a\", \"b\", \"c\"", "if row == \"b\" { \"NOOP x\" } else { \"NOOP \" + row }");
     std::fs::write(folder.path().join("t.rhai"), other).unwrap();
@@ -113,7 +113,7 @@ fn a_row_is_judged_by_itself() {
     }
 }
 
-/// What `JUnit` says of a run that is held against its goldens.
+/// The `JUnit` report of a run that is compared with its goldens.
 fn failures(folder: &std::path::Path) -> String {
     let ran = run(folder, &["run", "--check", "--junit", "a.xml", "--format", "plain"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -123,7 +123,7 @@ fn failures(folder: &std::path::Path) -> String {
 
 #[test]
 fn a_golden_that_differs_is_a_failure_whatever_its_rows_are_called() {
-    // The first name is redacted in the golden, and the two after it to the same.
+    // The golden redacts all three names, and the second and third to the same text.
     let rows = "\"smtp://127.0.0.1:2525\", \"Mon, 01 Jan 2024 10:00:00 +0000\", \"Tue, 02 Jan 2024 10:00:00 +0000\"";
     let script = format!(
         "let n = 0; cases([{rows}], |row| {{ n += 1; let s = connect(); s.expect(220); s.send(`NOOP x${{n}}`); s.expect(250); }});"

@@ -1,4 +1,4 @@
-//! `mailexpect talk`: by a person at a real terminal, and by a pipe.
+//! `mailexpect talk`: at a real terminal, and with a pipe.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -10,10 +10,10 @@ use rexpect::session::{PtySession, spawn_command};
 use crate::peer::{Peer, reader};
 use crate::program::{folder, program, run};
 
-/// How long a test waits for the screen, in milliseconds: a loaded machine is slow.
+/// How long a test waits for the screen, in milliseconds. A busy machine is slow.
 const PATIENCE: u64 = 60_000;
 
-/// Somebody at a terminal who has typed this command.
+/// A terminal at which this command was typed.
 fn typing(folder: &tempfile::TempDir, args: &[&str]) -> PtySession {
     let mut command = program();
     command.current_dir(folder.path()).arg("talk").args(args).env("TERM", "xterm");
@@ -49,7 +49,7 @@ fn a_dialogue_that_is_typed_is_shown_and_its_script_passes() {
     shows(&mut terminal, "is written there when it ends");
     terminal.send_line("EHLO x").unwrap();
     shows(&mut terminal, "S: 250 ENHANCEDSTATUSCODES");
-    // Tab completes what the server can do; STARTTLS puts TLS on.
+    // Tab completes the server's capabilities, and STARTTLS begins TLS.
     terminal.send("startt\t\n").unwrap();
     shows(&mut terminal, "certificate verified");
     terminal.send_line("EHLO x").unwrap();
@@ -89,7 +89,7 @@ fn prompts_in_base64_are_decoded_beside_them() {
     assert_eq!(exit_code(&terminal), 0);
 }
 
-/// A server that answers what ends in GO, once it has come.
+/// A server that answers all lines so far when a line that ends with GO has arrived.
 fn waiting() -> String {
     reader(|kept, bytes, _| {
         kept.extend_from_slice(bytes);
@@ -187,7 +187,7 @@ fn starttls_that_is_pasted_begins_tls() {
     shows(&mut terminal, "S: 220");
     terminal.send("EHLO x\nSTARTTLS\nEHLO y\nQUIT\n").unwrap();
     shows(&mut terminal, "certificate verified");
-    // A line that was typed when nothing was owed is on the screen as it was typed.
+    // A line that was typed while no reply was owed is not shown a second time.
     shows(&mut terminal, "S: 250-localhost");
     shows(&mut terminal, "S: 221");
     assert_eq!(exit_code(&terminal), 0);

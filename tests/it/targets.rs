@@ -1,4 +1,4 @@
-//! Scripts against the servers of the project file.
+//! Scripts with the servers of the project file.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn server(greeting: &str, size: &str) -> Replay {
     .unwrap()
 }
 
-/// A project file with a target for each server.
+/// Writes a project file with a target for each server.
 fn targets(folder: &Path, servers: &[(&str, &Replay)], more: &str) {
     let tables = servers
         .iter()
@@ -133,7 +133,7 @@ fn a_slip_in_the_name_of_a_parameter_is_named_with_its_place() {
     let wrong = "mailexpect.toml, line 2, target.a.smpt: no script that is run has this parameter";
     assert!(ran.code == Some(2) && ran.err.contains(wrong), "{ran:?}");
     assert!(ran.err.contains("did you mean `smtp`?") && ran.out.is_empty(), "{ran:?}");
-    // Another script may be meant: one that has a default runs.
+    // The name may be meant for another script, so a script with a default runs.
     let text = "[target.a]\nsmtp = \"smtp://127.0.0.1:1\"\n\n[run.params]\nclients = \"y\"\n";
     fs::write(folder.path().join("mailexpect.toml"), text).unwrap();
     let ran = run(folder.path(), &["run", "--target", "a"]);

@@ -1,4 +1,4 @@
-//! TLS against servers that do it right, and against those that do it wrong in each way.
+//! TLS with correct servers, and with servers that are wrong in each way.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::tls_server::{
     upgraded_by,
 };
 
-/// Ports and times vary; nothing else may.
+/// Only ports and times may vary.
 fn golden(name: &str, text: impl std::fmt::Display) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
@@ -116,7 +116,7 @@ fn a_stream_stays_cut_behind_starttls_each_piece_in_a_record_of_its_own() {
         session.reset().unwrap();
     });
     let (heard, reads) = server.end();
-    // Uncut, it would be one record and so one read.
+    // Without cuts, the command would be one record and so one read.
     assert!(heard == b"NOOP\r\n" && reads > 1, "{reads} reads");
 }
 
@@ -356,8 +356,8 @@ fn bytes_in_clear_behind_the_go_ahead_are_an_error_that_shows_them() {
         ca.sign(&params("localhost")).config(),
         b"220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n",
     );
-    // The second one waits for the client's hello, so that the client reads what it says within the
-    // handshake.
+    // The second server waits for the client's hello, so that the client reads the injected text
+    // within the handshake.
     let later = Peer::parse("S: 220 hi\nC\nS: 220 go\nC\nS: 250 evil\nstall");
     for (name, url) in [("at_once", server.url("smtp")), ("later", later.url("smtp"))] {
         let error = block_on(async {
@@ -405,7 +405,7 @@ fn injected_bytes_are_kept_whenever_they_come() {
         stream.write_all(b"220 hi\r\n").unwrap();
         BufReader::new(&stream).read_line(&mut String::new()).unwrap();
         stream.write_all(b"220 go\r\n").unwrap();
-        // The client's hello is there, and so the client is past looking at what came in clear.
+        // The client's hello has arrived, so the client no longer looks for text in clear.
         stream.peek(&mut [0]).unwrap();
         stream.write_all(b"250 evil\r\n").unwrap();
         answer(&mut tls(config, stream));
@@ -478,7 +478,7 @@ fn much_goes_both_ways_at_once() {
     let config = ca.sign(&params("localhost")).config();
     let server = Server::new(move |stream| {
         let mut stream = tls(config, stream);
-        // The server reads nothing before it has said all it has to say.
+        // The server reads nothing before it has sent everything.
         stream.write_all(&[&b"x".repeat(MUCH)[..], b"\n"].concat()).unwrap();
         let mut heard = vec![0; MUCH];
         stream.read_exact(&mut heard).unwrap();
@@ -501,7 +501,7 @@ fn bytes_that_are_no_tls_in_the_middle_of_it_are_an_error() {
         let mut stream = tls(config, stream);
         stream.write_all(b"220 hi\r\n").unwrap();
         stream.sock.write_all(b"250 in clear\r\n").unwrap();
-        // Until the client has gone.
+        // Read until the client has gone.
         let _ = stream.sock.read_to_end(&mut Vec::new());
     });
     block_on(async {
@@ -607,7 +607,7 @@ fn mail_that_came_by_tls_says_so() {
         let mut session =
             connect(&server.smtp(), Options::new().ca(server.ca().unwrap())).await.unwrap();
         session.expect(220).await.unwrap();
-        // What is injected after the command is no command.
+        // The text injected after STARTTLS is not run as a command.
         session.pipeline(["STARTTLS", "VRFY injected"]).await.unwrap();
         session.expect(220).await.unwrap();
         session.tls_handshake().await.unwrap();
@@ -656,7 +656,7 @@ fn a_script_reads_certificates_from_its_folder_or_where_its_caller_says() {
         assert_eq!(ran(script, &[]).code, Some(0), "{script}: {:?}", ran(script, &[]));
     }
     assert_eq!(ran("given.rhai", &["--set", &format!("ca={outside}")]).code, Some(0));
-    // Where another server was named, `ca` is what the command line says.
+    // If another server is named, `ca` comes from the command line.
     assert_eq!(ran("given.rhai", &["--cacert", &outside]).code, Some(0));
     assert_eq!(ran("given.rhai", &["--insecure"]).code, Some(0));
     let refused = ran("given.rhai", &[]);

@@ -1,4 +1,4 @@
-//! TLS servers for tests: an authority, its certificates, and what a server does with a connection.
+//! TLS servers for tests: an authority, its certificates, and the server's side of a connection.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -52,7 +52,7 @@ impl Ca {
         Leaf { certificate: params.signed_by(&key, &self.issuer).unwrap(), key }
     }
 
-    /// What a client needs to trust it.
+    /// The options with which a client trusts this authority.
     pub(crate) fn trusted(&self) -> Options {
         Options::new().ca(self.pem.as_str())
     }
@@ -91,7 +91,7 @@ impl Leaf {
     }
 }
 
-/// A server for one connection, which does what it is told by a function.
+/// A server for one connection, which it hands to a function.
 pub(crate) struct Server<T = ()> {
     pub(crate) port: u16,
     pub(crate) thread: JoinHandle<T>,
@@ -122,7 +122,8 @@ pub(crate) fn tls(config: Arc<ServerConfig>, stream: TcpStream) -> Tls {
     StreamOwned::new(ServerConnection::new(config).unwrap(), stream)
 }
 
-/// Greets, and answers each line, until the client closes; whether it said so by TLS first.
+/// Greets, and answers each line until the client closes. Returns whether the client ended TLS
+/// first.
 pub(crate) fn converse(mut stream: Tls) -> bool {
     if stream.write_all(b"220 hi\r\n").is_err() {
         return false;
@@ -142,12 +143,13 @@ pub(crate) fn answer(stream: &mut Tls) -> bool {
     }
 }
 
-/// Speaks TLS from the start.
+/// A server with TLS from the start.
 pub(crate) fn implicit(config: Arc<ServerConfig>) -> Server<bool> {
     Server::new(move |stream| converse(tls(config, stream)))
 }
 
-/// Says this in clear, goes ahead at the first line it hears, and then speaks TLS; what it heard.
+/// A server that greets in clear, sends `go_ahead` after the first line, and then speaks TLS. Its
+/// thread returns the first line.
 pub(crate) fn upgraded_by(
     config: Arc<ServerConfig>,
     greeting: &'static [u8],
@@ -163,7 +165,7 @@ pub(crate) fn upgraded_by(
     })
 }
 
-/// Greets in clear, goes ahead at the first line it hears with these bytes, and then speaks TLS.
+/// A server that greets in clear, sends `go_ahead` after the first line, and then speaks TLS.
 pub(crate) fn upgraded(config: Arc<ServerConfig>, go_ahead: &'static [u8]) -> Server<bool> {
     Server::new(move |mut stream| {
         stream.write_all(b"220 hi\r\n").unwrap();
@@ -182,7 +184,7 @@ pub(crate) async fn connect(url: &str, tls: Options) -> Result<Session, Error> {
     Session::options().timeout(Duration::from_secs(5)).tls(tls).connect(url).await
 }
 
-/// What connecting, and a greeting if it comes to that, fail with.
+/// The error of connecting, or else of expecting the greeting.
 pub(crate) fn failure(url: &str, options: Options) -> Error {
     block_on(async {
         let mut session = match connect(url, options).await {

@@ -1,4 +1,4 @@
-//! Branches of one script that run at once.
+//! Branches of one script that run at the same time.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ fn two_hundred_branches_run_at_once_and_meet() {
     assert!(outcome.is_ok(), "{}", said(&outcome));
 }
 
-/// What two branches record if each of them waits before it does something.
+/// The transcript of two branches, each of which waits before it does something.
 fn recorded(waits: [&str; 2]) -> String {
     let branch = |name, wait| {
         format!(
@@ -97,7 +97,7 @@ fn the_deadline_of_the_script_says_what_a_branch_was_waiting_for() {
 
 #[test]
 fn all_branches_of_a_script_hold_one_allowance() {
-    // Each of them alone would be within it.
+    // Each branch alone would stay within the limit.
     let branch = "|| { let held = (); for n in 0..20 { let b = blob(8000000, 1); let more = held; held = || [b, more]; } barrier(); }";
     let one = outcome(&format!("together([{branch}]); assert(true);"), MINUTE);
     assert!(one.is_ok(), "{}", said(&one));

@@ -1,4 +1,4 @@
-//! Recordings of runs: written, shown, and run against.
+//! Recordings of runs: writing them, showing them, and running against them.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn script(code: u16) -> String {
     )
 }
 
-/// Records a run of the script against a server that is gone then.
+/// Records a run of the script. The server is gone after the run.
 fn recorded(folder: &Path, when: &str) -> Ran {
     let server = Replay::start(DIALOGUE).unwrap();
     let url = format!("smtp={}", server.url("smtp"));
