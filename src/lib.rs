@@ -193,8 +193,8 @@ pub use reply::Reply;
 pub use sasl::Credentials;
 pub use server::Server;
 pub use session::{
-    Answer, Authenticated, Chunk, Command, Fault, Maildrop, Message, Operation, Options, Scan,
-    Script, Session, Then, UniqueId, Untagged, Users, block_on,
+    Answer, Authenticated, Chunk, Command, Fault, Maildrop, Operation, Options, Payload, Scan,
+    Session, SieveScript, Then, UniqueId, Untagged, Users, block_on,
 };
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy, Segment};

@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
 use crate::runtime;
 use crate::script::Runner;
-use crate::transport::Thread;
+use crate::transport::ThreadUse;
 
 /// The period of a keep-alive timer. It is shorter than most deadlines of operations, and long
 /// enough to cost nothing.
@@ -161,7 +161,7 @@ fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
     let runtime = runtime::current_thread()?;
     let mut number = shared.next.load(Ordering::Relaxed);
     for job in &shared.work.jobs {
-        let torn = runtime.block_on(job.against.runner.tear_down(Thread::Own));
+        let torn = runtime.block_on(job.against.runner.tear_down(ThreadUse::Exclusive));
         for mut outcome in torn.into_iter().filter(|outcome| !outcome.is_ok()) {
             outcome.target.clone_from(&job.against.target);
             shared.audience().ended(number, outcome);
@@ -241,7 +241,7 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
             drop(watched);
             press.send_replace(true);
         });
-        let thread = if lanes == 1 { Thread::Own } else { Thread::Shared };
+        let thread = if lanes == 1 { ThreadUse::Exclusive } else { ThreadUse::Shared };
         let lanes: Vec<_> = (0..lanes)
             .map(|_| tokio::task::spawn_local(lane(Arc::clone(shared), thread, pressed.clone())))
             .collect();
@@ -267,7 +267,11 @@ async fn tick() {
     }
 }
 
-async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watch::Receiver<bool>) {
+async fn lane<A: Audience>(
+    shared: Arc<Shared<A>>,
+    thread: ThreadUse,
+    pressed: watch::Receiver<bool>,
+) {
     let work = &shared.work;
     let count = work.count();
     while !shared.is_stopped() {
@@ -288,7 +292,7 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watc
 /// Runs a script, and runs it again if it fails and may be retried.
 async fn attempts<A>(
     shared: &Shared<A>,
-    thread: Thread,
+    thread: ThreadUse,
     Job { script, against }: &Job,
     pressed: &watch::Receiver<bool>,
 ) -> Outcome {

@@ -14,7 +14,7 @@ use crate::redaction::Redaction;
 use crate::runtime;
 use crate::session::Options;
 use crate::tls;
-use crate::transport::Thread;
+use crate::transport::ThreadUse;
 
 /// A script to be run once, from Rust.
 ///
@@ -176,7 +176,7 @@ impl Case {
     /// that share their setups with this one. Returns their outcomes.
     pub(crate) fn tear_down(&self) -> Vec<Outcome> {
         match runtime::current_thread() {
-            Ok(runtime) => runtime.block_on(self.runner().tear_down(Thread::Own)),
+            Ok(runtime) => runtime.block_on(self.runner().tear_down(ThreadUse::Exclusive)),
             Err(error) => vec![self.runner().broken(&self.path, error.into())],
         }
     }
@@ -194,17 +194,17 @@ impl Case {
             "a script that is run here blocks the thread, and this is the thread of an async runtime: write assert_script_async!(...).await in place of assert_script!(...), or run_async().await in place of run()"
         );
         match runtime::current_thread() {
-            Ok(runtime) => runtime.block_on(self.run_on(Thread::Own)),
+            Ok(runtime) => runtime.block_on(self.run_on(ThreadUse::Exclusive)),
             Err(error) => self.runner().broken(&self.path, error.into()),
         }
     }
 
     /// Does the same as [`Case::run`] within an async runtime.
     pub async fn run_async(&self) -> Outcome {
-        self.run_on(Thread::Shared).await
+        self.run_on(ThreadUse::Shared).await
     }
 
-    async fn run_on(&self, thread: Thread) -> Outcome {
+    async fn run_on(&self, thread: ThreadUse) -> Outcome {
         let runner = self.runner();
         match self.check_params(&runner) {
             Ok(()) => {

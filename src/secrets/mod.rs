@@ -5,8 +5,8 @@ mod encoded;
 mod form;
 mod grams;
 mod learned;
-mod message;
 mod prompt;
+mod response;
 #[cfg(feature = "script")]
 mod source;
 mod token;
@@ -80,11 +80,11 @@ impl Secrets {
         if line.len() >= 2 * SHORTEST {
             self.learn_whole(line.trim_ascii());
         }
-        let turn = message::Turn { step, prompt: &prompt };
-        let Some(secret) = message::secret_of_message(mechanism, &turn, &message) else {
+        let turn = response::Turn { step, prompt: &prompt };
+        let Some(secret) = response::secret_of_response(mechanism, &turn, &message) else {
             return self.learn(line.get(SIGNATURE..).unwrap_or(line));
         };
-        if message::is_proof(mechanism) && secret != (0..message.len()) {
+        if response::is_proof(mechanism) && secret != (0..message.len()) {
             self.learn_proof(&message[secret.clone()]);
         } else {
             self.learn(&message[secret.clone()]);

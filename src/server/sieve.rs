@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
 use super::dialogue::{Dialogue, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
-use super::store::{Account, Refused, Script};
+use super::store::{Account, Refused, StoredScript};
 use crate::quoted;
 
 /// How many errors get their own reply; the next error ends the connection.
@@ -246,7 +246,7 @@ fn read(account: &Account, verb: &str, texts: &[String]) -> Result<Vec<u8>, Refu
 
 /// The commands that change the list of scripts, or the active script.
 fn change(
-    scripts: &mut BTreeMap<String, Script>,
+    scripts: &mut BTreeMap<String, StoredScript>,
     verb: &str,
     texts: &[String],
 ) -> Result<Vec<u8>, Refused> {

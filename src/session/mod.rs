@@ -14,12 +14,12 @@ mod finish;
 #[cfg(feature = "cli")]
 mod hear;
 mod hint;
-mod message;
 mod multiline;
 mod near;
 mod opening;
 mod operation;
 mod options;
+mod payload;
 mod reading;
 mod ready;
 mod record;
@@ -48,11 +48,11 @@ use caller::Caller;
 use ending::Ending;
 #[cfg(feature = "cli")]
 pub(crate) use hear::Heard;
-pub use message::Message;
 pub(crate) use opening::Incoming;
 pub use operation::Operation;
 pub(crate) use options::DEFAULT_GRACE;
 pub use options::Options;
+pub use payload::Payload;
 use record::{Record, SHOWN};
 use role::Role;
 use said::Said;
@@ -62,7 +62,7 @@ pub(crate) use serve::{CONNECT, Faults, GREETING, MESSAGE, OnConnection, RESPONS
 use stream::Stream;
 use turn::Turn;
 pub use verbs::imap::Untagged;
-pub use verbs::{Maildrop, Scan, Script, UniqueId};
+pub use verbs::{Maildrop, Scan, SieveScript, UniqueId};
 
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "script")]

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::tls;
 use crate::transcript::Transcript;
 #[cfg(feature = "script")]
-use crate::transport::Thread;
+use crate::transport::ThreadUse;
 use crate::transport::{Family, Pace, Proxy, Recording, Route, Segment};
 
 /// The deadline of an operation, unless set.
@@ -225,7 +225,7 @@ impl Options {
 
     /// Says whose thread the session waits on.
     #[cfg(feature = "script")]
-    pub(crate) fn thread(mut self, thread: Thread) -> Self {
+    pub(crate) fn thread(mut self, thread: ThreadUse) -> Self {
         self.route.thread = thread;
         self
     }

@@ -16,7 +16,7 @@ use super::slip::EMPTY_LINE;
 use super::turn::is_one_line;
 use super::wait::{Arrival, is_reset};
 use super::waiting::Wait;
-use super::{Message, Operation, SHOWN, Session, hint};
+use super::{Operation, Payload, SHOWN, Session, hint};
 use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
@@ -87,7 +87,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::send`].
-    pub fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Operation<'_, ()> {
+    pub fn send_message<'a>(&mut self, message: impl Into<Payload<'a>>) -> Operation<'_, ()> {
         let bytes = dot_stuff(message.into().bytes());
         self.operation(move |session, call| {
             Box::pin(async move {

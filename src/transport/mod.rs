@@ -49,7 +49,7 @@ pub(crate) use route::Route;
 use segment::Cut;
 pub use segment::Segment;
 use tcp::Tcp;
-pub(crate) use tcp::Thread;
+pub(crate) use tcp::ThreadUse;
 pub(crate) use tls::{Broken, Tls};
 
 /// A connection of any kind.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Proxy, Thread};
+use super::{Proxy, ThreadUse};
 use crate::error::{Error, Result};
 use crate::target::Place;
 
@@ -38,7 +38,7 @@ pub(crate) struct Route {
     /// The PROXY header to begin the connection with.
     pub(crate) proxy: Option<Proxy>,
     /// Whose thread the connection is waited for on.
-    pub(crate) thread: Thread,
+    pub(crate) thread: ThreadUse,
 }
 
 impl Route {

@@ -34,12 +34,12 @@ const JUST_NOW: Duration = Duration::from_micros(50);
 
 /// Whether the thread that a session waits on belongs to it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Thread {
+pub(crate) enum ThreadUse {
     /// Others share the thread and get their turn while the session waits.
     #[default]
     Shared,
     /// The thread belongs to the session: nothing else has to run there for a moment.
-    Own,
+    Exclusive,
 }
 
 /// A TCP connection.
@@ -66,7 +66,7 @@ impl Tcp {
     pub(super) async fn connect(
         address: SocketAddr,
         source: Option<IpAddr>,
-        thread: Thread,
+        thread: ThreadUse,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         ioctl_fionbio(&socket, true)?;
@@ -80,7 +80,7 @@ impl Tcp {
             Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
                 Err(error)
             }
-            _ if thread == Thread::Own && is_settled_soon(&socket)? => {
+            _ if thread == ThreadUse::Exclusive && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
                 Ok(Self::Near(Near { stream: socket.into(), drained: None }))
@@ -257,7 +257,7 @@ mod tests {
     use std::net::TcpListener;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    async fn pair(thread: Thread) -> (Tcp, std::net::TcpStream) {
+    async fn pair(thread: ThreadUse) -> (Tcp, std::net::TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp = Tcp::connect(listener.local_addr().unwrap(), None, thread).await.unwrap();
         (tcp, listener.accept().unwrap().0)
@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_soon_is_read_without_the_runtime() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         peer.write_all(b"220 hi\r\n").unwrap();
         let mut room = Vec::new();
         assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), 8);
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_just_now_need_not_be_looked_for() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         assert!(!tcp.is_drained());
         peer.write_all(b"250 ok\r\n250 ok\r\n").unwrap();
         tcp.read_soon(&mut (&mut Vec::new()).limit(8), later()).unwrap().unwrap();
@@ -295,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_takes_longer_is_for_the_runtime_from_then_on() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         let mut room = Vec::new();
         assert!(tcp.read_soon(&mut room, later()).is_none());
         let mut read = [0; 2];
@@ -307,17 +307,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_thread_that_is_shared_waits_for_nothing_and_so_does_one_whose_time_is_short() {
-        let (mut tcp, mut peer) = pair(Thread::Shared).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Shared).await;
         peer.write_all(b"ok").unwrap();
         assert!(tcp.read_soon(&mut Vec::new(), later()).is_none());
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         peer.write_all(b"ok").unwrap();
         assert!(tcp.read_soon(&mut Vec::new(), Instant::now() + MOMENT / 2).is_none());
     }
 
     #[tokio::test]
     async fn a_stream_is_for_the_runtime() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         peer.write_all(&[b'x'; 2 * PIECE]).unwrap();
         let mut room = Vec::new();
         assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), PIECE);
@@ -327,7 +327,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_system_does_not_take_at_once_is_for_the_runtime() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         let much = vec![b'x'; 16 << 20];
         // The reader starts after the writer waits; before, the system might take all bytes at
         // once.
@@ -341,13 +341,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_half_close_and_a_reset_are_seen_by_the_peer() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         tcp.write_all(b"QUIT").await.unwrap();
         tcp.shutdown().await.unwrap();
         let mut said = Vec::new();
         peer.read_to_end(&mut said).unwrap();
         assert_eq!(said, b"QUIT");
-        let (tcp, mut peer) = pair(Thread::Own).await;
+        let (tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         tcp.reset_on_close().unwrap();
         drop(tcp);
         assert_eq!(peer.read(&mut [0; 1]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
@@ -359,7 +359,7 @@ mod tests {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
-        for thread in [Thread::Shared, Thread::Own] {
+        for thread in [ThreadUse::Shared, ThreadUse::Exclusive] {
             let refused = Tcp::connect(address, None, thread).await.unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "{thread:?}");
         }

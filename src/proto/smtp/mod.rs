@@ -1,7 +1,7 @@
 //! SMTP, submission and LMTP (RFC 5321, RFC 6409, RFC 2033): whose turn it is, and what is secret.
 
+mod dot_stuffing;
 mod facts;
-mod message;
 mod owed;
 #[cfg(test)]
 mod recorded;
@@ -12,8 +12,8 @@ mod xtext;
 
 use std::ops::Range;
 
+pub use dot_stuffing::dot_stuff;
 pub(super) use facts::{FACTS, LMTP, SASL};
-pub use message::dot_stuff;
 use owed::{Owed, Owing};
 pub(crate) use replies::Replies;
 pub use xtext::xtext;

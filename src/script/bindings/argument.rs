@@ -7,7 +7,7 @@ use rhai::{Array, Blob, Dynamic, ImmutableString};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
 use crate::script::raise;
-use crate::session::Message;
+use crate::session::Payload;
 use crate::{duration, suggest};
 
 /// Converts a value into a pattern. Text, a blob, an integer (a reply code) and a [`Pattern`] are
@@ -40,7 +40,7 @@ pub(super) enum Octets {
 
 impl Octets {
     /// The message to send: the line ends of text become CRLF, and a blob stays as it is.
-    pub(super) fn message(&self) -> Message<'_> {
+    pub(super) fn message(&self) -> Payload<'_> {
         match self {
             Self::Text(text) => text.as_str().into(),
             Self::Blob(bytes) => bytes.as_slice().into(),
@@ -75,10 +75,10 @@ pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
 
 /// Converts text or a blob into a message: the line ends of text become CRLF, and a blob stays as
 /// it is.
-pub(super) fn message(value: Dynamic) -> Result<Message<'static>> {
+pub(super) fn message(value: Dynamic) -> Result<Payload<'static>> {
     Ok(match octets(value, "a message")? {
-        Octets::Text(text) => Message::from(text.into_owned()),
-        Octets::Blob(bytes) => Message::from(bytes),
+        Octets::Text(text) => Payload::from(text.into_owned()),
+        Octets::Blob(bytes) => Payload::from(bytes),
     })
 }
 

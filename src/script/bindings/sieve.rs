@@ -6,7 +6,7 @@ use super::argument;
 use super::verb::{Manual, verbs};
 use crate::error::Result;
 use crate::reply::Reply;
-use crate::session::{Message, Script};
+use crate::session::{Payload, SieveScript};
 
 pub(super) const INTRO: &str = "ManageSieve (RFC 5804). A response is its lines of data up to and with the one that says `OK`, `NO` or \
 `BYE`, the greeting with the capabilities included; text for `expect` fits at the beginning of the response and of that line. In \
@@ -25,7 +25,7 @@ impl Source {
         Ok(Self { bytes: argument::bytes(script, "a script")?, is_text })
     }
 
-    fn message(&self) -> Message<'_> {
+    fn message(&self) -> Payload<'_> {
         match std::str::from_utf8(&self.bytes) {
             Ok(text) if self.is_text => text.into(),
             _ => self.bytes.as_slice().into(),
@@ -33,7 +33,7 @@ impl Source {
     }
 }
 
-fn script(script: Script) -> Dynamic {
+fn script(script: SieveScript) -> Dynamic {
     Dynamic::from_map(Map::from([
         ("name".into(), script.name.into()),
         ("active".into(), script.active.into()),

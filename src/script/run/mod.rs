@@ -35,7 +35,7 @@ use crate::redaction::Redaction;
 use crate::secrets::Learned;
 use crate::server::{Embedded, Ports};
 use crate::transcript::{About, Transcript, Watcher, What};
-use crate::transport::{Pace, Thread};
+use crate::transport::{Pace, ThreadUse};
 
 /// The memory of the process is read once in so many checks, because a system call takes longer
 /// than a few operations of a script.
@@ -53,7 +53,7 @@ pub(crate) struct Run {
     pub(super) engine: Arc<Engine>,
     server: Arc<Server>,
     pace: Pace,
-    thread: Thread,
+    thread: ThreadUse,
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
     /// The listeners that the script opened.
@@ -163,7 +163,7 @@ impl Server {
 }
 
 impl Run {
-    pub(super) fn new(shared: Shared, script: &Path, thread: Thread) -> Self {
+    pub(super) fn new(shared: Shared, script: &Path, thread: ThreadUse) -> Self {
         let transcript = transcript(&shared);
         let seed = shared.settings.seed.map_or_else(Seed::default, Seed::of);
         Self {

@@ -9,7 +9,7 @@ use super::Runner;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::script::{fixtures, serial};
-use crate::transport::Thread;
+use crate::transport::ThreadUse;
 
 /// What a script holds or gets while it runs.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Runner {
     /// The verdict of the script if it cannot run.
     pub(super) async fn around(
         &self,
-        thread: Thread,
+        thread: ThreadUse,
         path: &Path,
         interrupt: impl Future<Output = ()>,
     ) -> Result<Around, Verdict> {
@@ -60,7 +60,7 @@ impl Runner {
     /// Returns the last value of the setup of a folder. Runs the setup if it has not run yet.
     async fn set_up(
         &self,
-        thread: Thread,
+        thread: ThreadUse,
         folder: &Path,
     ) -> Result<Option<Arc<serde_json::Value>>, Failure> {
         let setup = self.fixtures.of(folder);
@@ -84,7 +84,7 @@ impl Runner {
     }
 
     /// Runs the teardowns of all folders whose scripts have run. Returns their outcomes.
-    pub(crate) async fn tear_down(&self, thread: Thread) -> Vec<Outcome> {
+    pub(crate) async fn tear_down(&self, thread: ThreadUse) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for (folder, setup) in self.fixtures.take() {
             let path = folder.join(fixtures::TEARDOWN);

@@ -29,7 +29,7 @@ use crate::outcome::{Failure, Outcome, Verdict};
 use crate::secrets::{self, Learned};
 #[cfg(feature = "cli")]
 use crate::transcript::Event;
-use crate::transport::{Pace, Thread};
+use crate::transport::{Pace, ThreadUse};
 #[cfg(feature = "cli")]
 use crate::transport::{Recording, Segment};
 
@@ -147,13 +147,13 @@ impl Runner {
 
     /// Runs a script to its outcome. When `interrupt` is ready, the script ends where it is.
     pub async fn run(&self, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
-        self.run_on(Thread::Shared, path, interrupt).await
+        self.run_on(ThreadUse::Shared, path, interrupt).await
     }
 
     /// Does the same as [`Runner::run`], for a caller that knows whether the thread is shared.
     pub(crate) async fn run_on(
         &self,
-        thread: Thread,
+        thread: ThreadUse,
         path: &Path,
         interrupt: impl Future<Output = ()>,
     ) -> Outcome {
@@ -172,7 +172,7 @@ impl Runner {
     /// value as plain data.
     async fn run_alone(
         &self,
-        thread: Thread,
+        thread: ThreadUse,
         path: &Path,
         fixture: Option<Arc<serde_json::Value>>,
         interrupt: impl Future<Output = ()>,

@@ -20,14 +20,14 @@ const MOST_SCRIPTS: usize = 1 << 20;
 pub(in crate::server) struct Account {
     mailboxes: BTreeMap<String, Mailbox>,
     pub(in crate::server) subscribed: BTreeSet<String>,
-    pub(in crate::server) scripts: BTreeMap<String, Script>,
+    pub(in crate::server) scripts: BTreeMap<String, StoredScript>,
     limit: usize,
     next_validity: u32,
 }
 
 /// A Sieve script.
 #[derive(Clone, Debug)]
-pub(in crate::server) struct Script {
+pub(in crate::server) struct StoredScript {
     pub(in crate::server) text: Vec<u8>,
     pub(in crate::server) active: bool,
 }
@@ -169,7 +169,7 @@ impl Account {
             return Err(Refused::Full);
         }
         let active = self.scripts.get(name).is_some_and(|script| script.active);
-        self.scripts.insert(name.to_owned(), Script { text: text.to_owned(), active });
+        self.scripts.insert(name.to_owned(), StoredScript { text: text.to_owned(), active });
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-pub(super) use account::{Account, DELIMITER, Refused, Script, canonical};
+pub(super) use account::{Account, DELIMITER, Refused, StoredScript, canonical};
 pub(super) use mailbox::{Flags, Mailbox, Message};
 
 /// The accounts of all users, and a channel that signals each change.

@@ -5,9 +5,9 @@
 //! success, or match [`Operation::expect`].
 
 mod auth;
+mod data;
 pub(super) mod imap;
 mod listing;
-mod message;
 mod pop3;
 mod shared;
 mod sieve;
@@ -17,7 +17,7 @@ mod starttls;
 use bytes::Bytes;
 
 pub use pop3::{Maildrop, Scan, UniqueId};
-pub use sieve::Script;
+pub use sieve::SieveScript;
 
 use super::Session;
 use super::call::Call;

@@ -8,7 +8,7 @@ use crate::pattern::Match;
 use crate::proto::sieve::{self, Word};
 use crate::proto::{Speech, chomp};
 use crate::reply::Reply;
-use crate::session::Message;
+use crate::session::Payload;
 
 /// The protocols that have these verbs.
 const SIEVE: [Speech; 1] = [Speech::Sieve];
@@ -18,7 +18,7 @@ pub(super) const OK: &str = "OK";
 /// A script that a user has stored on the server (RFC 5804 section 2.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Script {
+pub struct SieveScript {
     /// The script's name.
     pub name: String,
     /// Whether the server runs this script for incoming mail.
@@ -53,7 +53,7 @@ impl Session {
     pub fn putscript<'a>(
         &mut self,
         name: &str,
-        script: impl Into<Message<'a>>,
+        script: impl Into<Payload<'a>>,
     ) -> Operation<'_, Reply> {
         self.exchange(
             "putscript",
@@ -84,7 +84,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
-    pub fn checkscript<'a>(&mut self, script: impl Into<Message<'a>>) -> Operation<'_, Reply> {
+    pub fn checkscript<'a>(&mut self, script: impl Into<Payload<'a>>) -> Operation<'_, Reply> {
         self.exchange(
             "checkscript",
             &SIEVE,
@@ -116,9 +116,9 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
-    pub fn listscripts(&mut self) -> Operation<'_, Vec<Script>> {
+    pub fn listscripts(&mut self) -> Operation<'_, Vec<SieveScript>> {
         self.exchange("listscripts", &SIEVE, OK, "LISTSCRIPTS").map(|reply| {
-            let script = |line: Vec<Word>| Script {
+            let script = |line: Vec<Word>| SieveScript {
                 name: String::from_utf8_lossy(
                     line.first().and_then(Word::text).unwrap_or_default(),
                 )

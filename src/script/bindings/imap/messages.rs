@@ -5,7 +5,7 @@ use rhai::{Array, Blob, Dynamic, Map, Module};
 use super::super::verb::{Manual, verbs};
 use super::{fetched, numbers, set, values};
 use crate::imap::Answer;
-use crate::session::Message;
+use crate::session::Payload;
 
 pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
     let mut module = Module::new();
@@ -29,9 +29,9 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// let r = s.append("INBOX", "Subject: hi\n\nHi.\n");
         /// assert_eq(r.code, "APPENDUID 38505 3955");
         /// ```
-        append(session, call, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Message::from(message)).with(call).await }
+        append(session, call, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Payload::from(message)).with(call).await }
 
-        append(session, call, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Message::from(&*message)).with(call).await }
+        append(session, call, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Payload::from(&*message)).with(call).await }
 
         /// The same with flags, or with flags and a date.
         ///
@@ -47,11 +47,11 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.append("Lab", `(\Seen) "17-Jul-1996 02:44:25 -0700"`, "Subject: hi", #{literal: "plus"});
         /// ```
         append(session, call, mailbox: &str, flags: &str, message: &str) -> Answer {
-            session.append_with(mailbox, flags, Message::from(message)).with(call).await
+            session.append_with(mailbox, flags, Payload::from(message)).with(call).await
         }
 
         append(session, call, mailbox: &str, flags: &str, message: Blob) -> Answer {
-            session.append_with(mailbox, flags, Message::from(&*message)).with(call).await
+            session.append_with(mailbox, flags, Payload::from(&*message)).with(call).await
         }
 
         /// Searches messages. Returns a list of their numbers (RFC 3501 section 6.4.4). If the

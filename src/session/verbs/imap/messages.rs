@@ -4,7 +4,7 @@ use super::{Call, Course, Operation, Session, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Pattern;
 use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
-use crate::session::Message;
+use crate::session::Payload;
 
 impl Session {
     /// Adds a message to a mailbox: `APPEND` (RFC 3501 section 6.3.11), with the message as a
@@ -36,7 +36,7 @@ impl Session {
     pub fn append<'a>(
         &mut self,
         mailbox: &str,
-        message: impl Into<Message<'a>>,
+        message: impl Into<Payload<'a>>,
     ) -> Operation<'_, Answer> {
         self.imap("append", "APPEND", [mailbox.into(), Argument::literal(message.into().as_ref())])
     }
@@ -71,7 +71,7 @@ impl Session {
         &mut self,
         mailbox: &str,
         flags: &str,
-        message: impl Into<Message<'a>>,
+        message: impl Into<Payload<'a>>,
     ) -> Operation<'_, Answer> {
         self.imap(
             "append",

@@ -8,7 +8,7 @@ use crate::pattern::{Code, Pattern};
 use crate::proto::Speech;
 use crate::proto::smtp::dot_stuff;
 use crate::reply::Reply;
-use crate::session::Message;
+use crate::session::Payload;
 
 impl Session {
     /// Sends a message: `DATA`, and after 354 the message with leading dots doubled and the final
@@ -66,7 +66,7 @@ impl Session {
     /// of patterns that differs from the number of replies.
     pub fn data<'s, 'a: 's>(
         &'s mut self,
-        message: impl Into<Message<'a>>,
+        message: impl Into<Payload<'a>>,
     ) -> Operation<'s, Vec<Reply>> {
         let message = message.into();
         self.operation(move |session, call| Box::pin(session.transfer(message, call)))
@@ -115,14 +115,14 @@ impl Session {
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if a reply is not 250.
     pub fn bdat<'s, 'a: 's>(
         &'s mut self,
-        chunk: impl Into<Message<'a>>,
+        chunk: impl Into<Payload<'a>>,
         last: bool,
     ) -> Operation<'s, Vec<Reply>> {
         let chunk = chunk.into();
         self.operation(move |session, call| Box::pin(session.transfer_chunk(chunk, last, call)))
     }
 
-    async fn transfer(&mut self, message: Message<'_>, mut call: Call) -> Result<Vec<Reply>> {
+    async fn transfer(&mut self, message: Payload<'_>, mut call: Call) -> Result<Vec<Reply>> {
         let each = call.expect_each.take().transpose()?;
         let verb = self.verb(call, "data", &SMTP, 250)?;
         self.send_line(b"DATA", verb.wait).await?;
@@ -136,7 +136,7 @@ impl Session {
 
     async fn transfer_chunk(
         &mut self,
-        chunk: Message<'_>,
+        chunk: Payload<'_>,
         last: bool,
         mut call: Call,
     ) -> Result<Vec<Reply>> {

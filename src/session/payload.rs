@@ -5,9 +5,9 @@ use std::borrow::Cow;
 /// A message for [`Session::send_message`](super::Session::send_message): text, whose line ends
 /// become CRLF, or bytes, which stay as they are.
 #[derive(Clone, Debug)]
-pub struct Message<'a>(Cow<'a, [u8]>);
+pub struct Payload<'a>(Cow<'a, [u8]>);
 
-impl<'a> From<&'a str> for Message<'a> {
+impl<'a> From<&'a str> for Payload<'a> {
     fn from(text: &'a str) -> Self {
         let text = text.as_bytes();
         let mut bytes = Vec::new();
@@ -25,35 +25,35 @@ impl<'a> From<&'a str> for Message<'a> {
     }
 }
 
-impl<'a> From<&'a [u8]> for Message<'a> {
+impl<'a> From<&'a [u8]> for Payload<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self(bytes.into())
     }
 }
 
-impl From<String> for Message<'_> {
+impl From<String> for Payload<'_> {
     fn from(text: String) -> Self {
-        match Message::from(text.as_str()).0 {
+        match Payload::from(text.as_str()).0 {
             Cow::Borrowed(_) => Self(text.into_bytes().into()),
             Cow::Owned(bytes) => Self(bytes.into()),
         }
     }
 }
 
-impl From<Vec<u8>> for Message<'_> {
+impl From<Vec<u8>> for Payload<'_> {
     fn from(bytes: Vec<u8>) -> Self {
         Self(bytes.into())
     }
 }
 
-impl Message<'_> {
+impl Payload<'_> {
     /// The message as it will be sent, except for the doubling of dots.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl AsRef<[u8]> for Message<'_> {
+impl AsRef<[u8]> for Payload<'_> {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn the_line_ends_of_text_become_crlf_and_bytes_stay() {
-        assert_eq!(&*Message::from("a\nb\r\nc").0, b"a\r\nb\r\nc");
-        assert_eq!(&*Message::from("\n\na\r\n").0, b"\r\n\r\na\r\n");
-        assert_eq!(&*Message::from("a\r\nb".to_owned()).0, b"a\r\nb");
-        assert_eq!(&*Message::from(&b"a\nb"[..]).0, b"a\nb");
+        assert_eq!(&*Payload::from("a\nb\r\nc").0, b"a\r\nb\r\nc");
+        assert_eq!(&*Payload::from("\n\na\r\n").0, b"\r\n\r\na\r\n");
+        assert_eq!(&*Payload::from("a\r\nb".to_owned()).0, b"a\r\nb");
+        assert_eq!(&*Payload::from(&b"a\nb"[..]).0, b"a\nb");
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Turn<'a> {
 
 /// The secret part of a client's message. It is empty for messages that hold no secret, and the
 /// whole message if that is malformed. `None` if the mechanism is unknown.
-pub(super) fn secret_of_message(
+pub(super) fn secret_of_response(
     mechanism: &str,
     turn: &Turn<'_>,
     message: &[u8],
@@ -105,7 +105,7 @@ mod tests {
         ] {
             let turn = Turn { step, prompt: b"" };
             let found =
-                secret_of_message(mechanism, &turn, message.as_bytes()).map(|span| &message[span]);
+                secret_of_response(mechanism, &turn, message.as_bytes()).map(|span| &message[span]);
             assert_eq!(found, secret, "{mechanism} {message:?}");
         }
     }
