@@ -5,7 +5,6 @@
 //! `cargo bench --features bench --bench peers`. After `--`, `--rounds 25 smtp-source mailexpect`
 //! runs more rounds with only the peers whose names contain one of the words, and `--program PATH`
 //! is the mailexpect to measure. See `docs/benches.md`.
-//! is the mailexpect to measure. See `docs/benches.md`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

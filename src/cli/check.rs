@@ -1,4 +1,4 @@
-//! `mailexpect check`.
+//! `mailexpect check`: checks scripts without connecting.
 
 use super::args;
 use super::options::params;

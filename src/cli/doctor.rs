@@ -1,4 +1,4 @@
-//! `mailexpect doctor`.
+//! `mailexpect doctor`: answers questions about the mail hosts of a domain.
 
 use std::env;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `mailexpect eject`.
+//! `mailexpect eject`: writes shipped scripts to files.
 
 use std::path::PathBuf;
 

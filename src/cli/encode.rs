@@ -1,4 +1,4 @@
-//! `mailexpect base64` and `mailexpect sasl`.
+//! `mailexpect base64` encodes and decodes text, and `mailexpect sasl` makes SASL responses.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use clap::Args;

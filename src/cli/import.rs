@@ -1,4 +1,4 @@
-//! `mailexpect import`.
+//! `mailexpect import`: makes scripts of dialogues of other tools.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `mailexpect list`.
+//! `mailexpect list`: lists scripts.
 
 use std::path::PathBuf;
 

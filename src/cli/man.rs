@@ -1,4 +1,4 @@
-//! `mailexpect man`.
+//! `mailexpect man`: writes manual pages.
 
 use std::fs;
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::redaction::Strictness;
 use crate::session::Options;
 
-/// Which scripts.
+/// The scripts of a command.
 #[derive(Args, Debug)]
 pub(super) struct Paths {
     /// Files, globs, folders (all `*.rhai` except those in folders named `lib`), `@relay` and other
@@ -22,7 +22,7 @@ pub(super) struct Paths {
     pub(super) paths: Vec<PathBuf>,
 }
 
-/// What transcripts are held against.
+/// The goldens that transcripts are compared with.
 #[derive(Args, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(next_help_heading = "Golden transcripts")]
@@ -49,7 +49,7 @@ pub(super) struct Goldens {
     pub(super) unreferenced: bool,
 }
 
-/// What is redacted.
+/// The redaction of transcripts.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Redacting {
     /// Add presets and groups to what is redacted, or remove them with a minus:
@@ -66,7 +66,7 @@ pub(super) struct Redacting {
     pub(super) strictness: Option<Strictness>,
 }
 
-/// How sessions are opened.
+/// The options of connections.
 #[derive(Args, Debug)]
 pub(super) struct Connecting {
     /// Use an address for a host instead of DNS: `--resolve mail.example.com=127.0.0.1`. Repeat for

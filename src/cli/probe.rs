@@ -1,4 +1,4 @@
-//! `mailexpect probe`.
+//! `mailexpect probe`: shows which mail ports of a host are open, and how far a dialogue gets.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ pub(super) struct Probe {
     dialogue: Dialogue,
 }
 
-/// Who we are in the dialogue.
+/// The client's part of the dialogue: its name, addresses and account.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Dialogue")]
 struct Dialogue {

@@ -1,4 +1,4 @@
-//! `mailexpect redact`.
+//! `mailexpect redact`: redacts a transcript.
 
 use std::path::Path;
 

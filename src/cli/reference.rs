@@ -1,4 +1,4 @@
-//! `mailexpect reference`.
+//! `mailexpect reference`: prints the reference manual.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `mailexpect run`.
+//! `mailexpect run`: runs scripts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

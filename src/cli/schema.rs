@@ -1,4 +1,4 @@
-//! `mailexpect schema`.
+//! `mailexpect schema`: prints the JSON schema of the project file.
 
 use super::screen::Screen;
 use crate::error::{Error, Result};

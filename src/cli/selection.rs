@@ -160,7 +160,7 @@ fn absolute(script: &Path) -> PathBuf {
     std::path::absolute(script).unwrap_or_else(|_| script.to_owned())
 }
 
-/// `$XDG_STATE_HOME/mailexpect/failed-<hash of the current folder>`.
+/// The file of failed scripts: `$XDG_STATE_HOME/mailexpect/failed-<hash of the current folder>`.
 fn state_file() -> Option<PathBuf> {
     let set = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));

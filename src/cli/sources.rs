@@ -18,7 +18,7 @@ const EVAL: &str = "-e";
 /// How many bytes of a script are read from stdin at most. A script is written by hand.
 const LARGEST: u64 = 1 << 20;
 
-/// Scripts and servers.
+/// The scripts and servers of a command.
 #[derive(Debug)]
 pub(super) struct Sources {
     /// Arguments for [`plan::scripts`]: files, folders, globs, `@name`, and the names `-e` and `-`.

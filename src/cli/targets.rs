@@ -27,7 +27,7 @@ use crate::workers::Against;
 /// The prefix of environment variables that set parameters. The name of the parameter follows.
 const VARIABLE: &str = "MAILEXPECT_SET_";
 
-/// How scripts reach servers, and what they are given.
+/// How scripts connect to servers, and their parameters and limits.
 #[derive(Args, Debug)]
 pub(super) struct Reach {
     /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by

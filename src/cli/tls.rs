@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::tls::Options;
 
-/// The arguments, by the names that curl has for them.
+/// The arguments. Their names are those of curl.
 #[derive(Args, Debug)]
 pub(super) struct Tls {
     /// Trust the certificates in this PEM file instead of the system's.

@@ -136,7 +136,7 @@ fn variable(name: &str) -> Result<Zeroizing<String>, String> {
 fn file(path: &str) -> Result<Zeroizing<String>, String> {
     let shown = visible::escape(path.as_bytes());
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    // A FIFO without a writer would block for ever.
+    // Non-blocking, because opening a FIFO without a writer would block for ever.
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
     let opened = opened.map_err(cannot)?;

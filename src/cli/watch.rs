@@ -1,4 +1,4 @@
-//! `mailexpect watch`.
+//! `mailexpect watch`: runs scripts repeatedly, and shows when their results change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

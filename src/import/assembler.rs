@@ -65,7 +65,7 @@ impl Assembler {
         }
     }
 
-    /// TLS begins before anything is said.
+    /// Notes that TLS begins before anything is said.
     pub(super) fn begin_with_tls(&mut self) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.is_tls = true;

@@ -51,7 +51,7 @@ pub(crate) enum Format {
     Chamuyero,
     /// A script of Dovecot's `ImapTest`.
     Imaptest,
-    /// A client script of Exim's test suite.
+    /// A script of Exim's test suite.
     Exim,
     /// The configuration of `blackbox_exporter`.
     Blackbox,
@@ -127,7 +127,7 @@ impl FromStr for Format {
 /// A line that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
-    /// From 1.
+    /// The number of the line, from 1.
     pub(crate) line: usize,
     pub(crate) text: String,
     pub(crate) why: String,

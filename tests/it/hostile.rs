@@ -4,12 +4,12 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `--- peer SCHEME` | the dialogue of the server, in the notation of `Replay`; its URL is `%url%` |
+//! | `--- peer SCHEME` | the server's dialogue, in the notation of `Replay`; its URL is `%url%` |
 //! | `--- script` | the script; without `connect` in it, `let s = connect("%url%");` comes first |
 //! | `--- file NAME` | a file beside the script |
-//! | `--- octets NAME` | a file whose `\xHH` and kin are bytes; each line ends as it says |
-//! | `--- args` | the arguments of a run of the program of its own; the others are run together |
-//! | `--- want CODE KIND` | the exit code, and the kind of the error; then `says TEXT` and `lacks TEXT` of what is shown |
+//! | `--- octets NAME` | a file with `\xHH`, `\r`, `\n` for bytes; real line ends are left out |
+//! | `--- args` | the arguments of a separate run; cases without this are run together |
+//! | `--- want CODE KIND` | exit code and kind of error; then `says TEXT`, `lacks TEXT` of the output |
 //!
 //! A table before the first part makes a case of each row. Its first row names the columns, whose
 //! values replace `%column%` in all parts. Several tables are separated by blank lines, and each

@@ -15,7 +15,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 
 const SHORT: Duration = Duration::from_millis(60);
 
-/// What differs from run to run.
+/// Replacements for text that differs from run to run.
 const FILTERS: [(&str, &str); 2] =
     [("waited: .*", "waited: [TIME]"), (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]")];
 

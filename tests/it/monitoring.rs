@@ -24,7 +24,7 @@ metric("size", 12.5, "B");
 s.quit();
 "#;
 
-/// Times vary.
+/// Only times and ports may vary.
 const FILTERS: [(&str, &str); 4] = [
     (r"=[0-9.]+s", "=TIMEs"),
     (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),

@@ -1,4 +1,5 @@
-//! Results must not depend on how the stream is cut. If those of a server do, the run reports it.
+//! Results must not depend on how the stream is cut. If a server makes them depend on it, the run
+//! reports this.
 
 use std::time::Duration;
 

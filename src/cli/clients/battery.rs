@@ -37,7 +37,8 @@ pub(super) enum Should {
     Fail,
     Succeed,
     Either,
-    /// Not take for an answer what was injected before TLS.
+    /// Ignore a reply that was injected before TLS, or fail. The client must not take it for a
+    /// reply within TLS.
     Unfooled,
 }
 
@@ -132,7 +133,8 @@ mod tests {
                     "{} does nothing",
                     case.name
                 );
-                // A client that says HELO ignores such a server. It must not be judged by it.
+                // A client that sends HELO never meets a rule for EHLO, so the case must have
+                // `needs`.
                 assert!(
                     !case.rules.contains_key("EHLO") || !case.needs.is_empty(),
                     "{}",

@@ -55,7 +55,7 @@ pub(super) struct Clients {
     command: Vec<String>,
 }
 
-/// One server, and how the client did with it.
+/// The result of the client with one server.
 #[derive(Debug)]
 struct Tried {
     name: String,

@@ -1,4 +1,4 @@
-//! `mailexpect explain`.
+//! `mailexpect explain`: explains replies of servers.
 
 mod codes;
 mod words;

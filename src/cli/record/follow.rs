@@ -94,7 +94,7 @@ impl Follower {
         }
     }
 
-    /// The client said this.
+    /// The client sent these bytes.
     pub(super) fn client(&mut self, bytes: &[u8]) {
         self.kept += bytes.len();
         self.line.extend_from_slice(bytes);
@@ -129,7 +129,7 @@ impl Follower {
         word.trim_ascii_end().eq_ignore_ascii_case(command).then(|| tag.to_vec())
     }
 
-    /// The server said this. Returns whether the server now begins TLS.
+    /// The server sent these bytes. Returns whether the server now begins TLS.
     pub(super) fn server(&mut self, bytes: &[u8]) -> bool {
         self.kept += bytes.len();
         self.client_is_done();

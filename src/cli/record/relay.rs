@@ -169,7 +169,7 @@ impl Terms {
         let mut until = Instant::now();
         while client.is_open || server.is_open {
             let is_ending = !(client.is_open && server.is_open);
-            // Nothing more is read from one side until the other has got what was read before.
+            // Nothing more is read from one side until the other has received what was read before.
             tokio::select! {
                 () = self.interrupt.pressed() => return End::Over,
                 () = sleep_until(until), if is_ending => return End::Over,

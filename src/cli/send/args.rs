@@ -96,7 +96,7 @@ pub(super) enum Starttls {
     Offered,
 }
 
-/// How far a dialogue goes.
+/// The last stage of a dialogue before QUIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Stage {
     #[value(aliases = ["connect", "banner"])]

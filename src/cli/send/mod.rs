@@ -1,4 +1,4 @@
-//! `mailexpect send`.
+//! `mailexpect send`: sends a message and shows the dialogue.
 
 mod args;
 mod mail;

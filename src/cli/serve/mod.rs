@@ -1,4 +1,4 @@
-//! `mailexpect serve`.
+//! `mailexpect serve`: runs the embedded server, a recording or a script as a server.
 
 mod ready;
 mod script;
