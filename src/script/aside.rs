@@ -15,8 +15,9 @@ use crate::error::{Error, Kind};
 /// Work on fewer bytes than this is done in less time than it takes to start a thread.
 const SMALL: usize = 64 << 10;
 
-/// Does work on so many bytes, on another thread if it may take long.
+/// Does work on `bytes` bytes, on another thread if it may take long.
 ///
+/// # Errors
 /// The end of the script, if the script must end during the work; Io if the system gives no thread.
 pub(super) fn aside<T: Send + 'static>(
     context: &NativeCallContext<'_>,

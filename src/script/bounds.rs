@@ -42,7 +42,7 @@ pub(super) fn look(context: &NativeCallContext<'_>) -> Result<(), Raised> {
     must_end().map_or(Ok(()), |ended| Err(run::end(context, ended)))
 }
 
-/// Checks that the script may take so many more bytes. Call this before taking them at once.
+/// Checks that the script may take `bytes` more bytes. Call this before taking them in one step.
 ///
 /// # Errors
 /// The end of the script, if it would hold more than its limit.

@@ -64,9 +64,9 @@ pub(crate) use stacks::CALLS_SIZE;
 
 /// How long a script may run before other scripts get their turn.
 pub(crate) const TURN: Duration = Duration::from_millis(10);
-/// A script is checked once in so many operations.
+/// How many operations of a script lie between two checks.
 const STEP: u32 = 8;
-/// A script is checked sooner if it has taken so many bytes since the last check.
+/// How many bytes a script may take before it is checked sooner than that.
 const GULP: isize = 4 << 20;
 /// The number of checks from which the stack of a script is trimmed. A script with fewer checks
 /// cannot have nested a value so deeply that dropping it took more than [`KEPT_SIZE`] of the stack.
@@ -154,7 +154,7 @@ impl<T: 'static> Coroutine<T> {
     }
 
     /// Whether the body is suspended in the middle of its work, so that other scripts have their
-    /// turn. Locks that it holds at this moment do not belong to a wait of its own.
+    /// turn. It may then hold locks, although it is not in a wait of its own.
     pub(crate) fn is_between_turns(&self) -> bool {
         self.frame.is_between_turns.get()
     }
@@ -284,17 +284,17 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
         let mut future = pin!(future);
         let awaited: Pin<&mut dyn Future<Output = ()>> =
             pin!(poll_fn(|cx| future.as_mut().poll(cx).map(|ready| output = Some(ready))));
-        // SAFETY: only the lifetime changes. The future lives in this block, which is left when the
-        // coroutine is resumed or unwound; `Coroutine` lets go of it before it does either, and a
-        // coroutine that is leaked leaks its stack with it.
+        // SAFETY: only the lifetime changes. The future lives in this block, which ends when the
+        // coroutine is resumed or unwound. `Coroutine` drops its reference to the future before it
+        // resumes or unwinds the stack. If a coroutine is leaked, its stack is leaked too.
         let awaited =
             unsafe { std::mem::transmute::<Pin<&mut dyn Future<Output = ()>>, Awaited>(awaited) };
-        // SAFETY: the pointer was made from the reference that corosensei handed to the body of the
-        // coroutine whose frame this is, and that reference lives as long as the body. We are on
-        // the body's stack: its frame is current only while its coroutine is polled or unwound on
-        // this thread, and then the pointer is set only while the body itself runs: a suspended
-        // body has put null there, and so has one that has returned or panicked. While it is being
-        // unwound, `stop` is set, and this is not reached.
+        // SAFETY: the pointer was made from the reference that corosensei passed to the body of the
+        // coroutine of this frame, and that reference lives as long as the body. This code runs on
+        // the body's stack: a frame is current only while its coroutine is polled or unwound on
+        // this thread, and the pointer is set only while the body itself runs. A body that is
+        // suspended, has returned or has panicked has set the pointer to null. While a body is
+        // unwound, `stop` is set, and this line is not reached.
         unsafe { &*yielder }.suspend(awaited);
     }
     frame.yielder.set(yielder);
@@ -382,7 +382,7 @@ pub(crate) fn halt(most: usize) -> Option<Halt> {
     })
 }
 
-/// Whether the running script may take so many more bytes; true if memory is not counted.
+/// Whether the running script may take `bytes` more bytes; true if memory is not counted.
 pub(crate) fn has_room(bytes: usize) -> bool {
     CURRENT.with_borrow(|frame| {
         let may_hold = |frame: &Rc<Frame>| {

@@ -23,7 +23,7 @@ pub(super) const ALLOWANCE: usize = 256 << 20;
 
 /// Returns how many bytes the process may hold beyond what it held before, while `at_once` scripts
 /// run that may hold `one` each. Several scripts together may hold no more than half of the
-/// machine's memory.
+/// machine's memory, but always as much as one script may.
 pub(super) fn allowance(one: usize, at_once: usize) -> usize {
     let together = one.saturating_mul(at_once);
     if at_once <= 1 { together } else { together.min(half_the_machine().max(one)) }

@@ -79,14 +79,14 @@ pub(super) fn is_word(name: &str) -> bool {
     BUILT_IN.contains(&name) || VOCABULARY.functions.contains_key(name)
 }
 
-/// Whether a word takes so many arguments.
+/// Whether a word takes this number of arguments.
 pub(super) fn takes(name: &str, arguments: usize) -> bool {
     BUILT_IN.contains(&name)
         || VOCABULARY.functions.get(name).is_some_and(|counts| counts.contains(&arguments))
 }
 
-/// Whether the last of so many arguments of a word can be its options. The value on which a method
-/// is called does not count as an argument.
+/// Whether the last argument of a word can be its options, if it has this number of arguments. The
+/// value on which a method is called does not count as an argument.
 pub(super) fn takes_options(name: &str, arguments: usize) -> bool {
     static CALLS: LazyLock<BTreeSet<(String, usize)>> =
         LazyLock::new(super::reference::with_options);

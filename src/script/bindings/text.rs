@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::script::bounds::{LONGEST, look, room};
 use crate::script::raise::{Raised, raise};
 
-/// Returns `times` as a count, if so many pieces of `size` bytes fit into one value and into the
-/// script's memory.
+/// Converts `times` to a count, after checking that `times` pieces of `size` bytes fit into one
+/// value and into the script's memory.
 pub(super) fn count(ctx: &NativeCallContext<'_>, times: i64, size: usize) -> Result<usize, Raised> {
     let error = || {
         Error::usage(format!("{times} times is too often, or less than none"))

@@ -37,8 +37,8 @@ use crate::server::{Embedded, Ports};
 use crate::transcript::{About, Transcript, Watcher, What};
 use crate::transport::{Pace, ThreadUse};
 
-/// The memory of the process is read once in so many checks, because a system call takes longer
-/// than a few operations of a script.
+/// How many checks lie between two reads of the memory of the process, because a system call takes
+/// longer than a few operations of a script.
 const LOOKS: u32 = 32;
 
 /// The most values that differ from run to run and are replaced in a golden. Also the most
