@@ -8,26 +8,34 @@ use time::{Date, Month, OffsetDateTime};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The time, as `Thu, 01 Jan 1970 00:00:00 +0000`. This date also replaces times that the format
-/// does not have, before 1970 and after 9999, which only a wrong clock gives.
+/// The time, as `Thu, 01 Jan 1970 00:00:00 +0000`.
 pub(super) fn show(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let shown = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|time| time.format(&Rfc2822).ok());
-    shown.unwrap_or_else(|| "Thu, 01 Jan 1970 00:00:00 +0000".to_owned())
+    let shown = calendar(time).format(&Rfc2822);
+    shown.unwrap_or_else(|_| "Thu, 01 Jan 1970 00:00:00 +0000".to_owned())
+}
+
+/// The time by the calendar. 1 January 1970 replaces times that the formats cannot express, before
+/// 1970 and after 9999, which only a wrong clock gives.
+fn calendar(time: SystemTime) -> OffsetDateTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok();
+    since.and_then(|since| of_seconds(since.as_secs())).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// The time so many seconds after the start of 1970. `None` after the year 9999.
+fn of_seconds(seconds: u64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()
 }
 
 /// The time as IMAP shows it: ` 1-Jan-1970 00:00:00 +0000`.
 pub(super) fn internal(time: SystemTime) -> String {
-    let time = OffsetDateTime::from(time);
+    let time = calendar(time);
     let month = MONTHS[usize::from(u8::from(time.month())) - 1];
     let (hour, minute, second) = time.to_hms();
     format!("{:>2}-{month}-{:04} {hour:02}:{minute:02}:{second:02} +0000", time.day(), time.year())
 }
 
-/// Reads a time in the format of [`internal`], in any time zone.
+/// Reads a time in the format of [`internal`], in any time zone. `None` also if the time is after
+/// the year 9999 in UTC, because it could not be shown.
 pub(super) fn read(text: &str) -> Option<SystemTime> {
     let mut words = text.split_whitespace();
     let (date, time, zone) = (words.next()?, words.next()?, words.next()?);
@@ -42,6 +50,7 @@ pub(super) fn read(text: &str) -> Option<SystemTime> {
     let seconds = day(date)?.checked_mul(86_400)? + hour * 3600 + minute * 60 + second;
     let seconds =
         if sign == "+" { seconds.saturating_sub(offset) } else { seconds.checked_add(offset)? };
+    of_seconds(seconds)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
@@ -91,7 +100,13 @@ mod tests {
         }
         let zoned = UNIX_EPOCH + Duration::from_secs(837_595_405);
         assert_eq!(read("17-Jul-1996 02:23:25 -0700"), Some(zoned));
-        for wrong in ["", "17-Jul-1996", "32-Jul-1996 02:23:25 +0000", "1-Foo-1996 1:1:1 +0000"] {
+        for wrong in [
+            "",
+            "17-Jul-1996",
+            "32-Jul-1996 02:23:25 +0000",
+            "1-Foo-1996 1:1:1 +0000",
+            "31-Dec-9999 23:59:59 -0100",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
@@ -100,6 +115,8 @@ mod tests {
     fn a_clock_that_is_centuries_off_is_no_reason_to_fail() {
         let epoch = show(UNIX_EPOCH);
         assert_eq!(show(UNIX_EPOCH - Duration::from_hours(100 * 366 * 24)), epoch);
-        assert_eq!(show(UNIX_EPOCH + Duration::from_hours(9000 * 366 * 24)), epoch);
+        let late = UNIX_EPOCH + Duration::from_hours(9000 * 366 * 24);
+        assert_eq!(show(late), epoch);
+        assert_eq!(internal(late), internal(UNIX_EPOCH));
     }
 }

@@ -193,20 +193,17 @@ impl Imap {
             if account.mailbox(&to).is_none() {
                 return Err(no("[TRYCREATE] No such mailbox"));
             }
-            let (mut from, mut into, mut validity) = (Vec::new(), Vec::new(), 0);
-            for (_, uid) in chosen {
-                let mailbox = view.mailbox(account);
-                let Some(message) = mailbox.and_then(|mailbox| mailbox.get(uid).cloned()) else {
-                    continue;
-                };
-                let (valid, new) = account.append(&to, message)?;
-                validity = valid;
-                from.push(uid);
-                into.push(new);
-            }
-            if moves && let Some(mailbox) = view.mailbox(account) {
+            let Some(mailbox) = view.mailbox(account) else {
+                return Ok((Vec::new(), Vec::new(), 0));
+            };
+            let messages = chosen.into_iter().filter_map(|(_, uid)| mailbox.get(uid).cloned());
+            let messages: Vec<_> = messages.collect();
+            let from: Vec<_> = messages.iter().map(|message| message.uid).collect();
+            if moves {
+                // Removed first, because moved messages need no more room than they had.
                 mailbox.remove(&from.iter().copied().collect());
             }
+            let (validity, into) = account.append_all(&to, messages)?;
             Ok((from, into, validity))
         });
         let (from, into, validity) = copied?;

@@ -128,8 +128,12 @@ impl Smtp {
     /// The protocol by which mail arrived, in the terms of RFC 3848.
     fn protocol(&self) -> &'static str {
         let extended = matches!(self.hello, Some(Hello { extended: true, .. }));
+        let is_lmtp = self.role == Role::Lmtp;
         match (&self.user, self.tls) {
-            _ if self.role == Role::Lmtp => "LMTP",
+            (Some(_), true) if is_lmtp => "LMTPSA",
+            (Some(_), false) if is_lmtp => "LMTPA",
+            (None, true) if is_lmtp => "LMTPS",
+            (None, false) if is_lmtp => "LMTP",
             (Some(_), true) => "ESMTPSA",
             (Some(_), false) => "ESMTPA",
             (None, true) if extended => "ESMTPS",

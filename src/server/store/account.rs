@@ -79,15 +79,14 @@ impl Account {
             return Err(Refused::Exists);
         }
         let above = name.match_indices(DELIMITER).map(|(end, _)| name[..end].to_owned());
-        for name in above.chain([name.clone()]).collect::<Vec<_>>() {
-            if self.mailboxes.len() >= MOST {
-                return Err(Refused::Full);
-            }
-            let validity = self.next_validity;
-            if let std::collections::btree_map::Entry::Vacant(vacant) = self.mailboxes.entry(name) {
-                vacant.insert(Mailbox::new(validity));
-                self.next_validity = validity.wrapping_add(1).max(1);
-            }
+        let missing = above.chain([name.clone()]);
+        let missing: Vec<_> = missing.filter(|name| !self.mailboxes.contains_key(name)).collect();
+        if self.mailboxes.len() + missing.len() > MOST {
+            return Err(Refused::Full);
+        }
+        for name in missing {
+            self.mailboxes.insert(name, Mailbox::new(self.next_validity));
+            self.next_validity = self.next_validity.wrapping_add(1).max(1);
         }
         Ok(())
     }
@@ -148,7 +147,7 @@ impl Account {
         name: &str,
         message: Message,
     ) -> Result<(u32, u32), Refused> {
-        let has_room = self.has_room_of(message.data.len());
+        let has_room = self.has_room_of(1, message.data.len());
         let mailbox = self.mailbox(name).ok_or(Refused::Missing)?;
         if !has_room {
             return Err(Refused::Full);
@@ -156,8 +155,25 @@ impl Account {
         Ok((mailbox.uid_validity, mailbox.push(message)))
     }
 
+    /// Adds copies of messages to a mailbox, all of them or none (RFC 3501 section 6.4.7). Returns
+    /// the mailbox's UIDVALIDITY and the UIDs of the copies, in order.
+    pub(in crate::server) fn append_all(
+        &mut self,
+        name: &str,
+        messages: Vec<Message>,
+    ) -> Result<(u32, Vec<u32>), Refused> {
+        let octets = messages.iter().map(|message| message.data.len()).sum();
+        let has_room = self.has_room_of(messages.len(), octets);
+        let mailbox = self.mailbox(name).ok_or(Refused::Missing)?;
+        if !has_room {
+            return Err(Refused::Full);
+        }
+        let uids = messages.into_iter().map(|message| mailbox.push(message)).collect();
+        Ok((mailbox.uid_validity, uids))
+    }
+
     pub(super) fn deliver(&mut self, message: Message) {
-        while !self.has_room_of(message.data.len())
+        while !self.has_room_of(1, message.data.len())
             && self.mailbox("INBOX").is_some_and(Mailbox::remove_oldest)
         {}
         // If other mailboxes use up the room, the message is in the list of accepted mail only.
@@ -182,10 +198,10 @@ impl Account {
     }
 
     /// Whether there is room for one more message of this size.
-    fn has_room_of(&self, octets: usize) -> bool {
+    fn has_room_of(&self, messages: usize, octets: usize) -> bool {
         let size: usize = self.mailboxes.values().map(Mailbox::size).sum();
         let count: usize = self.mailboxes.values().map(|mailbox| mailbox.messages().len()).sum();
-        count < MOST_MESSAGES && size + octets <= self.limit
+        count + messages <= MOST_MESSAGES && size + octets <= self.limit
     }
 }
 
@@ -245,6 +261,26 @@ mod tests {
         let uids = account.mailbox("INBOX").unwrap().messages().iter().map(|message| message.uid);
         assert_eq!(uids.collect::<Vec<_>>(), [2, 3]);
         assert_eq!(account.append("INBOX", message(40)), Err(Refused::Full));
+    }
+
+    #[test]
+    fn copies_are_added_all_or_none() {
+        let mut account = account();
+        account.append("INBOX", message(40)).unwrap();
+        assert_eq!(account.append_all("INBOX", vec![message(40); 2]), Err(Refused::Full));
+        assert_eq!(account.mailbox("INBOX").unwrap().messages().len(), 1);
+        assert_eq!(account.append_all("INBOX", vec![message(30); 2]).unwrap().1, [2, 3]);
+        assert_eq!(account.append_all("missing", vec![]), Err(Refused::Missing));
+    }
+
+    #[test]
+    fn a_mailbox_beyond_the_limit_leaves_none_above_it() {
+        let mut account = account();
+        for number in 1..MOST - 1 {
+            account.create(&number.to_string()).unwrap();
+        }
+        assert_eq!(account.create("a/b"), Err(Refused::Full));
+        assert_eq!(account.create("a"), Ok(()));
     }
 
     #[test]

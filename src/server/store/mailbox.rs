@@ -27,7 +27,9 @@ impl Flags {
                 None => Some(word.to_owned()),
             }
         };
-        Self(words.into_iter().filter_map(known).take(MOST_KEYWORDS).collect())
+        let mut flags = Self::default();
+        words.into_iter().filter_map(known).for_each(|flag| flags.insert(flag));
+        flags
     }
 
     pub(in crate::server) fn has(&self, flag: &str) -> bool {
@@ -35,9 +37,15 @@ impl Flags {
     }
 
     pub(in crate::server) fn add(&mut self, flags: &Self) {
-        self.0.extend(flags.0.iter().cloned());
-        while self.0.len() > MOST_KEYWORDS {
-            self.0.pop_first();
+        flags.0.iter().cloned().for_each(|flag| self.insert(flag));
+    }
+
+    /// Adds a flag. A keyword beyond the limit is left out; a system flag always has room.
+    fn insert(&mut self, flag: String) {
+        let is_keyword = |flag: &String| !flag.starts_with('\\');
+        let keywords = self.0.iter().filter(|flag| is_keyword(flag)).count();
+        if !is_keyword(&flag) || keywords < MOST_KEYWORDS {
+            self.0.insert(flag);
         }
     }
 
@@ -127,5 +135,19 @@ impl Mailbox {
 
     fn place(&self, uid: u32) -> Option<usize> {
         self.messages.binary_search_by_key(&uid, |message| message.uid).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_flag_has_room_beside_any_number_of_keywords() {
+        let keywords: Vec<_> = (0..60).map(|number| format!("a{number}")).collect();
+        let mut flags = Flags::of(keywords.iter().map(String::as_str).chain(["\\Seen"]));
+        flags.add(&Flags::of(["\\deleted", "one more"]));
+        assert!(flags.has("\\Seen") && flags.has("\\Deleted") && !flags.has("one more"));
+        assert_eq!(flags.shown().split(' ').count(), MOST_KEYWORDS + 2);
     }
 }
