@@ -148,7 +148,10 @@ fn file(path: &str) -> Result<Zeroizing<String>, String> {
         return Err(format!("others have access to {shown}; chmod 600 {shown} ends that"));
     }
     let mut text = Zeroizing::new(String::new());
-    opened.take(LARGEST).read_to_string(&mut text).map_err(cannot)?;
+    opened.take(LARGEST + 1).read_to_string(&mut text).map_err(cannot)?;
+    if text.len() as u64 > LARGEST {
+        return Err(format!("{shown} has more than {} KiB", LARGEST >> 10));
+    }
     let length = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(length);
     Ok(text)
@@ -162,15 +165,25 @@ fn first_line(command: &str) -> Result<Zeroizing<String>, String> {
         return Err(format!("`{shown}` is no command: it is empty, or a quote is not closed"));
     };
     // Stdin and stderr are inherited, because the program may ask for a passphrase.
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::inherit())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
+        .spawn()
         .map_err(|error| format!("cannot start `{shown}`: {error}"))?;
-    let said = Zeroizing::new(output.stdout);
-    if !output.status.success() {
-        return Err(format!("`{shown}` failed: {}", output.status));
+    let mut said = Zeroizing::new(Vec::new());
+    // The pipe closes after the limit, which ends a program that prints without end.
+    let read = child.stdout.take().map(|stdout| stdout.take(LARGEST + 1).read_to_end(&mut said));
+    let status = child.wait();
+    let failed = |error| format!("cannot read what `{shown}` prints: {error}");
+    read.transpose().map_err(failed)?;
+    let status = status.map_err(failed)?;
+    if said.len() as u64 > LARGEST {
+        return Err(format!("`{shown}` prints more than {} KiB", LARGEST >> 10));
+    }
+    if !status.success() {
+        return Err(format!("`{shown}` failed: {status}"));
     }
     let line = said.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = std::str::from_utf8(line).map_err(|_| format!("`{shown}` printed no text"))?;
@@ -202,7 +215,14 @@ mod tests {
         assert_eq!(fetched("env:PATH").unwrap(), std::env::var("PATH").unwrap());
         assert_eq!(fetched("literal:env:PATH").unwrap(), "env:PATH");
         assert_eq!(fetched("smtp://localhost:25").unwrap(), "smtp://localhost:25");
-        for wrong in ["env:", "env:NOT_SET_ANYWHERE", "file:/dev/null", "cmd:", "cmd:false"] {
+        std::fs::write(&path, vec![b'a'; 64 << 10]).unwrap();
+        assert_eq!(fetched(&from_file).unwrap().len(), 64 << 10);
+        std::fs::write(&path, vec![b'a'; (64 << 10) + 1]).unwrap();
+        let error = fetched(&from_file).unwrap_err();
+        assert!(error.message().contains("more than 64 KiB"), "{error}");
+        let wrong =
+            ["env:", "env:NOT_SET_ANYWHERE", "file:/dev/null", "cmd:", "cmd:false", "cmd:yes"];
+        for wrong in wrong {
             assert!(fetched(wrong).unwrap_err().is_usage(), "{wrong}");
         }
     }

@@ -98,8 +98,13 @@ impl Runner {
                 return Ok(());
             }
             known.extend(params.known.into_keys());
-            let around = fixtures::around(script).flat_map(|path| self.params(&path).known);
-            known.extend(around.map(|(name, _)| name));
+            for around in fixtures::around(script) {
+                let params = self.params(&around);
+                if params.others {
+                    return Ok(());
+                }
+                known.extend(params.known.into_keys());
+            }
             read += 1;
         }
         match set.keys().find(|name| !known.contains(*name)) {

@@ -30,9 +30,14 @@ const ELSEWHERE: [(&str, &str); 16] = [
 
 /// The options that `#{...}` of words take. Only names that resemble one of these are reported as
 /// misspelled, so a missing name is an error only if it resembles another.
-const OPTIONS: &str = "timeout after during id uid from_start stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
-    authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
-    to cc subject text html attachments headers date message_id encoding name type content users certificate on_demand read_rate";
+const OPTIONS: &str = "address after allow at attachments authzid bare bare_lf body ca cancel cc cert \
+    certificate chance client_ca connection content crlf cut date destination doubled drip during \
+    encoding endless env envid expect family faults flaw forbid forge from from_start \
+    garbage grace headers host html id initial inject injected jitter keep key limit literal \
+    max mechanism message_id min missing name nonce notify nul number on_demand only orcpt \
+    ordered password protocol proxy read_rate realm reply require requiretls ret segment \
+    settle size smtputf8 sni source source_ip stdin subject text then timeout tls to token \
+    type uid uidvalidity user users verdict verify version wrong";
 
 /// Words of Rhai itself that are not registered functions.
 const BUILT_IN: [&str; 10] = [
@@ -191,7 +196,54 @@ pub(super) fn nearest_property(property: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use regex::Regex;
+
     use super::*;
+
+    #[test]
+    fn every_option_that_a_word_takes_is_known_to_the_check() {
+        let lists = Regex::new(
+            r"(?s)(?:const ([A-Z_]+): \[&str; \d+\] =|check_known\(&?\w+, &)\s*\[([^\]]*)\]",
+        )
+        .unwrap();
+        // What stands behind a verb's arguments: `mail(session, call, from: &str; size; body)`.
+        let of_verbs = Regex::new(r"\(session, call[^;)]*((?:;\s*\w+)+)\)").unwrap();
+        let no_options = ["AUTHENTICATE", "CALLBACKS", "UNITS", "PROPERTIES"];
+        let mut count = 0;
+        for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/script/bindings")) {
+            for list in lists.captures_iter(&source) {
+                if list.get(1).is_some_and(|name| no_options.contains(&name.as_str())) {
+                    continue;
+                }
+                for option in list[2].split('"').skip(1).step_by(2) {
+                    assert!(is_option(option), "OPTIONS lacks `{option}`");
+                    count += 1;
+                }
+            }
+            for verb in of_verbs.captures_iter(&source) {
+                for option in verb[1].split(';').map(str::trim).filter(|name| !name.is_empty()) {
+                    assert!(is_option(option), "OPTIONS lacks `{option}`");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 100, "only {count} options were found");
+    }
+
+    /// Returns the texts of the source files in a folder and below it.
+    fn sources(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let of_entry = |path: PathBuf| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![std::fs::read_to_string(path).unwrap()]
+            }
+        };
+        entries.flat_map(of_entry).collect()
+    }
 
     #[test]
     fn no_word_that_is_there_is_said_to_be_of_another_language() {

@@ -30,10 +30,15 @@ pub(crate) fn string(text: &str) -> String {
 /// Returns a message as a literal. A message in UTF-8 is a text literal with `\n` as its line ends,
 /// unless a CR stands alone in it.
 pub(crate) fn message(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !text.replace("\r\n", "").contains('\r') => string(&text.replace("\r\n", "\n")),
-        _ => format!("base64_bytes({})", string(&BASE64_STANDARD.encode(bytes))),
+    match text_of(bytes) {
+        Some(text) => string(&text.replace("\r\n", "\n")),
+        None => format!("base64_bytes({})", string(&BASE64_STANDARD.encode(bytes))),
     }
+}
+
+/// Returns a message as text, if its line ends are LF or CRLF. They become CRLF when it is sent.
+pub(crate) fn text_of(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| !text.replace("\r\n", "").contains('\r'))
 }
 
 /// Returns the call for a SASL exchange. The secret is a parameter.

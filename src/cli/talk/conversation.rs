@@ -315,7 +315,10 @@ impl Conversation {
             Command::Data(path) => {
                 let message = file::read(Path::new(&path))
                     .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
-                session.data(&message[..]).await?;
+                match written::text_of(&message) {
+                    Some(text) => session.data(text).await?,
+                    None => session.data(&message[..]).await?,
+                };
                 format!("s.data({});", written::message(&message))
             }
             Command::Raw(bytes) => return session.send_raw(bytes).await,
