@@ -68,6 +68,9 @@ impl Dice {
 
     /// A time up to that.
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
+        if most.is_zero() {
+            return most;
+        }
         let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(self.rng().u64(..=most))
     }

@@ -199,7 +199,10 @@ async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next
             while stream.try_read(&mut chunk).is_ok_and(|count| count > 0) {}
         }
     }
-    conversation.closed(Close::ByServer);
+    conversation.closed(match fault {
+        Next::Reset => Close::ResetByServer,
+        _ => Close::ByServer,
+    });
 }
 
 /// Reads and discards all input until the client closes, for the idle time at most.

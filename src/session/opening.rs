@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Session;
 use super::caller::{Caller, explain_clock};
 use super::ending::Ending;
@@ -17,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::{Protocol, Scheme};
 use crate::target::Target;
 use crate::tls;
-use crate::transcript::{SessionId, What};
+use crate::transcript::{Close, SessionId, What};
 use crate::transport::{Process, Transport, connect};
 
 /// A connection that a listener has accepted.
@@ -197,6 +199,19 @@ impl Options {
         session.note_accepted_tls();
         session.caller = caller;
         Ok(session)
+    }
+
+    /// Records a client that came and could not be accepted: what was said to it, and how its
+    /// connection ended, if it did.
+    pub(crate) fn came_and_went(&self, from: String, said: &'static [u8], close: Option<Close>) {
+        let id = self.transcript.open();
+        self.transcript.record_on(id, What::Accepted(from));
+        if !said.is_empty() {
+            self.transcript.record_on(id, What::Server(Bytes::from_static(said).into()));
+        }
+        if let Some(close) = close {
+            self.transcript.record_on(id, What::Closed(close));
+        }
     }
 
     fn of_role(

@@ -34,7 +34,8 @@ of what goes wrong on the sessions, whatever word speaks, with the options of `r
 is said to commands that begin so; or `CONNECT`, before TLS and the greeting, `GREETING`, `MESSAGE`, `RESPONSE`), `connection: 2` (on the \
 second), `number: 3` (the third time that it could), `address: \"a@example.com\"` or `\"@example.com\"` (of MAIL and RCPT, and what follows \
 in their transaction). The first that fits happens: `faults: [#{at: \"GREETING\", connection: 1, then: \"reset\"}, #{chance: 0.1, after: \"2s\"}]`. \
-A connection that a fault ends at CONNECT is not to be accepted. A connection that nobody accepted fails the script at its end. A \
+A connection that a fault ends at CONNECT is not to be accepted; the transcript has it from the next `accept()` on. A connection that nobody accepted fails the script at its end. In a \
+golden transcript the free port, the unix socket and the ports of clients are tokens. A \
 script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
 
 /// How long `accept` waits in a script that serves clients from outside: a client may come at any
@@ -114,7 +115,7 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
         if let Some(listens) = &run.listens {
             listens.tell(&listener.url(), listener.ca().ok().as_deref())?;
         }
-        Ok::<_, Error>(run.adopt_listener(Listening::new(listener)))
+        Ok::<_, Error>(run.adopt_listener(to, Listening::new(listener)))
     })?;
     let listening = opened.map_err(|error| raise(ctx, error))?;
     note(ctx, &listening);

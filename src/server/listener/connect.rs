@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::session::{Fault, Incoming, Then};
+use crate::transcript::Close;
 use crate::transport::Transport;
 
 /// The longest time that a fault keeps a silent connection open.
@@ -13,12 +14,35 @@ const SILENCE: Duration = Duration::from_hours(1);
 /// Sent in place of a TLS handshake: bytes that no TLS client accepts.
 pub(in crate::server) const GARBAGE: &[u8] = b"220 this is no TLS\r\n";
 
+/// A connection that a fault has ended before it could be accepted.
+#[derive(Debug)]
+pub(super) struct Spoilt {
+    /// The client's URL.
+    pub(super) peer: String,
+    pub(super) said: &'static [u8],
+    /// How it ended; nothing if the client is left without a word.
+    pub(super) close: Option<Close>,
+}
+
+impl Spoilt {
+    fn by(fault: &Fault, peer: String) -> Self {
+        let said = if fault.garbage { GARBAGE } else { b"" };
+        let close = match fault.then {
+            Some(Then::Reset) => Some(Close::ResetByServer),
+            Some(Then::HalfClose) => Some(Close::HalfByServer),
+            Some(Then::Silence) => None,
+            Some(Then::Close | Then::CutTls) | None => Some(Close::ByServer),
+        };
+        Self { peer, said, close }
+    }
+}
+
 /// Injects a fault. Returns the connection if it is to be accepted all the same. If not, calls
 /// `over` before anything is sent, so that the queue is up to date before the client can notice.
 pub(super) async fn spoil(
     mut incoming: Incoming,
     fault: &Fault,
-    over: impl FnOnce(),
+    over: impl FnOnce(Spoilt),
 ) -> Option<Incoming> {
     let jitter = fault.jitter.unwrap_or_default();
     let pause = fault.after.unwrap_or_default() + incoming.faults.dice().up_to(jitter);
@@ -29,7 +53,7 @@ pub(super) async fn spoil(
     if fault.then.is_none() && !fault.garbage {
         return Some(incoming);
     }
-    over();
+    over(Spoilt::by(fault, incoming.peer));
     let mut transport = incoming.transport;
     if fault.garbage {
         // The client sends first. Unread bytes would reset the connection before the client has

@@ -1,6 +1,7 @@
 //! A listener: accepts the sessions in which a script or a test plays the server.
 
 mod connect;
+mod errors;
 mod options;
 mod place;
 mod taking;
@@ -18,12 +19,14 @@ use std::time::Duration;
 use socket2::Socket;
 use tokio::time::{Instant, timeout_at};
 
+use self::connect::Spoilt;
+use self::errors::{Counts, unavailable};
 use self::place::{Bound, bound, destination, socket_at, socket_of};
-use self::taking::{Queue, Taker, Taking};
+use self::taking::{Came, Queue, Taker, Taking};
 use crate::chance::Seed;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result, Waited};
 use crate::proto::Scheme;
-use crate::session::{Faults, Options, Session};
+use crate::session::{Faults, Incoming, Options, Session};
 use crate::target::Place;
 use crate::tls::{Authority, ServerOptions};
 
@@ -72,6 +75,8 @@ pub struct Listener {
     state: Mutex<State>,
     /// How many sessions were accepted so far.
     accepted: AtomicU32,
+    /// Connections so far that a fault has ended before they could be accepted.
+    spoilt: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -126,6 +131,7 @@ impl ListenerOptions {
             read_rate: self.read_rate,
             state: Mutex::new(State::Refusing(Some(socket))),
             accepted: AtomicU32::new(0),
+            spoilt: AtomicU32::new(0),
         };
         listener.resume()?;
         Ok(listener)
@@ -220,13 +226,10 @@ impl Listener {
             // Registered before the queue is checked, so that no connection that arrives in between
             // is missed.
             let more = self.queue.more.notified();
-            if let Some(incoming) = self.queue.pop() {
+            if let Some(incoming) = self.next() {
                 self.accepted.fetch_add(1, Ordering::Relaxed);
-                return self.options.clone().accepted(
-                    incoming?,
-                    self.scheme,
-                    (&self.tls, &self.authority),
-                );
+                let tls = (&self.tls, &self.authority);
+                return self.options.clone().accepted(incoming?, self.scheme, tls);
             }
             if timeout_at(started + allowed, more).await.is_err() {
                 return Err(self.nobody(started.elapsed(), allowed));
@@ -243,9 +246,7 @@ impl Listener {
         loop {
             let more = self.queue.more.notified();
             if let Some(came) = self.queue.first() {
-                let error = Error::new(Kind::Unexpected, "a client connected and nobody was to")
-                    .with_expected(format!("no connection for {}", crate::duration::show(span)));
-                return Err(error.with_got(came).with_session(self.url.clone()));
+                return Err(errors::unwanted(span, came).with_session(self.url.clone()));
             }
             if timeout_at(until, more).await.is_err() {
                 return Ok(());
@@ -307,15 +308,10 @@ impl Listener {
         if let State::Open(taking) = before {
             taking.stop().await;
         }
+        self.queue.take_spoilt().into_iter().for_each(|spoilt| self.note(spoilt));
         let left = self.queue.count();
         let Some(first) = self.queue.first() else { return Ok(()) };
-        let message = match left {
-            1 => "a connection was never accepted".to_owned(),
-            left => format!("{left} connections were never accepted"),
-        };
-        let error = Error::new(Kind::Vacuous, message).with_expected("an accept() for every one");
-        let error = error.with_got(first).with_session(self.url.clone());
-        Err(error.hint("accept it, or say refuse() before a client may come"))
+        Err(errors::never_accepted(left, first).with_session(self.url.clone()))
     }
 
     /// Stops listening.
@@ -325,10 +321,28 @@ impl Listener {
             taking.abort();
         }
         *state = State::Refusing(None);
+        drop(state);
+        self.queue.take_spoilt().into_iter().for_each(|spoilt| self.note(spoilt));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next connection that can be accepted, if one has come. Those before it that faults have
+    /// ended are written into the transcript.
+    fn next(&self) -> Option<Result<Incoming>> {
+        loop {
+            match self.queue.pop()? {
+                Came::Ready(incoming) => return Some(*incoming),
+                Came::Spoilt(spoilt) => self.note(spoilt),
+            }
+        }
+    }
+
+    fn note(&self, Spoilt { peer, said, close }: Spoilt) {
+        self.spoilt.fetch_add(1, Ordering::Relaxed);
+        self.options.came_and_went(peer, said, close);
     }
 
     fn check_open(&self) -> Result<()> {
@@ -362,21 +376,10 @@ impl Listener {
     }
 
     fn nobody(&self, elapsed: Duration, allowed: Duration) -> Error {
-        let error = Error::new(Kind::Timeout, "no client connected in time")
-            .with_session(self.url.clone())
-            .with_expected("a connection")
-            .with_waited(crate::error::Waited { elapsed, allowed });
-        if let Some(hindered) = self.queue.hindered() {
-            return error.with_got(hindered);
-        }
-        let error = error.with_got(match self.accepted() {
-            0 => "none at all".to_owned(),
-            1 => "1 that was accepted before".to_owned(),
-            before => format!("{before} that were accepted before"),
-        });
-        error.hint(
-            "look at the client's log for where it connected to: the listener's URL is its `url`",
-        )
+        let counts =
+            Counts { accepted: self.accepted(), spoilt: self.spoilt.load(Ordering::Relaxed) };
+        let error = errors::nobody(Waited { elapsed, allowed }, counts, self.queue.hindered());
+        error.with_session(self.url.clone())
     }
 }
 
@@ -391,9 +394,4 @@ impl Drop for Listener {
             }
         }
     }
-}
-
-fn unavailable(to: &str, error: &io::Error) -> Error {
-    let error = Error::usage(format!("cannot listen on {to}: {error}"));
-    error.hint("leave the port out for a free one: listen(\"smtp\")")
 }

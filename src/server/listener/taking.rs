@@ -14,13 +14,22 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect;
+use super::connect::{self, Spoilt};
 use crate::error::{Error, Kind, Result};
 use crate::session::{CONNECT, Faults, Incoming};
 use crate::transport::{Tls, Transport};
 
 /// How many connections wait to be accepted by the script; the system queues the others.
 const WAITING: usize = 1024;
+
+/// A connection that has arrived.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// It can be accepted, or its handshake took too long.
+    Ready(Box<Result<Incoming>>),
+    /// A fault has ended it; nobody has to accept it.
+    Spoilt(Spoilt),
+}
 
 /// The connections that arrived and were not accepted yet.
 #[derive(Debug, Default)]
@@ -32,7 +41,10 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Left {
-    ready: VecDeque<Result<Incoming>>,
+    /// In the order in which it was settled what becomes of them.
+    came: VecDeque<Came>,
+    /// How many of these a fault has ended.
+    spoilt: usize,
     /// The clients that connected and cannot be accepted yet, and why.
     shaking: Vec<(String, Hindered)>,
     /// Why the system gave no connection at the last attempt.
@@ -48,7 +60,16 @@ enum Hindered {
 
 impl Left {
     fn count(&self) -> usize {
-        self.ready.len() + self.shaking.len()
+        self.came.len() - self.spoilt + self.shaking.len()
+    }
+
+    fn push(&mut self, came: Came) {
+        let is_spoilt = matches!(came, Came::Spoilt(_));
+        // They are kept for the transcript alone: no crowd of them takes more room than that.
+        if !is_spoilt || self.spoilt < WAITING {
+            self.spoilt += usize::from(is_spoilt);
+            self.came.push_back(came);
+        }
     }
 }
 
@@ -57,8 +78,8 @@ impl Queue {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, incoming: Result<Incoming>) {
-        self.lock().ready.push_back(incoming);
+    fn push(&self, incoming: Incoming) {
+        self.lock().push(Came::Ready(Box::new(Ok(incoming))));
         self.more.notify_one();
     }
 
@@ -68,23 +89,41 @@ impl Queue {
         self.more.notify_one();
     }
 
-    /// Notes that a client can be accepted now; with `None`, that it never can be.
-    fn ends(&self, peer: &str, incoming: Option<Result<Incoming>>) {
+    /// Notes that a client can be accepted now, or never will be.
+    fn ends(&self, peer: &str, came: Came) {
         let mut left = self.lock();
         let place = left.shaking.iter().position(|(shaking, _)| shaking == peer);
         place.map(|place| left.shaking.swap_remove(place));
-        left.ready.extend(incoming);
+        left.push(came);
         drop(left);
         self.more.notify_one();
     }
 
-    pub(super) fn pop(&self) -> Option<Result<Incoming>> {
-        let next = self.lock().ready.pop_front()?;
+    pub(super) fn pop(&self) -> Option<Came> {
+        let mut left = self.lock();
+        let next = left.came.pop_front()?;
+        left.spoilt -= usize::from(matches!(next, Came::Spoilt(_)));
+        drop(left);
         self.room.notify_one();
         Some(next)
     }
 
-    /// How many connections arrived and were not accepted, whether their handshake is over or not.
+    /// All that faults have ended so far.
+    pub(super) fn take_spoilt(&self) -> Vec<Spoilt> {
+        let mut left = self.lock();
+        left.spoilt = 0;
+        let (mut spoilt, mut others) = (Vec::new(), VecDeque::new());
+        for came in std::mem::take(&mut left.came) {
+            match came {
+                Came::Spoilt(one) => spoilt.push(one),
+                ready @ Came::Ready(_) => others.push_back(ready),
+            }
+        }
+        left.came = others;
+        spoilt
+    }
+
+    /// How many connections came and were not accepted, whether their handshake is over or not.
     pub(super) fn count(&self) -> usize {
         self.lock().count()
     }
@@ -99,7 +138,7 @@ impl Queue {
     /// The connection that arrived first, as an error shows it.
     pub(super) fn first(&self) -> Option<String> {
         let left = self.lock();
-        let ready = left.ready.front().map(came);
+        let ready = left.came.iter().find_map(ready);
         ready.or_else(|| left.shaking.first().map(hindered))
     }
 }
@@ -113,11 +152,13 @@ fn hindered((peer, why): &(String, Hindered)) -> String {
     }
 }
 
-fn came(incoming: &Result<Incoming>) -> String {
-    match incoming {
+/// A connection that can be accepted, as an error shows it.
+fn ready(came: &Came) -> Option<String> {
+    let Came::Ready(incoming) = came else { return None };
+    Some(match &**incoming {
         Ok(incoming) => format!("a connection from {}", incoming.peer),
         Err(error) => error.message().to_owned(),
-    }
+    })
 }
 
 /// The task that takes connections from the system while a listener is open.
@@ -243,14 +284,15 @@ impl Taker {
         let read_rate = self.read_rate;
         let incoming = Incoming { transport, peer, faults, read_rate, tls_failed: None };
         if self.config.is_none() && fault.is_none() {
-            return self.queue.push(Ok(incoming));
+            return self.queue.push(incoming);
         }
         let (queue, peer) = (Arc::clone(&self.queue), incoming.peer.clone());
         queue.begins(&peer, fault.as_ref().map_or(Hindered::Handshake, |_| Hindered::Fault));
         let (config, allowed) = (self.config.clone(), self.allowed);
         tokio::spawn(async move {
+            let over = |spoilt| queue.ends(&peer, Came::Spoilt(spoilt));
             let spared = match fault {
-                Some(fault) => connect::spoil(incoming, &fault, || queue.ends(&peer, None)).await,
+                Some(fault) => connect::spoil(incoming, &fault, over).await,
                 None => Some(incoming),
             };
             let Some(incoming) = spared else { return };
@@ -258,7 +300,7 @@ impl Taker {
                 Some(config) => shake(config, incoming, allowed).await,
                 None => Ok(incoming),
             };
-            queue.ends(&peer, Some(ready));
+            queue.ends(&peer, Came::Ready(Box::new(ready)));
         });
     }
 

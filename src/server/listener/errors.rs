@@ -1,0 +1,66 @@
+//! What a listener complains of.
+
+use std::io;
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Waited};
+
+/// Connections so far.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    pub(super) accepted: u32,
+    /// Ended by faults before they could be accepted.
+    pub(super) spoilt: u32,
+}
+
+/// It cannot listen there.
+pub(super) fn unavailable(to: &str, error: &io::Error) -> Error {
+    let error = Error::usage(format!("cannot listen on {to}: {error}"));
+    error.hint("leave the port out for a free one: listen(\"smtp\")")
+}
+
+/// A client came and none was to.
+pub(super) fn unwanted(span: Duration, came: String) -> Error {
+    let error = Error::new(Kind::Unexpected, "a client connected and nobody was to")
+        .with_expected(format!("no connection for {}", crate::duration::show(span)));
+    error.with_got(came)
+}
+
+/// So many connections were left, of which this was the first.
+pub(super) fn never_accepted(left: usize, first: String) -> Error {
+    let message = match left {
+        1 => "a connection was never accepted".to_owned(),
+        left => format!("{left} connections were never accepted"),
+    };
+    let error = Error::new(Kind::Vacuous, message).with_expected("an accept() for every one");
+    error.with_got(first).hint("accept it, or say refuse() before a client may come")
+}
+
+/// No client came that could be accepted; one that hinders it is shown.
+pub(super) fn nobody(waited: Waited, counts: Counts, hindered: Option<String>) -> Error {
+    let error = Error::new(Kind::Timeout, "no client connected in time")
+        .with_expected("a connection")
+        .with_waited(waited);
+    if let Some(hindered) = hindered {
+        return error.with_got(hindered);
+    }
+    let before = match counts.accepted {
+        1 => "1 that was accepted before".to_owned(),
+        accepted => format!("{accepted} that were accepted before"),
+    };
+    let spoilt = match counts.spoilt {
+        1 => "1 that a fault at CONNECT has ended".to_owned(),
+        spoilt => format!("{spoilt} that a fault at CONNECT has ended"),
+    };
+    let error = error.with_got(match counts {
+        Counts { accepted: 0, spoilt: 0 } => "none at all".to_owned(),
+        Counts { spoilt: 0, .. } => before,
+        Counts { accepted: 0, .. } => spoilt,
+        _ => format!("{before}, and {spoilt}"),
+    });
+    if counts.spoilt > 0 {
+        return error.hint("a fault at CONNECT with `then` or `garbage` leaves nothing to accept");
+    }
+    error
+        .hint("look at the client's log for where it connected to: the listener's URL is its `url`")
+}
