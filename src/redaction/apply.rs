@@ -96,7 +96,13 @@ impl<'a> Run<'a> {
             },
             What::Accepted(peer) => {
                 self.dialogues.insert(session, Dialogue::new(target::speech(peer)));
-                What::Accepted(self.text(peer, Part::Note, peer.find("://").unwrap_or_default()))
+                // The system chooses a client's port, another one each time.
+                let (peer, port) = match peer.rsplit_once(':') {
+                    Some((host, port)) if port.parse::<u16>().is_ok() => (host, ":[PORT]"),
+                    _ => (peer.as_str(), ""),
+                };
+                let from = peer.find("://").unwrap_or_default();
+                What::Accepted(self.text(peer, Part::Note, from) + port)
             }
             What::Client(bytes) => What::Client(self.wire(session, From::Client, bytes)),
             What::Server(bytes) => What::Server(self.wire(session, From::Server, bytes)),

@@ -81,7 +81,11 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     // waiting for the URL.
     url.get_or_init(|| here);
     told?;
-    Ok(Background { server: run.adopt_server(server), scheme: scheme.to_owned(), transcript })
+    Ok(Background {
+        server: run.adopt_server(scheme, server),
+        scheme: scheme.to_owned(),
+        transcript,
+    })
 }
 
 fn users(mut server: Options, value: &Dynamic) -> Result<Options> {
@@ -227,7 +231,8 @@ impl Background {
 )]
 pub mod words {
     /// Starts a server in the background for one protocol: `"smtp"`, `"submission"`,
-    /// `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`, `"pop3"`, `"pop3s"` or `"sieve"`.
+    /// `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`, `"pop3"`, `"pop3s"` or `"sieve"`. Mail is taken from anybody for `example.com` and
+    /// `localhost`, and for other domains from who has logged in; with `#{RCPT: 250}` for all.
     ///
     /// ```rhai
     /// let relay = serve("smtp");

@@ -1,5 +1,6 @@
 //! The sessions, listeners and servers of a script, from their opening to their end.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +32,25 @@ impl Run {
         options.thread(self.thread).transcript(self.transcript.clone())
     }
 
-    pub(in crate::script) fn adopt_listener(&self, listening: Listening) -> Listening {
+    /// Keeps a listener to the script's end. Where it is differs from run to run unless the script
+    /// says it.
+    pub(in crate::script) fn adopt_listener(&self, to: &str, listening: Listening) -> Listening {
+        let listener = listening.listener();
+        if !to.contains(':') {
+            self.note_place(listener.port(), &listener.path());
+        }
         self.listeners.borrow_mut().push(listening.clone());
         listening
+    }
+
+    /// A port of the system's choice, or a unix socket in a folder of its own, is a token in goldens.
+    fn note_place(&self, port: u16, path: &Path) {
+        if port != 0 {
+            self.note_known("PORT", &port.to_string(), true);
+        }
+        if path != Path::new("") {
+            self.note_known("SOCKET", &path.to_string_lossy(), true);
+        }
     }
 
     /// Ends the listeners. Returns an error if a client has connected and was not accepted.
@@ -48,8 +65,11 @@ impl Run {
     }
 
     /// Keeps a server in the background until the script ends.
-    pub(in crate::script) fn adopt_server(&self, server: Embedded) -> Arc<Embedded> {
+    pub(in crate::script) fn adopt_server(&self, scheme: &str, server: Embedded) -> Arc<Embedded> {
         let server = Arc::new(server);
+        if let Some(at) = server.addr(scheme) {
+            self.note_place(at.port(), Path::new(""));
+        }
         self.servers.borrow_mut().push(Arc::clone(&server));
         server
     }

@@ -123,7 +123,7 @@ impl Queue {
         spoilt
     }
 
-    /// How many connections came and were not accepted, whether their handshake is over or not.
+    /// How many connections arrived and were not accepted, whether their handshake is over or not.
     pub(super) fn count(&self) -> usize {
         self.lock().count()
     }
