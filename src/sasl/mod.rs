@@ -48,6 +48,10 @@ pub(crate) trait Mechanism: fmt::Debug + Send {
     fn proof(&self) -> Option<&str> {
         None
     }
+
+    /// Takes the server's nonce and proof as they come: a recording, which is played in place of a
+    /// server, answers the nonce of the client that was recorded.
+    fn believe(&mut self) {}
 }
 
 /// Which side may send the first message of an exchange.

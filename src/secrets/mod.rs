@@ -33,6 +33,10 @@ const LONGEST: usize = 16 << 10;
 /// treated as secret: they identify the mechanism, like the signature and the message type of NTLM.
 const SIGNATURE: usize = 16;
 
+/// The server's proof of SCRAM and DIGEST-MD5 in base64 as a recording has it, and its decoded text.
+const MASKED_PROOFS: [(&[u8], &[u8]); 2] =
+    [(b"dj[SECRET]", b"v=[SECRET]"), (b"cnNwYXV0aD[SECRET]", b"rspauth=[SECRET]")];
+
 /// Base64 as scripts may send it: with or without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -108,7 +112,22 @@ impl Secrets {
         if challenge.len() > LONGEST {
             return None;
         }
+        if let Some((_, meaning)) = MASKED_PROOFS.iter().find(|(masked, _)| *masked == challenge) {
+            return Some(meaning.to_vec());
+        }
         self.prompt = LENIENT.decode(challenge).ok().filter(|prompt| !prompt.is_empty())?;
+        Some(self.mask(&self.prompt, &[]).into_owned())
+    }
+
+    /// [`Secrets::hear`] for who does not know the password: the server's own proof of SCRAM or
+    /// DIGEST-MD5 is learned from the challenge, because anybody who reads it can try passwords
+    /// against it.
+    pub(crate) fn overhear(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
+        let heard = self.hear(challenge)?;
+        let proof = self.prompt.strip_prefix(b"v=").or(self.prompt.strip_prefix(b"rspauth="));
+        let Some(proof) = proof else { return Some(heard) };
+        let end = memchr::memchr(b',', proof).unwrap_or(proof.len());
+        self.learn_proof(&proof[..end]);
         Some(self.mask(&self.prompt, &[]).into_owned())
     }
 }
@@ -119,6 +138,19 @@ mod tests {
 
     fn masked(secrets: &Secrets, text: &str) -> String {
         String::from_utf8(secrets.mask(text.as_bytes(), &[]).into_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_proof_that_is_overheard_reads_the_same_when_its_recording_is_played() {
+        for proof in ["v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", "rspauth=ea40f60335c427b5527b84dbabcdfffd"]
+        {
+            let mut secrets = Secrets::default();
+            let challenge = LENIENT.encode(proof);
+            let meaning = secrets.overhear(challenge.as_bytes()).unwrap();
+            assert!(meaning.ends_with(b"=[SECRET]"), "{proof}");
+            let recorded = masked(&secrets, &challenge);
+            assert_eq!(Secrets::default().hear(recorded.as_bytes()), Some(meaning));
+        }
     }
 
     #[test]

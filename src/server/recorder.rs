@@ -123,7 +123,7 @@ impl Recorder {
     fn reply(&mut self, reply: &[u8]) {
         self.tracker.received(reply);
         let meaning =
-            self.tracker.challenge(reply).and_then(|challenge| self.secrets.hear(challenge));
+            self.tracker.challenge(reply).and_then(|challenge| self.secrets.overhear(challenge));
         let masked = self.secrets.mask(reply, &[]).into_owned();
         self.record(What::Server(Excerpt::from(Bytes::from(masked)).with_meaning(meaning)));
     }

@@ -316,7 +316,7 @@ impl Session {
                 .turn
                 .protocol()
                 .challenge(bytes)
-                .and_then(|challenge| self.record.secrets_mut().hear(challenge)),
+                .and_then(|challenge| self.record.secrets_mut().overhear(challenge)),
         };
         self.record.wrote(&masked);
         self.record.sent(Excerpt::from(masked).with_meaning(meaning.filter(|_| is_line)));

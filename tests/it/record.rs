@@ -5,8 +5,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use mailexpect::server::Embedded;
+use mailexpect::server::{Embedded, Listener};
+use mailexpect::{Users, block_on};
 
 use crate::program::{Ran, folder, program, run};
 
@@ -55,10 +57,14 @@ fn all_of(folder: &Path) -> String {
 
 /// Passes a client's session on to the server, and runs the recorded script with the server.
 fn recorded(server: &Embedded, scheme: &str, client: &str, secrets: &[&str]) -> String {
-    let folder = folder(&[("client.rhai", client), ("server.pem", server.ca().unwrap())]);
-    let path = folder.path();
     let url = server.url(scheme).unwrap();
-    let args = ["--listen", scheme, "--to", &url, "--connections", "1", "--cacert", "server.pem"];
+    recorded_at((&url, server.ca().unwrap()), scheme, client, secrets)
+}
+
+fn recorded_at((url, ca): (&str, &str), scheme: &str, client: &str, secrets: &[&str]) -> String {
+    let folder = folder(&[("client.rhai", client), ("server.pem", ca)]);
+    let path = folder.path();
+    let args = ["--listen", scheme, "--to", url, "--connections", "1", "--cacert", "server.pem"];
     let args = [&args[..], &["--redact", "pop3"]].concat();
     let proxy = Proxy::start(path, &args);
     let set = format!("{scheme}={}", proxy.url);
@@ -199,23 +205,40 @@ fn tls_is_put_on_with_both_sides_when_a_client_asks_for_it() {
     recorded(&server, "sieve", &sieve, &["password"]);
     // TLS from the start, and a mechanism in which the server proves itself.
     let imaps = client("imaps", "\"* OK\"", "").replace("PLAIN", "SCRAM-SHA-256");
-    let folder = folder(&[("client.rhai", &imaps), ("server.pem", server.ca().unwrap())]);
-    let url = server.url("imaps").unwrap();
-    let args = ["--listen", "imaps", "--to", &url, "--connections", "1", "--cacert", "server.pem"];
-    let proxy = Proxy::start(folder.path(), &args);
-    let set = format!("imaps={}", proxy.url);
-    let password = format!("password=literal:{}", Embedded::PASSWORD);
-    let args = ["--cacert", "recorded/ca.pem", "--set", &set, "--set", &password];
-    let ran = run(folder.path(), &[&["run", "client.rhai"][..], &args].concat());
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let ended = proxy.ended();
-    assert!(
-        ended.code == Some(0) && ended.out.contains("no golden: an exchange in which"),
-        "{ended:?}"
+    let all = recorded(&server, "imaps", &imaps, &["password"]);
+    // Whoever has the server's proof can try passwords against it.
+    assert!(all.contains("→ v=[SECRET]") && !all.contains("v=[SIGNATURE"), "{all}");
+    recorded(&server, "submission", &smtp.replace("PLAIN", "SCRAM-SHA-256"), &["password"]);
+}
+
+#[test]
+fn a_session_with_a_server_that_proves_itself_by_digest_md5_has_a_golden() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let served = std::thread::spawn(move || {
+        block_on(async {
+            let listener = Listener::bind("submission").await?;
+            tell.send((listener.url(), listener.ca()?)).unwrap();
+            for _ in 0..2 {
+                let mut server = listener.accept_within(Duration::from_mins(1)).await?;
+                server.greet("220 localhost").await?;
+                server.serve("EHLO", (250, ["localhost", "AUTH DIGEST-MD5"])).await?;
+                let users = Users::new().user(Embedded::USER, Embedded::PASSWORD);
+                server.expect_auth(users).await?;
+                server.expect_quit().await?;
+                server.finish().await?;
+            }
+            listener.finish().await
+        })
+    });
+    let (url, ca) = told.recv().unwrap();
+    let client = format!(
+        "let s = connect(param(\"submission\"));\ns.expect(220);\ns.ehlo(\"x\");\n\
+         s.auth(\"{}\", param(\"password\"), #{{mechanism: \"DIGEST-MD5\"}});\ns.quit();\n",
+        Embedded::USER
     );
-    let args = ["--cacert", "server.pem", "--set", &password];
-    let ran = run(folder.path(), &[&["run", "recorded/session-1.rhai"][..], &args].concat());
-    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", all_of(&folder.path().join("recorded")));
+    let all = recorded_at((&url, &ca), "submission", &client, &["password"]);
+    assert!(all.contains("→ rspauth=[SECRET]"), "{all}");
+    served.join().unwrap().unwrap();
 }
 
 #[test]

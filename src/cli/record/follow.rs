@@ -181,7 +181,7 @@ impl Follower {
     fn answered(&mut self, reply: &[u8]) -> bool {
         self.tracker.received(reply);
         if let Some(challenge) = self.tracker.challenge(reply) {
-            self.secrets.hear(challenge);
+            self.secrets.overhear(challenge);
         }
         let (Some(tag), Some(tls)) = (&self.asks_for_tls, self.speech.facts().tls) else {
             return false;

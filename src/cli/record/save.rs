@@ -30,9 +30,6 @@ const SHORTER: &str = "what is masked is not as long as what the server said, wh
                        --record makes the golden with the server";
 /// The parameter for the password of a SASL exchange.
 const PASSWORD: &str = "password";
-/// The mechanisms in which the server proves that it knows the password. A trace cannot play such
-/// an exchange again, because the proof depends on random values.
-const PROVING: [&str; 2] = ["SCRAM-", "DIGEST-"];
 /// The deadline of an operation on the trace, which answers at once or never.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -92,7 +89,7 @@ impl Folder {
         let with_verbs = Written::of(followed, url, true);
         written::create(&script, &with_verbs.text, false)?;
         let mut why = self.golden(&script, &file, &with_verbs)?;
-        if why.is_some() && with_verbs.has_exchange && !with_verbs.is_proving {
+        if why.is_some() && with_verbs.has_exchange {
             // The client may have authenticated in a way that no verb reproduces. Try the exchange
             // line by line.
             let in_lines = Written::of(followed, url, false);
@@ -112,10 +109,6 @@ impl Folder {
 
     /// Makes the golden by running the script on the trace. Returns why there is no golden, if so.
     fn golden(&self, script: &Path, file: &Path, written: &Written) -> Result<Option<String>> {
-        if written.is_proving {
-            let why = "an exchange in which the server proves itself cannot be played again";
-            return Ok(Some(format!("{why}; mailexpect run --record makes it with the server")));
-        }
         let entries = trace::read(file)?;
         let recording = entries.first().map(trace::Entry::recording).unwrap_or_default();
         let settings = Settings {
@@ -161,14 +154,13 @@ struct Written {
     params: BTreeMap<String, String>,
     /// Whether the session contains a SASL exchange.
     has_exchange: bool,
-    is_proving: bool,
 }
 
 impl Written {
     fn of(followed: &Followed, url: &str, with_verbs: bool) -> Self {
         let title = format!("A session with {url}, as it was passed on.");
         let mut script = Script::new(followed.speech, url, &title);
-        let (mut at, mut has_exchange, mut is_proving) = (0, false, false);
+        let (mut at, mut has_exchange) = (0, false);
         let turns = &followed.turns;
         let (mut params, mut is_left) = (BTreeMap::new(), false);
         while let Some(turn) = turns.get(at) {
@@ -179,7 +171,6 @@ impl Written {
                     if let Some(exchange) = exchange(followed.speech, &turns[at - 1..]) {
                         has_exchange = true;
                         if with_verbs {
-                            is_proving |= exchange.is_proving;
                             script.call(&exchange.call);
                             at += exchange.turns - 1;
                             continue;
@@ -202,7 +193,7 @@ impl Written {
         if has_exchange && with_verbs {
             params.insert(PASSWORD.to_owned(), FITTING.to_owned());
         }
-        Self { text: script.finish(), params, has_exchange, is_proving }
+        Self { text: script.finish(), params, has_exchange }
     }
 }
 
@@ -220,7 +211,6 @@ struct Exchange {
     call: String,
     /// How many turns the exchange took.
     turns: usize,
-    is_proving: bool,
 }
 
 /// The exchange at the start of these turns, if there is one.
@@ -238,7 +228,7 @@ fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
     if speech == Speech::Pop3 && command.eq_ignore_ascii_case("APOP") {
         let user = words.next()?;
         let call = rhai::apop(user);
-        return Some(Exchange { call, turns: 2, is_proving: false }).filter(
+        return Some(Exchange { call, turns: 2 }).filter(
             |_| matches!(turns.get(1), Some(Turn::Server(said)) if said.starts_with(b"+OK")),
         );
     }
@@ -255,9 +245,8 @@ fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
             }
             Turn::Server(said) if is_challenge(speech, said) => {}
             Turn::Server(said) if is_success(speech, said) => {
-                let is_proving = PROVING.iter().any(|begins| mechanism.starts_with(begins));
                 let call = rhai::auth(&user?, Some(&mechanism));
-                return Some(Exchange { call, turns: at + 1, is_proving });
+                return Some(Exchange { call, turns: at + 1 });
             }
             _ => return None,
         }
