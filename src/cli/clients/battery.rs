@@ -140,6 +140,8 @@ mod tests {
                     "{}",
                     case.name
                 );
+                let injects = case.rules.values().any(|turn| turn.contains("injected before TLS"));
+                assert_eq!(case.should == Should::Unfooled, injects, "{}", case.name);
                 for (command, turn) in &case.rules {
                     drop(Embedded::options().always(command, turn.clone()).unwrap());
                 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -73,8 +74,9 @@ impl Client {
             .ca()
             .and_then(|pem| ca.write_all(pem.as_bytes()))
             .map_err(|error| cannot("write the CA", &error))?;
+        let dir = tempfile::tempdir().map_err(|error| cannot("make a folder", &error))?;
         let url = server.url(&self.scheme).unwrap_or_default();
-        let words = self.filled(&url, &ca.path().to_string_lossy());
+        let words = self.filled(&url, ca.path(), dir.path());
         let (status, output) = block_on(self.execute(&words))?;
         let mails = server.mails();
         drop(server);
@@ -89,7 +91,8 @@ impl Client {
     }
 
     /// The words of the command, with values in place of the placeholders.
-    fn filled(&self, url: &str, ca: &str) -> Vec<String> {
+    fn filled(&self, url: &str, ca: &Path, dir: &Path) -> Vec<String> {
+        let (ca, dir) = (ca.to_string_lossy(), dir.to_string_lossy());
         let port = url.rsplit(':').next().unwrap_or_default();
         let scheme = match self.scheme.as_str() {
             "submission" => "smtp",
@@ -101,7 +104,8 @@ impl Client {
             ("{host}", "localhost"),
             ("{port}", port),
             ("{url}", &url),
-            ("{ca}", ca),
+            ("{ca}", &ca),
+            ("{dir}", &dir),
             ("{user}", Embedded::USER),
             ("{password}", Embedded::PASSWORD),
             ("{from}", FROM),

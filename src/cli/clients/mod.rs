@@ -49,8 +49,9 @@ pub(super) struct Clients {
     #[arg(short, long)]
     verbose: bool,
     /// The client, after `--`. In its arguments stand {host}, {port}, {url}, {ca} (a file), {user},
-    /// {password}, {from} and {to} for what they say; its stdin is a message. It has to exit with 0
-    /// if all went well, and with another code if not.
+    /// {password}, {from} and {to} for what they say, and {dir} for a new folder for each server, in
+    /// which a client may keep its settings and what it has fetched; its stdin is a message. It has
+    /// to exit with 0 if all went well, and with another code if not.
     #[arg(value_name = "COMMAND", last = true, required = true)]
     command: Vec<String>,
 }
@@ -87,7 +88,7 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
     if client.interrupt.is_pressed() {
         return Ok(ExitCode::Interrupted);
     }
-    check(&baseline, args.timeout)?;
+    check(&baseline, args.timeout, screen)?;
     screen.show(&shown::head());
     let tried = run_all(&client, &cases, &baseline, args.jobs.get(), |tried| {
         screen.show(&shown::line(family, tried, args.verbose));
@@ -118,16 +119,15 @@ fn family(scheme: &str) -> &'static str {
 
 /// Fails if the client fails with a server that behaves well, because its failures with other
 /// servers would then prove nothing.
-fn check(baseline: &Did, timeout: Duration) -> Result<()> {
+fn check(baseline: &Did, timeout: Duration, screen: &Screen) -> Result<()> {
     if baseline.status.is_some_and(|status| status.success()) {
         return Ok(());
     }
     let why =
         format!("the client fails with a server that behaves well: {}", baseline.ended(timeout));
-    let output = visible::printable_lines(baseline.output.trim());
-    let transcript = visible::printable_lines(baseline.transcript.trim());
-    Err(Error::usage(format!("{why}\n{output}\n{transcript}")).hint(
-        "the placeholders are {host}, {port}, {url}, {ca}, {user}, {password}, {from} and {to}; --scheme says what is spoken",
+    screen.note(&shown::dialogue(&baseline.transcript, &baseline.output));
+    Err(Error::usage(why).hint(
+        "the placeholders are {host}, {port}, {url}, {ca}, {user}, {password}, {from}, {to} and {dir}; --scheme says what is spoken",
     ))
 }
 

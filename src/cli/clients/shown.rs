@@ -27,9 +27,16 @@ pub(super) fn line(family: &str, tried: &Tried, verbose: bool) -> String {
     };
     let is_bad = matches!(tried.verdict, Verdict::Bad(_));
     if is_bad || verbose {
-        for line in tried.transcript.lines().chain(tried.output.lines().map(str::trim_end)) {
-            let _ = writeln!(text, "       {DIM}{}{DIM:#}", visible::printable(line));
-        }
+        text += &dialogue(&tried.transcript, &tried.output);
+    }
+    text
+}
+
+/// A dialogue with a client, and what the client printed.
+pub(super) fn dialogue(transcript: &str, output: &str) -> String {
+    let mut text = String::new();
+    for line in transcript.lines().chain(output.lines().map(str::trim_end)) {
+        let _ = writeln!(text, "       {DIM}{}{DIM:#}", visible::printable(line));
     }
     text
 }

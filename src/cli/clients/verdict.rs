@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::battery::{Case, Should};
 use super::client::Did;
 
+/// What is in each line that is injected before TLS.
+const INJECTED: &str = "injected before TLS";
+
 /// The result of a client with one server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -37,6 +40,9 @@ pub(super) fn of(case: &Case, did: &Did, baseline: &Did, timeout: Duration) -> V
         (_, Some(words)) => Verdict::Bad(format!("it must not send {words} here: {ended}")),
         (None, None) if case.waits => Verdict::Good(ended),
         (None, None) => Verdict::Bad(format!("it hangs: {ended}")),
+        (Some(Some(0)), None) if is_fooled(case, did) => {
+            Verdict::Bad("it shows what came before TLS for an answer in it".to_owned())
+        }
         (Some(Some(0)), None) => on_success(case, did, baseline),
         (Some(Some(_)), None) => match case.should {
             Should::Succeed => Verdict::Bad(format!("it gave up where it could go on: {ended}")),
@@ -46,6 +52,11 @@ pub(super) fn of(case: &Case, did: &Did, baseline: &Did, timeout: Duration) -> V
             Should::Fail | Should::Either | Should::Unfooled => Verdict::Good(ended),
         },
     }
+}
+
+/// Whether it went on with TLS and took what was injected for an answer, though no harm came of it.
+fn is_fooled(case: &Case, did: &Did) -> bool {
+    case.should == Should::Unfooled && did.tls && did.output.contains(INJECTED)
 }
 
 fn on_success(case: &Case, did: &Did, baseline: &Did) -> Verdict {
