@@ -98,11 +98,56 @@ fn a_client_that_believes_everybody_is_found_out() {
 }
 
 #[test]
+fn a_client_that_tries_another_way_to_log_in_is_not_blamed() {
+    let script = r#"// With SASL, or else without.
+        let s = connect(param("url"));
+        s.expect("* OK");
+        try { s.auth(param("user"), param("password"), #{mechanism: "PLAIN"}); }
+        catch (e) { s.login(param("user"), param("password")); }
+        s.select("INBOX");
+        s.logout();
+    "#;
+    let folder = folder(&[("fetch.rhai", script)]);
+    let client = format!(
+        "[ -z \"$(ls {{dir}})\" ] && {} run fetch.rhai --set url={{url}} --set user={{user}} \
+         --set password=literal:{{password}} | tee {{dir}}/said",
+        me()
+    );
+    let client = ["--scheme", "imap", "--only=e-no", "--", "bash", "-o", "pipefail", "-c", &client];
+    let ran = run(folder.path(), &[&["clients"][..], &client].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("ok   imap/authenticate-no "), "{}", ran.out);
+}
+
+#[test]
+fn a_client_that_shows_what_was_injected_before_tls_is_found_out() {
+    let script = r#"// Takes what came in clear for the answer to CAPABILITY.
+        let s = connect(param("url"));
+        s.expect("* OK");
+        s.starttls(#{ca: param("ca"), injected: "keep"});
+        print(s.expect_any(["* BYE", eof()], #{timeout: "1s"}).text);
+    "#;
+    let folder = folder(&[("fetch.rhai", script)]);
+    let client = format!(
+        "{} run fetch.rhai --set url={{url}} --set ca={{ca}} | tee {{dir}}/said; exit 0",
+        me()
+    );
+    let client = ["--scheme", "imap", "--only", "inject", "--", "sh", "-c", &client];
+    let ran = run(folder.path(), &[&["clients"][..], &client].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("it shows what came before TLS"), "{}", ran.out);
+}
+
+#[test]
 fn a_client_that_fails_with_a_good_server_is_not_judged() {
     let folder = folder(&[]);
     let ran = run(folder.path(), &["clients", "--", "false"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("fails with a server that behaves well: exit code 1"), "{ran:?}");
+    let greets = "exec 3<>/dev/tcp/{host}/{port}; head -1 <&3; echo no >&2; exit 4";
+    let ran = run(folder.path(), &["clients", "--", "bash", "-c", greets]);
+    let lines: Vec<_> = ran.err.lines().map(str::trim).collect();
+    assert!(lines.contains(&"no") && lines.contains(&"*** closed by the client"), "{ran:?}");
     let ran = run(folder.path(), &["clients", "--", "/no/such/client"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("cannot run `/no/such/client`"), "{ran:?}");
@@ -175,6 +220,16 @@ fn a_golden_plays_the_server_and_says_where_a_client_departs_from_it() {
     let ran = run(folder, &["serve", "--replay", "m.rhai"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("the recording has no session in it"), "{ran:?}");
+}
+
+#[test]
+fn a_recording_of_a_compressed_session_is_refused() {
+    let recording = "*** connecting to imap://x\nS: * OK hi\nC: a1 COMPRESS DEFLATE\nS: a1 OK\n\
+                     *** compression: on\nC: a2 NOOP\nS: a2 OK\n";
+    let folder = folder(&[("c.txt", recording)]);
+    let ran = run(folder.path(), &["serve", "--replay", "c.txt"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("what is compressed cannot be played"), "{ran:?}");
 }
 
 #[test]

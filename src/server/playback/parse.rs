@@ -4,7 +4,7 @@ use super::{Recording, Step, announced};
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::target;
-use crate::transcript::{self, Close, Event, Excerpt, SessionId, What};
+use crate::transcript::{self, About, Close, Event, Excerpt, SessionId, What};
 
 /// The sessions of a recording, in the order in which they were opened.
 ///
@@ -12,6 +12,7 @@ use crate::transcript::{self, Close, Event, Excerpt, SessionId, What};
 /// Usage if the recording has no session that a server could play.
 pub(in crate::server) fn sessions(text: &str) -> Result<Vec<Recording>> {
     let (events, _) = transcript::read(text);
+    check(&events)?;
     let numbers = Numbers::of(text);
     let mut ids: Vec<Option<SessionId>> = Vec::new();
     for event in &events {
@@ -31,6 +32,20 @@ pub(in crate::server) fn sessions(text: &str) -> Result<Vec<Recording>> {
         ));
     }
     Ok(recordings)
+}
+
+/// Refuses what cannot be played.
+fn check(events: &[Event]) -> Result<()> {
+    let is_compressed =
+        |event: &&Event| matches!(event.what, What::Note { about: About::Compression, .. });
+    let Some(event) = events.iter().find(is_compressed) else { return Ok(()) };
+    let session = event.session.map_or_else(|| "the session".to_owned(), |id| id.to_string());
+    let error = Error::usage(format!(
+        "{session} of the recording is compressed, and what is compressed cannot be played"
+    ));
+    Err(error.hint(
+        "record it without compress(): a client that is not offered COMPRESS has to go on in clear",
+    ))
 }
 
 fn is_dialogue(event: &Event) -> bool {
