@@ -31,6 +31,14 @@ pub(super) struct Turn {
     expectations: u64,
 }
 
+/// How the header of the PROXY protocol begins, in its first version and in its second. It is no
+/// command.
+const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
+
+fn is_proxy_header(bytes: &[u8]) -> bool {
+    PROXY.iter().any(|begins| bytes.starts_with(begins))
+}
+
 impl Turn {
     pub(super) fn new(role: Role, protocol: Box<dyn Protocol>) -> Self {
         Self {
@@ -159,8 +167,15 @@ impl Turn {
         spans
     }
 
+    fn is_greeting_owed(&self) -> bool {
+        self.unanswered.front().is_some_and(Bytes::is_empty)
+    }
+
     /// Tracks bytes that the client said.
     fn asked(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
+        if self.is_greeting_owed() && is_proxy_header(bytes) {
+            return Vec::new();
+        }
         let spans = self.protocol.sent(bytes, secrets);
         for span in &spans {
             secrets.learn_in_place(bytes, span);

@@ -203,7 +203,10 @@ impl Session {
         };
         error
             .with_got(format!("{} ...", self.shown(&self.stream.held()[..100.min(limit)])))
-            .hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
+            .hint(match self.turn.role() {
+                Role::Client => "raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much",
+                Role::Server => "raise the limit of its sessions (listen(url, #{limit: bytes})) if the client is right to send so much",
+            })
     }
 
     /// Makes the error for a deadline that ran out.
@@ -222,7 +225,8 @@ impl Session {
         if self.turn.role() == Role::Client && self.is_framed() && self.turn.owed_to_us() == 0 {
             return error.hint("no reply is owed: everything sent so far has been answered");
         }
-        if !self.stream.has_heard()
+        if self.turn.role() == Role::Client
+            && !self.stream.has_heard()
             && self.stream.tls().is_none()
             && self.turn.last_sent().is_none()
             && self.is_framed()
@@ -241,15 +245,27 @@ impl Session {
     /// Makes the error for a deadline that ran out before a reply came, or in the middle of one.
     pub(super) fn late_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
         match self.missing() {
-            Some(missing) => self.unfinished(wait, wanted, "the reply", &missing),
+            Some(missing) => {
+                let begun = format!("the {}", self.unit());
+                self.unfinished(wait, wanted, &begun, &missing)
+            }
             None => self.timed_out(wait, wanted),
         }
     }
 
     /// Makes the error for a peer that closed in the middle of a reply.
     pub(super) fn cut_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
-        let lacks = self.missing().map(|missing| format!("a reply; it lacks {missing}"));
-        self.closed(wait, wanted, Some(lacks.as_deref().unwrap_or("a reply")))
+        let begun = format!("a {}", self.unit());
+        let lacks = self.missing().map(|missing| format!("{begun}; it lacks {missing}"));
+        self.closed(wait, wanted, Some(lacks.as_ref().unwrap_or(&begun)))
+    }
+
+    /// What the peer says one at a time.
+    fn unit(&self) -> &'static str {
+        match self.turn.role() {
+            Role::Client => "reply",
+            Role::Server => "command",
+        }
     }
 
     /// Says what the reply that has begun still lacks. Call it after its framing was asked for the
@@ -272,10 +288,11 @@ impl Session {
         let message = format!("{begun} was not whole in time; it lacks {missing}");
         let error = self.fault(Kind::Timeout, message);
         let error = error.with_expected(wanted).with_got(self.shown_held());
-        error.with_waited(wait.waited()).hint(
-            "if the server is only slow, give it longer with #{timeout: \"30s\"} as the last argument, or --timeout; \
+        error.with_waited(wait.waited()).hint(format!(
+            "if the {} is only slow, give it longer with #{{timeout: \"30s\"}} as the last argument, or --timeout; \
              if this is all that it sends, take it with expect_bytes(...)",
-        )
+            self.turn.role().peer()
+        ))
     }
 
     /// Makes the error for a peer that closed while something else was expected.

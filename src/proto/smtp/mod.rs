@@ -183,7 +183,10 @@ impl Smtp {
         }
         match (owed, code) {
             // A message that was sent ahead has begun, or is complete, already.
-            (Some(Owed::Data), b"354") if self.mode == Mode::Commands && self.owed.is_empty() => {
+            // Some servers say another code of that class (RFC 5321 section 4.2.1).
+            (Some(Owed::Data), [b'3', ..])
+                if self.mode == Mode::Commands && self.owed.is_empty() =>
+            {
                 self.mode = Mode::Message { fresh: true };
             }
             (Some(Owed::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message { .. }) => {

@@ -8,7 +8,7 @@ use super::super::{SHOWN, Session};
 use super::command::Command;
 use super::fault::Fault;
 use crate::error::{Kind, Result};
-use crate::pattern::{IntoPattern as _, Pattern};
+use crate::pattern::IntoPattern as _;
 use crate::proto::{Speech, chomp};
 use crate::sasl::{Exchange, Judge, Move, Password};
 use crate::visible;
@@ -169,9 +169,9 @@ impl Session {
         if !self.stream.is_open() {
             return Ok(None);
         }
-        let any = Pattern::regex("(?s)^")?;
-        let Some(taken) = self.next_frame(&"a response", wait).await? else {
-            return Err(self.closed(wait, &any, None));
+        let wanted = "a response to the challenge";
+        let Some(taken) = self.next_frame(&wanted, wait).await? else {
+            return Err(self.closed(wait, wanted, None));
         };
         self.turn.expected();
         let response = chomp(&taken);

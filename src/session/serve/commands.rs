@@ -1,5 +1,7 @@
 //! Taking what clients send: single commands, pipelined commands, and the end of the dialogue.
 
+use std::fmt::Display;
+
 use bytes::{Bytes, BytesMut};
 
 use super::super::call::Call;
@@ -28,6 +30,21 @@ impl Session {
                 let pattern = pattern?;
                 let wait = session.begin_next_command(&call, "expect_command")?;
                 session.command_matching(&pattern, wait).await
+            })
+        })
+    }
+
+    /// Takes the client's next command, whatever it is.
+    ///
+    /// # Errors
+    /// See [`Session::expect_command`].
+    pub fn expect_any_command(&mut self) -> Operation<'_, Command> {
+        self.operation(|session, call| {
+            Box::pin(async move {
+                let wait = session.begin_next_command(&call, "expect_command")?;
+                let taken = session.whole_command(&"a command", wait).await?;
+                session.turn.expected();
+                Ok(Command::new(taken, session.turn.speech()))
             })
         })
     }
@@ -196,11 +213,11 @@ impl Session {
 
     /// Takes a command with its literals. If the client waits before it sends a literal, it is told
     /// to go on.
-    async fn whole_command(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
+    async fn whole_command(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<Bytes> {
         let mut whole = BytesMut::new();
         loop {
-            let Some(taken) = self.next_frame(pattern, wait).await? else {
-                return Err(self.closed(wait, pattern, None));
+            let Some(taken) = self.next_frame(wanted, wait).await? else {
+                return Err(self.closed(wait, wanted, None));
             };
             if whole.is_empty() && !self.turn.waits_for_literal() {
                 return Ok(taken);

@@ -102,6 +102,6 @@ impl Session {
             .collect();
         let error = self.fault(Kind::Vacuous, message).with_expected("a reply for every command");
         let error = if commands.is_empty() { error } else { error.with_got(commands.join("\n")) };
-        error.hint("add the reply(...), or leave with reset()")
+        error.hint("add the reply(...), close in place of it by its option #{cut: 0}, or leave with reset()")
     }
 }

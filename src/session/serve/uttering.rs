@@ -156,8 +156,8 @@ fn next_after(at: &str, said: &[u8], speech: Speech) -> Option<&'static str> {
     };
     let has_message = matches!(speech, Speech::Smtp | Speech::Lmtp);
     match () {
-        () if has_message && said.starts_with(b"354") => Some(MESSAGE),
         () if in_exchange && is_challenge => Some(RESPONSE),
+        () if has_message && said.starts_with(b"3") => Some(MESSAGE),
         () => None,
     }
 }

@@ -109,9 +109,7 @@ pub mod words {
         ctx: NativeCallContext,
         session: &mut Handle,
     ) -> Result<Command, Raised> {
-        session.operate(&ctx, async |session| {
-            session.expect_command(crate::pattern::Pattern::regex("(?s)^.")?).await
-        })
+        session.operate(&ctx, async |session| session.expect_any_command().await)
     }
 
     #[rhai_fn(name = "expect_command", return_raw)]
@@ -296,6 +294,8 @@ pub mod words {
     /// The certificate is that of the listener, unless the options that `listen` takes as `tls` are
     /// given here. The client has to do its part of the handshake at the same time. So the client
     /// is another program, or both sides run in `together([...])`.
+    /// Afterwards `tls.name` is the name that the client has asked for (SNI), and
+    /// `peer_certificate()` the certificate that it has shown.
     #[rhai_fn(return_raw)]
     pub fn expect_starttls(
         ctx: NativeCallContext,

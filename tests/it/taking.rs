@@ -1,0 +1,72 @@
+//! What a scripted server takes from clients, and how it words what they do not say.
+
+use crate::program::{folder, run};
+
+fn passes(script: &str) {
+    let folder = folder(&[("s.rhai", script)]);
+    let ran = run(folder.path(), &["run", "s.rhai"]);
+    assert_eq!(ran.code, Some(0), "{script}\n{ran:?}");
+}
+
+fn fails(script: &str, said: &[&str]) {
+    let folder = folder(&[("s.rhai", script)]);
+    let ran = run(folder.path(), &["run", "s.rhai"]);
+    assert_eq!(ran.code, Some(1), "{script}\n{ran:?}");
+    for said in said {
+        assert!(ran.out.contains(said), "{said}: {}", ran.out);
+    }
+}
+
+/// Both sides of a dialogue, up to the greeting if that is asked for.
+fn both(greeting: bool, rest: &str) -> String {
+    let greeting = if greeting { "s.greet(); c.expect(220);" } else { "" };
+    format!(
+        "let l = listen(\"smtp\");\nlet c = connect(l.url);\nlet s = l.accept();\n{greeting}\n{rest}\n"
+    )
+}
+
+#[test]
+fn a_message_follows_each_go_ahead_of_its_class() {
+    for code in [354, 351, 300] {
+        passes(&both(
+            true,
+            &format!(
+                "c.send(\"DATA\"); s.serve(\"DATA\", {code}); c.expect({code});
+                 c.send_message(\"Subject: hi\\n\\n.hi\\n\");
+                 assert(s.expect_message().text.contains(\"hi\"));
+                 s.reply(250); c.expect(250);"
+            ),
+        ));
+    }
+}
+
+#[test]
+fn a_header_of_the_proxy_protocol_is_no_command() {
+    let rest = r#"s.greet(); c.expect(220); c.send("NOOP"); s.serve("NOOP", 250); c.expect(250);"#;
+    let one = r#"c.send_raw("PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\n");
+        assert(s.expect_line("PROXY TCP4").text.contains("192.0.2.7"));"#;
+    passes(&both(false, &[one, rest].concat()));
+    let two = r#"c.send_raw(hex("0d0a0d0a000d0a515549540a 2111000c c0000207 c0000201 1267 0019"));
+        assert_eq!(s.expect_octets(28).octets, 28);"#;
+    passes(&both(false, &[two, rest].concat()));
+}
+
+#[test]
+fn what_a_client_does_not_say_is_worded_as_its_own() {
+    let silent = both(true, "s.expect_command(\"EHLO\", #{timeout: \"50ms\"});");
+    fails(&silent, &["give the client longer"]);
+    let half = both(true, "c.send_raw(\"EH\"); s.expect_command(\"EHLO\", #{timeout: \"50ms\"});");
+    fails(&half, &["the command was not whole in time", "if the client is only slow"]);
+    let cut = both(true, "c.send_raw(\"EH\"); c.shutdown(); s.expect_command();");
+    fails(&cut, &["in the middle of a command; it lacks"]);
+    let gone = both(true, "c.shutdown(); s.expect_command();");
+    fails(&gone, &["the client closed the connection", "= expected: a command\n"]);
+    let login = both(
+        true,
+        "c.send(\"AUTH CRAM-MD5\"); c.shutdown(); s.expect_auth(#{users: #{hoge: \"secret\"}});",
+    );
+    fails(&login, &["= expected: a response to the challenge\n"]);
+    let closes = both(true, "c.send(\"NOOP\"); s.expect_command(\"NOOP\"); s.close();");
+    fails(&closes, &["close in place of it by its option #{cut: 0}"]);
+    passes(&both(true, "c.send(\"NOOP\"); s.serve(\"NOOP\", 250, #{cut: 0}); c.expect_close();"));
+}
