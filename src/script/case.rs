@@ -106,6 +106,14 @@ impl Case {
         self
     }
 
+    /// Decides by this number what the script leaves to chance (`chance`, `jitter`), as `--seed` does.
+    /// What a failure's [`Error::seed`](crate::Error::seed) tells has the same chance again.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
     /// Sets the TLS options of sessions. Options that the script sets replace them.
     #[must_use]
     pub fn tls(mut self, tls: tls::Options) -> Self {

@@ -376,6 +376,69 @@ fn chance_is_had_again_by_the_seed_that_a_failure_shows() {
     assert!(!plain.out.contains("--seed"), "nothing was left to chance: {}", plain.out);
 }
 
+const SPOILT: &str = r#"// The first is reset, the second hears no TLS, and the third is served.
+let l = listen("smtp", #{faults: [
+    #{at: "CONNECT", connection: 1, then: "reset"},
+    #{at: "CONNECT", connection: 2, garbage: true},
+    #{at: "CONNECT", connection: 4, then: "close"},
+]});
+connect(l.url).expect_close();
+let c = connect("tcp" + l.url.sub_string(4));
+c.send_raw("x");
+c.expect("220 this is no TLS\r\n");
+c.expect_close();
+let c = connect(l.url);
+let s = l.accept();
+s.greet(220, "hi");
+c.expect(220);
+c.send("QUIT");
+s.expect_quit();
+c.expect(221);
+connect(l.url).expect_close();
+if param("more", false) { l.accept(#{timeout: "100ms"}); }
+"#;
+
+#[test]
+fn what_a_fault_ends_before_the_greeting_stands_in_the_transcript() {
+    let folder = folder(&[("spoilt.rhai", SPOILT)]);
+    let ran = run(folder.path(), &["run", "spoilt.rhai", "--record", "-v"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let golden = std::fs::read_to_string(folder.path().join("snapshots/spoilt.snap")).unwrap();
+    let wanted = [
+        ("s4", "*** reset by the server"),
+        ("s5", "S: 220 this is no TLS"),
+        ("s5", "*** closed by the server"),
+        ("s6", "S: 220 hi"),
+        ("s8", "*** closed by the server"),
+    ];
+    for (session, line) in wanted {
+        assert!(golden.contains(&format!("{session} {line}\n")), "{session} {line}: {golden}");
+        assert!(golden.contains(&format!("{session} *** accepted from smtp://")), "{golden}");
+    }
+    let again = run(folder.path(), &["run", "spoilt.rhai", "--check"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let ran = run(folder.path(), &["run", "spoilt.rhai", "--set", "more=true", "--check"]);
+    let got = "= got: 1 that was accepted before, and 3 that a fault at CONNECT has ended";
+    assert!(ran.out.contains(got) && !ran.out.contains("--seed"), "{}", ran.out);
+}
+
+#[test]
+fn a_case_has_the_same_chance_again_by_its_seed() {
+    let folder = folder(&[("chancy.rhai", CHANCY)]);
+    let fell = |seed: u64| {
+        let case = mailexpect::script::Case::new(folder.path().join("chancy.rhai")).seed(seed);
+        let outcome = case.run();
+        assert_eq!(outcome.failure().unwrap().error.seed(), Some(seed));
+        let printed = outcome.transcript.iter().find_map(|event| match &event.what {
+            mailexpect::transcript::What::Printed(text) => Some(text.clone()),
+            _ => None,
+        });
+        printed.unwrap()
+    };
+    assert_eq!(fell(7), fell(7));
+    assert_ne!(fell(7), fell(8));
+}
+
 #[test]
 fn a_fault_that_could_never_happen_is_refused() {
     for (options, said) in [
