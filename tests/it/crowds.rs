@@ -4,7 +4,7 @@
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,6 +15,7 @@ use mailexpect::{Regex, Result, Session};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::program::folder;
+use crate::started::Serving;
 
 /// A name, the first text of a client, the text that it then repeats, and how many bytes are
 /// repeated.
@@ -206,40 +207,18 @@ async fn a_listener_serves_who_behaves_beside_a_crowd_that_does_not() {
 }
 
 /// The program as a server, and its port.
-struct Program {
-    child: Child,
-    port: u16,
+fn start(command: &mut Command) -> (Serving, u16) {
+    let mut serving = Serving::of(command);
+    let port = serving.port();
+    serving.read_on();
+    (serving, port)
 }
 
-impl Program {
-    fn start(command: &mut Command) -> Self {
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        let listening: serde_json::Value =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        let port = listening["port"].as_u64().unwrap().try_into().unwrap();
-        // Something has to read the events, because the pipe would fill up otherwise.
-        thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, port }
-    }
-
-    fn greeted(&self) -> std::io::Result<BufReader<TcpStream>> {
-        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.port))?);
-        let mut line = String::new();
-        stream.read_line(&mut line)?;
-        if line.starts_with("220") { Ok(stream) } else { Err(ErrorKind::InvalidData.into()) }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // The program may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn greeted(port: u16) -> std::io::Result<BufReader<TcpStream>> {
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port))?);
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    if line.starts_with("220") { Ok(stream) } else { Err(ErrorKind::InvalidData.into()) }
 }
 
 const SERVES: &str = "// Serves.\nserve(\"smtp\").expect_message(#{timeout: \"1h\"});\n";
@@ -249,8 +228,8 @@ async fn silent_clients_make_room_for_others_if_no_descriptor_is_left() {
     let folder = folder(&[("serves.rhai", SERVES)]);
     let program = env!("CARGO_BIN_EXE_mailexpect");
     let limited = format!("ulimit -n 40 && exec {program} serve --script serves.rhai");
-    let server = Program::start(Command::new("sh").args(["-c", &limited]).current_dir(&folder));
-    let at = SocketAddr::from(([127, 0, 0, 1], server.port));
+    let (_server, port) = start(Command::new("sh").args(["-c", &limited]).current_dir(&folder));
+    let at = SocketAddr::from(([127, 0, 0, 1], port));
     let _silent: Vec<_> = (0..60).map(|_| TcpStream::connect(at).unwrap()).collect();
     behave(&format!("smtp://{at}")).await.unwrap();
 }
@@ -278,7 +257,7 @@ fn ten_thousand(script: &str) {
     }
     let folder = folder(&[("serves.rhai", script)]);
     let mut command = crate::program::program();
-    let server = Program::start(command.current_dir(&folder).args([
+    let (server, port) = start(command.current_dir(&folder).args([
         "serve",
         "--script",
         "serves.rhai",
@@ -286,9 +265,9 @@ fn ten_thousand(script: &str) {
         "10m",
     ]));
     let status = format!("/proc/{}/status", server.child.id());
-    let first = server.greeted().unwrap();
+    let first = greeted(port).unwrap();
     let before = kilobytes(&status);
-    let all: Vec<_> = (1..MANY).map(|_| server.greeted().unwrap().into_inner()).collect();
+    let all: Vec<_> = (1..MANY).map(|_| greeted(port).unwrap().into_inner()).collect();
     let octets = (kilobytes(&status) - before) * 1024 / all.len();
     eprintln!("{MANY} connections: {octets} bytes each");
     assert!(octets <= KIB_EACH * 1024, "{octets} bytes each");

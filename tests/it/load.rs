@@ -2,13 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::program;
+use crate::started::{Serving, connect};
 
 /// The limit for the program's address space. Threads reserve most of it without using it.
 const ADDRESS_SPACE: u64 = 4 << 30;
@@ -17,36 +17,28 @@ const ADDRESS_SPACE: u64 = 4 << 30;
 const SERVED: Duration = Duration::from_secs(10);
 
 /// A server of the program and its port. Its output is read or not.
-struct Serving {
-    child: Child,
+struct Loaded {
+    serving: Serving,
     port: u16,
 }
 
-impl Serving {
+impl Loaded {
     fn start(is_read: bool) -> Self {
-        let mut command = program();
-        let mut child = command.args(["serve"]).stdout(Stdio::piped()).spawn().unwrap();
+        // Where it listens is told on stdout, before what happens.
+        let mut serving = Serving::of(program().args(["serve", "--ready-fd", "1"]));
         let bound =
             rustix::process::Rlimit { current: Some(ADDRESS_SPACE), maximum: Some(ADDRESS_SPACE) };
-        let pid = Pid::from_child(&child);
+        let pid = Pid::from_child(&serving.child);
         rustix::process::prlimit(Some(pid), rustix::process::Resource::As, bound).unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("smtp://127.0.0.1:") {
-            assert!(out.read_line(&mut said).unwrap() > 0, "{said}");
-        }
-        let port = said.split("smtp://127.0.0.1:").nth(1).unwrap();
-        let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+        let port = serving.port();
         if is_read {
-            thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-        } else {
-            std::mem::forget(out);
+            serving.read_on();
         }
-        Self { child, port }
+        Self { serving, port }
     }
 
     fn connect(&self) -> TcpStream {
-        TcpStream::connect(("127.0.0.1", self.port)).unwrap()
+        connect(self.port)
     }
 
     /// A client that behaves well sends a message, and is served soon.
@@ -59,18 +51,10 @@ impl Serving {
 
     fn ends(mut self, signal: Signal) {
         let began = Instant::now();
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-        let status = self.child.wait().unwrap();
+        kill_process(Pid::from_child(&self.serving.child), signal).unwrap();
+        let status = self.serving.child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "{status}");
         assert!(began.elapsed() < SERVED, "{:?}", began.elapsed());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // The program has ended already unless a test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -96,7 +80,7 @@ fn delivered(mut stream: TcpStream, lines: usize) -> String {
 }
 
 fn large_messages_at_once(clients: usize, octets: usize) {
-    let serving = Serving::start(true);
+    let serving = Loaded::start(true);
     thread::scope(|scope| {
         let sending = (0..clients)
             .map(|_| scope.spawn(|| delivered(serving.connect(), octets / 72)))
@@ -114,7 +98,7 @@ fn large_messages_at_once(clients: usize, octets: usize) {
 }
 
 fn clients_that_say_nothing(clients: usize) {
-    let serving = Serving::start(false);
+    let serving = Loaded::start(false);
     let connected: Vec<_> = (0..clients).map(|_| serving.connect()).collect();
     serving.serves_soon();
     serving.ends(Signal::TERM);
@@ -123,7 +107,7 @@ fn clients_that_say_nothing(clients: usize) {
 
 /// Clients that send commands without end. Every other client does not read the replies.
 fn floods(clients: usize) {
-    let serving = Serving::start(false);
+    let serving = Loaded::start(false);
     let commands = "NOOP\r\nRSET\r\nEHLO a\r\nMAIL FROM:<a@b.example>\r\nWHAT\r\n".repeat(500);
     thread::scope(|scope| {
         for number in 0..clients {

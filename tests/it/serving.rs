@@ -1,55 +1,19 @@
 //! `mailexpect serve` for clients in any language: a script or an address chooses what goes wrong.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mailexpect::server::Embedded;
-use serde_json::Value;
 
 use crate::program::{folder, program, run};
+use crate::started::{Serving, port};
 
-/// A running server, and the lines that it prints.
-struct Serving {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Serving {
-    fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut command = program();
-        command.current_dir(folder).arg("serve").args(args);
-        Self::of(&mut command)
-    }
-
-    fn of(command: &mut Command) -> Self {
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines }
-    }
-
-    /// The next line, parsed as JSON; `None` at the end.
-    fn next(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        (self.lines.read_line(&mut line).unwrap() > 0)
-            .then(|| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
-    }
-
-    /// All lines up to the end, the exit code, and stderr.
-    fn end(mut self) -> (Vec<Value>, Option<i32>, String) {
-        let events = std::iter::from_fn(|| self.next()).collect();
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        (events, self.child.wait().unwrap().code(), said)
-    }
-}
-
-fn port(listening: &Value) -> u16 {
-    assert_eq!(listening["event"], "listening", "{listening}");
-    listening["port"].as_u64().unwrap().try_into().unwrap()
+fn start(folder: &Path, args: &[&str]) -> Serving {
+    let mut command = program();
+    Serving::of(command.current_dir(folder).arg("serve").args(args))
 }
 
 /// A client that sends each line after the reply to the one before, and reads to the end.
@@ -93,7 +57,7 @@ s.expect_quit();
 fn a_script_serves_a_client_in_any_language_and_its_exit_code_is_the_verdict() {
     let folder = folder(&[("fake.rhai", FAKE)]);
     let args = ["--script", "fake.rhai", "--port", "0", "--set", "text=4.3.2 not yet"];
-    let mut serving = Serving::start(folder.path(), &args);
+    let mut serving = start(folder.path(), &args);
     let listening = serving.next().unwrap();
     let url = listening["url"].as_str().unwrap();
     assert_eq!(url, format!("smtp://127.0.0.1:{}", port(&listening)));
@@ -116,7 +80,7 @@ fn a_script_serves_a_client_in_any_language_and_its_exit_code_is_the_verdict() {
 #[test]
 fn a_client_that_does_otherwise_fails_the_script_that_serves_it() {
     let folder = folder(&[("fake.rhai", FAKE)]);
-    let mut serving = Serving::start(folder.path(), &["--script", "fake.rhai"]);
+    let mut serving = start(folder.path(), &["--script", "fake.rhai"]);
     let listening = serving.next().unwrap();
     client(port(&listening), &["EHLO x", "VRFY x"]);
     let (events, code, said) = serving.end();
@@ -165,7 +129,7 @@ impl Late {
 fn a_client_that_quits_after_the_script_has_ended_is_answered() {
     let script = "// Takes a message.\nserve(\"smtp\").expect_message();\n";
     let folder = folder(&[("fake.rhai", script)]);
-    let mut serving = Serving::start(folder.path(), &["--script", "fake.rhai"]);
+    let mut serving = start(folder.path(), &["--script", "fake.rhai"]);
     let port = port(&serving.next().unwrap());
     let mut late = Late::connect(port);
     late.say("HELO x");
@@ -208,7 +172,7 @@ fn a_server_that_nobody_came_to_waits_until_it_is_stopped() {
     // The timeout of operations does not apply to accept().
     let folder = folder(&[("fake.rhai", FAKE)]);
     let args = ["--script", "fake.rhai", "--timeout", "10ms"];
-    let mut serving = Serving::start(folder.path(), &args);
+    let mut serving = start(folder.path(), &args);
     port(&serving.next().unwrap());
     let pid = rustix::process::Pid::from_child(&serving.child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -260,7 +224,7 @@ assert_eq(mail.message.subject, "hi");
 #[test]
 fn a_server_beside_the_script_listens_where_it_is_told_and_its_events_are_told_too() {
     let folder = folder(&[("relay.rhai", BACKGROUND)]);
-    let mut serving = Serving::start(folder.path(), &["--script", "relay.rhai", "--port", "0"]);
+    let mut serving = start(folder.path(), &["--script", "relay.rhai", "--port", "0"]);
     let listening = serving.next().unwrap();
     let message = [
         "EHLO nosize.example",
@@ -283,7 +247,7 @@ fn a_server_beside_the_script_listens_where_it_is_told_and_its_events_are_told_t
 #[test]
 fn addresses_and_names_ask_the_embedded_server_for_faults() {
     let empty = folder(&[]);
-    let serving = Serving::start(empty.path(), &["--on-demand", "--ready-fd", "1"]);
+    let serving = start(empty.path(), &["--on-demand", "--ready-fd", "1"]);
     let mut serving = serving;
     let (mut smtp, mut seen) = (None, 0);
     while seen < 9 {
