@@ -7,13 +7,12 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::challenge::start_of_base64;
-use super::claims::Claims;
-use super::dialogue::{Dialogue, From, Seen, Unit};
+use super::dialogue::{Dialogue, From, Unit};
 use super::known::Known;
 use super::rule::{Label, Rule};
-use super::scope::{Part, Verb};
-use super::tokens::{self, Tokens};
-use super::{Change, SECRET, Strictness, reduce, structure};
+use super::scope::Part;
+use super::tokens::Tokens;
+use super::{Change, Strictness, reduce, structure};
 use crate::proto::{Speech, chomp};
 use crate::target;
 use crate::transcript::{About, Event, Excerpt, SessionId, What};
@@ -39,18 +38,18 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    fn is_on(&self, name: &str) -> bool {
+    pub(super) fn is_on(&self, name: &str) -> bool {
         self.active.contains(name)
     }
 }
 
 /// The state of the dialogue that a line belongs to.
 #[derive(Clone, Copy, Debug)]
-struct Around<'a> {
-    speech: Speech,
+pub(super) struct Around<'a> {
+    pub(super) speech: Speech,
     /// The server's greeting in lower case.
-    greeting: &'a str,
-    is_client: bool,
+    pub(super) greeting: &'a str,
+    pub(super) is_client: bool,
 }
 
 impl Default for Around<'_> {
@@ -62,11 +61,11 @@ impl Default for Around<'_> {
 /// One pass over all events.
 #[derive(Debug)]
 pub(super) struct Run<'a> {
-    rules: &'a Rules,
-    tokens: Tokens,
+    pub(super) rules: &'a Rules,
+    pub(super) tokens: Tokens,
     dialogues: HashMap<Option<SessionId>, Dialogue>,
     pub(super) changes: Vec<Change>,
-    event: usize,
+    pub(super) event: usize,
 }
 
 impl<'a> Run<'a> {
@@ -237,158 +236,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn unit(&mut self, bytes: &[u8], unit: &Unit, around: Around<'_>, offset: usize) -> Vec<u8> {
-        let line = &bytes[unit.span.clone()];
-        let (text, end) = line.split_at(chomp(line).len());
-        let mut text = text.to_vec();
-        let mut flat = unfolded(&text);
-        if self.is_redacted(&flat) {
-            return line.to_vec();
-        }
-        let span = unit.span.start + offset..unit.span.start + offset + text.len();
-        let shaped =
-            self.shaped(&flat, &unit.seen, around.speech).filter(|(_, shape)| *shape != flat);
-        let is_shaped = shaped.is_some();
-        if let Some((rule, shape)) = shaped {
-            self.rearranged(rule, span.clone(), &text, &shape);
-            text.clone_from(&shape);
-            flat = shape;
-        }
-        if !(is_shaped && self.is_redacted(&flat)) {
-            let boundaries = if is_shaped { &[] } else { &unit.boundaries[..] };
-            let inside: Vec<_> = boundaries
-                .iter()
-                .map(|b| b.start - unit.span.start..b.end - unit.span.start)
-                .collect();
-            let claims = self.claims(&flat, &unit.seen, around, &inside);
-            text = self.replaced(&text, &claims, &span, is_shaped);
-        }
-        text.extend_from_slice(end);
-        text
-    }
-
-    /// Whether the line contains a token and so has been redacted before. `[SECRET]` does not
-    /// count: secrets are masked before redaction.
-    fn is_redacted(&self, text: &[u8]) -> bool {
-        tokens::standing(text, &self.rules.names).iter().any(|(_, name)| *name != SECRET)
-    }
-
-    /// The line in the normal shape for its kind, and the name of the normaliser that applies;
-    /// `None` if none does.
-    fn shaped(
-        &mut self,
-        text: &[u8],
-        seen: &Seen,
-        speech: Speech,
-    ) -> Option<(&'static str, Vec<u8>)> {
-        if matches!(seen.part, Part::Greeting | Part::Reply) && speech == Speech::Imap {
-            let capability =
-                structure::sort_keywords(text).filter(|_| self.rules.is_on("capability"));
-            let fetch = || structure::sort_attributes(text).filter(|_| self.rules.is_on("fetch"));
-            return capability
-                .map(|shape| ("capability", shape))
-                .or_else(|| Some(("fetch", fetch()?)));
-        }
-        if seen.part != Part::Header {
-            return None;
-        }
-        if let Some(shape) = structure::signature(text).filter(|_| self.rules.is_on("dkim")) {
-            return Some(("dkim", shape));
-        }
-        let hop = structure::hop(text).filter(|_| self.rules.is_on("received"))?;
-        let id = hop.id.map(|id| {
-            let token =
-                if self.tokens.knows("DELIVERY_ID", id) { "DELIVERY_ID" } else { "QUEUE_ID" };
-            self.tokens.numbered(token, id)
-        });
-        Some(("received", hop.shape(id.as_deref())))
-    }
-
-    fn claims(
-        &self,
-        text: &[u8],
-        seen: &Seen,
-        around: Around<'_>,
-        boundaries: &[Range<usize>],
-    ) -> Claims<'a> {
-        let rules = self.rules;
-        let mut claims = Claims::default();
-        claims.claim(0..seen.fixed.min(text.len()), None);
-        for (span, _) in tokens::standing(text, &rules.names) {
-            claims.claim(span, None);
-        }
-        let fitting = |rule: &&Rule| {
-            rule.scope.holds(seen.part, around.speech, seen.answering, around.greeting)
-        };
-        claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
-        // In a note about TLS, the host name is recognised by its position, so this rule comes
-        // before known values that may equal it.
-        if seen.part == Part::Tls {
-            claim_all(text, rules.others.iter().filter(fitting), &mut claims);
-        }
-        // In a greeting or a reply to EHLO, such a word is more likely the server's own than a
-        // known value.
-        let says_what_it_is = seen.part == Part::Greeting || seen.answering == Verb::Ehlo;
-        for known in rules.known.iter().filter(|known| !(says_what_it_is && known.is_word())) {
-            known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
-        }
-        if let Some(label) = &rules.boundary {
-            for span in boundaries {
-                claims.claim(span.clone(), Some(label));
-            }
-        }
-        claim_all(text, rules.others.iter().filter(fitting), &mut claims);
-        if around.is_client {
-            for (span, name) in self.tokens.again(text) {
-                claims.claim(span, rules.again.get(name));
-            }
-        }
-        claims
-    }
-
-    /// The text with all claimed spans replaced. The changes of a line that was rearranged refer to
-    /// the `whole` line, because positions in the rearranged text are not those in the event.
-    fn replaced(
-        &mut self,
-        text: &[u8],
-        claims: &Claims<'_>,
-        whole: &Range<usize>,
-        is_shaped: bool,
-    ) -> Vec<u8> {
-        let mut redacted = Vec::with_capacity(text.len());
-        let mut from = 0;
-        for (span, label) in claims.replaced() {
-            let was = &text[span.clone()];
-            let now = if label.numbered {
-                self.tokens.numbered(&label.token, was)
-            } else {
-                tokens::plain(&label.token)
-            };
-            redacted.extend_from_slice(&text[from..span.start]);
-            redacted.extend_from_slice(now.as_bytes());
-            from = span.end;
-            let place = if is_shaped {
-                whole.clone()
-            } else {
-                whole.start + span.start..whole.start + span.end
-            };
-            self.changes.push(Change::new(self.event, place, &label.rule, was, now.as_bytes()));
-        }
-        redacted.extend_from_slice(&text[from..]);
-        redacted
-    }
-
-    fn rearranged(&mut self, rule: &str, span: Range<usize>, was: &[u8], now: &[u8]) {
+    pub(super) fn rearranged(&mut self, rule: &str, span: Range<usize>, was: &[u8], now: &[u8]) {
         if was != now {
             self.changes.push(Change::new(self.event, span, rule, was, now));
         }
-    }
-}
-
-/// Claims every span that these rules match.
-fn claim_all<'a>(text: &[u8], rules: impl Iterator<Item = &'a Rule>, claims: &mut Claims<'a>) {
-    for rule in rules {
-        rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
     }
 }
 
@@ -396,16 +247,4 @@ fn claim_all<'a>(text: &[u8], rules: impl Iterator<Item = &'a Rule>, claims: &mu
 /// applies once the line has changed.
 fn last_line(bytes: &[u8]) -> &[u8] {
     chomp(bytes).rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
-}
-
-/// A folded header field as one line of the same length: line ends become blanks.
-fn unfolded(text: &[u8]) -> Vec<u8> {
-    let mut flat = text.to_vec();
-    for at in memchr::memchr_iter(b'\n', text) {
-        flat[at] = b' ';
-        if at > 0 && text[at - 1] == b'\r' {
-            flat[at - 1] = b' ';
-        }
-    }
-    flat
 }

@@ -30,6 +30,7 @@ mod junit;
 mod matrix;
 #[cfg(feature = "cli")]
 mod nagios;
+mod notices;
 #[cfg(feature = "cli")]
 mod plain;
 #[cfg(feature = "cli")]

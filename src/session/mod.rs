@@ -36,6 +36,7 @@ mod turn;
 mod verbs;
 mod wait;
 mod waiting;
+mod write;
 
 use std::time::Duration;
 

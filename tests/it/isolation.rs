@@ -104,3 +104,13 @@ fn what_a_setup_ends_with_has_to_be_plain_data() {
     let ran = run(folder.path(), &["run", "b.rhai"]);
     assert!(ran.out.contains("no setup.rhai stands before this script"), "{}", ran.out);
 }
+
+#[test]
+fn a_parameter_that_a_setup_names_only_when_it_runs_may_be_set() {
+    let folder = folder(&[
+        ("t/setup.rhai", "let name = \"mail\"; param(name + \"box\", \"INBOX\")"),
+        ("t/a.rhai", "connect().expect(220); assert_eq(fixture(), \"Lab\");"),
+    ]);
+    let ran = run(folder.path(), &["run", "t", "--set", "mailbox=Lab"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}

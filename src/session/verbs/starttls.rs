@@ -48,10 +48,10 @@ impl Session {
         let speech = self.turn.speech();
         let Some(tls) = speech.facts().tls else { return Err(self.no_starttls(call)) };
         let (wait, reply, goes_ahead) = if speech.facts().has_tags {
-            let (course, _) = self.set_out("starttls", call)?;
-            let wait = course.verb.wait;
+            let (running, _) = self.prepare("starttls", call)?;
+            let wait = running.verb.wait;
             let command = tls.command.as_bytes();
-            let answer = self.run_course(course, command, &[], Literals::default()).await?;
+            let answer = self.run_prepared(running, command, &[], Literals::default()).await?;
             let goes_ahead = answer.status() == Some(Status::Ok);
             (wait, answer.into_reply(), goes_ahead)
         } else {

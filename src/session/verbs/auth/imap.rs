@@ -6,7 +6,7 @@ use crate::proto::Speech;
 use crate::proto::imap::Answer;
 use crate::reply::Reply;
 use crate::sasl::Credentials;
-use crate::session::verbs::imap::Turn;
+use crate::session::verbs::imap::Next;
 
 impl Session {
     pub(super) async fn auth_in_imap(
@@ -18,36 +18,39 @@ impl Session {
         if credentials.cancel {
             call.expect.get_or_insert_with(|| manner.verdict(true));
         }
-        let (mut course, _) = self.set_out("auth", call)?;
+        let (mut running, _) = self.prepare("auth", call)?;
         if credentials.mechanism.is_none() && self.capabilities().is_none() {
-            self.begin_command(&mut course, "CAPABILITY").await?;
-            while let Turn::GoOn(_) = self.turn(&mut course).await? {}
+            self.begin_command(&mut running, "CAPABILITY").await?;
+            while let Next::Continuation(_) = self.next_response(&mut running).await? {}
         }
         let mut exchange = self
             .open_exchange(credentials, manner)
-            .map_err(|error| self.here(error, &course.verb))?;
+            .map_err(|error| self.here(error, &running.verb))?;
         let may = self.capabilities().is_some_and(|capabilities| capabilities.has("SASL-IR"));
         let command =
-            exchange.command(credentials, may).map_err(|error| self.here(error, &course.verb))?;
-        self.begin_command(&mut course, &command).await?;
+            exchange.command(credentials, may).map_err(|error| self.here(error, &running.verb))?;
+        self.begin_command(&mut running, &command).await?;
         loop {
-            let turn = self.turn(&mut course).await.map_err(|error| exchange.cancelled(error))?;
+            let turn = self
+                .next_response(&mut running)
+                .await
+                .map_err(|error| exchange.cancelled(error))?;
             exchange.went_well()?;
             let last = match turn {
-                Turn::GoOn(asked) if !asked.fits(&course.verb.wanted) => {
+                Next::Continuation(asked) if !asked.fits(&running.verb.wanted) => {
                     let challenge = manner.challenge(asked.bytes()).unwrap_or_default();
-                    self.respond(&mut exchange, challenge, &course.verb).await?;
+                    self.respond(&mut exchange, challenge, &running.verb).await?;
                     continue;
                 }
-                Turn::GoOn(asked) => asked,
-                Turn::Ended(tagged) => {
-                    if tagged.fits(&course.verb.wanted) {
-                        self.check_end(&exchange, tagged.body(), &course.verb)?;
+                Next::Continuation(asked) => asked,
+                Next::Tagged(tagged) => {
+                    if tagged.fits(&running.verb.wanted) {
+                        self.check_end(&exchange, tagged.body(), &running.verb)?;
                     }
                     tagged
                 }
             };
-            return self.arrive(course, last).map(Answer::into_reply);
+            return self.finish_running(running, last).map(Answer::into_reply);
         }
     }
 }

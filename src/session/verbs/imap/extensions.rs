@@ -1,6 +1,6 @@
 //! Several commands in one write, commands that the caller wrote out, and commands of extensions.
 
-use super::{Call, Operation, Session, Turn, mailboxes::in_parentheses};
+use super::{Call, Next, Operation, Session, mailboxes::in_parentheses};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::{Answer, Literals, Status, Value};
 
@@ -58,11 +58,11 @@ impl Session {
         let tag = tag.to_owned();
         self.operation(move |session, call| {
             Box::pin(async move {
-                let (mut course, _) = session.set_out("finish", call)?;
-                course.tag = Some(tag);
-                match session.turn(&mut course).await? {
-                    Turn::Ended(tagged) => session.arrive(course, tagged),
-                    Turn::GoOn(response) => Err(session.asks_for_more(&course, &response)),
+                let (mut running, _) = session.prepare("finish", call)?;
+                running.tag = Some(tag);
+                match session.next_response(&mut running).await? {
+                    Next::Tagged(tagged) => session.finish_running(running, tagged),
+                    Next::Continuation(response) => Err(session.asks_for_more(&running, &response)),
                 }
             })
         })
@@ -148,9 +148,10 @@ impl Session {
     pub fn compress(&mut self) -> Operation<'_, Answer> {
         self.operation(|session, call| {
             Box::pin(async move {
-                let (course, _) = session.set_out("compress", call)?;
+                let (running, _) = session.prepare("compress", call)?;
                 let command = b"COMPRESS DEFLATE";
-                let answer = session.run_course(course, command, &[], Literals::default()).await?;
+                let answer =
+                    session.run_prepared(running, command, &[], Literals::default()).await?;
                 if answer.status() == Some(Status::Ok) {
                     session.begin_deflate()?;
                 }
@@ -164,7 +165,7 @@ impl Session {
             let error = Error::usage("`commands` demands nothing of untagged responses");
             return Err(error.hint("look at each answer, or send the commands one by one"));
         }
-        let (first, _) = self.set_out("commands", call)?;
+        let (first, _) = self.prepare("commands", call)?;
         let tags: Vec<_> = texts.iter().map(|_| self.next_tag()).collect();
         let mut lines = Vec::new();
         for (tag, text) in tags.iter().zip(&texts) {
@@ -176,10 +177,10 @@ impl Session {
         while answers.iter().any(Option::is_none) {
             // A server may answer in another order (RFC 3501 section 5.5), so the tag of any of the
             // commands is accepted.
-            let mut course = first.again();
-            let tagged = match self.turn(&mut course).await? {
-                Turn::Ended(tagged) => tagged,
-                Turn::GoOn(response) => return Err(self.asks_for_more(&course, &response)),
+            let mut running = first.again();
+            let tagged = match self.next_response(&mut running).await? {
+                Next::Tagged(tagged) => tagged,
+                Next::Continuation(response) => return Err(self.asks_for_more(&running, &response)),
             };
             let place = tags.iter().position(|tag| tagged.ends() == Some(tag.as_bytes()));
             let answer = place.and_then(|place| answers.get_mut(place));
@@ -188,7 +189,7 @@ impl Session {
                 let error = error.with_expected(format!("one of {}", tags.join(", ")));
                 return Err(error.with_got(self.shown_lines(tagged.bytes())));
             };
-            *answer = Some(self.arrive(course, tagged)?);
+            *answer = Some(self.finish_running(running, tagged)?);
         }
         Ok(answers.into_iter().flatten().collect())
     }

@@ -1,8 +1,7 @@
 //! Verbs for messages.
 
-use super::{Call, Course, Operation, Session, Turn};
-use crate::error::{Error, Kind, Result};
-use crate::pattern::Pattern;
+use super::{Operation, Session};
+use crate::error::Error;
 use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
 use crate::session::Payload;
 
@@ -320,113 +319,5 @@ impl Session {
                 Ok(session.run("expunge", text, Vec::new(), call).await?.expunged())
             })
         })
-    }
-
-    /// Begins to wait for news of the server: `IDLE` (RFC 2177). [`Session::done`] ends it; until
-    /// then [`Session::expect`] takes the responses.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 IDLE
-    ///     S: + idling
-    ///     S: * 4 EXISTS
-    ///     C: DONE
-    ///     S: a1 OK Idle completed.
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// assert_eq!(session.idle().await?.text(), "+ idling");
-    /// session.expect("* 4 EXISTS").await?;
-    /// session.done().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`]; a mismatch if the server does not send a continuation.
-    pub fn idle(&mut self) -> Operation<'_, Answer> {
-        self.operation(|session, call| Box::pin(session.begin_idle(call)))
-    }
-
-    /// Ends an IDLE (RFC 2177). Responses that came during IDLE and were not expected are among the
-    /// untagged responses of the answer.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 IDLE
-    ///     S: + idling
-    ///     C: DONE
-    ///     S: * 4 EXISTS
-    ///     S: a1 OK Idle completed.
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.idle().await?;
-    /// let answer = session.done().await?;
-    /// assert_eq!((answer.exists(), answer.tagged().text().as_ref()), (Some(4), "a1 OK Idle completed."));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`]; here, unread responses are no error.
-    pub fn done(&mut self) -> Operation<'_, Answer> {
-        self.operation(|session, call| Box::pin(session.end_idle(call)))
-    }
-
-    async fn begin_idle(&mut self, call: Call) -> Result<Answer> {
-        let is_usual = call.expect.is_none();
-        let (mut course, _) = self.set_out("idle", call)?;
-        if is_usual {
-            course.verb.wanted = Pattern::bytes("+")?;
-        }
-        let tag = self.next_tag();
-        course.tag = Some(tag.clone());
-        self.send_line(format!("{tag} IDLE").as_bytes(), course.verb.wait).await?;
-        match self.turn(&mut course).await? {
-            Turn::Ended(tagged) => self.arrive(course, tagged),
-            Turn::GoOn(response) => {
-                self.tags.idle = Some(tag);
-                self.arrive(course, response)
-            }
-        }
-    }
-
-    async fn end_idle(&mut self, call: Call) -> Result<Answer> {
-        let (mut course, _) = self.set_out("done", call)?;
-        course.tag = self.tags.idle.take();
-        self.check_idle(&mut course).await?;
-        self.write(b"DONE\r\n".as_slice().into(), course.verb.wait).await?;
-        match self.turn(&mut course).await? {
-            Turn::Ended(tagged) => self.arrive(course, tagged),
-            Turn::GoOn(response) => Err(self.asks_for_more(&course, &response)),
-        }
-    }
-
-    /// Takes the responses that came during IDLE. The server may send untagged ones, but must not
-    /// end the command (RFC 2177 section 3).
-    async fn check_idle(&mut self, course: &mut Course) -> Result<()> {
-        self.look().await?;
-        while let Some(response) = self.response_held(course)? {
-            if response
-                .ends()
-                .is_none_or(|tag| course.tag.as_deref().map(str::as_bytes) != Some(tag))
-            {
-                self.take_untagged(response, course)?;
-                continue;
-            }
-            let error = self.fault(Kind::Unexpected, "the server ended the IDLE before DONE");
-            let error = error.with_expected("untagged responses, up to DONE (RFC 2177, 3)");
-            return Err(error.with_got(self.shown_lines(response.bytes())));
-        }
-        Ok(())
     }
 }

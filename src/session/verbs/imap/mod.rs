@@ -2,70 +2,31 @@
 
 mod demands;
 mod extensions;
+mod idle;
 mod mailboxes;
 mod messages;
 mod required;
+mod running;
 
-use demands::Demands;
 pub(in crate::session) use demands::Tags;
 pub use demands::Untagged;
 use required::Required;
+pub(in crate::session::verbs) use running::Next;
+use running::Running;
 
 use super::{Call, Operation, Session, Verb};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::proto::Speech;
-use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
-use crate::session::hint;
-use crate::session::taken::Taken;
-use crate::session::waiting::Wait;
+use crate::proto::imap::{Answer, Argument};
 
 /// The protocols that have these verbs.
 const IMAP: [Speech; 1] = [Speech::Imap];
 /// The beginning of a successful response, after the tag.
 const OK: &str = "OK";
-/// How many bytes a response counts in addition to its length. It is less than the memory that a
-/// response takes, so that a mailbox of 200 000 messages can be fetched, and large enough to bound
-/// a flood of short responses.
-const OVERHEAD: usize = 32;
 /// The verbs that have a variant with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC
 /// 5256, RFC 6851).
 const BY_UID: [&str; 9] =
     ["copy", "esearch", "expunge", "fetch", "move", "search", "sort", "store", "threads"];
-
-/// A command in progress.
-pub(super) struct Course {
-    pub(super) verb: Verb,
-    /// The tag of the command, if it is known.
-    tag: Option<String>,
-    demands: Demands,
-    untagged: Vec<Response>,
-    /// The data without which the answer is no success.
-    required: Required,
-    lets_off: bool,
-    /// How many bytes the untagged responses count.
-    held: usize,
-}
-
-impl Course {
-    /// The state for another command that expects the same final response, without further demands.
-    fn again(&self) -> Self {
-        Self {
-            verb: Verb { wait: self.verb.wait, wanted: self.verb.wanted.clone() },
-            tag: None,
-            demands: Demands::default(),
-            untagged: Vec::new(),
-            required: Required::Nothing,
-            lets_off: self.lets_off,
-            held: 0,
-        }
-    }
-}
-
-/// The next response that is not untagged.
-pub(super) enum Turn {
-    GoOn(Response),
-    Ended(Response),
-}
 
 impl Session {
     /// Sends a command with a tag of its own, sends its literals when the server asks for them, and
@@ -178,56 +139,13 @@ impl Session {
         mut call: Call,
     ) -> Result<Answer> {
         let literals = call.literals.take().unwrap_or_default();
-        let (mut course, by_uid) = self.set_out(name, call)?;
+        let (mut running, by_uid) = self.prepare(name, call)?;
         let text = text.into();
-        if !course.lets_off {
-            course.required = Required::of(name, &text, &arguments);
+        if !running.is_bare {
+            running.required = Required::of(name, &text, &arguments);
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
-        self.run_course(course, &text, &arguments, literals).await
-    }
-
-    /// Runs a command whose verb has begun.
-    pub(super) async fn run_course(
-        &mut self,
-        mut course: Course,
-        text: &[u8],
-        arguments: &[Argument],
-        literals: Literals,
-    ) -> Result<Answer> {
-        let tag = self.next_tag();
-        let mut pieces = compose(&tag, text, arguments, literals).into_iter();
-        course.tag = Some(tag);
-        let first = pieces.next().unwrap_or_default();
-        self.check_turn(&first).await?;
-        self.write(first.into(), course.verb.wait).await?;
-        for piece in pieces {
-            match self.turn(&mut course).await? {
-                Turn::GoOn(_) => self.write(piece.into(), course.verb.wait).await?,
-                Turn::Ended(tagged) => return self.arrive(course, tagged),
-            }
-        }
-        match self.turn(&mut course).await? {
-            Turn::Ended(tagged) => self.arrive(course, tagged),
-            Turn::GoOn(response) => Err(self.asks_for_more(&course, &response)),
-        }
-    }
-
-    fn asks_for_more(&self, course: &Course, response: &Response) -> Error {
-        let error =
-            self.fault(Kind::Unexpected, "the server asks for more where the command was over");
-        let error =
-            error.with_expected(&course.verb.wanted).with_got(self.shown_lines(response.bytes()));
-        let error = error.with_waited(course.verb.wait.waited());
-        error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
-    }
-
-    /// Sends a command without literals, with its own tag.
-    pub(super) async fn begin_command(&mut self, course: &mut Course, text: &str) -> Result<()> {
-        let tag = self.next_tag();
-        let line = format!("{tag} {text}");
-        course.tag = Some(tag);
-        self.send_line(line.as_bytes(), course.verb.wait).await
+        self.run_prepared(running, &text, &arguments, literals).await
     }
 
     /// Returns the data that was read from an answer, or the error with the session and the
@@ -242,11 +160,11 @@ impl Session {
     }
 
     /// Begins a verb. Returns its state, and whether it names messages by their unique identifiers.
-    pub(super) fn set_out(&mut self, name: &str, mut call: Call) -> Result<(Course, bool)> {
+    pub(super) fn prepare(&mut self, name: &str, mut call: Call) -> Result<(Running, bool)> {
         self.tags.answer = None;
         let untagged = call.untagged.take().unwrap_or_default();
         let by_uid = std::mem::take(&mut call.by_uid);
-        let lets_off = std::mem::take(&mut call.bare);
+        let is_bare = std::mem::take(&mut call.bare);
         let verb = self.verb(call, name, &IMAP, OK)?;
         if by_uid && !BY_UID.contains(&name) {
             let error = Error::usage(format!("`{name}` has no form with unique identifiers"));
@@ -254,160 +172,6 @@ impl Session {
         }
         let demands = untagged.into_parts()?;
         let (untagged, required) = (Vec::new(), Required::Nothing);
-        Ok((Course { verb, tag: None, demands, untagged, required, lets_off, held: 0 }, by_uid))
-    }
-
-    /// Takes responses up to the first that is not untagged.
-    pub(super) async fn turn(&mut self, course: &mut Course) -> Result<Turn> {
-        loop {
-            let frame = match self.next_frame(&course.verb.wanted, course.verb.wait).await {
-                Ok(Some(frame)) => frame,
-                Ok(None) if course.verb.wanted.eof_index().is_some() => {
-                    self.turn.waive();
-                    self.note_end();
-                    return Ok(Turn::Ended(Response::of_close()));
-                }
-                Ok(None) => {
-                    let error = self.closed(course.verb.wait, &course.verb.wanted, None);
-                    return Err(self.with_untagged(error, course));
-                }
-                Err(error) => return Err(self.with_untagged(error, course)),
-            };
-            let response = Response::of_frame(frame)?;
-            if response.is_continuation() {
-                return Ok(Turn::GoOn(response));
-            }
-            let Some(tag) = response.ends() else {
-                self.take_untagged(response, course)?;
-                continue;
-            };
-            if course.tag.as_ref().is_none_or(|wanted| wanted.as_bytes() == tag) {
-                return Ok(Turn::Ended(response));
-            }
-            let wanted = format!("{} {}", course.tag.as_deref().unwrap_or("*"), course.verb.wanted);
-            let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
-            let error = error
-                .with_expected(wanted)
-                .with_got(self.shown_lines(response.bytes()))
-                .with_waited(course.verb.wait.waited());
-            return Err(hint::add(Speech::Imap, error, response.body()));
-        }
-    }
-
-    /// Takes the next response, if all of it has arrived.
-    fn response_held(&mut self, course: &Course) -> Result<Option<Response>> {
-        let held = self.stream.held();
-        match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
-            Ok(None) => Ok(None),
-            Ok(Some(length)) => {
-                let frame = self.take(length);
-                self.note_capabilities(&frame);
-                Response::of_frame(frame).map(Some)
-            }
-            Err(malformed) => {
-                Err(self.malformed(&malformed, &course.verb.wanted, course.verb.wait))
-            }
-        }
-    }
-
-    fn take_untagged(&self, response: Response, course: &mut Course) -> Result<()> {
-        course.held += response.bytes().len() + OVERHEAD;
-        let wait = course.verb.wait;
-        if course.held > self.stream.buffer().limit() {
-            let message = format!(
-                "untagged responses of more than {} bytes came for one command",
-                self.stream.buffer().limit()
-            );
-            let error = self
-                .fault(Kind::TooLong, message)
-                .with_expected(&course.verb.wanted)
-                .with_waited(wait.waited());
-            let error = error.with_got(format!("{} responses", course.untagged.len() + 1));
-            return Err(
-                error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
-            );
-        }
-        if let Err(unwanted) = course.demands.came(&response) {
-            let error = self.fault(Kind::Unexpected, unwanted.message);
-            let error = error.with_expected(unwanted.wanted);
-            let got = self.shown_lines(response.bytes());
-            return Err(error.with_got(got).with_waited(wait.waited()));
-        }
-        let is_bye = response.status() == Some(Status::Bye);
-        course.untagged.push(response);
-        // After LOGOUT the tagged response is still owed, so BYE is no error there.
-        if is_bye && self.turn.owed_to_us() == 0 {
-            return Err(self.left_by_server(course));
-        }
-        Ok(())
-    }
-
-    /// Makes the error for a server that said BYE unasked: it will not answer any more (RFC 3501
-    /// section 7.1.5).
-    fn left_by_server(&self, course: &Course) -> Error {
-        let message = "the server said BYE where a command was to be answered";
-        let error = self.fault(Kind::Closed, message).with_expected(&course.verb.wanted);
-        let error = error.with_got(self.shown_untagged(course).shown());
-        let error = error.with_waited(course.verb.wait.waited());
-        error.hint("the server ends the session of itself: its log says why")
-    }
-
-    /// Checks the response that ends the command, and all responses before it, against what is
-    /// expected.
-    pub(super) fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
-        let wait = course.verb.wait;
-        if !tagged.fits(&course.verb.wanted) {
-            let error = self
-                .fault(Kind::Mismatch, "the reply is not the one that was expected")
-                .with_expected(&course.verb.wanted);
-            // The error shows the part of the response that the pattern was matched against.
-            let error = error.with_got(self.shown_lines(tagged.held())).with_waited(wait.waited());
-            if tagged.is_like(&course.verb.wanted) {
-                return Err(error.hint(
-                    "a verb holds its pattern against what stands behind the tag: leave the tag out of it",
-                ));
-            }
-            return Err(hint::add(Speech::Imap, error, tagged.body()));
-        }
-        if let Some(missing) = course.demands.missing() {
-            let error = self
-                .fault(Kind::Mismatch, "untagged responses that are required did not come")
-                .with_expected(missing);
-            let mut came = self.shown_untagged(&course);
-            came.push(self.shown_lines(tagged.bytes()));
-            return Err(error.with_got(came.shown()).with_waited(wait.waited()));
-        }
-        let required = course.demands.replies(&course.untagged);
-        let answer = Answer::new(course.untagged, tagged).with_required(required);
-        self.tags.answer = Some(answer.clone());
-        self.check_required(&course.required, &answer, wait)?;
-        self.turn.expected();
-        Ok(answer)
-    }
-
-    /// Fails on OK without the data that the command asks for.
-    fn check_required(&self, required: &Required, answer: &Answer, wait: Wait) -> Result<()> {
-        if answer.status() != Some(Status::Ok) {
-            return Ok(());
-        }
-        let Some(missing) = self.read(required.missing(answer))? else { return Ok(()) };
-        let message = "the command succeeded without the data that it is for";
-        let mut came = Taken::default();
-        let responses = answer.untagged().iter().chain([answer.tagged()]);
-        came.extend(responses.map(|response| self.shown_lines(response.bytes())));
-        let error = self.fault(Kind::Mismatch, message).with_expected(missing);
-        let error = error.with_got(came.shown()).with_waited(wait.waited());
-        Err(error.hint("#{bare: true} as the last argument lets the server off"))
-    }
-
-    fn shown_untagged(&self, course: &Course) -> Taken {
-        let mut came = Taken::default();
-        came.extend(course.untagged.iter().map(|response| self.shown_lines(response.bytes())));
-        came
-    }
-
-    /// Returns the error with the untagged responses that came before.
-    fn with_untagged(&self, error: Error, course: &Course) -> Error {
-        self.shown_untagged(course).before(error)
+        Ok((Running { verb, tag: None, demands, untagged, required, is_bare, held: 0 }, by_uid))
     }
 }

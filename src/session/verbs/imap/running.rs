@@ -1,0 +1,262 @@
+//! A command while it runs: the responses to it, up to the one that ends it.
+
+use super::demands::Demands;
+use super::required::Required;
+use super::{Session, Verb};
+use crate::error::{Error, Kind, Result};
+use crate::proto::Speech;
+use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
+use crate::session::hint;
+use crate::session::taken::Taken;
+use crate::session::waiting::Wait;
+
+/// How many bytes a response counts in addition to its length. It is less than the memory that a
+/// response takes, so that a mailbox of 200 000 messages can be fetched, and large enough to bound
+/// a flood of short responses.
+const OVERHEAD: usize = 32;
+
+/// A command in progress.
+pub(in crate::session::verbs) struct Running {
+    pub(in crate::session::verbs) verb: Verb,
+    /// The tag of the command, if it is known.
+    pub(super) tag: Option<String>,
+    pub(super) demands: Demands,
+    pub(super) untagged: Vec<Response>,
+    /// The data without which the answer is no success.
+    pub(super) required: Required,
+    pub(super) is_bare: bool,
+    /// How many bytes the untagged responses count.
+    pub(super) held: usize,
+}
+
+impl Running {
+    /// The state for another command that expects the same final response, without further demands.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            verb: Verb { wait: self.verb.wait, wanted: self.verb.wanted.clone() },
+            tag: None,
+            demands: Demands::default(),
+            untagged: Vec::new(),
+            required: Required::Nothing,
+            is_bare: self.is_bare,
+            held: 0,
+        }
+    }
+}
+
+/// The next response that is not untagged.
+pub(in crate::session::verbs) enum Next {
+    Continuation(Response),
+    Tagged(Response),
+}
+
+impl Session {
+    /// Runs a command whose verb has begun.
+    pub(in crate::session::verbs) async fn run_prepared(
+        &mut self,
+        mut running: Running,
+        text: &[u8],
+        arguments: &[Argument],
+        literals: Literals,
+    ) -> Result<Answer> {
+        let tag = self.next_tag();
+        let mut pieces = compose(&tag, text, arguments, literals).into_iter();
+        running.tag = Some(tag);
+        let first = pieces.next().unwrap_or_default();
+        self.check_turn(&first).await?;
+        self.write(first.into(), running.verb.wait).await?;
+        for piece in pieces {
+            match self.next_response(&mut running).await? {
+                Next::Continuation(_) => self.write(piece.into(), running.verb.wait).await?,
+                Next::Tagged(tagged) => return self.finish_running(running, tagged),
+            }
+        }
+        match self.next_response(&mut running).await? {
+            Next::Tagged(tagged) => self.finish_running(running, tagged),
+            Next::Continuation(response) => Err(self.asks_for_more(&running, &response)),
+        }
+    }
+
+    pub(super) fn asks_for_more(&self, running: &Running, response: &Response) -> Error {
+        let error =
+            self.fault(Kind::Unexpected, "the server asks for more where the command was over");
+        let error =
+            error.with_expected(&running.verb.wanted).with_got(self.shown_lines(response.bytes()));
+        let error = error.with_waited(running.verb.wait.waited());
+        error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
+    }
+
+    /// Sends a command without literals, with its own tag.
+    pub(in crate::session::verbs) async fn begin_command(
+        &mut self,
+        running: &mut Running,
+        text: &str,
+    ) -> Result<()> {
+        let tag = self.next_tag();
+        let line = format!("{tag} {text}");
+        running.tag = Some(tag);
+        self.send_line(line.as_bytes(), running.verb.wait).await
+    }
+
+    /// Takes responses up to the first that is not untagged.
+    pub(in crate::session::verbs) async fn next_response(
+        &mut self,
+        running: &mut Running,
+    ) -> Result<Next> {
+        loop {
+            let frame = match self.next_frame(&running.verb.wanted, running.verb.wait).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) if running.verb.wanted.eof_index().is_some() => {
+                    self.turn.waive();
+                    self.note_end();
+                    return Ok(Next::Tagged(Response::of_close()));
+                }
+                Ok(None) => {
+                    let error = self.closed(running.verb.wait, &running.verb.wanted, None);
+                    return Err(self.with_untagged(error, running));
+                }
+                Err(error) => return Err(self.with_untagged(error, running)),
+            };
+            let response = Response::of_frame(frame)?;
+            if response.is_continuation() {
+                return Ok(Next::Continuation(response));
+            }
+            let Some(tag) = response.ends() else {
+                self.take_untagged(response, running)?;
+                continue;
+            };
+            if running.tag.as_ref().is_none_or(|wanted| wanted.as_bytes() == tag) {
+                return Ok(Next::Tagged(response));
+            }
+            let wanted =
+                format!("{} {}", running.tag.as_deref().unwrap_or("*"), running.verb.wanted);
+            let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
+            let error = error
+                .with_expected(wanted)
+                .with_got(self.shown_lines(response.bytes()))
+                .with_waited(running.verb.wait.waited());
+            return Err(hint::add(Speech::Imap, error, response.body()));
+        }
+    }
+
+    /// Takes the next response, if all of it has arrived.
+    pub(super) fn response_held(&mut self, running: &Running) -> Result<Option<Response>> {
+        let held = self.stream.held();
+        match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
+            Ok(None) => Ok(None),
+            Ok(Some(length)) => {
+                let frame = self.take(length);
+                self.note_capabilities(&frame);
+                Response::of_frame(frame).map(Some)
+            }
+            Err(malformed) => {
+                Err(self.malformed(&malformed, &running.verb.wanted, running.verb.wait))
+            }
+        }
+    }
+
+    pub(super) fn take_untagged(&self, response: Response, running: &mut Running) -> Result<()> {
+        running.held += response.bytes().len() + OVERHEAD;
+        let wait = running.verb.wait;
+        if running.held > self.stream.buffer().limit() {
+            let message = format!(
+                "untagged responses of more than {} bytes came for one command",
+                self.stream.buffer().limit()
+            );
+            let error = self
+                .fault(Kind::TooLong, message)
+                .with_expected(&running.verb.wanted)
+                .with_waited(wait.waited());
+            let error = error.with_got(format!("{} responses", running.untagged.len() + 1));
+            return Err(
+                error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
+            );
+        }
+        if let Err(unwanted) = running.demands.came(&response) {
+            let error = self.fault(Kind::Unexpected, unwanted.message);
+            let error = error.with_expected(unwanted.wanted);
+            let got = self.shown_lines(response.bytes());
+            return Err(error.with_got(got).with_waited(wait.waited()));
+        }
+        let is_bye = response.status() == Some(Status::Bye);
+        running.untagged.push(response);
+        // After LOGOUT the tagged response is still owed, so BYE is no error there.
+        if is_bye && self.turn.owed_to_us() == 0 {
+            return Err(self.left_by_server(running));
+        }
+        Ok(())
+    }
+
+    /// Makes the error for a server that said BYE unasked: it will not answer any more (RFC 3501
+    /// section 7.1.5).
+    fn left_by_server(&self, running: &Running) -> Error {
+        let message = "the server said BYE where a command was to be answered";
+        let error = self.fault(Kind::Closed, message).with_expected(&running.verb.wanted);
+        let error = error.with_got(self.shown_untagged(running).shown());
+        let error = error.with_waited(running.verb.wait.waited());
+        error.hint("the server ends the session of itself: its log says why")
+    }
+
+    /// Checks the response that ends the command, and all responses before it, against what is
+    /// expected.
+    pub(in crate::session::verbs) fn finish_running(
+        &mut self,
+        running: Running,
+        tagged: Response,
+    ) -> Result<Answer> {
+        let wait = running.verb.wait;
+        if !tagged.fits(&running.verb.wanted) {
+            let error = self
+                .fault(Kind::Mismatch, "the reply is not the one that was expected")
+                .with_expected(&running.verb.wanted);
+            // The error shows the part of the response that the pattern was matched against.
+            let error = error.with_got(self.shown_lines(tagged.held())).with_waited(wait.waited());
+            if tagged.is_like(&running.verb.wanted) {
+                return Err(error.hint(
+                    "a verb holds its pattern against what stands behind the tag: leave the tag out of it",
+                ));
+            }
+            return Err(hint::add(Speech::Imap, error, tagged.body()));
+        }
+        if let Some(missing) = running.demands.missing() {
+            let error = self
+                .fault(Kind::Mismatch, "untagged responses that are required did not come")
+                .with_expected(missing);
+            let mut came = self.shown_untagged(&running);
+            came.push(self.shown_lines(tagged.bytes()));
+            return Err(error.with_got(came.shown()).with_waited(wait.waited()));
+        }
+        let required = running.demands.replies(&running.untagged);
+        let answer = Answer::new(running.untagged, tagged).with_required(required);
+        self.tags.answer = Some(answer.clone());
+        self.check_required(&running.required, &answer, wait)?;
+        self.turn.expected();
+        Ok(answer)
+    }
+
+    /// Fails on OK without the data that the command asks for.
+    fn check_required(&self, required: &Required, answer: &Answer, wait: Wait) -> Result<()> {
+        if answer.status() != Some(Status::Ok) {
+            return Ok(());
+        }
+        let Some(missing) = self.read(required.missing(answer))? else { return Ok(()) };
+        let message = "the command succeeded without the data that it is for";
+        let mut came = Taken::default();
+        let responses = answer.untagged().iter().chain([answer.tagged()]);
+        came.extend(responses.map(|response| self.shown_lines(response.bytes())));
+        let error = self.fault(Kind::Mismatch, message).with_expected(missing);
+        let error = error.with_got(came.shown()).with_waited(wait.waited());
+        Err(error.hint("#{bare: true} as the last argument lets the server off"))
+    }
+
+    fn shown_untagged(&self, running: &Running) -> Taken {
+        let mut came = Taken::default();
+        came.extend(running.untagged.iter().map(|response| self.shown_lines(response.bytes())));
+        came
+    }
+
+    /// Returns the error with the untagged responses that came before.
+    fn with_untagged(&self, error: Error, running: &Running) -> Error {
+        self.shown_untagged(running).before(error)
+    }
+}
