@@ -3,6 +3,7 @@
 //! to differ.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::*;
