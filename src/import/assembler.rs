@@ -1,24 +1,27 @@
-//! Assembles the lines of both sides into replies and commands.
+//! Lines of both sides to replies and commands, as the protocol has them.
 
-use super::line;
 use super::open::Open;
+use super::shell;
+use super::success::Success;
 use super::words::{first_word, is_smtp_reply, speech_of};
-use super::{Act, Read, Step, Unread};
+use super::{Act, GAP, Read, Step, Unread};
 use crate::proto::Speech;
 
-/// Assembles lines into steps of a script.
+/// Puts lines together.
 #[derive(Default)]
 pub(super) struct Assembler {
     pub(super) read: Read,
     sessions: Vec<Open>,
-    /// The index of the session to which the next lines belong.
+    /// The one that lines belong to.
     current: usize,
+    /// Whether TLS is up when the client goes on after STARTTLS, without anything that says so.
+    implies_tls: bool,
 }
 
 impl Assembler {
-    /// Begins a session. The place is `None` if it is not known.
-    pub(super) fn connect(&mut self, at: usize, place: Option<&line::Target>) {
-        let speech = place.and_then(|place| place.port).and_then(line::scheme);
+    /// A new session, to a place that may be known.
+    pub(super) fn connect(&mut self, at: usize, place: Option<&shell::Target>) {
+        let speech = place.and_then(|place| place.port).and_then(shell::scheme);
         let open = Open {
             speech: speech.and_then(|scheme| crate::target::speech(&format!("{scheme}://"))),
             connect: self.read.steps.len(),
@@ -35,44 +38,54 @@ impl Assembler {
         self.push(at, Act::Connect { scheme: "tcp", place: None }, None);
     }
 
-    /// Switches to another session.
+    /// What a client says after STARTTLS goes through TLS.
+    pub(super) fn implies_tls(&mut self) {
+        self.implies_tls = true;
+    }
+
+    /// Goes on with another of the sessions.
     pub(super) fn go_on_with(&mut self, session: usize) {
         if session < self.sessions.len() {
             self.current = session;
         }
     }
 
-    /// Whether the current session is open.
+    /// Whether a session is open and was not closed.
     pub(super) fn is_open(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| !open.is_over)
+    }
+
+    /// Whether the server has agreed to end the session.
+    pub(super) fn has_ended(&self) -> bool {
+        self.sessions.get(self.current).is_some_and(|open| open.has_ended)
     }
 
     pub(super) fn speech(&self) -> Option<Speech> {
         self.sessions.get(self.current)?.speech
     }
 
-    /// Sets the protocol of the current session.
+    /// Names the protocol.
     pub(super) fn speak(&mut self, speech: Speech) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.speech = Some(speech);
         }
     }
 
-    /// Sets the host of the current session, if it is not known yet.
+    /// Says where the session leads, if that was not known.
     pub(super) fn lead_to(&mut self, host: &str) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.place.get_or_insert_with(|| host.to_owned());
         }
     }
 
-    /// Notes that TLS begins before anything is said.
+    /// TLS comes before anything is said.
     pub(super) fn begin_with_tls(&mut self) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.is_tls = true;
         }
     }
 
-    /// Whether nothing was said in the session yet.
+    /// Whether anything was said in the session.
     pub(super) fn is_silent(&self) -> bool {
         let said = |step: &Step| {
             step.session == self.current
@@ -87,32 +100,33 @@ impl Assembler {
         self.sessions.get(self.current).is_some_and(Open::is_in_message)
     }
 
-    /// Whether the next line ends a command after its literal.
+    /// Whether the line that ends a command after its literal is still to come.
     pub(super) fn is_closing(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.is_closing && !open.go_ahead)
     }
 
-    /// Whether the server is in the middle of a multiline block or of a literal.
+    /// Whether the server is in the middle of a block of lines, or of a literal.
     pub(super) fn is_in_block(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.block || open.literal > 0)
     }
 
-    /// Whether the next line is part of a client's literal, or the rest of its command.
+    /// Whether a literal, or the rest of its command, comes next from the client.
     pub(super) fn is_in_command(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.is_closing || open.sending > 0)
     }
 
-    /// Whether the server waits for a SASL response.
+    /// Whether the server waits for a response of SASL.
     pub(super) fn is_challenged(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.challenged)
     }
 
-    /// Whether a line of a paste is the server's. Nothing in a paste says whose a line is.
+    /// Whether a line of a paste, in which nothing says whose it is, is the server's.
     pub(super) fn is_of_server(&self, line: &str) -> bool {
         let Some(open) = self.sessions.get(self.current) else {
             return Speech::of_greeting(line.as_bytes()).is_some();
         };
-        if open.block || open.literal > 0 {
+        let goes_on = open.speech == Some(Speech::Imap) && !open.reply.is_empty();
+        if open.block || open.literal > 0 || goes_on {
             return true;
         }
         if open.is_in_message() {
@@ -138,21 +152,24 @@ impl Assembler {
         }
     }
 
-    /// Takes a line of the server.
+    /// A line of the server's.
     pub(super) fn server(&mut self, at: usize, line: &str, remark: Option<&str>) {
         if self.sessions.is_empty() {
             self.connect(at, None);
         }
         if self.is_closing() && !line.starts_with('*') {
-            // The server has answered the command, so the paste has lost the empty line that ended
-            // it.
+            // An empty line that was lost in the paste: the server has answered the command.
             self.client(at, "", None);
         }
         let bytes = line.as_bytes().to_vec();
         let open = &mut self.sessions[self.current];
         if open.speech.is_none() {
-            open.speech = Some(Speech::of_greeting(&bytes).unwrap_or(Speech::Stream));
+            let speech = Speech::of_greeting(&bytes);
+            let of_smtp = is_smtp_reply(line).then_some(Speech::Smtp);
+            let of_imap = line.starts_with("* ").then_some(Speech::Imap);
+            open.speech = Some(speech.or(of_smtp).or(of_imap).unwrap_or(Speech::Stream));
         }
+        open.hear(line);
         if open.reply.is_empty() {
             open.began = at;
         }
@@ -177,18 +194,24 @@ impl Assembler {
         if open.reply.is_empty() {
             return;
         }
-        let lines = std::mem::take(&mut open.reply);
+        let mut lines = std::mem::take(&mut open.reply);
         open.answered(&lines);
+        if std::mem::take(&mut open.skips) {
+            lines.insert(0, GAP.as_bytes().to_vec());
+        }
         let began = open.began;
         self.push(began, Act::Reply(lines), remark);
     }
 
-    /// Takes a line of the client.
+    /// A line of the client's.
     pub(super) fn client(&mut self, at: usize, line: &str, remark: Option<&str>) {
         if self.sessions.is_empty() {
             self.connect(at, None);
         }
         self.end_reply(None);
+        if self.implies_tls && std::mem::take(&mut self.sessions[self.current].tls_is_due) {
+            self.push(at, Act::Handshake, None);
+        }
         let open = &mut self.sessions[self.current];
         if open.speech.is_none() {
             open.speech = speech_of(line);
@@ -198,19 +221,64 @@ impl Assembler {
         self.push(at, Act::Send { line, secret, owes }, remark);
     }
 
-    /// Takes a step that is not a line, such as the end of the connection.
+    /// Something else.
     pub(super) fn act(&mut self, at: usize, act: Act) {
         self.end_reply(None);
         let is_over = matches!(act, Act::Closed | Act::Close);
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.is_over |= is_over;
+            open.tls_is_due &= !matches!(act, Act::Handshake);
         }
         self.push(at, act, None);
     }
 
-    /// Notes a line that cannot be read.
+    /// A line that stands for others, or tells of them: what it stands for may be anything.
+    pub(super) fn gap(&mut self, at: usize, line: &str, why: &str) {
+        if let Some(open) = self.sessions.get_mut(self.current) {
+            if open.block || !open.reply.is_empty() {
+                open.reply.push(GAP.as_bytes().to_vec());
+            } else if !open.is_in_message() {
+                open.skips |= open.speech == Some(Speech::Imap) && !open.unanswered.is_empty();
+            }
+        }
+        self.unread(at, line, why);
+    }
+
+    /// Ends the message that the client is in, because the server has answered: its dot was lost.
+    pub(super) fn end_message(&mut self, at: usize) {
+        let is_lost = |open: &Open| open.message && open.unanswered.is_empty();
+        if self.sessions.get(self.current).is_some_and(is_lost) {
+            self.note(at, "the dot that ends the message is not in the file: the script sends it");
+            self.client(at, ".", None);
+        }
+    }
+
+    /// Takes back the last line of the client's, which the program did not send; whether there is one.
+    pub(super) fn take_back(&mut self, why: &str) -> bool {
+        let is_last = self.read.steps.last().is_some_and(|step| {
+            step.session == self.current && matches!(step.act, Act::Send { owes: true, .. })
+        });
+        if !is_last {
+            return false;
+        }
+        if let Some(Step { line, act: Act::Send { line: said, .. }, .. }) = self.read.steps.pop() {
+            let said = String::from_utf8_lossy(&said).into_owned();
+            self.unread(line, &said, why);
+        }
+        if let Some(open) = self.sessions.get_mut(self.current) {
+            open.unanswered.pop_back();
+        }
+        true
+    }
+
+    /// A line that cannot be read.
     pub(super) fn unread(&mut self, line: usize, text: &str, why: &str) {
         self.read.unread.push(Unread { line, text: text.to_owned(), why: why.to_owned() });
+    }
+
+    /// Something in the script that the file has not, or has otherwise.
+    pub(super) fn note(&mut self, line: usize, what: &str) {
+        self.unread(line, "", what);
     }
 
     fn push(&mut self, line: usize, act: Act, remark: Option<&str>) {
@@ -218,15 +286,17 @@ impl Assembler {
         self.read.steps.push(Step { line, session: self.current, act, remark });
     }
 
-    /// All steps that were read, with the scheme and the place of each session.
+    /// All that was read.
     pub(super) fn finish(mut self) -> Read {
         for session in 0..self.sessions.len() {
             self.current = session;
             self.end_reply(None);
+            self.answer_the_last();
+            self.expect_a_greeting();
             let open = &self.sessions[session];
             let port =
                 open.place.as_deref().and_then(|place| place.rsplit_once(':')?.1.parse().ok());
-            let usual = port.and_then(line::scheme);
+            let usual = port.and_then(shell::scheme);
             let scheme = scheme_of(open.speech.unwrap_or(Speech::Stream), open.is_tls, usual);
             let place = open.place.clone();
             self.read.steps[open.connect].act = Act::Connect { scheme, place };
@@ -235,7 +305,63 @@ impl Assembler {
     }
 }
 
-/// The scheme of a session: that of the port if its protocol and TLS fit, else the protocol's own.
+impl Assembler {
+    /// A paste may begin with a command: a server greets before that.
+    fn expect_a_greeting(&mut self) {
+        let session = self.current;
+        let Some(speech) = self.speech().filter(|speech| *speech != Speech::Stream) else { return };
+        let of_it = || self.read.steps.iter().filter(|step| step.session == session);
+        let asked = of_it().filter(|step| matches!(step.act, Act::Send { owes: true, .. })).count();
+        let replies = of_it().filter(|step| matches!(step.act, Act::Reply(_))).count();
+        let first = of_it().find_map(|step| match &step.act {
+            Act::Reply(lines) => lines.first(),
+            _ => None,
+        });
+        let greets = match (speech, first) {
+            (_, None) => true,
+            (Speech::Pop3, Some(_)) => replies > asked,
+            (Speech::Smtp | Speech::Lmtp, Some(first)) => first.starts_with(b"220"),
+            (_, Some(first)) => Speech::of_greeting(first).is_some(),
+        };
+        let begins = of_it().nth(1).filter(|step| matches!(step.act, Act::Send { .. }));
+        if let Some(line) = begins.map(|step| step.line).filter(|_| !greets) {
+            self.note(line, "the greeting is not in the file: the script expects one");
+            let act = Act::Statement(Success::greeting(speech));
+            let at = self.sessions[session].connect + 1;
+            self.read.steps.insert(at, Step { line, session, act, remark: None });
+            for open in self.sessions.iter_mut().filter(|open| open.connect >= at) {
+                open.connect += 1;
+            }
+        }
+    }
+
+    /// The answers to the last commands may not be in the file; a script has to expect them.
+    fn answer_the_last(&mut self) {
+        let session = self.current;
+        let speech = self.speech().unwrap_or(Speech::Stream);
+        let of_it = self.read.steps.iter().rev().filter(|step| step.session == session);
+        let mut last: Vec<_> = of_it
+            .take_while(|step| matches!(step.act, Act::Send { .. }))
+            .map(|step| match &step.act {
+                Act::Send { line, owes, .. } => {
+                    (step.line, String::from_utf8_lossy(line).into_owned(), *owes)
+                }
+                _ => (step.line, String::new(), false),
+            })
+            .collect();
+        last.reverse();
+        let mut success = Success::default();
+        for (at, line, owes) in last {
+            let answer = success.answer(speech, &line);
+            if let Some(statements) = answer.statements.filter(|_| owes) {
+                self.note(at, "its answer is not in the file: the script expects success");
+                self.push(at, Act::Statement(statements), None);
+            }
+        }
+    }
+}
+
+/// The scheme of what is spoken; that of the port if both are the same protocol.
 fn scheme_of(speech: Speech, is_tls: bool, usual: Option<&'static str>) -> &'static str {
     let fits = |scheme: &&str| {
         crate::target::speech(&format!("{scheme}://")) == Some(speech)

@@ -1,14 +1,12 @@
-//! Scripts of Exim's test suite.
-//!
-//! A client is `client HOST PORT`, then the lines to send, `??? prefix`, `????` (lines that may
-//! come), `???*` (the server closes), `>>> raw` and `+++ seconds`, up to `****`. A server is
+//! Scripts of Exim's test suite: `client HOST PORT`, then `??? prefix`, `????` (lines that may come),
+//! `???*` (the server closes), `>>> raw`, `+++ seconds`, and the lines to send, up to `****`; and
 //! `server PORT COUNT`, then the lines that it says, which begin with a digit or `>`, `.` (lines up
 //! to a dot), `*eof` (the client closes), and the beginnings of lines that a client has to say.
 
 use super::lines::Lines;
 use super::literal::escaped;
 use super::words::speech_of;
-use super::{Act, Read, Step, Unread, line, role};
+use super::{Act, Read, Step, Unread, role, shell};
 use crate::proto::Speech;
 
 /// Whether a line starts a client.
@@ -29,7 +27,7 @@ pub(super) fn is_server(line: &str) -> bool {
 }
 
 pub(super) fn read(text: &str) -> Read {
-    // Without a line that begins a client or a server, the whole file is the lines of a client.
+    // Without a line that starts one, all of it is what a client says.
     let is_client = !text.lines().any(|line| is_command(line) || is_server(line));
     let mut script = Script { is_client, ..Script::default() };
     for (n, line) in text.lines().enumerate() {
@@ -39,22 +37,22 @@ pub(super) fn read(text: &str) -> Read {
     script.read
 }
 
-/// A server. Its clients connect one after the other.
+/// A server: its clients come one after the other.
 struct Server {
     listener: usize,
-    /// How many clients are still to come.
+    /// How many of them are still to come.
     clients: usize,
-    /// Whether a client is connected.
+    /// Whether one is there.
     has_client: bool,
 }
 
-/// What the server of a client script expects next.
+/// What a server takes next of its client.
 #[derive(Default, PartialEq, Eq)]
 enum Takes {
     #[default]
     Command,
     Message,
-    /// A SASL response.
+    /// A response of SASL.
     Response,
 }
 
@@ -67,8 +65,10 @@ struct Script {
     listeners: usize,
     lines: Lines,
     takes: Takes,
-    /// Whether other lines may come before the next expected one.
+    /// Lines that may come before the next one.
     skips: bool,
+    /// The client has sent STARTTLS, and its answer is not expected yet.
+    is_securing: bool,
 }
 
 impl Script {
@@ -83,6 +83,7 @@ impl Script {
         }
         if line == "****" {
             self.flush();
+            self.secure(at);
             if self.server.take().is_some() {
                 return;
             }
@@ -105,8 +106,11 @@ impl Script {
         self.converse(at, line);
     }
 
-    /// Takes a line of a client.
+    /// A line of a client.
     fn converse(&mut self, at: usize, line: &str) {
+        if !line.starts_with("???") {
+            self.secure(at);
+        }
         if line == "???*" {
             self.flush();
             self.act(at, Act::Closed);
@@ -133,11 +137,18 @@ impl Script {
         } else if line.eq_ignore_ascii_case("starttls") {
             self.flush();
             self.send(at, line);
-            self.act(at, Act::Match("^(?:220|OK|\\+OK)".to_owned()));
-            self.act(at, Act::Handshake);
+            self.is_securing = true;
         } else {
             self.flush();
             self.send(at, line);
+        }
+    }
+
+    /// Begins TLS without an answer that the file expects.
+    fn secure(&mut self, at: usize) {
+        if std::mem::take(&mut self.is_securing) {
+            self.act(at, Act::Match("^(?:220|OK|\\+OK)".to_owned()));
+            self.act(at, Act::Handshake);
         }
     }
 
@@ -146,8 +157,7 @@ impl Script {
         let words: Vec<_> = words.collect();
         let is_place = |word: &&&str| word.starts_with("PORT_") || word.contains('/');
         let place = words.iter().position(|word| is_place(&word));
-        // If no word looks like a place, take the first one. If there is `-t`, its number comes
-        // before the place.
+        // Without such a word, the first that is no number of an option.
         let skipped = usize::from(line.contains(" -t "));
         let at_place = place.unwrap_or(skipped.min(words.len().saturating_sub(1)));
         let clients = words.get(at_place + 1).and_then(|count| count.parse().ok()).unwrap_or(1);
@@ -164,7 +174,7 @@ impl Script {
         self.server = Some(Server { listener, clients, has_client: false });
     }
 
-    /// Takes a line of a server.
+    /// A line of a server.
     fn serve(&mut self, at: usize, line: &str) {
         let Some(server) = &mut self.server else { return };
         if line == "++++" || line.starts_with("*sleep") || line.starts_with(">*sleep") {
@@ -177,7 +187,7 @@ impl Script {
             server.has_client = true;
             server.clients -= 1;
             let accept = format!("@{}.accept()", server.listener);
-            // The session of the listener step is that of the first client.
+            // The first session was there for the listener.
             let is_first =
                 matches!(self.read.steps.last(), Some(Step { act: Act::Listen { .. }, .. }));
             self.sessions += usize::from(!is_first);
@@ -210,14 +220,15 @@ impl Script {
             line.split_whitespace().skip(1).filter(|word| !word.starts_with('-')).collect();
         let port = words.get(1).and_then(|port| port.parse::<u16>().ok());
         let is_tls = line.contains("-tls-on-connect");
-        let scheme = port.and_then(line::scheme).unwrap_or(if is_tls { "smtps" } else { "smtp" });
+        let scheme = port.and_then(shell::scheme).unwrap_or(if is_tls { "smtps" } else { "smtp" });
         let place = words.first().zip(port).map(|(host, port)| format!("{host}:{port}"));
         self.sessions += 1;
         self.act(at, Act::Connect { scheme, place });
     }
 
     fn expect(&mut self, at: usize, prefix: &str) {
-        if prefix.starts_with("354") {
+        let is_ready = ["2", "OK", "+OK"].iter().any(|begins| prefix.starts_with(begins));
+        if prefix.starts_with('3') && !prefix.starts_with("334") {
             self.takes = Takes::Message;
         } else if prefix.starts_with("334") || prefix.starts_with("+ ") {
             self.takes = Takes::Response;
@@ -229,14 +240,20 @@ impl Script {
         self.lines.push(at, &escaped(prefix), skips, goes_on);
         if !goes_on {
             self.flush();
+            // The test program begins TLS as soon as it has read the answer.
+            if std::mem::take(&mut self.is_securing) && is_ready {
+                self.act(at, Act::Handshake);
+            }
         }
     }
 
     fn send(&mut self, at: usize, line: &str) {
         let bytes = unescaped(line);
-        let owes = self.takes != Takes::Message || line == ".";
+        // Lines after one that ends a message are commands again.
+        let ends_message = line == "." || bytes.windows(5).any(|five| five == b"\r\n.\r\n");
+        let owes = self.takes != Takes::Message || ends_message;
         let responds = self.takes == Takes::Response && line != "*" && !line.is_empty();
-        if self.takes == Takes::Response || line == "." {
+        if self.takes == Takes::Response || ends_message {
             self.takes = Takes::Command;
         }
         let is_imap = speech_of(line) == Some(Speech::Imap);
@@ -263,7 +280,7 @@ impl Script {
     }
 }
 
-/// The bytes that a server says for a line that began with `>`, which was taken off.
+/// What a line of a server says that begins with `>`, which was taken off.
 fn said(rest: &str) -> Vec<u8> {
     let ends = [(">", ""), ("CR>", "\r"), ("LF>", "\n")];
     let found = ends.into_iter().find_map(|(mark, end)| Some((rest.strip_prefix(mark)?, end)));
@@ -271,7 +288,7 @@ fn said(rest: &str) -> Vec<u8> {
     [&unescaped(text.strip_prefix(' ').unwrap_or(text))[..], end.as_bytes()].concat()
 }
 
-/// Replaces the escapes `\r`, `\n` and `\xHH` by bytes.
+/// `\r`, `\n` and `\xHH` stand for bytes.
 fn unescaped(text: &str) -> Vec<u8> {
     crate::visible::unescape(text)
 }

@@ -1,16 +1,44 @@
-//! Lines as people paste them, with prompts, remarks and characters of the terminal.
+//! Lines as people paste them: with prompts, remarks and what the terminal adds.
 
-/// The marks with which remarks begin, after a blank.
-const REMARKS: [&str; 9] =
-    ["#", "//", "<--", "<==", "\u{2190}", "\u{21d0}", "\u{21e6}", "\u{ff03}", ";;"];
+/// What remarks begin with, after a blank.
+const REMARKS: [&str; 15] = [
+    "#", "//", "<--", "<==", "<- ", "<= ", "=> ", "\u{2190}", "\u{2192}", "\u{21d0}", "\u{21d2}",
+    "\u{21e6}", "\u{203b}", "\u{ff03}", ";;",
+];
 
-/// Splits a line into its text and the remark that somebody wrote after it.
+/// What stands for the Enter key after a line that was typed.
+const KEYS: [&str; 10] = [
+    "[enter]",
+    "<enter>",
+    "(enter)",
+    "[return]",
+    "<return>",
+    "[ret]",
+    "<ret>",
+    "\u{21b5}",
+    "\u{23ce}",
+    "[\u{30a8}\u{30f3}\u{30bf}\u{30fc}]",
+];
+
+/// What stands for an empty line.
+const EMPTY: [&str; 8] = [
+    "(blank line)",
+    "<blank line>",
+    "[blank line]",
+    "(empty line)",
+    "<empty line>",
+    "[empty line]",
+    "(\u{7a7a}\u{884c})",
+    "\u{ff08}\u{7a7a}\u{884c}\u{ff09}",
+];
+
+/// A line without the remark that somebody wrote after it, and the remark.
 pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
-    let mut found: Option<usize> = None;
+    let mut found = in_parentheses(line);
     for mark in REMARKS {
         for (at, _) in line.match_indices(mark) {
             let is_apart = line[..at].ends_with([' ', '\t', '\u{3000}']);
-            // An arrow always begins a remark, even without a blank before it.
+            // An arrow stands for nothing else, whatever is in front of it.
             let is_arrow = !mark.is_ascii() && at > 0;
             if is_apart || is_arrow {
                 found = Some(found.map_or(at, |before| before.min(at)));
@@ -26,17 +54,61 @@ pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The same for a line of a message. There, a remark has to be three blanks away, to begin with an
-/// arrow, or to follow the final dot.
+/// Where the parentheses begin that a line ends with, if a remark is in them: they are wide, they are
+/// far apart, or what is in them is in no script that protocols have.
+fn in_parentheses(line: &str) -> Option<usize> {
+    let bare = line.trim_end();
+    if line.starts_with("* ") || super::words::speech_of(line) == Some(crate::proto::Speech::Imap) {
+        return None;
+    }
+    if bare.ends_with('\u{ff09}') {
+        return bare.rfind('\u{ff08}');
+    }
+    let mut depth = 0_usize;
+    let begin = bare.ends_with(')').then(|| {
+        bare.char_indices().rev().find(|(_, character)| {
+            match character {
+                ')' => depth += 1,
+                '(' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0
+        })
+    });
+    let at = begin??.0;
+    let before = &bare[..at];
+    let is_far = before.ends_with("  ") || before.ends_with('\t');
+    (is_far || !bare[at..].is_ascii()).then_some(at)
+}
+
+/// The same for a line of a message, in which only what is far apart is a remark.
 pub(super) fn without_far_remark(line: &str) -> (&str, Option<&str>) {
     let (text, remark) = without_remark(line);
     let gap = line.len() - text.len() - remark.map_or(0, str::len);
-    let is_arrow = remark.is_some_and(|remark| !remark.starts_with(|c: char| c.is_ascii()));
+    let points_back = ["\u{2190}", "\u{21d0}", "\u{21e6}"];
+    let is_arrow =
+        remark.is_some_and(|remark| points_back.iter().any(|mark| remark.starts_with(mark)));
     let is_dot = text == ".";
     if gap >= 3 || is_arrow || is_dot { (text, remark) } else { (line, None) }
 }
 
-/// A line without colour sequences and CR, and with the HTML entities of web pages replaced.
+/// A line that was typed, without the key that ended it; nothing is left of what stands for an empty
+/// line.
+pub(super) fn without_key(line: &str) -> &str {
+    let lower = line.trim_end().to_lowercase();
+    if EMPTY.contains(&lower.trim_start()) {
+        return "";
+    }
+    // Letters may be longer in lower case: then the key is not looked for.
+    let key =
+        KEYS.iter().find(|key| lower.ends_with(**key) && lower.len() == line.trim_end().len());
+    match key {
+        Some(key) => line[..line.trim_end().len() - key.len()].trim_end(),
+        None => line,
+    }
+}
+
+/// A line without the sequences that colour it, and without CR.
 pub(super) fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut rest = line.trim_end_matches('\r');
@@ -47,110 +119,7 @@ pub(super) fn plain(line: &str) -> String {
         rest = &tail[end..];
     }
     text.push_str(rest);
-    let is_html = text.contains("&lt;") || text.contains("&gt;");
-    if is_html {
-        text = text.replace("&lt;", "<").replace("&gt;", ">");
-        text = text.replace("&quot;", "\"").replace("&amp;", "&");
-    }
     text
-}
-
-/// The command in a line of a shell, without the prompt.
-pub(super) fn shell(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    for mark in ["$ ", "# ", "% ", "> "] {
-        if let Some((prompt, command)) = line.split_once(mark) {
-            let is_prompt = prompt.is_empty()
-                || (prompt.len() < 60
-                    && prompt.contains(['@', '~', ':', '\\', '['])
-                    && !prompt.contains('<'));
-            if is_prompt
-                && command.starts_with(|c: char| c.is_ascii_alphanumeric() || "./".contains(c))
-            {
-                return Some(command);
-            }
-        }
-    }
-    // The Windows prompt has no blank after it.
-    let (drive, command) = line.split_once('>')?;
-    let is_drive = drive.len() >= 2 && drive.as_bytes()[1] == b':';
-    is_drive.then(|| command.trim_start())
-}
-
-/// The place that a shell command connects to. `starttls` is the protocol of `-starttls`, and
-/// `is_tls` means that TLS comes first.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) host: String,
-    pub(super) port: Option<u16>,
-    pub(super) starttls: Option<String>,
-    pub(super) is_tls: bool,
-}
-
-/// The place that `telnet`, `nc` or `openssl s_client` connects to.
-pub(super) fn target(command: &str) -> Option<Target> {
-    let (command, _) = without_remark(command);
-    let mut words = command.split_whitespace();
-    let program = words.next()?.rsplit('/').next()?.trim_end_matches(".exe").to_ascii_lowercase();
-    let words: Vec<_> = words.collect();
-    match program.as_str() {
-        "telnet" | "nc" | "ncat" | "netcat" | "o" | "open" => {
-            let plain: Vec<_> = words.iter().filter(|word| !word.starts_with('-')).collect();
-            let host = plain.first()?;
-            let (host, port) = match host.rsplit_once(':') {
-                Some((host, port)) if port.parse::<u16>().is_ok() => (host, Some(port)),
-                _ => (**host, plain.get(1).map(|port| **port)),
-            };
-            let port = port.and_then(service);
-            (!host.is_empty()).then(|| Target { host: host.to_owned(), port, ..Target::default() })
-        }
-        "openssl" if words.first() == Some(&"s_client") => {
-            let after = |flag: &str| {
-                let at = words.iter().position(|word| *word == flag)?;
-                words.get(at + 1).copied()
-            };
-            let place = after("-connect").or_else(|| after("-host"))?;
-            let (host, port) = place
-                .rsplit_once(':')
-                .map_or((place, after("-port")), |(host, port)| (host, Some(port)));
-            let starttls = after("-starttls").map(str::to_ascii_lowercase);
-            let is_tls = starttls.is_none();
-            Some(Target { host: host.to_owned(), port: port.and_then(service), starttls, is_tls })
-        }
-        _ => None,
-    }
-}
-
-/// The number of a port that is given by number or name.
-fn service(text: &str) -> Option<u16> {
-    let named = match text.to_ascii_lowercase().as_str() {
-        "smtp" => 25,
-        "submission" => 587,
-        "smtps" | "submissions" | "ssmtp" => 465,
-        "pop3" | "pop-3" | "pop" => 110,
-        "pop3s" => 995,
-        "imap" | "imap2" => 143,
-        "imaps" => 993,
-        "sieve" => 4190,
-        number => return number.parse().ok(),
-    };
-    Some(named)
-}
-
-/// The usual scheme of a port.
-pub(super) fn scheme(port: u16) -> Option<&'static str> {
-    Some(match port {
-        25 | 26 | 2525 | 1025 => "smtp",
-        587 => "submission",
-        465 => "submissions",
-        24 | 2003 => "lmtp",
-        110 => "pop3",
-        995 => "pop3s",
-        143 => "imap",
-        993 => "imaps",
-        4190 | 2000 => "sieve",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -172,26 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_is_no_part_of_the_command() {
-        assert_eq!(shell("$ telnet localhost 25"), Some("telnet localhost 25"));
-        assert_eq!(shell("[me@host ~]$ nc -v localhost 25"), Some("nc -v localhost 25"));
-        assert_eq!(shell("root@host:~# telnet h 25"), Some("telnet h 25"));
-        assert_eq!(shell("C:\\>telnet h 25"), Some("telnet h 25"));
-        assert_eq!(shell("MAIL FROM:<a@b>"), None);
-        assert_eq!(shell("250 2.1.0 Ok"), None);
-    }
-
-    #[test]
-    fn a_command_says_where_it_connects_to() {
-        let is = |command: &str| target(command).map(|target| (target.host, target.port));
-        assert_eq!(is("telnet localhost 2525"), Some(("localhost".into(), Some(2525))));
-        assert_eq!(is("nc -v -C mail.example smtp"), Some(("mail.example".into(), Some(25))));
-        assert_eq!(is("o mail.example 25"), Some(("mail.example".into(), Some(25))));
-        let tls = target("openssl s_client -starttls smtp -crlf -connect h:587").unwrap();
-        assert_eq!(
-            (tls.port, tls.starttls.as_deref(), tls.is_tls),
-            (Some(587), Some("smtp"), false)
-        );
-        assert_eq!(target("perl -e x"), None);
+    fn remarks_in_parentheses_are_told_from_what_was_typed() {
+        let is = |line| without_remark(line).0;
+        assert_eq!(is("HELO x(\u{6328}\u{62f6})"), "HELO x");
+        assert_eq!(is("QUIT\u{ff08}\u{7d42}\u{4e86}\u{ff09}"), "QUIT");
+        assert_eq!(is("HELO x      (say hello)"), "HELO x");
+        assert_eq!(is("a FETCH 1 (FLAGS)"), "a FETCH 1 (FLAGS)");
+        assert_eq!(is("220 mail ESMTP Postfix (Ubuntu)"), "220 mail ESMTP Postfix (Ubuntu)");
+        assert_eq!(without_far_remark("see (\u{6ce8})").0, "see (\u{6ce8})");
+        assert_eq!(without_key("DATA [Enter]"), "DATA");
+        assert_eq!(without_key("  (blank line)"), "");
     }
 }

@@ -1,90 +1,278 @@
-//! Dialogues in which each line is marked with its side: those of RFCs (`C:`, `S:`), and the output
-//! of swaks.
+//! Dialogues whose lines say whose they are: those of RFCs (`C:`, `S:`), logs of libraries
+//! (`CLIENT -> SERVER:`), and what swaks and curl print.
 
+use super::Read;
 use super::assembler::Assembler;
-use super::line::{Target, plain};
-use super::{Act, Read};
+use super::counted::{self, Item};
+use super::layout::Line;
+use super::shell::Target;
+use super::words::{is_said, speech_of};
 
-/// The marks of lines, and whether a mark is the server's.
-const MARKS: [(&str, bool); 22] = [
-    ("S: ", true),
-    ("S:", true),
-    ("C: ", false),
-    ("C:", false),
-    ("Server: ", true),
-    ("Client: ", false),
-    ("server: ", true),
-    ("client: ", false),
-    ("<-- ", true),
-    ("<-  ", true),
-    ("<~  ", true),
-    ("<** ", true),
-    ("<~* ", true),
-    ("<<  ", true),
-    (" -> ", false),
-    (" ~> ", false),
-    (" >> ", false),
-    ("--> ", false),
-    ("< ", true),
-    ("> ", false),
-    (" ->", false),
-    (" ~>", false),
+/// Words that stand before a colon; whether they are the server's.
+const NAMES: [(&str, bool); 12] = [
+    ("server -> client", true),
+    ("reply", true),
+    ("send", false),
+    ("client -> server", false),
+    ("server", true),
+    ("client", false),
+    ("you", false),
+    ("s", true),
+    ("c", false),
+    ("\u{30b5}\u{30fc}\u{30d0}\u{30fc}", true),
+    ("\u{30b5}\u{30fc}\u{30d0}", true),
+    ("\u{30af}\u{30e9}\u{30a4}\u{30a2}\u{30f3}\u{30c8}", false),
 ];
 
-/// Whether a line is the server's, and its text without the mark.
-fn marked(line: &str) -> Option<(bool, &str)> {
-    // A whole paste may be indented, and swaks puts a blank before the client's arrows.
+/// Arrows, the longer ones first. Those of swaks say what was refused, too.
+const ARROWS: [(&str, bool); 18] = [
+    ("<<<", true),
+    (">>>", false),
+    ("<--", true),
+    ("<**", true),
+    ("<~*", true),
+    ("<-", true),
+    ("<~", true),
+    ("<*", true),
+    ("<<", true),
+    ("-->", false),
+    ("->", false),
+    ("~>", false),
+    (">>", false),
+    ("\u{2190}", true),
+    ("\u{2192}", false),
+    ("<=", true),
+    ("<", true),
+    (">", false),
+];
+
+/// Whose line it is by a name, and what is said, with the blanks before it.
+fn named(line: &str) -> Option<(bool, &str)> {
     let bare = line.trim_start();
-    let arrow = line.len() - bare.len() > 0
-        && (bare.starts_with("->") || bare.starts_with("~>") || bare.starts_with(">>"));
-    if arrow {
-        return Some((false, bare[2..].strip_prefix(' ').unwrap_or(&bare[2..])));
+    // What stands in front of an example in RFCs.
+    let bare = bare.strip_prefix("Example:").map_or(bare, str::trim_start);
+    for (name, is_server) in NAMES {
+        let Some(start) = bare.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name))
+        else {
+            continue;
+        };
+        let rest = &bare[start.len()..];
+        let rest = rest.strip_prefix([':', '\u{ff1a}']);
+        // `C:\>` is a prompt.
+        if let Some(said) = rest.filter(|said| !said.starts_with('\\')) {
+            return Some((is_server, said));
+        }
     }
-    if bare.starts_with("<-")
-        || bare.starts_with("<~")
-        || bare.starts_with("<*")
-        || bare.starts_with("<<")
-    {
-        let rest = bare.trim_start_matches(['<', '-', '~', '*']);
-        return Some((true, rest.trim_start()));
-    }
-    MARKS.iter().find_map(|(mark, is_server)| Some((*is_server, bare.strip_prefix(mark)?)))
+    None
 }
 
-pub(super) fn is_marked(line: &str) -> bool {
+/// The same in RFCs in which the sender is the client: `S:` is the sender, `R:` the receiver.
+fn of_a_sender(line: &str) -> Option<(bool, &str)> {
+    let bare = line.trim_start();
+    let receiver = bare.strip_prefix("R:").map(|said| (true, said));
+    receiver.or_else(|| Some((false, bare.strip_prefix("S:")?)))
+}
+
+/// The same by an arrow.
+fn pointed(line: &str) -> Option<(bool, &str)> {
+    let bare = line.trim_start();
+    ARROWS.iter().find_map(|(arrow, is_server)| Some((*is_server, bare.strip_prefix(arrow)?)))
+}
+
+/// Whether a line has a mark as RFCs have them.
+pub(super) fn is_of_an_rfc(line: &str) -> bool {
     let line = line.trim_start();
     ["S: ", "C: "].iter().any(|mark| line.starts_with(mark))
 }
 
-pub(super) fn is_of_swaks(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("<-  ")
-        || line.starts_with("<~  ")
-        || line.starts_with("<-- ")
-        || line.starts_with("<** ")
+/// Whether a line is one of a dialogue whose lines are marked. A server's has to be a reply, unless
+/// the mark is that of RFCs.
+pub(super) fn is_marked(line: &str) -> bool {
+    let of_an_rfc = is_of_an_rfc(line);
+    let says = |(is_server, said): (bool, &str)| {
+        is_server && is_said(said.trim_start()) && !said.trim_start().starts_with('<')
+    };
+    of_an_rfc
+        || line.trim_start().starts_with("R: ")
+        || named(line).or_else(|| pointed(line)).is_some_and(says)
 }
 
-pub(super) fn read(text: &str) -> Read {
+pub(super) fn is_of_swaks(line: &str) -> bool {
+    let line = line.trim_start();
+    ["<-  ", "<~  ", "<-- ", "<** "].iter().any(|mark| line.starts_with(mark))
+}
+
+pub(super) fn read(lines: &[Line]) -> Read {
+    let mut items = items(lines);
     let mut assembler = Assembler::default();
-    for (n, line) in text.lines().enumerate() {
-        let (at, line) = (n + 1, plain(line));
-        if let Some(said) = line.trim_start().strip_prefix("=== ") {
-            of_swaks(&mut assembler, at, said, &line);
-        } else if let Some((is_server, said)) = marked(&line) {
-            if is_server {
-                assembler.server(at, said, None);
-            } else {
-                assembler.client(at, said, None);
+    assembler.implies_tls();
+    for (at, text, why) in counted::recount(&mut items) {
+        assembler.note(at, &format!("{text}: {why}"));
+    }
+    for item in items {
+        let (at, text) = (item.at, item.text.as_str());
+        match item.is_server {
+            None => own(&mut assembler, at, text),
+            Some(is_server) if is_aside(text) && (is_server || !assembler.is_in_message()) => {
+                assembler.gap(at, text, "what happened, and nothing said");
             }
-        } else if !line.trim().is_empty() {
-            assembler.unread(at, &line, "nothing says whose line this is");
+            Some(true) => {
+                assembler.end_message(at);
+                assembler.server(at, text, None);
+            }
+            Some(false) => assembler.client(at, text, None),
         }
     }
     assembler.finish()
 }
 
-/// Takes a line in which swaks reports on the connection.
-fn of_swaks(assembler: &mut Assembler, at: usize, said: &str, line: &str) {
+/// The lines, with what belongs to the line before joined to it.
+fn items(lines: &[Line]) -> Vec<Item> {
+    let has_names = lines.iter().any(|(_, line)| named(line).is_some_and(|(server, _)| server));
+    let receives = |line: &str| {
+        line.trim_start().strip_prefix("R:").is_some_and(|said| is_said(said.trim_start()))
+    };
+    let marked = match () {
+        () if lines.iter().any(|(_, line)| receives(line)) => of_a_sender,
+        () if has_names => named,
+        () => pointed,
+    };
+    let margins = [false, true].map(|is_server| {
+        let said = lines.iter().filter_map(|(_, line)| marked(line));
+        margin(said.filter(|(server, _)| *server == is_server).map(|(_, said)| said))
+    });
+    let mut items: Vec<Item> = Vec::new();
+    for (at, line) in lines {
+        let trimmed = line.trim();
+        if trimmed.starts_with("=== ") {
+            items.push(Item { at: *at, text: line.clone(), is_server: None });
+        } else if let Some((is_server, said)) = marked(line) {
+            let blanks = said.len() - said.trim_start_matches(' ').len();
+            let text = &said[blanks.min(margins[usize::from(is_server)])..];
+            for text in quoted(text).unwrap_or_else(|| vec![without_ends(text, is_server)]) {
+                items.push(Item { at: *at, text, is_server: Some(is_server) });
+            }
+        } else if !trimmed.is_empty()
+            && !items.last_mut().is_some_and(|last| goes_on(last, trimmed))
+        {
+            let is_reply = items.last().is_some_and(|last| continues_reply(last, trimmed));
+            let (text, is_server) =
+                if is_reply { (trimmed.to_owned(), Some(true)) } else { (line.clone(), None) };
+            items.push(Item { at: *at, text, is_server });
+        }
+    }
+    items
+}
+
+/// The lines in a string as Python writes it: `b'250 ok\r\n'`.
+fn quoted(text: &str) -> Option<Vec<String>> {
+    let text = text.trim();
+    let text = text.strip_prefix('b').unwrap_or(text);
+    let inside =
+        ['\'', '"'].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))?;
+    let whole = inside.strip_suffix("\\r\\n")?;
+    let unescaped = |line: &str| line.replace("\\'", "'").replace("\\\\", "\\");
+    Some(whole.split("\\r\\n").map(unescaped).collect())
+}
+
+/// A line of the client's without the line ends that some RFCs write out.
+fn without_ends(text: &str, is_server: bool) -> String {
+    if is_server {
+        return text.to_owned();
+    }
+    let ends = ["<CR><LF>", "<CRLF>"];
+    let bare = ends.iter().find_map(|end| text.trim_end().strip_suffix(end));
+    match bare {
+        Some(bare) => {
+            ends.iter().fold(bare, |bare, end| bare.strip_prefix(end).unwrap_or(bare)).to_owned()
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// How many blanks most lines have between the mark and what is said.
+fn margin<'a>(said: impl Iterator<Item = &'a str>) -> usize {
+    let mut counts = [0_usize; 12];
+    for said in said.filter(|said| !said.trim().is_empty()) {
+        let blanks = said.len() - said.trim_start_matches(' ').len();
+        counts[blanks.min(counts.len() - 1)] += 1;
+    }
+    // The first of the most frequent.
+    let most = counts.iter().max().copied().unwrap_or(0);
+    counts.iter().position(|count| *count == most).unwrap_or(0)
+}
+
+/// Joins a line without a mark to the one that it was broken off from: a list that has not ended, or
+/// base64.
+fn goes_on(last: &mut Item, line: &str) -> bool {
+    let Some(is_server) = last.is_server else { return false };
+    let is_list = last.text.matches('(').count() > last.text.matches(')').count();
+    let is_untagged = is_server && last.text.starts_with("* ") && !last.text.ends_with('}');
+    let is_command = !is_server && speech_of(&last.text) == Some(crate::proto::Speech::Imap);
+    if is_list && (is_untagged || is_command) {
+        last.text.push(' ');
+        last.text.push_str(line);
+        return true;
+    }
+    let is_base64 = |text: &str| {
+        text.len() >= 8
+            && text
+                .trim_end_matches('=')
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
+    };
+    let tail = last.text.rsplit(' ').next().unwrap_or_default();
+    let is_challenge = is_server && (last.text.starts_with("334") || last.text.starts_with("+ "));
+    let begins = is_challenge && ["334", ""].contains(&tail);
+    if is_base64(line) && (begins || (is_base64(tail) && (is_challenge || !is_server))) {
+        if tail == "334" {
+            last.text.push(' ');
+        }
+        last.text.push_str(line);
+        return true;
+    }
+    false
+}
+
+/// Whether a line without a mark is one more of a reply of SMTP that has not ended.
+fn continues_reply(last: &Item, line: &str) -> bool {
+    last.is_server == Some(true)
+        && super::words::is_smtp_reply(&last.text)
+        && last.text.as_bytes().get(3) == Some(&b'-')
+        && super::words::is_smtp_reply(line)
+        && last.text[..3] == line[..3]
+}
+
+/// Whether a text tells what happens: `<wait for a connection>`, `{the server closes}`.
+fn is_aside(text: &str) -> bool {
+    let text = text.trim();
+    let pairs = [('<', '>'), ('{', '}'), ('[', ']'), ('(', ')')];
+    let inside = pairs.iter().find_map(|(open, close)| {
+        text.strip_prefix(*open)?.strip_suffix(*close).filter(|inside| !inside.contains(*open))
+    });
+    inside.is_some_and(|inside| {
+        inside.contains(' ') && inside.starts_with(|first: char| first.is_alphabetic())
+    })
+}
+
+/// A line that nobody says: swaks tells of the connection.
+fn own(assembler: &mut Assembler, at: usize, line: &str) {
+    let Some(said) = line.trim_start().strip_prefix("=== ") else {
+        if let Some(place) =
+            super::shell::shell(line).or(Some(line.trim())).and_then(super::shell::target)
+        {
+            return assembler.connect(at, Some(&place));
+        }
+        if line.trim().to_ascii_lowercase().contains("connection closed by foreign host")
+            && assembler.is_open()
+        {
+            return assembler.act(at, super::Act::Closed);
+        }
+        if super::prose::is_ellipsis(line.trim()) {
+            return assembler.gap(at, line, "something was left out here");
+        }
+        return assembler.unread(at, line, "nothing says whose line this is");
+    };
     if let Some(place) = said.strip_prefix("Trying ") {
         let place = place.trim_end_matches('.');
         let (host, port) = place.rsplit_once(':').unwrap_or((place, ""));
@@ -94,11 +282,11 @@ fn of_swaks(assembler: &mut Assembler, at: usize, said: &str, line: &str) {
         if assembler.is_silent() {
             assembler.begin_with_tls();
         } else {
-            assembler.act(at, Act::Handshake);
+            assembler.act(at, super::Act::Handshake);
         }
     } else if said.starts_with("Connection closed with remote host") {
-        // Swaks closes the connection after the reply to QUIT.
-        assembler.act(at, Act::Close);
+        // Swaks closes, after the answer to QUIT.
+        assembler.act(at, super::Act::Close);
     } else if !said.starts_with("Connected to") && !said.starts_with("TLS ") {
         assembler.unread(at, line, "a word of swaks' own");
     }

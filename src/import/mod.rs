@@ -1,12 +1,15 @@
-//! Imports dialogues of other tools as scripts: sessions that were pasted from a terminal, and
-//! files of other test tools. Each line that cannot be read is reported, so that nothing is lost in
+//! Dialogues of other tools as scripts: sessions that were pasted from a terminal, and the files
+//! of other test tools. What cannot be read is named with its line, and nothing is left out in
 //! silence.
 
 mod assembler;
 mod blackbox;
 mod chamuyero;
+mod counted;
 mod exim;
+mod expected;
 mod imaptest;
+mod layout;
 mod line;
 mod lines;
 mod literal;
@@ -16,8 +19,10 @@ mod netcat;
 mod open;
 mod openssl;
 mod pasted;
+mod prose;
 mod recorded;
 mod role;
+mod shell;
 mod success;
 mod tokens;
 mod words;
@@ -30,14 +35,14 @@ use crate::error::{Error, Result};
 use crate::suggest;
 use crate::visible;
 
-/// The format of an imported file.
+/// What a file is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// A session with telnet or nc, pasted from a terminal.
     Telnet,
-    /// The input that was piped into nc.
+    /// What nc was given to send.
     Netcat,
-    /// The output of swaks.
+    /// What swaks printed.
     Swaks,
     /// A session with `openssl s_client`.
     Openssl,
@@ -51,7 +56,7 @@ pub(crate) enum Format {
     Chamuyero,
     /// A script of Dovecot's `ImapTest`.
     Imaptest,
-    /// A script of Exim's test suite.
+    /// A client script of Exim's test suite.
     Exim,
     /// The configuration of `blackbox_exporter`.
     Blackbox,
@@ -80,18 +85,13 @@ impl Format {
         Self::ALL.iter().find(|(format, ..)| *format == self).map_or("", |(.., what)| *what)
     }
 
-    /// Recognises the format of a text, by marks that no other format has.
+    /// The format that a text is in, by the marks that no other format has.
     fn of(name: &str, text: &str) -> Self {
         let any = |is: &dyn Fn(&str) -> bool| text.lines().any(is);
         let ends = |end| std::path::Path::new(name).extension().is_some_and(|is| is == end);
-        let is_chamuyero = ends("cmy") || any(&chamuyero::is_line);
-        if any(&|line| line.trim_start().trim_start_matches("- ").starts_with("query_response:")) {
+        if any(&|line| line.contains("query_response:")) {
             Self::Blackbox
-        } else if any(&|line| line.starts_with("CONNECTED(") || line.contains("openssl s_client")) {
-            Self::Openssl
-        } else if any(&|line| line.starts_with("=== ")) && any(&marked::is_of_swaks) {
-            Self::Swaks
-        } else if is_chamuyero {
+        } else if ends("cmy") || any(&chamuyero::is_line) {
             Self::Chamuyero
         } else if any(&|line| exim::is_command(line) || exim::is_server(line))
             || any(&|line| line.starts_with("??? "))
@@ -99,8 +99,22 @@ impl Format {
             Self::Exim
         } else if any(&|line| line.contains("*** connecting to ") || line.starts_with("source: ")) {
             Self::Transcript
+        } else if any(&marked::is_of_an_rfc) && (ends("test") || mpt::looks_like(text)) {
+            Self::Mpt
+        } else {
+            Self::of_a_session(&layout::lines(text), text)
+        }
+    }
+
+    /// The same for what somebody has pasted.
+    fn of_a_session(lines: &[layout::Line], text: &str) -> Self {
+        let any = |is: &dyn Fn(&str) -> bool| lines.iter().any(|(_, line)| is(line));
+        if any(&|line| line.starts_with("CONNECTED(") || line.contains("openssl s_client")) {
+            Self::Openssl
+        } else if any(&|line| line.starts_with("=== ")) && any(&marked::is_of_swaks) {
+            Self::Swaks
         } else if any(&marked::is_marked) {
-            if ends("test") || mpt::looks_like(text) { Self::Mpt } else { Self::Marked }
+            Self::Marked
         } else if imaptest::looks_like(text) {
             Self::Imaptest
         } else if netcat::looks_like(text) {
@@ -124,10 +138,10 @@ impl FromStr for Format {
     }
 }
 
-/// A line that could not be read.
+/// A line that could not be read; without a text, what the script has and the file has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
-    /// The number of the line, from 1.
+    /// From 1.
     pub(crate) line: usize,
     pub(crate) text: String,
     pub(crate) why: String,
@@ -135,31 +149,37 @@ pub(crate) struct Unread {
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.is_empty() {
+            return write!(f, "line {}: {}", self.line, self.why);
+        }
         let text = visible::excerpt(self.text.trim().as_bytes(), 100);
         write!(f, "line {}: not read: {text} ({})", self.line, self.why)
     }
 }
 
-/// Stands in a statement for the variable that holds an answer. No dialogue contains this text.
+/// What stands in a statement for the variable that holds an answer: no dialogue has it.
 const ANSWER: &str = "\u{e000}r";
 
-/// A step of a session.
+/// Stands for lines of a reply or a block that the file leaves out; in front of a reply, for replies
+/// before it. No dialogue has it.
+const GAP: &str = "\u{e004}";
+
+/// Something that a session does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Act {
-    /// Connects, to `host:port` if the place is known.
+    /// A connection, to `host:port` if that is known.
     Connect { scheme: &'static str, place: Option<String> },
-    /// Listens at a port or a socket, if the place is known. `listener` numbers its variable.
+    /// A place to listen at, the port or the socket if that is known, by the number of its variable.
     Listen { listener: usize, place: Option<String> },
-    /// Opens a session by an expression. `@0.accept()` accepts from the first listener.
+    /// A session by an expression, which is `@0.accept()` for the first listener.
     Let(String),
-    /// The client sends a line. Holds the part of the line that is secret, and whether a reply is
-    /// owed.
+    /// A line of the client's; the span of it that is secret, and whether a reply is owed for it.
     Send { line: Vec<u8>, secret: Option<std::ops::Range<usize>>, owes: bool },
-    /// The client sends these bytes as they are.
+    /// Bytes of the client's as they stand.
     Raw(Vec<u8>),
-    /// A complete reply, as lines without line ends.
+    /// A whole reply, its lines without their ends.
     Reply(Vec<Vec<u8>>),
-    /// The lines of a multiline block, without the dot that ends it.
+    /// The lines of a block that ends with a dot.
     Block(Vec<Vec<u8>>),
     /// A regex for the next reply.
     Match(String),
@@ -167,23 +187,23 @@ enum Act {
     Unordered(Vec<String>),
     /// The TLS handshake, without a command before it.
     Handshake,
-    /// The server closes the connection.
+    /// The server closed.
     Closed,
-    /// The client closes the connection.
+    /// The client closed.
     Close,
-    /// A `step` of the script, with its title.
+    /// A step of the script.
     Step(String),
-    /// A statement of the script, in which `$` stands for the session.
+    /// A statement of the script; `$` stands for the session.
     Statement(String),
 }
 
-/// A step of a session, and its line in the file.
+/// What a session does, and where in the file that stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     line: usize,
     session: usize,
     act: Act,
-    /// The remark that stood beside the line.
+    /// What somebody had written beside it.
     remark: Option<String>,
 }
 
@@ -194,29 +214,28 @@ struct Read {
     unread: Vec<Unread>,
 }
 
-/// A script, and the lines of the file that are not in it.
+/// A script, and what of the file is not in it.
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) format: Format,
     pub(crate) script: String,
     pub(crate) unread: Vec<Unread>,
-    /// The line of each secret, and the parameter that has the secret as its default. The name is
-    /// empty if the file does not contain the secret.
+    /// The parameters that have a secret for their default.
     pub(crate) secrets: Vec<(usize, String)>,
 }
 
-/// Imports a file as a script.
+/// Reads a file as a script.
 ///
 /// # Errors
-/// Usage if the file contains no dialogue.
+/// Usage if there is no dialogue in it.
 pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<Imported> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let format = format.unwrap_or_else(|| Format::of(name, text));
     let mut read = match format {
-        Format::Telnet => pasted::read(text),
+        Format::Telnet => pasted::read(&layout::lines(text)),
         Format::Netcat => netcat::read(text),
-        Format::Swaks | Format::Marked => marked::read(text),
-        Format::Openssl => openssl::read(text),
+        Format::Swaks | Format::Marked => marked::read(&layout::lines(text)),
+        Format::Openssl => openssl::read(&layout::lines(text)),
         Format::Transcript => recorded::read(text),
         Format::Mpt => mpt::read(text),
         Format::Chamuyero => chamuyero::read(text),
@@ -241,9 +260,8 @@ pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<I
     Ok(write::script(name, format, read))
 }
 
-/// Reports the client's lines in which invalid UTF-8 was replaced when the file was read, because
-/// the script sends other bytes than the file contains. In a server's line, a regex accepts any
-/// bytes there.
+/// Names the client's lines in which bytes that are no UTF-8 were replaced as the file was read: the
+/// script sends others than the file has. In what the server says, a regex takes any.
 fn name_what_is_no_text(read: &mut Read) {
     for step in &read.steps {
         let Act::Send { line, .. } = &step.act else { continue };

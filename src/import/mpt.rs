@@ -1,7 +1,6 @@
-//! Scripts of the Mail Protocol Tester of Apache James: `C:` sends a line, `S:` is a regex that has
-//! to match a whole line, `SUB { }` holds lines in any order, and `SESSION: n` switches to another
-//! connection. The suites connect and read the greeting in Java, so the script expects a greeting
-//! first.
+//! Scripts of the Mail Protocol Tester of Apache James: `C:` sends a line, `S:` is a regex that a
+//! line has to match as a whole, `SUB { }` holds lines in any order, `SESSION: n` is another
+//! connection. The suites connect and greet in Java, so a greeting is expected first.
 
 use super::success::Success;
 use super::words::speech_of;
@@ -32,6 +31,7 @@ pub(super) fn read(text: &str) -> Read {
         current: 0,
         sub: None,
         pending: None,
+        responds: false,
     };
     for (n, line) in text.lines().enumerate() {
         script.line(n + 1, line.trim_end_matches('\r'));
@@ -42,13 +42,15 @@ pub(super) fn read(text: &str) -> Read {
 struct Script {
     read: Read,
     speech: Speech,
-    /// The names of the sessions in the file.
-    sessions: Vec<String>,
+    /// Their names in the file; none for one that is over.
+    sessions: Vec<Option<String>>,
     current: usize,
     /// Lines that may come in any order.
     sub: Option<(usize, Vec<String>)>,
     /// A response with a literal, whose lines are still to come.
     pending: Option<(usize, String)>,
+    /// The literal that the client sends next is a response of SASL.
+    responds: bool,
 }
 
 impl Script {
@@ -59,6 +61,10 @@ impl Script {
         if let Some(name) = line.strip_prefix("SESSION:") {
             self.flush();
             return self.session(at, name.trim());
+        }
+        if line.trim() == "REINIT" {
+            self.flush();
+            return self.begin_again(at);
         }
         if line.starts_with("SUB") && line.trim_end().ends_with('{') {
             self.flush();
@@ -76,7 +82,10 @@ impl Script {
             (Some(said), _) => {
                 self.flush();
                 let said = said.strip_prefix(' ').unwrap_or(said);
+                let responds = std::mem::take(&mut self.responds);
                 let secret = super::words::secret(said, self.speech == Speech::Imap);
+                let secret = if responds { Some(0..said.len()) } else { secret };
+                self.responds = super::words::sends_response(said);
                 let bytes = said.as_bytes().to_vec();
                 self.act(at, Act::Send { line: bytes, secret, owes: false });
             }
@@ -85,9 +94,9 @@ impl Script {
         }
     }
 
-    /// Takes a line that the server has to say, as a regex for the whole line.
+    /// A line that is to come, as a regex of all of it.
     fn expect(&mut self, at: usize, regex: &str, line: &str) {
-        // An empty regex is the empty line of a message in a literal.
+        // The empty line of a mail, in a literal.
         if let ("", Some((_, pending))) = (regex, &mut self.pending) {
             return pending.push_str("\\r\\n");
         }
@@ -114,7 +123,7 @@ impl Script {
         }
     }
 
-    /// Whether an SMTP reply goes on after this line.
+    /// Whether a reply of SMTP goes on after that line.
     fn continues(&self, regex: &str) -> bool {
         let plain = regex.replace('\\', "");
         self.speech == Speech::Smtp && plain.len() > 3 && plain.as_bytes()[3] == b'-'
@@ -135,7 +144,7 @@ impl Script {
     }
 
     fn whole(&mut self, at: usize, regex: String) {
-        // A continuation request may have any text.
+        // A continuation, whatever is said with it.
         let regex = if regex == "\\+" || regex == "\\+ Ok" { "\\+.*".to_owned() } else { regex };
         match &mut self.sub {
             Some((_, patterns)) => patterns.push(format!("^(?:{regex})\\r?$")),
@@ -150,14 +159,24 @@ impl Script {
     }
 
     fn session(&mut self, at: usize, name: &str) {
-        if let Some(known) = self.sessions.iter().position(|known| known == name) {
+        if let Some(known) = self.sessions.iter().position(|known| known.as_deref() == Some(name)) {
             self.current = known;
             return;
         }
-        // Lines before the first `SESSION:` belong to a session without a name.
-        self.sessions.push(name.to_owned());
+        // The first lines belong to a session that has no name.
+        self.sessions.push(Some(name.to_owned()));
         self.current = self.sessions.len() - 1;
         self.open(at);
+    }
+
+    /// Closes all sessions; those that follow are new ones.
+    fn begin_again(&mut self, line: usize) {
+        for (session, name) in self.sessions.iter_mut().enumerate() {
+            let act = Act::Statement("$.close();".to_owned());
+            if name.take().is_some() {
+                self.read.steps.push(Step { line, session, act, remark: None });
+            }
+        }
     }
 
     fn open(&mut self, line: usize) {
@@ -168,22 +187,24 @@ impl Script {
         let greeting = Success::greeting(self.speech);
         self.read.steps.push(step(Act::Statement(greeting)));
         if self.speech == Speech::Imap {
-            // The suites log in in Java before the script. A script that logs in itself needs no
-            // user.
+            // The suites log in before that in Java; a script that does it itself needs no user.
             let login = "if param(\"user\", \"\") != \"\" { $.login(param(\"user\", \"\"), param(\"password\", \"\")); }";
             self.read.steps.push(step(Act::Statement(login.to_owned())));
         }
     }
 
     fn act(&mut self, line: usize, act: Act) {
-        if self.sessions.is_empty() {
-            self.sessions.push(String::new());
+        if self.sessions.get(self.current).is_none_or(Option::is_none) {
+            self.current = self.sessions.len();
+            self.sessions.push(Some(String::new()));
             self.open(line);
-            // If the file itself begins with the greeting, the statements that `open` added are not
-            // needed.
+            // A file that has the greeting has it as its first line.
             let greets = matches!(&act, Act::Match(regex) if regex.contains("\\* OK") || regex.contains("220"));
             if greets {
-                self.read.steps.retain(|step| !matches!(step.act, Act::Statement(_)));
+                let current = self.current;
+                let is_own =
+                    |step: &Step| step.session == current && matches!(step.act, Act::Statement(_));
+                self.read.steps.retain(|step| !is_own(step));
             }
         }
         self.read.steps.push(Step { line, session: self.current, act, remark: None });

@@ -1,20 +1,21 @@
-//! The input that was piped into nc: only the lines of the client. The server has to answer each
-//! with what its protocol calls success.
+//! What nc was given to send: the client's lines alone. What the server has to answer is what its
+//! protocol calls success.
 
 use super::success::Success;
 use super::words::speech_of;
 use super::{Act, Read, Step};
 use crate::proto::Speech;
 
-/// Whether a text begins with a command and contains no line of a server.
+/// Whether a text has commands, and nothing that a server says.
 pub(super) fn looks_like(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let is_reply = |line: &str| {
         Speech::of_greeting(line.as_bytes()).is_some()
             || super::words::is_smtp_reply(line)
+            || ["* ", "+ ", "+OK", "-ERR"].iter().any(|begins| line.starts_with(begins))
             || line.starts_with("Trying ")
-            || super::line::shell(line)
-                .is_some_and(|command| super::line::target(command).is_some())
+            || super::shell::shell(line)
+                .is_some_and(|command| super::shell::target(command).is_some())
             || line.starts_with("telnet ")
     };
     lines().next().and_then(speech_of).is_some() && !lines().any(is_reply)

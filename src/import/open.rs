@@ -1,52 +1,63 @@
-//! A session that is read line by line. The lines so far decide what the next one means.
+//! A session that is read line by line: what the lines before mean for the one that comes.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::words::{first_word, has_block, secret};
+use super::words::{first_word, has_block, secret, sends_response};
 use crate::proto::Speech;
 
-/// The part of a client's line that is secret, and whether a reply is owed for the line.
+/// Which part of a line of the client's is secret, and whether a reply is owed for it.
 type Said = (Option<Range<usize>>, bool);
 
-/// A session, as far as it has been read.
+/// A session as far as it has been read.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
 pub(super) struct Open {
     pub(super) speech: Option<Speech>,
-    /// The index of the step that connects.
+    /// Where in the steps it connects.
     pub(super) connect: usize,
     pub(super) place: Option<String>,
     pub(super) is_tls: bool,
-    /// The lines of a reply that is not complete.
+    /// The lines of a reply that is not whole.
     pub(super) reply: Vec<Vec<u8>>,
     pub(super) began: usize,
     /// How many octets of a literal are still to come.
     pub(super) literal: usize,
-    /// Whether the next lines, up to a dot, are a block of the server and not replies.
+    /// Whether lines up to a dot are the server's, and no replies.
     pub(super) block: bool,
-    /// Whether the next lines, up to a dot, are a message of the client and not commands.
+    /// Whether lines up to a dot are the client's, and no commands.
     pub(super) message: bool,
-    /// The commands that are not answered yet. An empty one stands for the greeting.
+    /// The commands that were not answered yet; the greeting's is empty.
     pub(super) unanswered: VecDeque<String>,
-    /// Whether the server waits for a SASL response.
+    /// The server waits for a response.
     pub(super) challenged: bool,
-    /// How many octets of the client's literal are still to come.
+    /// How many octets of a literal the client has announced.
     pub(super) sending: usize,
-    /// Whether the server has to go ahead before the client sends the literal.
+    /// The server has to go ahead before the literal that was announced.
     pub(super) go_ahead: bool,
-    /// Whether the literal is complete, and the next line continues or ends its command.
+    /// The literal was sent, and its command goes on or ends with the line that comes now.
     pub(super) is_closing: bool,
     /// How many arguments stand before the literal, if the command is LOGIN.
     pub(super) login: Option<usize>,
-    /// Whether the last command was AUTHENTICATE.
+    /// The last command was AUTHENTICATE.
     pub(super) is_authenticating: bool,
+    /// The literal that comes is a response of SASL.
+    pub(super) responds: bool,
+    /// The last command was STARTTLS or STLS.
+    pub(super) is_securing: bool,
+    /// The server is ready for TLS, and nothing has said that it is up.
+    pub(super) tls_is_due: bool,
+    /// The server has said something.
+    pub(super) is_heard: bool,
+    /// The server has agreed to QUIT or LOGOUT.
+    pub(super) has_ended: bool,
+    /// Replies may come before the next one.
+    pub(super) skips: bool,
     pub(super) tags: Vec<String>,
     pub(super) is_over: bool,
 }
 
-/// The octets of a literal that a line announces at its end, and whether the client waits for the
-/// server to go ahead.
+/// The octets of a literal that a line announces at its end.
 fn announced(line: &str) -> Option<(usize, bool)> {
     let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
     let (number, waits) = match inside.strip_suffix(['+', '-']) {
@@ -57,12 +68,23 @@ fn announced(line: &str) -> Option<(usize, bool)> {
 }
 
 impl Open {
+    /// Takes note of the server's first line: it answers a command, and is no greeting, if a paste
+    /// begins with that command.
+    pub(super) fn hear(&mut self, line: &str) {
+        let is_first = !std::mem::replace(&mut self.is_heard, true);
+        let greets =
+            matches!(self.speech, Some(Speech::Smtp | Speech::Lmtp)) && line.starts_with("220");
+        if is_first && !greets && self.unanswered.len() == 2 {
+            self.unanswered.pop_front();
+        }
+    }
+
     /// Whether the client is in the middle of a message.
     pub(super) fn is_in_message(&self) -> bool {
         self.message || (self.sending > 0 && !self.go_ahead)
     }
 
-    /// Whether this line completes the reply.
+    /// Whether the reply ends with the line that came last.
     pub(super) fn is_whole(&mut self, line: &str) -> bool {
         match self.speech {
             Some(Speech::Smtp | Speech::Lmtp) => line.as_bytes().get(3) != Some(&b'-'),
@@ -71,7 +93,7 @@ impl Open {
                     let length = line.len() + 2;
                     if length <= self.literal {
                         self.literal -= length;
-                        // The line that continues after the literal is still to come.
+                        // The line that goes on after the literal is still to come.
                         return false;
                     }
                     self.literal = 0;
@@ -87,14 +109,24 @@ impl Open {
         }
     }
 
-    /// Notes what a complete reply means for the lines that follow.
+    /// What the reply that is whole now means for what comes next.
     pub(super) fn answered(&mut self, lines: &[Vec<u8>]) {
         let last = lines.last().map(|line| String::from_utf8_lossy(line).into_owned());
         let last = last.unwrap_or_default();
+        let is_untagged = self.speech == Some(Speech::Imap) && last.starts_with('*');
+        if self.is_securing && !is_untagged {
+            self.is_securing = false;
+            let status = last.split(' ').nth(1).unwrap_or_default();
+            self.tls_is_due = match self.speech {
+                Some(Speech::Imap) => status.eq_ignore_ascii_case("OK"),
+                _ => ["220", "+OK", "OK"].iter().any(|begins| last.starts_with(begins)),
+            };
+        }
         match self.speech {
             Some(Speech::Smtp | Speech::Lmtp) => {
                 self.challenged = last.starts_with("334");
                 let command = self.unanswered.pop_front().unwrap_or_default();
+                self.has_ended |= command == "QUIT" && last.starts_with('2');
                 self.message |= last.starts_with("354") && command == "DATA";
                 if last.starts_with(['4', '5']) && command == "DATA" && self.unanswered.is_empty() {
                     self.message = false;
@@ -106,6 +138,7 @@ impl Open {
                     return;
                 }
                 let command = self.unanswered.pop_front().unwrap_or_default();
+                self.has_ended |= command == "QUIT" && last.starts_with("+OK");
                 self.block = last.starts_with("+OK") && has_block(&command);
             }
             Some(Speech::Imap) => {
@@ -122,7 +155,7 @@ impl Open {
         }
     }
 
-    /// Takes a line of the client. Returns which part of it is secret, and whether a reply is owed.
+    /// What a line of the client's means: which part of it is secret, and whether a reply is owed.
     pub(super) fn said(&mut self, line: &str) -> Said {
         if self.message {
             self.message = line != ".";
@@ -136,7 +169,7 @@ impl Open {
         }
         if self.challenged {
             self.challenged = false;
-            // A `*` cancels the exchange, and holds no secret.
+            // What is cancelled holds no secret.
             let secret = (line != "*" && !line.is_empty()).then_some(0..line.len());
             self.unanswered.push_back("AUTH".to_owned());
             return (secret, true);
@@ -148,7 +181,14 @@ impl Open {
         let mut words = line.split_whitespace().skip(1);
         let second = words.next().unwrap_or_default();
         self.is_authenticating = is_imap && second.eq_ignore_ascii_case("AUTHENTICATE");
-        // The word that announces the literal is not counted as an argument before it.
+        self.responds = sends_response(line);
+        let first = first_word(line);
+        self.is_securing = ["STARTTLS", "STLS"].contains(&first.as_str())
+            || (is_imap && second.eq_ignore_ascii_case("STARTTLS"));
+        if first == "LHLO" && self.speech == Some(Speech::Smtp) {
+            self.speech = Some(Speech::Lmtp);
+        }
+        // The literal itself is no argument that stands before it.
         self.login = (is_imap && second.eq_ignore_ascii_case("LOGIN"))
             .then(|| words.count().saturating_sub(1));
         if (is_imap || self.speech == Some(Speech::Sieve)) && self.announces(line) && !self.go_ahead
@@ -157,29 +197,29 @@ impl Open {
         }
         let secret = secret(line, is_imap);
         let command = match first_word(line).as_str() {
-            // With an argument, these commands have a reply of one line.
+            // A command with an argument has a reply of one line.
             word @ ("LIST" | "UIDL") if line.split_whitespace().count() > 1 => format!("{word} N"),
             word => word.to_owned(),
         };
-        // After pipelined commands, the message may begin before the server has answered DATA.
+        // Message lines that are typed before the server has gone ahead are no commands.
         self.message = command == "DATA" && self.unanswered.len() > 1;
         self.unanswered.push_back(command);
         (secret, true)
     }
 
-    /// Whether a line announces a literal, which then comes next.
+    /// Whether a line announces a literal, which is what comes next.
     fn announces(&mut self, line: &str) -> bool {
         let Some((octets, waits)) = announced(line) else { return false };
         self.sending = octets;
         self.is_closing = octets == 0;
-        // In ManageSieve, the client does not wait.
+        // ManageSieve never goes ahead.
         self.go_ahead = waits && self.speech == Some(Speech::Imap);
         true
     }
 
-    /// Takes a line of a literal, or of the command after it.
+    /// A line of a literal, or of the command after it.
     fn goes_on(&mut self, line: &str) -> Said {
-        let is_password = self.login == Some(1) && self.sending > 0;
+        let is_password = (self.login == Some(1) || self.responds) && self.sending > 0;
         self.go_ahead = false;
         if line.len() < self.sending {
             self.sending = self.sending.saturating_sub(line.len() + 2);

@@ -1,11 +1,12 @@
-//! Sessions with `openssl s_client`: its report on TLS, and then the dialogue.
+//! Sessions with `openssl s_client`: its report of TLS in front, and the dialogue after it.
 
-use super::line::{plain, shell, target};
+use super::layout::Line;
 use super::pasted::Paste;
+use super::shell::{shell, target};
 use super::{Act, Read};
 use crate::proto::Speech;
 
-/// The beginnings of lines that `s_client` itself prints in the middle of a dialogue.
+/// Lines of `s_client`'s own in the middle of a dialogue.
 const OWN: [&str; 8] = [
     "read:errno",
     "read R BLOCK",
@@ -17,11 +18,10 @@ const OWN: [&str; 8] = [
     "depth=",
 ];
 
-pub(super) fn read(text: &str) -> Read {
-    let mut paste = Paste::default();
+pub(super) fn read(lines: &[Line]) -> Read {
+    let (mut paste, lines) = Paste::of(lines);
     let (mut reports, mut left_over) = (false, false);
-    for (n, line) in text.lines().enumerate() {
-        let (at, line) = (n + 1, plain(line));
+    for (at, line) in lines {
         let command = shell(&line).unwrap_or(line.trim());
         if let Some(place) = target(command).filter(|_| command.starts_with("openssl ")) {
             paste.assembler.connect(at, Some(&place));
@@ -46,14 +46,13 @@ pub(super) fn read(text: &str) -> Read {
         }
         if reports {
             if !is_said(&line) {
-                // Skip the report: certificates, ciphers, sessions.
+                // The report: certificates, ciphers, sessions.
                 continue;
             }
             reports = false;
         }
         if left_over && is_said(&line) {
-            // `s_client` sends EHLO itself, and shows the last line of the reply after the
-            // handshake.
+            // The last line of the answer to s_client's own EHLO, which it shows when TLS is up.
             left_over = false;
             paste.assembler.unread(
                 at,
@@ -65,9 +64,7 @@ pub(super) fn read(text: &str) -> Read {
         left_over &= line.trim().is_empty() || line == "---";
         let is_own = line == "---" || OWN.iter().any(|own| line.starts_with(own));
         if is_own && !paste.assembler.is_in_message() {
-            if line.starts_with("closed") || line.starts_with("read:errno") {
-                paste.assembler.act(at, Act::Closed);
-            }
+            of_its_own(&mut paste, at, &line);
             continue;
         }
         paste.line(at, &line);
@@ -75,11 +72,29 @@ pub(super) fn read(text: &str) -> Read {
     paste.finish()
 }
 
-/// Whether a mail server says this line.
+/// A line of the program's own in the middle of a dialogue. Without -quiet, a line that begins with Q
+/// ends the program, and one with R asks for another handshake; neither is sent.
+fn of_its_own(paste: &mut Paste, at: usize, line: &str) {
+    let taken = match () {
+        () if line.starts_with("DONE") => Some("Q"),
+        () if line.starts_with("RENEGOTIATING") => Some("R"),
+        () => None,
+    };
+    if let Some(taken) = taken {
+        let why =
+            format!("s_client took the {taken} for a command of its own, and did not send it");
+        if paste.assembler.take_back(&why) && taken == "Q" {
+            paste.assembler.act(at, Act::Close);
+        }
+    }
+    if line.starts_with("closed") || line.starts_with("read:errno") {
+        paste.assembler.act(at, Act::Closed);
+    }
+}
+
+/// Whether a server of mail says that.
 fn is_said(line: &str) -> bool {
-    super::words::is_smtp_reply(line)
-        || Speech::of_greeting(line.as_bytes()).is_some()
-        || line.starts_with(". OK ")
+    super::words::is_said(line) || line.starts_with(". OK ")
 }
 
 fn speech(name: &str) -> Option<Speech> {
@@ -93,7 +108,7 @@ fn speech(name: &str) -> Option<Speech> {
     })
 }
 
-/// Adds the dialogue that `s_client` itself holds before the TLS handshake.
+/// What `s_client` has said itself until TLS was up.
 fn begin(paste: &mut Paste, at: usize, speech: Speech) {
     paste.assembler.speak(speech);
     let greeting = super::success::Success::greeting(speech);

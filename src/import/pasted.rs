@@ -1,27 +1,19 @@
-//! Sessions that were pasted from a terminal: messages of telnet, prompts of shells, commands,
-//! replies and remarks. Nothing in them says whose a line is.
+//! Sessions that were pasted from a terminal: what telnet says, prompts of shells, commands,
+//! replies and remarks, in which nothing says who said what.
 
 use super::assembler::Assembler;
-use super::line::{plain, shell, target, without_far_remark, without_remark};
-use super::words::{first_word, speech_of};
+use super::counted::{self, Item};
+use super::layout::Line;
+use super::line::{without_far_remark, without_key, without_remark};
+use super::prose::{CLOSED_JA, failed, is_command, is_ellipsis};
+use super::shell::{here_document, is_prompt, piped, shell, target};
+use super::words::{is_smtp_reply, speech_of};
 use super::{Act, Read};
-use crate::proto::Speech;
 
-/// The commands that people type. For other words, a line of several words counts as prose.
-const SMTP: [&str; 24] = [
-    "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
-    "HELP", "AUTH", "STARTTLS", "ETRN", "XCLIENT", "XFORWARD", "TURN", "ATRN", "SEND", "SOML",
-    "SAML", "XEXCH50",
-];
-const POP3: [&str; 16] = [
-    "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "RETR", "DELE", "NOOP", "RSET", "TOP", "UIDL",
-    "QUIT", "CAPA", "STLS", "UTF8",
-];
-
-pub(super) fn read(text: &str) -> Read {
-    let mut paste = Paste::default();
-    for (n, line) in text.lines().enumerate() {
-        paste.line(n + 1, &plain(line));
+pub(super) fn read(lines: &[Line]) -> Read {
+    let (mut paste, lines) = Paste::of(lines);
+    for (at, line) in lines {
+        paste.line(at, &line);
     }
     paste.finish()
 }
@@ -29,30 +21,74 @@ pub(super) fn read(text: &str) -> Read {
 #[derive(Default)]
 pub(super) struct Paste {
     pub(super) assembler: Assembler,
-    /// The line that reported a failed connection, and the state of its port.
+    /// The line that said that a connection was not made, and the state of its port.
     refused: Option<(usize, &'static str)>,
+    /// What comes after each line, by its number.
+    ahead: Vec<Ahead>,
+    /// How far the last command was indented, as its page is.
+    indent: usize,
+    /// What ends the lines that a command of the shell was given.
+    here: Option<String>,
+}
+
+/// What comes after a line.
+#[derive(Clone, Copy, Default)]
+struct Ahead {
+    /// A dot alone, before another message begins.
+    dot: bool,
+    /// A reply, as the next line that is not empty.
+    reply: bool,
 }
 
 impl Paste {
+    /// One for these lines, in which literals announce the octets that they have.
+    pub(super) fn of(lines: &[Line]) -> (Self, Vec<Line>) {
+        let mut ahead = vec![Ahead::default(); lines.last().map_or(0, |(at, _)| at + 1)];
+        let mut next = Ahead::default();
+        for (at, line) in lines.iter().rev() {
+            ahead[*at] = next;
+            let line = line.trim();
+            let begins = line.starts_with("354") || shell(line).and_then(target).is_some();
+            next.dot = without_key(without_far_remark(line).0) == "." || (next.dot && !begins);
+            next.reply = is_smtp_reply(line)
+                || ["+OK", "-ERR", "* ", "+ "].iter().any(|begins| line.starts_with(begins))
+                || (line.is_empty() && next.reply);
+        }
+        let mut items: Vec<_> = lines
+            .iter()
+            .map(|(at, text)| Item { at: *at, text: text.clone(), is_server: None })
+            .collect();
+        let mut paste = Self { ahead, ..Self::default() };
+        for (at, text, why) in counted::recount(&mut items) {
+            paste.assembler.note(at, &format!("{text}: {why}"));
+        }
+        (paste, items.into_iter().map(|item| (item.at, item.text)).collect())
+    }
+
     /// Takes one line.
     pub(super) fn line(&mut self, at: usize, line: &str) {
+        if let Some(end) = &self.here {
+            if line.trim() == end {
+                self.here = None;
+                return;
+            }
+            return self.assembler.client(at, line, None);
+        }
         if self.assembler.is_in_message() {
-            let (text, remark) = without_far_remark(line);
-            return self.assembler.client(at, text, remark);
+            return self.of_a_message(at, line);
         }
         let trimmed = line.trim();
         if trimmed.is_empty() && self.assembler.is_closing() {
             return self.assembler.client(at, "", None);
         }
         if trimmed.is_empty() {
-            // An empty line between commands and replies is layout. Between lines of a block it
-            // belongs to the block.
+            // Between commands and replies it is layout, and between the lines of a mail one of them.
             if self.assembler.is_in_block() {
                 self.assembler.server(at, "", None);
             }
             return;
         }
-        if self.is_of_the_shell(at, line) || self.is_of_telnet(at, trimmed) {
+        if is_prompt(trimmed) || self.is_of_the_shell(at, line) || self.is_of_telnet(at, trimmed) {
             return;
         }
         let (text, remark) = without_remark(line);
@@ -60,24 +96,33 @@ impl Paste {
         if self.assembler.is_of_server(text.trim_start()) {
             return self.assembler.server(at, text.trim_start(), remark);
         }
-        if trimmed.starts_with("...")
-            || ["(\u{7565})", "(snip)", "<snip>", "[...]", "\u{2026}"].contains(&trimmed)
-        {
-            return self.assembler.unread(at, line, "something was left out here");
+        if is_ellipsis(trimmed) {
+            return self.assembler.gap(at, line, "something was left out here");
         }
+        let text = without_key(text);
+        self.indent = text.len() - text.trim_start().len();
+        self.of_the_client(at, line, text.trim_start(), remark);
+    }
+
+    /// A line of the client's, unless it is prose.
+    fn of_the_client(&mut self, at: usize, line: &str, text: &str, remark: Option<&str>) {
+        let has_reply = self.ahead.get(at).is_some_and(|ahead| ahead.reply);
         if !self.assembler.is_open() {
-            // Some pastes begin with the first command.
+            // Some paste from the first command on.
             if self.assembler.read.steps.is_empty()
                 && speech_of(text).is_some()
-                && is_command(None, text)
+                && is_command(speech_of(text), text, has_reply)
             {
                 return self.assembler.client(at, text, remark);
             }
             return self.assembler.unread(at, line, "no session is open here");
         }
+        if self.assembler.has_ended() {
+            return self.assembler.unread(at, line, "the session is over here");
+        }
         if self.assembler.is_challenged()
             || self.assembler.is_in_command()
-            || is_command(self.assembler.speech(), text)
+            || is_command(self.assembler.speech(), text, has_reply)
         {
             return self.assembler.client(at, text, remark);
         }
@@ -85,10 +130,36 @@ impl Paste {
         self.assembler.unread(at, line, &format!("neither a reply nor a command of {speech}"));
     }
 
+    /// A line of the client's message, as far indented as its command was.
+    fn of_a_message(&mut self, at: usize, line: &str) {
+        let has_dot = self.ahead.get(at).is_none_or(|ahead| ahead.dot);
+        if !has_dot && is_smtp_reply(line.trim_start()) {
+            self.assembler.end_message(at);
+            if !self.assembler.is_in_message() {
+                return self.line(at, line);
+            }
+        }
+        let blanks = line.len() - line.trim_start_matches(' ').len();
+        let (text, remark) = without_far_remark(&line[blanks.min(self.indent)..]);
+        self.assembler.client(at, without_key(text), remark);
+    }
+
     fn is_of_the_shell(&mut self, at: usize, line: &str) -> bool {
         let prompted = shell(line);
         let command = prompted.unwrap_or(line.trim());
-        let is_client = ["telnet ", "nc ", "ncat ", "netcat ", "openssl s_client"];
+        if let Some((said, place)) = piped(command) {
+            self.give_up();
+            self.assembler.connect(at, Some(&place));
+            let Some(said) = said else {
+                self.assembler.unread(at, line, "what its first command writes is not in the file");
+                return true;
+            };
+            for line in said {
+                self.assembler.client(at, &line, None);
+            }
+            return true;
+        }
+        let is_client = ["telnet ", "nc ", "ncat ", "netcat ", "openssl s_client", "gnutls-cli "];
         let names_one = is_client.iter().any(|name| command.starts_with(name));
         if (prompted.is_some() || names_one)
             && let Some(place) = target(command)
@@ -102,16 +173,17 @@ impl Paste {
             }
             self.give_up();
             self.assembler.connect(at, Some(&place));
+            self.here = here_document(command);
             return true;
         }
         if prompted.is_some() && !self.assembler.is_of_server(line.trim()) {
-            self.assembler.unread(at, line, "a command of a shell");
+            self.assembler.unread(at, line, "a command of a shell, or a remark");
             return true;
         }
         false
     }
 
-    /// Whether a line is a message of telnet or nc, or a command at telnet's own prompt.
+    /// What telnet and nc say themselves, and what they are told at a prompt of their own.
     fn is_of_telnet(&mut self, at: usize, line: &str) -> bool {
         let lower = line.to_ascii_lowercase();
         let typed = ["telnet> ", "telnet>", "microsoft telnet> ", "microsoft telnet>"];
@@ -131,20 +203,52 @@ impl Paste {
             self.assembler.unread(at, line, "a command of telnet");
             return true;
         }
-        if lower.contains("connection closed by foreign host")
-            || lower.starts_with("connection to host lost")
-            || lower == "closed"
-        {
+        self.is_of_an_end(at, line, &lower) || self.is_of_a_beginning(at, &lower)
+    }
+
+    /// What these programs say when a connection ends, and of TLS.
+    fn is_of_an_end(&mut self, at: usize, line: &str, lower: &str) -> bool {
+        if lower.starts_with("*** starting tls handshake") && self.assembler.is_open() {
+            self.assembler.act(at, Act::Handshake);
+            return true;
+        }
+        if line.starts_with("^]") {
+            self.assembler.unread(at, line, "the key that leaves the dialogue for telnet");
+            return true;
+        }
+        if lower == "connection closed." {
+            // That is said when telnet was told to.
+            if self.assembler.is_open() {
+                self.assembler.act(at, Act::Close);
+            }
+            return true;
+        }
+        let closed = [
+            "connection closed by foreign host",
+            "connection to host lost",
+            "peer has closed the gnutls connection",
+            CLOSED_JA,
+        ];
+        if closed.iter().any(|says| lower.contains(says)) || lower == "closed" {
             if self.assembler.is_open() {
                 self.assembler.act(at, Act::Closed);
             }
             return true;
         }
-        let refused = lower.contains("connection refused");
-        let timed_out = lower.contains("connection timed out");
-        if (refused || timed_out) && self.assembler.is_silent() {
-            // The failure may be that of one address of several.
-            self.refused = Some((at, if refused { "closed" } else { "filtered" }));
+        false
+    }
+
+    /// What they say until a connection is there, or could not be made.
+    fn is_of_a_beginning(&mut self, at: usize, lower: &str) -> bool {
+        if let Some(state) = failed(lower).filter(|_| self.assembler.is_silent()) {
+            if state.is_empty() && self.refused.is_none() {
+                let why = "telnet does not say whether the port is closed or filtered: the script \
+                           expects it to be closed";
+                self.assembler.note(at, why);
+            }
+            // It may be one address of several.
+            let state = if state.is_empty() { "closed" } else { state };
+            self.refused = self.refused.or(Some((at, state)));
             return true;
         }
         if let Some(host) = lower.strip_prefix("connected to ") {
@@ -163,12 +267,13 @@ impl Paste {
             "ncat: version",
             "ncat: trying next",
             "connection to ",
+            "connecting to ",
+            "press any key to continue",
         ];
         says.iter().any(|begins| lower.starts_with(begins)) || lower.ends_with("succeeded!")
     }
 
-    /// If the only results were refusals, replaces the current session by an expectation of the
-    /// port's state.
+    /// The session that is open was never connected, if nothing but refusals came of it.
     fn give_up(&mut self) {
         let Some((at, state)) = self.refused.take() else { return };
         if self.assembler.is_open() && self.assembler.is_silent() {
@@ -177,36 +282,9 @@ impl Paste {
         }
     }
 
-    /// All steps that were read.
+    /// All that was read.
     pub(super) fn finish(mut self) -> Read {
         self.give_up();
         self.assembler.finish()
     }
-}
-
-/// Whether a line that is not the server's is a command, and not prose.
-fn is_command(speech: Option<Speech>, line: &str) -> bool {
-    let word = first_word(line);
-    let words = line.split_whitespace().count();
-    let is_plain = line.is_ascii() && !line.starts_with(['*', '#', '-', '=']);
-    let known = match speech {
-        Some(Speech::Pop3) => POP3.contains(&word.as_str()),
-        Some(Speech::Imap) => {
-            let second = line.split_whitespace().nth(1);
-            let is_verb =
-                |word: &str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-            let tag = line.split(' ').next().unwrap_or_default();
-            return line == "DONE"
-                || line == "*"
-                || (is_plain
-                    && tag.len() <= 12
-                    && !tag.ends_with(':')
-                    && second.is_some_and(is_verb)
-                    && line.split(' ').nth(1) == second);
-        }
-        Some(Speech::Sieve | Speech::Stream) => return is_plain,
-        _ => SMTP.contains(&word.as_str()),
-    };
-    // One or two unknown words are sent, and the server may refuse them. More words are prose.
-    known || (is_plain && words <= 2 && !line.ends_with([':', '.', '!', '?']) && speech.is_some())
 }

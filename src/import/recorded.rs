@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assembler::Assembler;
-use super::line::Target;
+use super::shell::Target;
 use super::{Act, Read};
 use crate::target::{self, Place};
 use crate::transcript::octets;
@@ -12,7 +12,7 @@ pub(super) fn read(text: &str) -> Read {
     let mut recorded = Recorded::default();
     let mut header = 0;
     for (n, line) in text.lines().enumerate() {
-        // The header of an insta file stands between two lines of dashes.
+        // The header of insta's files stands between two lines of dashes.
         if line == "---" && (n == 0 || header == 1) {
             header += 1;
             continue;
@@ -27,7 +27,7 @@ pub(super) fn read(text: &str) -> Read {
 #[derive(Default)]
 struct Recorded {
     assembler: Assembler,
-    /// The index of each session, by its tag.
+    /// The sessions by their tags.
     sessions: BTreeMap<String, usize>,
 }
 
@@ -75,8 +75,7 @@ impl Recorded {
         } else if let Some(title) = happened.strip_prefix("step: ") {
             self.assembler.act(at, Act::Step(title.to_owned()));
         } else if happened.starts_with("TLS ") && !happened.contains("failed") {
-            // The handshake of `smtps` and similar schemes comes before anything is said, and
-            // connecting does it.
+            // That of `smtps` and its like comes before anything is said.
             if !self.assembler.is_silent() {
                 self.assembler.act(at, Act::Handshake);
             }
@@ -94,7 +93,7 @@ impl Recorded {
 
     fn connect(&mut self, at: usize, tag: &str, url: &str, whole: &str) {
         let Ok(target) = target::Target::parse(url) else {
-            // In a golden, the port is a token, so the URL cannot be parsed.
+            // In a golden, ports are tokens.
             let scheme = url.split("://").next().unwrap_or_default();
             self.assembler.connect(at, None);
             self.name(tag, scheme);

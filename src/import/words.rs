@@ -1,8 +1,8 @@
-//! The words by which lines of each protocol are recognised.
+//! The words of protocols by which lines are known.
 
 use crate::proto::Speech;
 
-/// The protocol of a client that begins with this line.
+/// What is spoken by who begins with this line.
 pub(super) fn speech_of(line: &str) -> Option<Speech> {
     let word = first_word(line);
     let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
@@ -11,12 +11,25 @@ pub(super) fn speech_of(line: &str) -> Option<Speech> {
         "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" | "QUIT"
         | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
         "USER" | "CAPA" | "APOP" | "STLS" | "STAT" | "RETR" => Speech::Pop3,
-        _ if IMAP.contains(&second.as_str()) => Speech::Imap,
+        _ if IMAP.contains(&second.as_str()) && is_tagged(line) => Speech::Imap,
         _ => return None,
     })
 }
 
-const IMAP: [&str; 14] = [
+/// Whether a line begins with what a tag of IMAP looks like, or has its verb in capitals: `You list`
+/// is prose.
+fn is_tagged(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let tag = words.next().unwrap_or_default();
+    let verb = words.next().unwrap_or_default();
+    let is_tag = tag.len() == 1
+        || tag.eq_ignore_ascii_case("tag")
+        || tag.bytes().any(|byte| byte.is_ascii_digit());
+    is_tag || verb.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// The commands of IMAP that people type.
+pub(super) const IMAP: [&str; 48] = [
     "LOGIN",
     "CAPABILITY",
     "SELECT",
@@ -31,6 +44,40 @@ const IMAP: [&str; 14] = [
     "STATUS",
     "APPEND",
     "ID",
+    "CREATE",
+    "DELETE",
+    "RENAME",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "LSUB",
+    "CHECK",
+    "CLOSE",
+    "EXPUNGE",
+    "SEARCH",
+    "STORE",
+    "COPY",
+    "MOVE",
+    "IDLE",
+    "NAMESPACE",
+    "ENABLE",
+    "UNSELECT",
+    "GETQUOTA",
+    "GETQUOTAROOT",
+    "SETQUOTA",
+    "GETACL",
+    "SETACL",
+    "DELETEACL",
+    "LISTRIGHTS",
+    "MYRIGHTS",
+    "SORT",
+    "THREAD",
+    "XLIST",
+    "GETMETADATA",
+    "SETMETADATA",
+    "COMPRESS",
+    "NOTIFY",
+    "REPLACE",
+    "UNAUTHENTICATE",
 ];
 
 /// The first word of a line, in upper case.
@@ -39,7 +86,7 @@ pub(super) fn first_word(line: &str) -> String {
     line[..end].to_ascii_uppercase()
 }
 
-/// Whether a line belongs to an SMTP reply.
+/// Whether a line is one of a reply of SMTP.
 pub(super) fn is_smtp_reply(line: &str) -> bool {
     let bytes = line.as_bytes();
     bytes.len() >= 3
@@ -48,13 +95,18 @@ pub(super) fn is_smtp_reply(line: &str) -> bool {
         && matches!(bytes.get(3), None | Some(b' ' | b'-'))
 }
 
-/// Whether a multiline block follows the reply to a POP3 command.
+/// Whether a server of mail says that, whatever was said before.
+pub(super) fn is_said(line: &str) -> bool {
+    is_smtp_reply(line) || Speech::of_greeting(line.as_bytes()).is_some()
+}
+
+/// Whether the answer to a command of POP3 goes on with a block of lines.
 pub(super) fn has_block(command: &str) -> bool {
     matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
 }
 
-/// The password in an IMAP LOGIN, unless a literal follows. User and password may be quoted, and
-/// may then contain blanks.
+/// What stands after the user in a LOGIN of IMAP, unless it is a literal's size. Either may be
+/// quoted, and have blanks then.
 fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {
     let [tag, verb, ..] = words else { return None };
     let command = line.trim().strip_prefix(tag)?.trim_start();
@@ -71,7 +123,19 @@ fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {
             &quoted[end + 1..]
         }
     };
-    Some(rest.trim()).filter(|rest| !(rest.starts_with('{') && rest.ends_with('}')))
+    unannounced(&rest.trim())
+}
+
+/// An argument, unless it is the size of a literal, which comes next.
+fn unannounced<'a>(argument: &&'a str) -> Option<&'a str> {
+    Some(*argument).filter(|argument| !(argument.starts_with('{') && argument.ends_with('}')))
+}
+
+/// Whether a command sends a response of SASL as the literal that it announces.
+pub(super) fn sends_response(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_verb = |word: &str| word.eq_ignore_ascii_case("AUTHENTICATE");
+    words.by_ref().take(2).any(is_verb) && line.trim_end().ends_with('}')
 }
 
 /// The part of a command that is secret.
@@ -82,12 +146,12 @@ pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>
     let found = match first.as_str() {
         "PASS" => line.get(5..)?.trim(),
         "APOP" => words.get(2)?,
-        "AUTH" | "AUTHENTICATE" if !is_imap => words.get(2)?,
+        "AUTH" | "AUTHENTICATE" if !is_imap => unannounced(words.get(2)?)?,
         _ if is_imap && second == "LOGIN" => password(&words, line)?,
-        _ if is_imap && second == "AUTHENTICATE" => words.get(3)?,
+        _ if is_imap && second == "AUTHENTICATE" => unannounced(words.get(3)?)?,
         _ => return None,
     };
-    // `found` is a slice of `line`, so the difference of the pointers is its offset.
+    // It is a part of the line.
     let start = found.as_ptr() as usize - line.as_ptr() as usize;
     (found != "=" && !found.is_empty()).then_some(start..start + found.len())
 }

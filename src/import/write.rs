@@ -1,18 +1,12 @@
-//! Writes the steps that were read as a script.
+//! What was read, as a script.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::literal::{bytes, escaped, regex, text};
-use super::tokens::{has_token, without_tokens};
-use super::words::is_smtp_reply;
+use super::expected;
+use super::literal::{bytes, regex, text};
 use super::{ANSWER, Act, Format, Imported, Read, Step};
-use crate::redaction::Redaction;
-use crate::transcript::{Event, Excerpt, What};
 use crate::visible;
-
-/// The width of a line of the script in columns, if its texts allow it.
-const WIDTH: usize = 100;
 
 /// Writes the script.
 pub(super) fn script(name: &str, format: Format, read: Read) -> Imported {
@@ -20,35 +14,61 @@ pub(super) fn script(name: &str, format: Format, read: Read) -> Imported {
     let mut head = String::new();
     let file = visible::escape(name.rsplit('/').next().unwrap_or(name).as_bytes());
     let _ = writeln!(head, "// What {file} says ({}).", format.describe());
-    if !read.unread.is_empty() {
-        let _ = writeln!(head, "//\n// Not read, and so not in this script:");
-        for unread in &read.unread {
-            let _ = writeln!(head, "//   {unread}");
+    let (notes, unread): (Vec<_>, Vec<_>) =
+        read.unread.iter().partition(|unread| unread.text.is_empty());
+    let parts =
+        [("Not read, and so not in this script", unread), ("Other than in the file", notes)];
+    for (title, lines) in parts.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        let _ = writeln!(head, "//\n// {title}:");
+        for line in lines {
+            let _ = writeln!(head, "//   {line}");
         }
     }
     head.push('\n');
-    let steps = &read.steps;
-    let mut at = 0;
-    while at < steps.len() {
-        at += writer.run(&steps[at..]);
+    match (format, branches(&read.steps)) {
+        (Format::Exim, Some(branches)) => writer.together(&read.steps, &branches),
+        _ => writer.all(&read.steps, &(0..read.steps.len()).collect::<Vec<_>>()),
     }
     let script = head + writer.script.as_str();
     Imported { format, script, unread: read.unread, secrets: writer.secrets }
 }
 
+/// The steps of each server, and those of all clients, by their places: what the clients speak with
+/// is under test, and speaks with the servers meanwhile. None unless there are both.
+fn branches(steps: &[Step]) -> Option<Vec<Vec<usize>>> {
+    let mut servers = BTreeMap::new();
+    for step in steps {
+        if let Act::Let(expression) = &step.act {
+            servers.insert(step.session, expression.split('.').next().unwrap_or_default());
+        }
+    }
+    let is_client = |step: &Step| !servers.contains_key(&step.session);
+    let connects = |step: &Step| is_client(step) && matches!(step.act, Act::Connect { .. });
+    if servers.is_empty() || !steps.iter().any(connects) {
+        return None;
+    }
+    let mut branches: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        if !matches!(step.act, Act::Listen { .. }) {
+            branches.entry(servers.get(&step.session).copied()).or_default().push(at);
+        }
+    }
+    Some(branches.into_values().rev().collect())
+}
+
 struct Writer {
     script: String,
-    /// The variables of the sessions.
+    /// The variables of sessions.
     names: Vec<String>,
-    /// The URL of each parameter that was named so far.
+    /// How often a parameter of that name was used.
     params: BTreeMap<String, Option<String>>,
     secrets: Vec<(usize, String)>,
-    /// The values in each reply that differ from run to run, by the index of the step.
+    /// What varies in each reply, by its place among the steps.
     varying: BTreeMap<usize, Vec<String>>,
     step: usize,
-    /// Whether the variable for answers was declared.
+    /// Whether the variable for what groups find is there.
     has_groups: bool,
-    /// The number of listeners.
+    /// How many listeners there are.
     listeners: usize,
 }
 
@@ -64,15 +84,43 @@ impl Writer {
             names,
             params: BTreeMap::new(),
             secrets: Vec::new(),
-            varying: varying(steps),
+            varying: expected::varying(steps),
             step: 0,
             has_groups: false,
             listeners: steps.iter().filter(|step| matches!(step.act, Act::Listen { .. })).count(),
         }
     }
 
-    /// Writes the next steps, and returns how many. Lines that are sent without a reply between
-    /// them are written together.
+    /// Writes the steps at these places.
+    fn all(&mut self, steps: &[Step], places: &[usize]) {
+        let chosen: Vec<_> = places.iter().map(|at| steps[*at].clone()).collect();
+        let mut at = 0;
+        while at < chosen.len() {
+            self.step = places[at];
+            at += self.run(&chosen[at..]);
+        }
+    }
+
+    /// Writes the listeners, and then the branches, which go on at once.
+    fn together(&mut self, steps: &[Step], branches: &[Vec<usize>]) {
+        let listens = |at: &usize| matches!(steps[*at].act, Act::Listen { .. });
+        self.all(steps, &(0..steps.len()).filter(listens).collect::<Vec<_>>());
+        let mut whole = std::mem::take(&mut self.script);
+        whole.push_str("together([\n");
+        for places in branches {
+            self.all(steps, places);
+            let body = std::mem::take(&mut self.script);
+            let lines = body.lines().map(|line| {
+                if line.is_empty() { "\n".to_owned() } else { format!("        {line}\n") }
+            });
+            let _ = write!(whole, "    || {{\n{}    }},\n", lines.collect::<String>());
+        }
+        whole.push_str("]);\n");
+        self.script = whole;
+    }
+
+    /// Writes the first steps, and says how many they were: lines that are sent without a reply
+    /// between them go together.
     fn run(&mut self, steps: &[Step]) -> usize {
         let first = &steps[0];
         let name = self.names[first.session].clone();
@@ -100,7 +148,7 @@ impl Writer {
         1
     }
 
-    /// Writes lines of the client. Lines that are sent before a reply that is owed are pipelined.
+    /// Lines of the client's. What runs ahead of a reply is sent on purpose.
     fn sends(&mut self, name: &str, steps: &[Step]) {
         let owes = |step: &Step| matches!(step.act, Act::Send { owes: true, .. });
         let runs_ahead = steps[..steps.len() - 1].iter().any(owes);
@@ -155,7 +203,7 @@ impl Writer {
         format!("send({});", parts.join(" + "))
     }
 
-    /// The expression for a parameter that replaces a secret.
+    /// The parameter that stands for a secret.
     fn secret(&mut self, line: usize, value: &str) -> String {
         let name = format!("secret_{}", self.secrets.len() + 1);
         let is_gone = value.contains("[SECRET]")
@@ -189,8 +237,10 @@ impl Writer {
             }
             Act::Let(expression) => format!("let {name} = {};", self.with_listener(expression)),
             Act::Raw(raw) => format!("{name}.send_raw({});", bytes(raw)),
-            Act::Reply(lines) => self.reply(name, lines),
-            Act::Block(lines) => block(name, lines, self.varying.contains_key(&self.step)),
+            Act::Reply(lines) => expected::reply(name, lines, self.varying.get(&self.step)),
+            Act::Block(lines) => {
+                expected::block(name, lines, self.varying.contains_key(&self.step))
+            }
             Act::Match(pattern) => format!("{name}.expect({});", regex(pattern)),
             Act::Unordered(patterns) => {
                 let patterns: Vec<_> =
@@ -207,7 +257,7 @@ impl Writer {
 
     fn verbatim(&mut self, name: &str, statement: &str) -> String {
         if statement.starts_with("expect_port(@") {
-            // The line that connects this session is the last one, and the expectation replaces it.
+            // The session that could not be opened: its line is the last one.
             let connect = format!("let {name} = connect(");
             if let Some(at) = self.script.rfind(&connect) {
                 let line = self.script.split_off(at);
@@ -224,7 +274,7 @@ impl Writer {
         statement.replace(ANSWER, "r")
     }
 
-    /// The expression for the parameter of a session's URL.
+    /// The parameter for where a session leads.
     fn param(&mut self, scheme: &str, place: Option<&str>) -> String {
         let url = place.map(|place| {
             let place = if place.matches(':').count() > 1
@@ -244,7 +294,7 @@ impl Writer {
         }
     }
 
-    /// The name of a parameter for a place. The same place gets the same name.
+    /// The name of a parameter for a place: the same place is the same parameter.
     fn named(&mut self, base: &str, url: Option<String>) -> String {
         let mut name = base.to_owned();
         let mut number = 1;
@@ -261,7 +311,7 @@ impl Writer {
         if self.listeners == 1 { "l".to_owned() } else { format!("l{}", number + 1) }
     }
 
-    /// An expression in which the listener's number is replaced by its variable.
+    /// An expression with the variable of the listener that it accepts from.
     fn with_listener(&self, expression: &str) -> String {
         let number = expression.strip_prefix('@').and_then(|rest| rest.split_once('.'));
         match number.and_then(|(number, call)| Some((number.parse().ok()?, call))) {
@@ -269,101 +319,12 @@ impl Writer {
             None => expression.to_owned(),
         }
     }
-
-    /// The expectation of a complete reply: its text, or a regex if something in it differs from
-    /// run to run.
-    fn reply(&self, name: &str, lines: &[Vec<u8>]) -> String {
-        let shown: Vec<_> =
-            lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-        let varying = self.varying.get(&self.step);
-        if varying.is_some()
-            || shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line))
-        {
-            let mut pattern =
-                shown.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\\r\\n");
-            for was in varying.into_iter().flatten() {
-                pattern = pattern.replacen(&escaped(was), ".+", 1);
-            }
-            return format!("{name}.expect({});", regex(&format!("^{}", without_tokens(&pattern))));
-        }
-        if let [line] = shown.as_slice() {
-            return format!("{name}.expect({});", text(line));
-        }
-        let is_smtp = is_smtp_reply(&shown[0]);
-        if is_smtp {
-            return format!(
-                "assert_eq({name}.expect({}).lines, {});",
-                &shown[0][..3],
-                list(&shown)
-            );
-        }
-        format!("{name}.expect({});", text(&shown.join("\r\n")))
-    }
 }
 
-fn block(name: &str, lines: &[Vec<u8>], varies: bool) -> String {
-    let shown: Vec<_> =
-        lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-    let unstuffed: Vec<_> = shown
-        .iter()
-        .map(|line| line.strip_prefix("..").map_or_else(|| line.clone(), |rest| format!(".{rest}")))
-        .collect();
-    let is_exact =
-        !varies && !shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line));
-    if is_exact {
-        return format!("assert_eq({name}.expect_multiline().lines, {});", list(&unstuffed));
-    }
-    format!("assert_eq({name}.expect_multiline().lines.len(), {});", lines.len())
-}
-
-/// A list of texts, on one line if it fits.
-fn list(lines: &[String]) -> String {
-    let texts: Vec<_> = lines.iter().map(|line| text(line)).collect();
-    let one = format!("[{}]", texts.join(", "));
-    if one.len() < WIDTH - 30 { one } else { format!("[\n    {},\n]", texts.join(",\n    ")) }
-}
-
-/// The values in each reply that redaction finds. They differ from run to run.
-fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
-    let mut events = Vec::new();
-    let mut numbers = Vec::new();
-    for (n, step) in steps.iter().enumerate() {
-        let said = |lines: &[Vec<u8>], end: &[u8]| {
-            let mut bytes = lines
-                .iter()
-                .flat_map(|line| [line.as_slice(), b"\r\n"].concat())
-                .collect::<Vec<_>>();
-            bytes.extend(end);
-            Excerpt::from(bytes::Bytes::from(bytes))
-        };
-        let what = match &step.act {
-            Act::Connect { scheme, .. } => What::Connecting(format!("{scheme}://localhost:1")),
-            Act::Send { line, .. } => What::Client(said(std::slice::from_ref(line), b"")),
-            Act::Reply(lines) => What::Server(said(lines, b"")),
-            Act::Block(lines) => What::Server(said(lines, b".\r\n")),
-            _ => continue,
-        };
-        numbers.push(n);
-        let session = u32::try_from(step.session + 1).unwrap_or(u32::MAX);
-        events.push(Event::new(Some(crate::transcript::SessionId(session)), what));
-    }
-    let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    let Ok(redacted) = Redaction::new().apply(&events) else { return found };
-    for change in redacted.changes {
-        // A normaliser only changes the order of values, which are the same in each run.
-        if Redaction::normalisers().any(|(name, _)| *name == *change.rule) {
-            continue;
-        }
-        let was = String::from_utf8_lossy(&change.was).into_owned();
-        if matches!(events[change.event].what, What::Server(_)) && !was.is_empty() {
-            found.entry(numbers[change.event]).or_default().push(was);
-        }
-    }
-    found
-}
-
-/// A remark as a comment of one line.
+/// A remark as a comment: one line.
 fn comment(remark: &str) -> String {
     let bare = remark.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let is_inside = bare.len() < remark.len() && !bare.contains(['(', '\u{ff08}']);
+    let bare = if is_inside { bare.trim_end_matches([')', '\u{ff09}']) } else { bare };
     visible::printable(bare)
 }

@@ -53,6 +53,7 @@ mod message;
 mod monitoring;
 mod multiline;
 mod partitions;
+mod pasted;
 mod peer;
 mod pop3;
 mod probe;

@@ -1,4 +1,4 @@
-//! Commands and responses as expressions of a script, and the variables that responses bind.
+//! Commands and responses as expressions of a script, and the variables that responses give a value.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use super::parts::{Argument, Command, MESSAGE, Part, arguments, parts};
 use crate::import::ANSWER;
 use crate::import::literal::{escaped, text as quoted};
 
-/// The expression for a variable to which `ImapTest` itself gives a value.
+/// The expression for a variable that the harness has a value for.
 fn known(name: &str) -> Option<&'static str> {
     Some(match name {
         "mailbox" => "param(\"mailbox\", \"INBOX\")",
@@ -17,15 +17,15 @@ fn known(name: &str) -> Option<&'static str> {
     })
 }
 
-/// A regex for the values of variables: a quoted string, a list, or a word.
+/// What a variable may stand for: a quoted string, a list, or a word.
 const VALUE: &str = r#"(?:"(?:[^"\\]|\\.)*"|\([^()]*\)|[^\s()"\]]+)"#;
 
-/// The variables that responses have bound, by their names in the script.
+/// The variables that responses have given a value, by the names that they have in the script.
 #[derive(Default)]
 pub(super) struct Bound(BTreeSet<String>);
 
 impl Bound {
-    /// A response as a regex for backticks, and the variables that this regex binds.
+    /// A response as a regex for backticks, and the variables that get a value by it.
     fn pattern(&self, response: &str) -> (String, Vec<String>) {
         let mut binds = Vec::new();
         if let Some((before, rest)) = response.split_once("($!unordered ")
@@ -43,7 +43,13 @@ impl Bound {
             match part {
                 Part::Text(text) => regex.push_str(&escaped(text).replace('`', "\\x60")),
                 Part::Number(_) => regex.push_str("\\d+"),
-                Part::Directive => regex.push_str("\\S*"),
+                Part::Directive => {}
+                Part::Rest => regex.push_str("[^\\]]*\\]"),
+                Part::Case(text) => {
+                    let _ = write!(regex, "(?-i:{})", escaped(text).replace('`', "\\x60"));
+                }
+                // Each command has a tag of its own.
+                Part::Any | Part::Variable("tag") => regex.push_str(VALUE),
                 Part::Literal(content) => regex.push_str(&string(content)),
                 Part::Variable(name) if self.0.contains(name) => {
                     let _ = write!(regex, "\"?${{re_escape(v_{name})}}\"?");
@@ -69,14 +75,22 @@ impl Bound {
         regexes.collect::<Vec<_>>().join(", ")
     }
 
-    /// A command as an expression of the script.
+    /// A command as an expression.
     fn expression(&self, command: &str) -> String {
         let mut expressions: Vec<String> = Vec::new();
         let mut text = String::new();
         for part in parts(command) {
             let expression = match part {
-                Part::Text(plain) | Part::Number(plain) => {
+                Part::Text(plain) | Part::Number(plain) | Part::Case(plain) => {
                     text.push_str(plain);
+                    continue;
+                }
+                Part::Any => {
+                    text.push('$');
+                    continue;
+                }
+                Part::Rest => {
+                    text.push_str("$]");
                     continue;
                 }
                 Part::Directive | Part::Literal(_) => continue,
@@ -96,7 +110,7 @@ impl Bound {
         expressions.join(" + ")
     }
 
-    /// The call for a command. If the command has literals, its arguments are given as a list.
+    /// The call for a command. One with literals has its arguments in a list.
     fn call(&self, command: &str, options: &str) -> String {
         let has_literal = parts(command).iter().any(|part| matches!(part, Part::Literal(_)));
         let (verb, mut rest) = command.split_once(' ').unwrap_or((command, ""));
@@ -114,13 +128,17 @@ impl Bound {
                 format!("bytes(param(\"message\", {}))", quoted(SOME_MESSAGE))
             }
             Argument::Literal(content) => format!("bytes({})", quoted(content)),
+            Argument::Binary(content) => format!("literal8({})", quoted(content)),
             Argument::List(inside) => self.listed(inside),
         });
         format!("[{}]", expressions.collect::<Vec<_>>().join(", "))
     }
 
-    /// The statements for a command and for the variables that its responses bind.
+    /// The statements for a command, and for the variables that its responses bind.
     pub(super) fn statements(&mut self, command: &Command) -> Vec<String> {
+        if !command.pipelined.is_empty() {
+            return self.pipelined(command);
+        }
         let lists = [
             ("require", &command.required),
             ("forbid", &command.forbidden),
@@ -136,7 +154,7 @@ impl Bound {
         for (n, response) in command.required.iter().enumerate() {
             for name in self.pattern(response).1 {
                 let value = format!("{ANSWER}.required[{n}][{}]", quoted(&name));
-                // The value of a quoted string is the text between the quotes.
+                // A quoted string is what stands between the quotes.
                 let variable =
                     if new.contains(&name) { "same".to_owned() } else { format!("v_{name}") };
                 statements.push(format!("let {variable} = {value};"));
@@ -153,10 +171,31 @@ impl Bound {
     }
 }
 
-/// The message to append if `ImapTest` would append one of its own messages.
+impl Bound {
+    /// The statements for commands that are sent at once. Their statuses come in their order; if
+    /// untagged responses have to come, too, these and the statuses come in any order.
+    fn pipelined(&self, command: &Command) -> Vec<String> {
+        let lines: Vec<_> =
+            command.pipelined.iter().map(|(text, _)| self.expression(text)).collect();
+        let mut statements = vec![format!("$.pipeline([{}]);", lines.join(", "))];
+        let statuses = command.pipelined.iter().map(|(_, status)| format!("re(`(?i)^{status}`)"));
+        if command.required.is_empty() {
+            statements.extend(statuses.map(|status| format!("$.expect_until({status});")));
+            return statements;
+        }
+        let required = command.required.iter();
+        let required =
+            required.map(|response| format!("re(`(?i)^\\* {}`)", self.pattern(response).0));
+        let all: Vec<_> = required.chain(statuses).collect();
+        statements.push(format!("$.expect_unordered([{}]);", all.join(", ")));
+        statements
+    }
+}
+
+/// What is appended where the harness takes a message of its own.
 const SOME_MESSAGE: &str = "From: user@example.com\r\nSubject: a message\r\n\r\nHello.\r\n";
 
-/// A string of a response as a regex for backticks: a literal, or quotes if it is one line.
+/// A string of a response as a regex for backticks: a literal, or, if it is one line, in quotes.
 fn string(content: &str) -> String {
     let literal = format!("~?\\{{\\d+\\+?\\}}\\r\\n{}", escaped(content));
     let string = if content.contains(['\r', '\n']) {
@@ -165,11 +204,11 @@ fn string(content: &str) -> String {
         let in_quotes = content.replace('\\', "\\\\").replace('"', "\\\"");
         format!("(?-i:{literal}|\"{}\")", escaped(&in_quotes))
     };
-    // In backticks, a backtick would end the text, and `${` would begin an expression.
+    // Of backticks and of what would be an expression there.
     string.replace('`', "\\x60").replace("${", "\\x24{")
 }
 
-/// The words in all orders, for up to four words. More words match in any order and number.
+/// The words in all orders, up to four of them; more stand in any order and number.
 fn orders(words: &[String]) -> Vec<String> {
     if words.len() <= 1 {
         return vec![words.concat()];

@@ -1,6 +1,5 @@
-//! Scripts of Dovecot's `ImapTest`: a header, then groups of commands. Each command has the status
-//! that it ends with, and the untagged responses that have to come (`*`), must not come (`!`) or
-//! may come (`?`).
+//! Scripts of Dovecot's `ImapTest`: a header, then groups of commands, each with the status that it
+//! ends with and the untagged responses that have to come (`*`), must not (`!`) or may (`?`).
 
 mod bound;
 mod parts;
@@ -66,9 +65,9 @@ struct Script {
     capabilities: Vec<String>,
     commands: Vec<Command>,
     has_header: bool,
-    /// The indices of the commands of this group whose status has not come yet.
+    /// The commands of a group whose status follows, by their places in the list.
     pending: Vec<usize>,
-    /// Whether the last command was not read. Its responses are not read either.
+    /// Whether the last command is not read, so that what has to come for it is not either.
     is_skipped: bool,
 }
 
@@ -85,8 +84,7 @@ impl Script {
             "capabilities" => {
                 self.capabilities = value.split_whitespace().map(str::to_owned).collect();
             }
-            // This is the default here: extra untagged responses are allowed unless they are
-            // forbidden.
+            // What else is untagged is allowed unless that is forbidden.
             "ignore_extra_untagged" => {}
             _ => self.unread(at, line, "a header that says nothing to mailexpect"),
         }
@@ -101,7 +99,7 @@ impl Script {
                 let Some(last) = self.commands.last_mut() else {
                     return self.unread(at, line, "no command stands in front of it");
                 };
-                // In `! * 1 fetch`, the second mark belongs to the response.
+                // The second mark of `! * 1 fetch` is the response's own.
                 let response = rest.strip_prefix("* ").unwrap_or(rest).to_owned();
                 match which {
                     0 => last.required.push(response),
@@ -118,8 +116,8 @@ impl Script {
             _ => (1, line),
         };
         let (status, command) = rest.split_once(' ').unwrap_or((rest, ""));
-        if line.contains("{{{") || command.contains(&format!("~{}", parts::OPEN)) {
-            return self.skip(at, line, "a literal that does not end, or one of binary data");
+        if line.contains("{{{") {
+            return self.skip(at, line, "a literal that does not end");
         }
         let number: usize = number;
         self.connections = self.connections.max(number);
@@ -133,7 +131,7 @@ impl Script {
         }
         let pattern = match status.to_ascii_uppercase().as_str() {
             status @ ("OK" | "NO" | "BAD") => quoted(status),
-            // Any status is accepted.
+            // Any will do.
             "\"\"" => "any(\"OK\", \"NO\", \"BAD\")".to_owned(),
             _ => String::new(),
         };
@@ -150,6 +148,7 @@ impl Script {
             session: number - 1,
             status: pattern,
             text: with_message(text),
+            pipelined: Vec::new(),
             required: Vec::new(),
             forbidden: Vec::new(),
             allowed: Vec::new(),
@@ -161,8 +160,12 @@ impl Script {
         self.unread(at, line, why);
     }
 
-    /// Leaves out the commands of a group that have no status: `ImapTest` sends these at once.
+    /// Joins the commands of a group that have tags, and so are sent at once; leaves out those that
+    /// have no status.
     fn end_group(&mut self) {
+        if self.joins_tagged() {
+            return self.pending.clear();
+        }
         for left in std::mem::take(&mut self.pending).into_iter().rev() {
             let command = self.commands.remove(left);
             let why = "no status follows that is its own: commands that are sent at once";
@@ -171,6 +174,36 @@ impl Script {
                 self.unread(command.line, &response, "its command is not read");
             }
         }
+    }
+
+    /// Makes one of commands such as `tag1 noop`, if each has its status in the group: `tag1 ok`.
+    fn joins_tagged(&mut self) -> bool {
+        let Some(first) = self.pending.first().copied() else { return false };
+        let group = &self.commands[first..];
+        let status = |text: &str| {
+            let (tag, rest) = text.split_once(' ')?;
+            let status = rest.split(' ').next()?.to_ascii_lowercase();
+            ["ok", "no", "bad"].contains(&status.as_str()).then(|| (tag.to_owned(), escaped(text)))
+        };
+        let statuses: Vec<_> = group.iter().filter_map(|command| status(&command.text)).collect();
+        let of = |command: &Command| {
+            let tag = command.text.split(' ').next().unwrap_or_default();
+            let (_, status) = statuses.iter().find(|(known, _)| known == tag)?;
+            let is_plain = !command.text.contains(parts::OPEN)
+                && command.forbidden.is_empty()
+                && command.session == group[0].session;
+            is_plain.then(|| (command.text.clone(), status.clone()))
+        };
+        let asked = group.iter().filter(|command| status(&command.text).is_none());
+        let Some(pipelined) = asked.map(of).collect::<Option<Vec<_>>>() else { return false };
+        if pipelined.len() < 2 || pipelined.len() != statuses.len() {
+            return false;
+        }
+        let required = group.iter().flat_map(|command| command.required.clone()).collect();
+        self.commands.truncate(first + 1);
+        let joined = &mut self.commands[first];
+        (joined.pipelined, joined.required) = (pipelined, required);
+        true
     }
 
     fn unread(&mut self, line: usize, text: &str, why: &str) {
@@ -192,7 +225,7 @@ impl Script {
         self.read
     }
 
-    /// Connects, and brings the session into the state that `ImapTest` begins with.
+    /// Connects as the harness does before it begins.
     fn open(&mut self, session: usize) {
         self.push(1, session, Act::Connect { scheme: "imap", place: None });
         self.push(1, session, Act::Statement("$.expect(\"* OK\");".to_owned()));
@@ -224,7 +257,7 @@ impl Script {
     }
 }
 
-/// The command. If it is APPEND without a literal, `ImapTest` appends a message of its own.
+/// A command; APPEND without a literal has a message of the harness's own behind it.
 fn with_message(command: &str) -> String {
     let words: Vec<_> = command.split(' ').collect();
     let is_append = words[0].eq_ignore_ascii_case("append");

@@ -1,28 +1,29 @@
-//! The parts of commands and responses: text, variables, and literals. A literal of several lines
-//! is put into one line, between marks.
+//! The parts of commands and responses: text, variables, and literals of several lines, which stand
+//! in one line between marks.
 
-/// The marks before and after a literal that was put into one line. No file contains them.
+/// What a literal stands between, once its lines are one. No file has them.
 pub(super) const OPEN: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
 
-/// The mark for one of `ImapTest`'s own messages.
+/// Stands for a message of the harness's own.
 pub(super) const MESSAGE: &str = "\u{e003}";
 
-/// A command, and the responses that belong to it.
+/// A command with what has to come for it.
 pub(super) struct Command {
     pub(super) line: usize,
     pub(super) session: usize,
-    /// The expression for the expected status.
+    /// The pattern of the status.
     pub(super) status: String,
     pub(super) text: String,
+    /// Commands that are sent at once, with their tags, and the statuses that they end with.
+    pub(super) pipelined: Vec<(String, String)>,
     pub(super) required: Vec<String>,
     pub(super) forbidden: Vec<String>,
     pub(super) allowed: Vec<String>,
 }
 
-/// Puts the lines of literals together. A literal begins with `{{{` at the end of a line, and ends
-/// before `}}}` at the start of another. Each line has its number. A literal that never ends keeps
-/// its `{{{`.
+/// Lines put together: a literal begins with `{{{` at the end of a line, and ends before `}}}` at the
+/// start of another. Each has its number. One that never ends keeps its `{{{`.
 pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
     let mut all = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -51,12 +52,12 @@ pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
     all
 }
 
-/// A literal between its marks.
+/// A literal as it stands in a line.
 pub(super) fn literal(content: &str) -> String {
     format!("{OPEN}{content}{CLOSE}")
 }
 
-/// A line as the user may see it, with `{{{` and `}}}` in place of the marks.
+/// A line as it is shown: a literal is named by its first line.
 pub(super) fn shown(line: &str) -> String {
     line.replace(OPEN, "{{{ ").replace(CLOSE, " }}}")
 }
@@ -64,17 +65,23 @@ pub(super) fn shown(line: &str) -> String {
 /// A part of a command or a response.
 pub(super) enum Part<'a> {
     Text(&'a str),
-    /// A sequence number, as `ImapTest` counts the messages at the start.
+    /// A sequence number, as the harness counts them at first.
     Number(&'a str),
     /// `$name` or `${name}`.
     Variable(&'a str),
-    /// A directive such as `$!extra`.
+    /// A directive such as `$!extra`, and the blank after it.
     Directive,
-    /// The content of a literal.
+    /// `$`: anything that is one word, string or list.
+    Any,
+    /// `$]`: anything up to the bracket.
+    Rest,
+    /// `${case:text}`: a text in these letters.
+    Case(&'a str),
+    /// A literal's content.
     Literal(&'a str),
 }
 
-/// Splits a line into parts. `$$` is a dollar sign.
+/// The parts of a line; `$$` is a dollar sign.
 pub(super) fn parts(line: &str) -> Vec<Part<'_>> {
     let mut found = Vec::new();
     let mut rest = line;
@@ -93,9 +100,16 @@ pub(super) fn parts(line: &str) -> Vec<Part<'_>> {
                 let name = in_braces(tail).unwrap_or_default();
                 (Part::Variable(name), name.len() + 2)
             }
-            Some(b'!') => {
-                (Part::Directive, span(|c| c.is_ascii_alphanumeric() || "_!=".contains(c)))
+            Some(b'{') if tail.starts_with("{case:") && tail.contains('}') => {
+                let text = tail["{case:".len()..].split('}').next().unwrap_or_default();
+                (Part::Case(text), text.len() + "{case:}".len())
             }
+            Some(b'!') => {
+                let end = span(|c| c != ' ' && c != ')');
+                (Part::Directive, end + usize::from(tail[end..].starts_with(' ')))
+            }
+            Some(b']') => (Part::Rest, 1),
+            None | Some(b' ' | b')') => (Part::Any, 0),
             Some(first) if first.is_ascii_digit() => {
                 let end = span(|c| c.is_ascii_digit());
                 (Part::Number(&tail[..end]), end)
@@ -123,13 +137,15 @@ fn in_braces(text: &str) -> Option<&str> {
 
 /// An argument of a command that has a literal.
 pub(super) enum Argument<'a> {
-    /// A word as it stands.
+    /// As it stands.
     Word(&'a str),
     Literal(&'a str),
+    /// A literal of binary data: `~{{{`.
+    Binary(&'a str),
     List(Vec<Argument<'a>>),
 }
 
-/// The arguments in a text, up to the parenthesis that closes their list.
+/// The arguments in a text, up to the parenthesis that ends their list.
 pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
     let mut found = Vec::new();
     loop {
@@ -147,7 +163,13 @@ pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
             }
             OPEN => {
                 let (content, behind) = rest.split_once(CLOSE).unwrap_or((rest, ""));
-                found.push(Argument::Literal(content));
+                let is_binary = matches!(found.last(), Some(Argument::Word("~")));
+                if is_binary {
+                    found.pop();
+                    found.push(Argument::Binary(content));
+                } else {
+                    found.push(Argument::Literal(content));
+                }
                 *text = behind;
             }
             _ => {
@@ -159,7 +181,7 @@ pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
     }
 }
 
-/// The end of a word, which may be a quoted string.
+/// Where a word ends, which may be a quoted string.
 fn word_end(text: &str) -> usize {
     let mut is_quoted = false;
     let mut is_escaped = false;

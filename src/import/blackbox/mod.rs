@@ -1,5 +1,9 @@
 //! The `query_response` of `blackbox_exporter`'s TCP prober: regexes that a line has to match,
-//! lines to send, and STARTTLS. Of the rest of the file, only `tls: true` is read.
+//! lines to send, and STARTTLS. Of the rest of a module, only `tls` is read.
+
+mod yaml;
+
+use yaml::Node;
 
 use super::literal::{regex, text as quoted};
 use super::success::Success;
@@ -8,7 +12,7 @@ use super::{ANSWER, Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
-/// One entry of a `query_response` list.
+/// One step of a module.
 #[derive(Debug, Default)]
 struct Query {
     line: usize,
@@ -17,7 +21,7 @@ struct Query {
     starttls: bool,
 }
 
-/// A module of the configuration.
+/// A module that has such steps.
 #[derive(Debug, Default)]
 struct Module {
     line: usize,
@@ -35,104 +39,83 @@ pub(super) fn read(text: &str) -> Read {
     read
 }
 
-/// A key and its value, with the indentation of the key. `is_item` means that it begins an item of
-/// a list.
-struct Entry<'a> {
-    indent: usize,
-    is_item: bool,
-    key: &'a str,
-    value: &'a str,
-}
-
-fn entry(line: &str) -> Option<Entry<'_>> {
-    let trimmed = line.trim_start();
-    let (is_item, rest) = match trimmed.strip_prefix("- ") {
-        Some(rest) => (true, rest.trim_start()),
-        None => (false, trimmed),
-    };
-    let indent = line.len() - rest.len();
-    let (key, value) = rest.split_once(':')?;
-    let is_key = !key.is_empty()
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    is_key.then(|| Entry { indent, is_item, key, value: value.trim() })
-}
-
+/// The modules that have a `query_response`, wherever in the file they stand.
 fn modules(text: &str, read: &mut Read) -> Vec<Module> {
-    let mut found: Vec<Module> = Vec::new();
-    // The keys above the current line, with their indentation.
-    let mut above: Vec<(usize, String)> = Vec::new();
-    let mut listing: Option<usize> = None;
-    for (n, line) in text.lines().enumerate() {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with('#') || trimmed == "---" {
-            continue;
-        }
-        let Some(entry) = entry(line) else {
-            if listing.is_some() {
-                read.unread.push(unread(n + 1, line, "this form of YAML"));
-            }
-            continue;
-        };
-        above.retain(|(indent, _)| *indent < entry.indent);
-        if listing.is_some_and(|indent| entry.indent <= indent) {
-            listing = None;
-        }
-        if entry.key == "query_response" {
-            // The name of the module stands above, possibly with `tcp` between.
-            let name = above.iter().rev().find(|(_, key)| key != "tcp").map(|(_, key)| key.clone());
-            let name = name.unwrap_or_else(|| "query_response".to_owned());
-            // `tls` may stand before `query_response`, and then the module exists already.
-            match found.iter_mut().find(|module| module.name == name) {
-                Some(module) => module.line = n + 1,
-                None => found.push(Module { line: n + 1, name, ..Module::default() }),
-            }
-            listing = Some(entry.indent);
-        } else if listing.is_some() {
-            let Some(module) = found.last_mut() else { continue };
-            if entry.is_item {
-                module.queries.push(Query { line: n + 1, ..Query::default() });
-            }
-            let Some(query) = module.queries.last_mut() else { continue };
-            match entry.key {
-                "expect" => query.expect = Some(scalar(entry.value)),
-                "send" => query.send = Some(scalar(entry.value)),
-                "starttls" => query.starttls = entry.value == "true",
-                _ => read.unread.push(unread(n + 1, line, "nothing that a dialogue has")),
-            }
-        } else if entry.key == "tls" && entry.value == "true" {
-            let name = above.iter().rev().find(|(_, key)| key != "tcp").map(|(_, key)| key.clone());
-            if let Some(name) = name {
-                match found.iter_mut().find(|module| module.name == name) {
-                    Some(module) => module.is_tls = true,
-                    None => found.push(Module { name, is_tls: true, ..Module::default() }),
-                }
+    let lines: Vec<_> = text.lines().collect();
+    let mut name_unread = |line: usize, why: &str| {
+        let text = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        read.unread.push(unread(line, text, why));
+    };
+    let mut found = Vec::new();
+    match yaml::documents(text) {
+        Ok(documents) => {
+            for document in &documents {
+                find("query_response", document, &mut found, &mut name_unread);
             }
         }
-        above.push((entry.indent, entry.key.to_owned()));
+        Err((line, why)) => name_unread(line, &format!("this is no YAML: {why}")),
     }
-    found.retain(|module| !module.queries.is_empty());
     found
+}
+
+/// Takes the modules from a node; `name` is the key that it is the value of.
+fn find(
+    name: &str,
+    node: &Node,
+    found: &mut Vec<Module>,
+    name_unread: &mut impl FnMut(usize, &str),
+) {
+    for item in node.list() {
+        find(name, item, found, name_unread);
+    }
+    if let Some(queries) = node.get("query_response") {
+        let is_tls = node.get("tls").and_then(Node::text) == Some("true");
+        let mut module =
+            Module { line: queries.line, name: name.to_owned(), is_tls, queries: Vec::new() };
+        for (key, value) in node.entries() {
+            // `false` is what they are without being said.
+            let says = value.text() != Some("false");
+            if !["query_response", "tls"].contains(&key.text().unwrap_or_default()) && says {
+                name_unread(key.line, "it says how to connect: the options of run do that");
+            }
+        }
+        for item in queries.list() {
+            module.queries.push(query(item, name_unread));
+        }
+        if !module.queries.is_empty() {
+            found.push(module);
+        }
+        return;
+    }
+    for (key, value) in node.entries() {
+        let has_queries = value.get("tcp").is_some_and(|tcp| tcp.get("query_response").is_some());
+        if value.get("prober").is_some() && !has_queries {
+            name_unread(key.line, "a module without a query_response");
+            continue;
+        }
+        // `tcp` stands between the module and its queries.
+        let key = key.text().filter(|key| *key != "tcp").unwrap_or(name);
+        find(key, value, found, name_unread);
+    }
+}
+
+/// A step of a module.
+fn query(item: &Node, name_unread: &mut impl FnMut(usize, &str)) -> Query {
+    let mut query = Query { line: item.line, ..Query::default() };
+    for (key, value) in item.entries() {
+        let text = value.text().unwrap_or_default();
+        match key.text().unwrap_or_default() {
+            "expect" => query.expect = Some(text.to_owned()),
+            "send" => query.send = Some(text.to_owned()),
+            "starttls" => query.starttls = text == "true",
+            _ => name_unread(key.line, "nothing that a dialogue has"),
+        }
+    }
+    query
 }
 
 fn unread(line: usize, text: &str, why: &str) -> Unread {
     Unread { line, text: text.to_owned(), why: why.to_owned() }
-}
-
-/// A YAML scalar: in single quotes, in double quotes, or plain.
-fn scalar(value: &str) -> String {
-    let inside = |quote: char| {
-        let rest = value.strip_prefix(quote)?;
-        Some(&rest[..rest.rfind(quote)?])
-    };
-    if let Some(inside) = inside('\'') {
-        return inside.replace("''", "'");
-    }
-    if let Some(inside) = inside('"') {
-        let doubled = inside.replace("\\\\", "\u{0}").replace("\\\"", "\"");
-        let text = doubled.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t");
-        return text.replace('\u{0}', "\\");
-    }
-    value.split(" #").next().unwrap_or_default().trim_end().to_owned()
 }
 
 fn write(read: &mut Read, session: usize, module: &Module) {
@@ -152,7 +135,7 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     while let Some(query) = queries.next() {
         if let Some(expect) = &query.expect {
             let mut whole = expect.clone();
-            // Regexes for the lines of one reply follow each other, so they become one regex.
+            // Lines of one reply are expected one after the other.
             while query.send.is_none()
                 && let Some(more) =
                     queries.peek().filter(|more| more.expect.is_some() && speech != Speech::Stream)
@@ -188,30 +171,35 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     read.unread.extend(unreadable);
 }
 
-/// Adds an expectation that finds a regex in the next reply. Its groups can be used in what is
-/// sent.
+/// A regex that is found in what comes next; groups that it has are for what is sent.
 fn expectation(
     push: &mut impl FnMut(usize, Act),
     unreadable: &mut Vec<Unread>,
     line: usize,
     expect: &str,
 ) {
-    let found = format!("(?m){expect}");
+    // `^+OK` repeats the `^`, and finds no `+OK`, which is meant.
+    let meant = expect.strip_prefix("^+").map(|rest| format!("^\\+{rest}"));
+    if meant.is_some() {
+        let why = format!("the + of {expect} repeats the ^: the script has ^\\+, which is meant");
+        unreadable.push(unread(line, "", &why));
+    }
+    let found = format!("(?m){}", meant.as_deref().unwrap_or(expect));
     match Pattern::regex(&found) {
         Ok(_) => push(line, Act::Statement(format!("{ANSWER} = $.expect({});", regex(&found)))),
         Err(_) => unreadable.push(unread(line, expect, "its regex is none here")),
     }
 }
 
-/// The answers that the server owes, as far as the lines of the client tell.
+/// What a server owes the client, as far as the client's lines say.
 struct Owed {
     success: Success,
     speech: Speech,
-    /// The statement that takes the answer to the last line; `None` if the answer was taken.
+    /// The statement that takes the answer to what was sent last, if nothing has yet.
     asked: Option<String>,
 }
 
-/// Adds a line to send. `${1}` is replaced by what the first group of the last regex found.
+/// A line that is sent; `${1}` is what a group of the last regex found.
 fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Owed) {
     let said = send.trim_end_matches(['\r', '\n']);
     owed.asked = owed.success.answer(owed.speech, said).statements;
@@ -235,8 +223,7 @@ fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Ow
     push(line, Act::Statement(format!("$.send({});", parts.join(" + "))));
 }
 
-/// Adds a statement that takes an answer which the file does not read. The answer has to be a
-/// success.
+/// The exporter never reads the answer to what it sends last: here it has to be a success.
 fn answered(push: &mut impl FnMut(usize, Act), line: usize, owed: &mut Owed) {
     if let Some(answer) = owed.asked.take() {
         push(line, Act::Statement(answer));

@@ -1,0 +1,143 @@
+//! A file of YAML as a tree whose nodes know their lines.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, Span};
+
+/// No more nodes are made of a file: aliases can name the same ones over and over.
+const MOST: usize = 200_000;
+
+/// How deep nodes may be inside of each other: the tree is walked by recursion.
+const DEEPEST: usize = 64;
+
+/// A node, and the line that it begins in.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) line: usize,
+    pub(super) value: Value,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn list(&self) -> &[Node] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn entries(&self) -> &[(Node, Node)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
+    }
+
+    fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Text(_) => 0,
+            Value::List(items) => items.iter().map(Self::size).sum(),
+            Value::Map(entries) => {
+                entries.iter().map(|(key, value)| key.size() + value.size()).sum()
+            }
+        }
+    }
+}
+
+/// A list or a mapping that has not ended: its items, keys and values in turn if it is a mapping.
+struct Begun {
+    line: usize,
+    anchor: usize,
+    is_map: bool,
+    items: Vec<Node>,
+}
+
+/// The documents of a file; the line and the reason if it is no YAML.
+pub(super) fn documents(text: &str) -> Result<Vec<Node>, (usize, String)> {
+    let mut documents = Vec::new();
+    let mut begun: Vec<Begun> = Vec::new();
+    let mut anchors: BTreeMap<usize, Node> = BTreeMap::new();
+    let mut count = 0;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|e| (e.marker().line(), e.info().to_owned()))?;
+        let (anchor, node) = match event {
+            Event::Scalar(text, _, anchor, _) => {
+                (anchor, Node { line: line(span), value: Value::Text(text.into_owned()) })
+            }
+            Event::Alias(anchor) => {
+                let Some(node) = anchors.get(&anchor) else { continue };
+                (0, node.clone())
+            }
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                let is_map = matches!(event, Event::MappingStart(..));
+                begun.push(Begun { line: line(span), anchor, is_map, items: Vec::new() });
+                if begun.len() > DEEPEST {
+                    return Err((line(span), format!("more than {DEEPEST} levels")));
+                }
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(ended) = begun.pop() else { continue };
+                let value = if ended.is_map {
+                    Value::Map(pairs(ended.items))
+                } else {
+                    Value::List(ended.items)
+                };
+                (ended.anchor, Node { line: ended.line, value })
+            }
+            _ => continue,
+        };
+        count += node.size();
+        if count > MOST {
+            return Err((line(span), format!("more than {MOST} nodes")));
+        }
+        if anchor > 0 {
+            anchors.insert(anchor, node.clone());
+        }
+        match begun.last_mut() {
+            Some(above) => above.items.push(node),
+            None => documents.push(node),
+        }
+    }
+    Ok(documents)
+}
+
+fn line(span: Span) -> usize {
+    span.start.line()
+}
+
+/// Keys and values, which come in turn. `<<` takes the entries of another mapping.
+fn pairs(items: Vec<Node>) -> Vec<(Node, Node)> {
+    let mut entries: Vec<(Node, Node)> = Vec::new();
+    let mut items = items.into_iter();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        if key.text() == Some("<<") {
+            for (key, value) in value.entries() {
+                if !entries.iter().any(|(known, _)| known.text() == key.text()) {
+                    entries.push((key.clone(), value.clone()));
+                }
+            }
+            continue;
+        }
+        entries.retain(|(known, _)| known.text() != key.text());
+        entries.push((key, value));
+    }
+    entries
+}

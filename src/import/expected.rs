@@ -1,0 +1,122 @@
+//! What a server said, as expectations of the script.
+
+use std::collections::BTreeMap;
+
+use super::literal::{escaped, regex, text};
+use super::tokens::{has_token, without_tokens};
+use super::words::is_smtp_reply;
+use super::{Act, GAP, Step};
+use crate::redaction::Redaction;
+use crate::transcript::{Event, Excerpt, What};
+
+/// How wide a line of the script is, if its texts let it.
+const WIDTH: usize = 100;
+
+/// A whole reply: its text, or a regex if something in it, `varying`, is another each time.
+pub(super) fn reply(name: &str, lines: &[Vec<u8>], varying: Option<&Vec<String>>) -> String {
+    let shown: Vec<_> =
+        lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let has_gap = shown.iter().any(|line| line == GAP);
+    if varying.is_some()
+        || has_gap
+        || shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line))
+    {
+        let (call, shown) = match shown.split_first() {
+            Some((first, rest)) if first == GAP => ("expect_until", rest),
+            _ => ("expect", shown.as_slice()),
+        };
+        let mut pattern = with_gaps(shown);
+        for was in varying.into_iter().flatten() {
+            pattern = pattern.replacen(&escaped(was), ".+", 1);
+        }
+        return format!("{name}.{call}({});", regex(&format!("^{}", without_tokens(&pattern))));
+    }
+    if let [line] = shown.as_slice() {
+        return format!("{name}.expect({});", text(line));
+    }
+    let is_smtp = is_smtp_reply(&shown[0]);
+    if is_smtp {
+        return format!("assert_eq({name}.expect({}).lines, {});", &shown[0][..3], list(&shown));
+    }
+    format!("{name}.expect({});", text(&shown.join("\r\n")))
+}
+
+/// The lines of a reply as a regex: any lines may stand where some were left out.
+fn with_gaps(lines: &[String]) -> String {
+    let mut pattern = String::new();
+    for (n, line) in lines.iter().enumerate() {
+        let is_last = n + 1 == lines.len();
+        if line == GAP {
+            pattern.push_str("(?:.*\\r\\n)*?");
+        } else {
+            pattern.push_str(&escaped(line));
+            pattern.push_str(if is_last { "" } else { "\\r\\n" });
+        }
+    }
+    pattern
+}
+
+/// A block of lines that ends with a dot.
+pub(super) fn block(name: &str, lines: &[Vec<u8>], varies: bool) -> String {
+    let shown: Vec<_> =
+        lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    if shown.iter().any(|line| line == GAP) {
+        return format!("{name}.expect_multiline();");
+    }
+    let unstuffed: Vec<_> = shown
+        .iter()
+        .map(|line| line.strip_prefix("..").map_or_else(|| line.clone(), |rest| format!(".{rest}")))
+        .collect();
+    let is_exact =
+        !varies && !shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line));
+    if is_exact {
+        return format!("assert_eq({name}.expect_multiline().lines, {});", list(&unstuffed));
+    }
+    format!("assert_eq({name}.expect_multiline().lines.len(), {});", lines.len())
+}
+
+/// A list of texts, on one line if it fits.
+fn list(lines: &[String]) -> String {
+    let texts: Vec<_> = lines.iter().map(|line| text(line)).collect();
+    let one = format!("[{}]", texts.join(", "));
+    if one.len() < WIDTH - 30 { one } else { format!("[\n    {},\n]", texts.join(",\n    ")) }
+}
+
+/// What redaction finds in each reply: it is another in each run.
+pub(super) fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
+    let mut events = Vec::new();
+    let mut numbers = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        let said = |lines: &[Vec<u8>], end: &[u8]| {
+            let mut bytes = lines
+                .iter()
+                .flat_map(|line| [line.as_slice(), b"\r\n"].concat())
+                .collect::<Vec<_>>();
+            bytes.extend(end);
+            Excerpt::from(bytes::Bytes::from(bytes))
+        };
+        let what = match &step.act {
+            Act::Connect { scheme, .. } => What::Connecting(format!("{scheme}://localhost:1")),
+            Act::Send { line, .. } => What::Client(said(std::slice::from_ref(line), b"")),
+            Act::Reply(lines) => What::Server(said(lines, b"")),
+            Act::Block(lines) => What::Server(said(lines, b".\r\n")),
+            _ => continue,
+        };
+        numbers.push(n);
+        let session = u32::try_from(step.session + 1).unwrap_or(u32::MAX);
+        events.push(Event::new(Some(crate::transcript::SessionId(session)), what));
+    }
+    let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let Ok(redacted) = Redaction::new().apply(&events) else { return found };
+    for change in redacted.changes {
+        // What is only put into another order is the same in each run.
+        if Redaction::normalisers().any(|(name, _)| *name == *change.rule) {
+            continue;
+        }
+        let was = String::from_utf8_lossy(&change.was).into_owned();
+        if matches!(events[change.event].what, What::Server(_)) && !was.is_empty() {
+            found.entry(numbers[change.event]).or_default().push(was);
+        }
+    }
+    found
+}

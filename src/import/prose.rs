@@ -1,0 +1,131 @@
+//! Which lines of a paste are commands, and which are prose, or what telnet says itself.
+
+use super::words::{IMAP, first_word};
+use crate::proto::Speech;
+
+/// The commands that people type, by the protocol: another word of several is prose.
+const SMTP: [&str; 24] = [
+    "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
+    "HELP", "AUTH", "STARTTLS", "ETRN", "XCLIENT", "XFORWARD", "TURN", "ATRN", "SEND", "SOML",
+    "SAML", "XEXCH50",
+];
+const POP3: [&str; 16] = [
+    "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "RETR", "DELE", "NOOP", "RSET", "TOP", "UIDL",
+    "QUIT", "CAPA", "STLS", "UTF8",
+];
+
+const SIEVE: [&str; 14] = [
+    "AUTHENTICATE",
+    "STARTTLS",
+    "LOGOUT",
+    "CAPABILITY",
+    "HAVESPACE",
+    "PUTSCRIPT",
+    "LISTSCRIPTS",
+    "SETACTIVE",
+    "GETSCRIPT",
+    "DELETESCRIPT",
+    "RENAMESCRIPT",
+    "CHECKSCRIPT",
+    "NOOP",
+    "UNAUTHENTICATE",
+];
+
+/// What the telnet of Windows says in Japanese when the connection is lost.
+pub(super) const CLOSED_JA: &str = "\u{63a5}\u{7d9a}\u{304c}\u{5207}\u{65ad}\u{3055}\u{308c}";
+
+/// The state of the port if a line says that no connection was made; nothing if it does not say why.
+pub(super) fn failed(line: &str) -> Option<&'static str> {
+    let says = |texts: &[&str]| texts.iter().any(|text| line.contains(text));
+    if says(&["connection refused"]) {
+        Some("closed")
+    } else if says(&["timed out", "timeout"]) {
+        Some("filtered")
+    } else if says(&["no route to host", "network is unreachable", "host is unreachable"]) {
+        Some("unreachable")
+    } else if says(&[
+        "unable to connect to remote host",
+        "could not open connection",
+        "\u{63a5}\u{7d9a}\u{306b}\u{5931}\u{6557}",
+        "\u{63a5}\u{7d9a}\u{3067}\u{304d}\u{307e}\u{305b}\u{3093}",
+    ]) {
+        Some("")
+    } else {
+        None
+    }
+}
+
+/// Whether a line stands for lines that were left out.
+pub(super) fn is_ellipsis(line: &str) -> bool {
+    line.starts_with("...")
+        || [
+            "(\u{7565})",
+            "\u{ff08}\u{7565}\u{ff09}",
+            "(snip)",
+            "[snip]",
+            "<snip>",
+            "--snip--",
+            "[...]",
+            "(...)",
+            "\u{2026}",
+            ":",
+            "\u{ff1a}",
+        ]
+        .contains(&line)
+}
+
+/// Whether a line that no server says is a command, and not prose. A reply after it says so, too.
+pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) -> bool {
+    let word = first_word(line);
+    let words: Vec<_> = line.split_whitespace().collect();
+    let is_plain = line.is_ascii() && !line.starts_with(['*', '#', '-', '=']);
+    let is_prose = line.ends_with([':', '.', '!', '?', ',']) && words.len() > 1;
+    let has_shape = match speech {
+        Some(Speech::Pop3) => POP3.contains(&word.as_str()) && words.len() <= 3,
+        Some(Speech::Imap) => {
+            let tag = words.first().copied().unwrap_or_default();
+            let verb = words.get(1).copied().unwrap_or_default();
+            if line == "DONE" || line == "*" {
+                return true;
+            }
+            // A tag and a blank stand in front of a verb.
+            let is_tag = is_plain && tag.len() <= 12 && !tag.ends_with(':');
+            let is_verb = verb.len() > 1 && verb.bytes().all(|byte| byte.is_ascii_alphabetic());
+            let is_known = IMAP.contains(&verb.to_ascii_uppercase().as_str());
+            return is_tag
+                && is_verb
+                && line.split(' ').nth(1) == Some(verb)
+                && (is_known || (has_reply && !is_prose) || (words.len() <= 3 && !is_prose));
+        }
+        Some(Speech::Sieve) => SIEVE.contains(&word.as_str()),
+        Some(Speech::Stream) => return is_plain,
+        _ => SMTP.contains(&word.as_str()) && is_of_smtp(&word, &words),
+    };
+    let is_known = match speech {
+        Some(Speech::Pop3) => POP3.contains(&word.as_str()),
+        Some(Speech::Sieve) => false,
+        _ => SMTP.contains(&word.as_str()),
+    };
+    // A word or two that nobody knows is a server's to refuse; more of them are somebody's prose.
+    has_shape
+        || (is_known && has_reply && !is_prose)
+        || (is_plain
+            && words.len() <= 2
+            && !line.ends_with([':', '.', '!', '?'])
+            && speech.is_some())
+}
+
+/// Whether the words after a verb of SMTP are arguments that it has: `Mail servers answer` is prose.
+fn is_of_smtp(verb: &str, words: &[&str]) -> bool {
+    let second = words.get(1).copied().unwrap_or_default().to_ascii_uppercase();
+    let is_path = |begins: &str| {
+        second.starts_with(begins) || words[0].to_ascii_uppercase().contains(&format!(":{begins}"))
+    };
+    match verb {
+        "MAIL" | "SEND" | "SOML" | "SAML" => is_path("FROM"),
+        "RCPT" => is_path("TO"),
+        "DATA" | "QUIT" | "RSET" | "STARTTLS" | "TURN" => words.len() <= 2,
+        "XCLIENT" | "XFORWARD" => words.iter().skip(1).all(|word| word.contains('=')),
+        _ => words.len() <= 3,
+    }
+}

@@ -1,0 +1,224 @@
+//! Commands of shells, with the prompts in front of them: which ones connect, where to, and what they
+//! are given to send.
+
+use super::line::without_remark;
+
+/// The command that a line gives to a shell, without the prompt.
+pub(super) fn shell(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    for mark in ["$ ", "# ", "% ", "> "] {
+        if let Some((prompt, command)) = line.split_once(mark) {
+            let is_prompt = prompt.is_empty()
+                || (prompt.len() < 60
+                    && prompt.contains(['@', '~', ':', '\\', '['])
+                    && !prompt.contains('<'));
+            if is_prompt
+                && command.starts_with(|c: char| c.is_ascii_alphanumeric() || "./({".contains(c))
+            {
+                return Some(command);
+            }
+        }
+    }
+    // The prompt of Windows has no blank after it.
+    let (drive, command) = line.split_once('>')?;
+    let is_drive = drive.len() >= 2 && drive.as_bytes()[1] == b':';
+    is_drive.then(|| command.trim_start())
+}
+
+/// Whether a line is a prompt and nothing else.
+pub(super) fn is_prompt(line: &str) -> bool {
+    let line = line.trim();
+    let Some(before) = line.strip_suffix(['$', '#', '%', '>']) else { return false };
+    before.is_empty()
+        || (before.len() < 60
+            && !before.contains(['<', ' '])
+            && before.contains(['@', '~', ':', '\\', ']']))
+}
+
+/// The lines that a command gives to the next one of its pipe, and where that one connects to.
+pub(super) fn piped(command: &str) -> Option<(Option<Vec<String>>, Target)> {
+    let (before, last) = command.rsplit_once('|')?;
+    let place = target(last.trim())?;
+    let before = before.trim().trim_start_matches(['(', '{']).trim_end_matches([')', '}']);
+    let mut said = String::new();
+    for part in before.replace("&&", ";").split(';').map(str::trim).filter(|part| !part.is_empty())
+    {
+        let words = shlex::split(part)?;
+        let (program, arguments) = words.split_first()?;
+        match program.as_str() {
+            "sleep" => {}
+            "printf" => said.push_str(&escapes(arguments.first()?)),
+            "echo" => {
+                let plain = |word: &&String| !["-e", "-n", "-ne", "-en"].contains(&word.as_str());
+                let text = arguments.iter().filter(plain).map(String::as_str).collect::<Vec<_>>();
+                said.push_str(&escapes(&text.join(" ")));
+                said.push('\n');
+            }
+            _ => return Some((None, place)),
+        }
+    }
+    let mut lines: Vec<_> =
+        said.split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect();
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    Some((Some(lines), place))
+}
+
+/// A text in which `\r`, `\n` and `\t` stand for what they are.
+fn escapes(text: &str) -> String {
+    text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
+}
+
+/// The word that ends the lines that a command is given in the text itself.
+pub(super) fn here_document(command: &str) -> Option<String> {
+    let (_, word) = command.split_once("<<")?;
+    let word = word.trim_start_matches('-').trim();
+    let word = word.split_whitespace().next()?.trim_matches(['"', '\'', '\\']);
+    (!word.is_empty()).then(|| word.to_owned())
+}
+
+/// The host and the port that a command of the shell connects to, the scheme if it says one, and
+/// whether TLS comes first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    pub(super) starttls: Option<String>,
+    pub(super) is_tls: bool,
+}
+
+/// What `telnet`, `nc` and `openssl s_client` connect to.
+pub(super) fn target(command: &str) -> Option<Target> {
+    let (command, _) = without_remark(command);
+    let mut words = command.split_whitespace();
+    let program = words.next()?.rsplit('/').next()?.trim_end_matches(".exe").to_ascii_lowercase();
+    let words: Vec<_> = words.collect();
+    match program.as_str() {
+        "telnet" | "nc" | "ncat" | "netcat" | "o" | "open" => {
+            let words: Vec<_> =
+                words.iter().take_while(|word| !word.starts_with(['<', '>', '|'])).collect();
+            let plain = operands(&words);
+            let host = plain.first()?;
+            let (host, port) = match host.rsplit_once(':') {
+                Some((host, port)) if port.parse::<u16>().is_ok() => (host, Some(port)),
+                _ => (*host, plain.get(1).copied()),
+            };
+            let port = port.and_then(service);
+            let is_tls = words.contains(&&"--ssl");
+            let target = || Target { host: host.to_owned(), port, is_tls, ..Target::default() };
+            (!host.is_empty()).then(target)
+        }
+        "gnutls-cli" => {
+            let host = words.iter().enumerate().find(|(n, word)| {
+                !word.starts_with('-') && (*n == 0 || !["-p", "--port"].contains(&words[n - 1]))
+            });
+            let after = words.iter().position(|word| ["-p", "--port"].contains(word));
+            let port = after.and_then(|at| words.get(at + 1)).and_then(|port| service(port));
+            let is_tls = !words.iter().any(|word| ["-s", "--starttls"].contains(word));
+            Some(Target { host: (*host?.1).to_owned(), port, is_tls, ..Target::default() })
+        }
+        "openssl" if words.first() == Some(&"s_client") => {
+            let after = |flag: &str| {
+                let at = words.iter().position(|word| *word == flag)?;
+                words.get(at + 1).copied()
+            };
+            let place = after("-connect").or_else(|| after("-host"))?;
+            let (host, port) = place
+                .rsplit_once(':')
+                .map_or((place, after("-port")), |(host, port)| (host, Some(port)));
+            let starttls = after("-starttls").map(str::to_ascii_lowercase);
+            let is_tls = starttls.is_none();
+            Some(Target { host: host.to_owned(), port: port.and_then(service), starttls, is_tls })
+        }
+        _ => None,
+    }
+}
+
+/// What is no option, and no value of one: nc and telnet take values after these.
+fn operands<'a>(words: &[&&'a str]) -> Vec<&'a str> {
+    let mut plain = Vec::new();
+    let mut is_value = false;
+    for word in words {
+        if word.starts_with('-') && word.len() > 1 {
+            is_value = word.len() == 2
+                && word.ends_with(['w', 'i', 'q', 's', 'p', 'l', 'x', 'X', 'b', 'T']);
+        } else if std::mem::take(&mut is_value) {
+            // `-l` of telnet has a user, and a number stands after the others.
+        } else {
+            plain.push(**word);
+        }
+    }
+    plain
+}
+
+/// A port by its number or its name.
+fn service(text: &str) -> Option<u16> {
+    let named = match text.to_ascii_lowercase().as_str() {
+        "smtp" => 25,
+        "submission" => 587,
+        "smtps" | "submissions" | "ssmtp" => 465,
+        "pop3" | "pop-3" | "pop" => 110,
+        "pop3s" => 995,
+        "imap" | "imap2" => 143,
+        "imaps" => 993,
+        "sieve" => 4190,
+        number => return number.parse().ok(),
+    };
+    Some(named)
+}
+
+/// The scheme that is usual at a port, in clear.
+pub(super) fn scheme(port: u16) -> Option<&'static str> {
+    Some(match port {
+        25 | 26 | 2525 | 1025 => "smtp",
+        587 => "submission",
+        465 => "submissions",
+        24 | 2003 => "lmtp",
+        110 => "pop3",
+        995 => "pop3s",
+        143 => "imap",
+        993 => "imaps",
+        4190 | 2000 => "sieve",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_no_part_of_the_command() {
+        assert_eq!(shell("$ telnet localhost 25"), Some("telnet localhost 25"));
+        assert_eq!(shell("[me@host ~]$ nc -v localhost 25"), Some("nc -v localhost 25"));
+        assert_eq!(shell("root@host:~# telnet h 25"), Some("telnet h 25"));
+        assert_eq!(shell("C:\\>telnet h 25"), Some("telnet h 25"));
+        assert_eq!(shell("MAIL FROM:<a@b>"), None);
+        assert_eq!(shell("250 2.1.0 Ok"), None);
+    }
+
+    #[test]
+    fn a_command_says_where_it_connects_to() {
+        let is = |command: &str| target(command).map(|target| (target.host, target.port));
+        assert_eq!(is("telnet localhost 2525"), Some(("localhost".into(), Some(2525))));
+        assert_eq!(is("nc -v -C mail.example smtp"), Some(("mail.example".into(), Some(25))));
+        assert_eq!(is("o mail.example 25"), Some(("mail.example".into(), Some(25))));
+        let tls = target("openssl s_client -starttls smtp -crlf -connect h:587").unwrap();
+        assert_eq!(
+            (tls.port, tls.starttls.as_deref(), tls.is_tls),
+            (Some(587), Some("smtp"), false)
+        );
+        assert_eq!(target("perl -e x"), None);
+    }
+
+    #[test]
+    fn a_pipe_says_what_is_sent() {
+        let (lines, place) =
+            piped("(echo HELO x; sleep 1; printf 'QUIT\\r\\n') | nc -w 5 h 25").unwrap();
+        assert_eq!(lines.unwrap(), ["HELO x", "QUIT"]);
+        assert_eq!((place.host.as_str(), place.port), ("h", Some(25)));
+        assert_eq!(piped("cat mail | nc h 25").unwrap().0, None);
+        assert_eq!(here_document("nc h 25 << 'EOF'").as_deref(), Some("EOF"));
+    }
+}

@@ -1,0 +1,226 @@
+//! `mailexpect import` of what people paste: out of pages, mails and logs, with what these add.
+
+use crate::import::{Imported, import};
+
+const SAID: &str = "S: 220 mail.example.com ESMTP\nC: EHLO me.example\nS: 250-mail.example.com\nS: 250 8BITMIME\n\
+    C: MAIL FROM:<a@example.com>\nS: 250 2.1.0 Ok\nC: DATA\nS: 354 go ahead\nC: Subject: x\nC:\nC: hello\nC: .\n\
+    S: 250 2.0.0 Ok: queued as 526562BE062\nC: QUIT\nS: 221 2.0.0 Bye\nclose";
+
+const PASTED: [&str; 15] = [
+    "220 mail.example.com ESMTP",
+    "EHLO me.example",
+    "250-mail.example.com",
+    "250 8BITMIME",
+    "MAIL FROM:<a@example.com>",
+    "250 2.1.0 Ok",
+    "DATA",
+    "354 go ahead",
+    "Subject: x",
+    "",
+    "hello",
+    ".",
+    "250 2.0.0 Ok: queued as 526562BE062",
+    "QUIT",
+    "221 2.0.0 Bye",
+];
+
+/// The lines of the client among those that were pasted.
+const TYPED: [usize; 8] = [1, 4, 6, 8, 9, 10, 11, 13];
+
+/// The session, each line changed by its number and whether it is the client's.
+fn pasted(change: impl Fn(usize, bool, &str) -> String) -> String {
+    let lines = PASTED.iter().enumerate();
+    lines.map(|(n, line)| change(n, TYPED.contains(&n), line)).collect()
+}
+
+fn says_the_same(name: &str, text: &str) -> Imported {
+    let imported = import(name, text);
+    imported.holds(&[("smtp", "smtp", SAID)], &[]);
+    imported
+}
+
+#[test]
+fn what_pages_and_mails_put_around_a_session_is_taken_off() {
+    let escape = |line: &str| line.replace('<', "&lt;").replace('>', "&gt;");
+    let all = [
+        ("quoted", pasted(|_, _, line| format!("> {line}\n"))),
+        ("numbered", pasted(|n, _, line| format!("{:>3}  {line}\n", n + 7))),
+        ("timed", pasted(|n, _, line| format!("[10:00:{n:02}] {line}\n"))),
+        ("page", pasted(|_, _, line| format!("{}<br />\n", escape(line)))),
+        (
+            "prompts",
+            pasted(|_, typed, line| format!("{}{line}\n", if typed { "> " } else { "   " })),
+        ),
+        ("indented", pasted(|_, _, line| format!("    {line}\r\n"))),
+        ("curl", pasted(|_, typed, line| format!("{} {line}\n", if typed { '>' } else { '<' }))),
+        (
+            "named",
+            pasted(|_, typed, line| {
+                format!("{}: {line}\n", if typed { "Client" } else { "Server" })
+            }),
+        ),
+        ("wide", pasted(|_, typed, line| format!("{}:   {line}\n", if typed { "C" } else { "S" }))),
+        (
+            "log",
+            pasted(|_, typed, line| {
+                let way = if typed { "CLIENT -> SERVER" } else { "SERVER -> CLIENT" };
+                format!("2020-01-02 10:00:00\t{way}: {line}\n")
+            }),
+        ),
+    ];
+    for (name, text) in all {
+        let imported = says_the_same(name, &text);
+        assert!(!imported.said.contains("not read"), "{name}: {}", imported.said);
+    }
+}
+
+#[test]
+fn remarks_and_keys_are_no_part_of_what_was_typed() {
+    let remarks = [
+        "(\u{6328}\u{62f6})",
+        "\u{ff08}\u{9001}\u{4fe1}\u{5143}\u{ff09}",
+        "      (say hello)",
+        " [Enter]",
+        " \u{2190} here",
+        "\u{3000}\u{203b}\u{5b9b}\u{5148}",
+    ];
+    for remark in remarks {
+        let text = pasted(|n, typed, line| {
+            let is_message = [8, 9, 10].contains(&n);
+            format!("{line}{}\n", if typed && !is_message { remark } else { "" })
+        });
+        says_the_same("remarks", &text);
+    }
+    let text =
+        pasted(|n, _, line| if n == 9 { "(blank line)\n".to_owned() } else { format!("{line}\n") });
+    says_the_same("blank", &text);
+}
+
+#[test]
+fn prose_is_told_from_commands_though_it_begins_with_a_verb() {
+    let text = pasted(|n, _, line| {
+        let prose = match n {
+            4 => "Mail servers want to know who sends the message.\n",
+            6 => "Data is what comes next, as far as the server knows.\nSend the message:\n",
+            13 => "Help is there for those who need it, and you can check that here:\n",
+            _ => "",
+        };
+        format!("{prose}{line}\n")
+    });
+    let imported = says_the_same("prose", &text);
+    for line in [5, 8, 9] {
+        assert!(imported.said.contains(&format!("line {line}: not read")), "{}", imported.said);
+    }
+    let text = "* OK hi\na1 NOOP\nThe server says that nothing has happened\na1 OK done\nThen you check it.\n\
+        a2 LOGOUT\n* BYE bye\na2 OK done\n";
+    let dialogue =
+        "S: * OK hi\nC: a1 NOOP\nS: a1 OK done\nC: a2 LOGOUT\nS: * BYE bye\nS: a2 OK done\nclose";
+    import("imap", text).holds(&[("imap", "imap", dialogue)], &[]);
+}
+
+#[test]
+fn what_was_lost_in_the_paste_is_said_and_made_good() {
+    let text = pasted(|n, _, line| if n == 11 { String::new() } else { format!("{line}\n") });
+    let imported = says_the_same("dot", &text);
+    assert!(imported.said.contains("line 12: the dot that ends the message"), "{}", imported.said);
+
+    let text = pasted(|n, _, line| if n == 0 { String::new() } else { format!("{line}\n") });
+    let imported = says_the_same("greeting", &text);
+    assert!(imported.said.contains("line 1: the greeting is not in the file"), "{}", imported.said);
+
+    let text = pasted(|n, _, line| if n == 14 { String::new() } else { format!("{line}\n") });
+    let imported = says_the_same("answer", &text);
+    assert!(imported.said.contains("line 14: its answer is not in the file"), "{}", imported.said);
+
+    let text =
+        pasted(|n, _, line| if n == 3 { format!("...\n{line}\n") } else { format!("{line}\n") });
+    let imported = import("gap", &text);
+    let more = SAID.replace("S: 250 8BITMIME", "S: 250-SIZE\nS: 250-DSN\nS: 250 8BITMIME");
+    imported.holds(&[("smtp", "smtp", &more)], &[]);
+}
+
+#[test]
+fn a_literal_has_the_octets_that_the_paste_has() {
+    let text = "* OK hi\na FETCH 1 BODY[]\n* 1 FETCH (BODY[] {342}\nSubject: x\n\nhello\n)\na OK done\n\
+        b APPEND x {310}\n+ go\nSubject: y\n\nbye\n\nb OK done\nc LOGOUT\n* BYE bye\nc OK done\n";
+    let imported = import("literals.txt", text);
+    let dialogue = "S: * OK hi\nC: a FETCH 1 BODY[]\nS: * 1 FETCH (BODY[] {21}\nS: Subject: x\nS:\nS: hello\nS: )\nS: a OK done\n\
+        C: b APPEND x {19}\nS: + go\nC: Subject: y\nC:\nC: bye\nC:\nS: b OK done\nC: c LOGOUT\nS: * BYE bye\nS: c OK done\nclose";
+    imported.holds(&[("imap", "imap", dialogue)], &[]);
+    assert!(
+        imported.said.contains("21 octets here") && imported.said.contains("19 octets here"),
+        "{}",
+        imported.said
+    );
+}
+
+#[test]
+fn dialogues_of_rfcs_are_read_with_their_asides_and_broken_lines() {
+    let text = "10. Example\n\n      S: <wait for connection on TCP port 110>\n      S:    +OK ready\n      C:    RETR 1\n\
+        \x20     S:    +OK 120 octets\n      S:    <the server sends message 1>\n      S:    .\n      C:    QUIT\n      S:    +OK bye\n\
+        \x20     C:  <close connection>\n";
+    let imported = import("rfc1939.txt", text);
+    let dialogue = "S: +OK ready\nC: RETR 1\nS: +OK 120 octets\nS: Subject: any\nS: .\nC: QUIT\nS: +OK bye\nclose";
+    imported.holds(&[("pop3", "pop3", dialogue)], &[]);
+    assert!(imported.said.contains("line 3: not read: <wait"), "{}", imported.said);
+
+    let text = "S:   * OK ready\nC:   a fetch 12 full\nS:   * 12 FETCH (FLAGS (\\Seen) RFC822.SIZE 42\n      BODY (\"TEXT\"\n      92))\n\
+        S:   a OK done\nC:   b logout\nS:   * BYE bye\nS:   b OK done\n";
+    let dialogue = "S: * OK ready\nC: a fetch 12 full\nS: * 12 FETCH (FLAGS (\\Seen) RFC822.SIZE 42 BODY (\"TEXT\" 92))\nS: a OK done\n\
+        C: b logout\nS: * BYE bye\nS: b OK done\nclose";
+    import("rfc3501.txt", text).holds(&[("imap", "imap", dialogue)], &[]);
+
+    let text = "S: 220 hi\nC: EHLO x\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n  ... TLS begins ...\nC: QUIT\nS: 221 bye\n";
+    let imported = import("rfc4954.txt", text);
+    assert!(
+        imported.script.contains("s.expect(\"220 go\");\ns.tls_handshake();\ns.send(\"QUIT\");"),
+        "{}",
+        imported.script
+    );
+}
+
+#[test]
+fn what_a_pipe_or_a_here_document_gives_to_nc_is_sent() {
+    let replies = "220 hi\n250 ok\n221 bye\n";
+    let dialogue = "C: HELO x\nC: QUIT\nS: 220 hi\nS: 250 ok\nS: 221 bye\nclose";
+    for command in [
+        "$ printf 'HELO x\\r\\nQUIT\\r\\n' | nc -w 5 localhost 25\n",
+        "$ (echo HELO x; sleep 1; echo QUIT) | nc localhost 25\n",
+        "$ nc localhost 25 <<EOF\nHELO x\nQUIT\nEOF\n",
+    ] {
+        let imported = import("nc.txt", &format!("{command}{replies}"));
+        imported.holds(&[("smtp", "smtp", dialogue)], &[]);
+    }
+    let imported = import("cat.txt", &format!("$ cat mail.txt | nc localhost 25\n{replies}"));
+    assert!(imported.said.contains("line 1: not read"), "{}", imported.said);
+}
+
+#[test]
+fn a_command_that_s_client_keeps_for_itself_is_not_sent() {
+    let text = "$ openssl s_client -connect mail.example:465\nCONNECTED(00000003)\n---\n220 hi\nEHLO x\n250 ok\n\
+        QUIT\nDONE\n";
+    let imported = import("session.txt", text);
+    assert!(!imported.script.contains("QUIT\")"), "{}", imported.script);
+    assert!(
+        imported.said.contains("line 7: not read: QUIT (s_client took the Q"),
+        "{}",
+        imported.said
+    );
+}
+
+#[test]
+fn connections_that_telnet_could_not_make_are_expected_to_fail() {
+    for (says, state) in [
+        ("telnet: connect to address 192.0.2.1: No route to host", "unreachable"),
+        ("telnet: connect to address 192.0.2.1: Connection timed out", "filtered"),
+        ("Could not open connection to the host, on port 25: Connect failed", "closed"),
+        ("\u{63a5}\u{7d9a}\u{306b}\u{5931}\u{6557}\u{3057}\u{307e}\u{3057}\u{305f}", "closed"),
+    ] {
+        let text =
+            format!("C:\\>telnet mail.example.com 25\nConnecting To mail.example.com...\n{says}\n");
+        let imported = import("failed.txt", &text);
+        let wanted =
+            format!("expect_port(param(\"smtp\", \"smtp://mail.example.com:25\"), \"{state}\");");
+        assert!(imported.script.contains(&wanted), "{}", imported.script);
+    }
+}
