@@ -45,7 +45,11 @@ pub(super) struct Seen<'a> {
     pub(super) smtp: u16,
     pub(super) submission: u16,
     pub(super) relay: Option<Asked>,
+    /// The dialogue about the domain's own recipient, if that about relaying broke off.
+    pub(super) accepts: Option<Asked>,
     pub(super) submits: Option<Asked>,
+    /// Whether any certificate will do.
+    pub(super) is_lax: bool,
     /// Whether the host was only guessed: no MX record, and no recipient given by the user, shows
     /// that the host takes mail for this name.
     pub(super) is_guess: bool,
@@ -261,7 +265,7 @@ impl Seen<'_> {
             let days = tls.certificate.as_ref().map(crate::tls::Certificate::days_left);
             let days = days.map(|days| format!(", {days} days")).unwrap_or_default();
             let fault = tls.fault.as_deref().map(|fault| format!(": {fault}")).unwrap_or_default();
-            all &= tls.fault.is_none();
+            all &= self.is_lax || tls.fault.is_none();
             proof.push(Proof::Line(format!("{port}: TLS {}{days}{fault}", tls.version)));
         }
         let said = if any { Said::Yes } else { Said::No };
@@ -269,7 +273,7 @@ impl Seen<'_> {
     }
 
     fn accepts(&self) -> Answer {
-        let Some(asked) = &self.relay else {
+        let Some(asked) = self.accepts.as_ref().or(self.relay.as_ref()) else {
             return self.answer(Question::Accepts, Said::Unknown, None, Vec::new());
         };
         let foreign = format!("RCPT TO:<{FOREIGN}>");
@@ -281,7 +285,11 @@ impl Seen<'_> {
             if sender.is_some_and(|(_, reply)| reply.starts_with('4')) {
                 proof.push(Proof::Note(Note::PutOff));
             }
-            proof.extend(asked.failure.iter().map(|error| Proof::Line(error.in_short())));
+            if let Some(error) = &asked.failure {
+                // A server that greets and then says nothing takes no mail.
+                proof.push(Proof::Line(error.in_short()));
+                return self.answer(Question::Accepts, Said::No, Some(false), proof);
+            }
             return self.answer(Question::Accepts, Said::Unknown, None, proof);
         };
         let mut proof = vec![said(line, reply)];

@@ -227,14 +227,30 @@ impl Doctor {
             Some(found) => Some(self.ask(host, found, false, &relayed(domain, &rcpt)).await),
             None => None,
         };
+        // A dialogue that a foreign recipient ended says nothing about the domain's own.
+        let accepts = match (open(smtp), &relay) {
+            (Some(found), Some(asked)) if asked.failure.is_some() => {
+                Some(self.ask(host, found, false, &accepted(&rcpt)).await)
+            }
+            _ => None,
+        };
         let submits = match open(submission) {
             Some(found) => Some(self.ask(host, found, true, &submitted(domain)).await),
             None => None,
         };
         let from = relay.as_ref().or(submits.as_ref()).and_then(|asked| asked.from);
         let is_guess = self.rcpt.is_none() && host.eq_ignore_ascii_case(domain);
-        let seen =
-            judge::Seen { host, probed: &probed, smtp, submission, relay, submits, is_guess };
+        let seen = judge::Seen {
+            host,
+            probed: &probed,
+            smtp,
+            submission,
+            relay,
+            accepts,
+            submits,
+            is_lax: !self.options.tls_options().verifies(),
+            is_guess,
+        };
         Ok((seen.answers(), from))
     }
 
@@ -305,18 +321,20 @@ fn bare(domain: &str) -> String {
 /// sender in the domain, and to the domain itself.
 fn relayed(domain: &str, rcpt: &str) -> Vec<String> {
     let own = format!("MAIL FROM:<postmaster@{}>", bare(domain));
-    [
+    let foreign = [
         "MAIL FROM:<>".to_owned(),
         format!("RCPT TO:<{FOREIGN}>"),
         "RSET".to_owned(),
         own,
         format!("RCPT TO:<{FOREIGN}>"),
         "RSET".to_owned(),
-        "MAIL FROM:<>".to_owned(),
-        format!("RCPT TO:<{rcpt}>"),
-        "RSET".to_owned(),
-    ]
-    .into()
+    ];
+    [&foreign[..], &accepted(rcpt)].concat()
+}
+
+/// The transaction with a recipient in the domain itself.
+fn accepted(rcpt: &str) -> Vec<String> {
+    ["MAIL FROM:<>".to_owned(), format!("RCPT TO:<{rcpt}>"), "RSET".to_owned()].into()
 }
 
 /// The transaction at submission, without AUTH.

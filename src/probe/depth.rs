@@ -54,7 +54,7 @@ impl FromStr for Depth {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|depth| depth.name() == text).ok_or_else(|| {
+        Self::ALL.into_iter().find(|depth| depth.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
             "a depth is banner, ehlo, tls, auth, rcpt, data or delivered, each with all before it"
                 .to_owned()
         })

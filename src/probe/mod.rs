@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 pub(crate) use depth::Depth;
 pub(crate) use dialogue::Service;
-pub(crate) use place::{Place, Port, ports, udp_refused};
+pub(crate) use place::{Place, Port, ports};
 pub(crate) use state::State;
 
 use crate::error::{Error, Result};

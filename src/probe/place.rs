@@ -61,7 +61,7 @@ impl Place {
     /// Usage, for any other text.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         if is_udp(text) {
-            return Err(udp_refused());
+            return Err(target::udp_refused());
         }
         if text.contains("://") {
             return Self::of_url(text);
@@ -179,13 +179,6 @@ fn item(item: &str) -> Result<Vec<Port>> {
 pub(crate) fn is_udp(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.starts_with("udp:") || text.ends_with("/udp")
-}
-
-/// The error that explains why UDP cannot be probed.
-pub(crate) fn udp_refused() -> Error {
-    let message = "a UDP \"connection\" proves nothing: connect() sends no packet, and so succeeds whether or not \
-                   anybody listens, as `nc -vu` does";
-    Error::usage(message).hint("mail is spoken over TCP alone: leave UDP out")
 }
 
 #[cfg(test)]

@@ -162,7 +162,11 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
         for line in wrapped(&format!("failed at {}: {}", found.at, error.in_short()), ROOM) {
             let _ = writeln!(text, "{:INDENT$}{BAD}{line}{BAD:#}", "");
         }
-        if let Some(step) = error.next_step() {
+        // What a script could say is of no use to a probe.
+        let step = error.next_step().filter(|step| !step.contains("(["));
+        let step =
+            if error.is_timeout() { Some("--timeout gives the server longer") } else { step };
+        if let Some(step) = step {
             for line in wrapped(&format!("hint: {step}"), ROOM) {
                 let _ = writeln!(text, "{:INDENT$}{DIM}{line}{DIM:#}", "");
             }

@@ -17,13 +17,11 @@ pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
         if !lines[last].is_empty() && columns(&lines[last]) + columns(word.trim_end()) > room {
             lines.push(String::new());
         }
-        let last = lines.len() - 1;
+        let is_too_long = columns(word.trim_end()) > room;
         for character in word.chars() {
-            // A Japanese word may be longer than the line.
-            if columns(&lines[last]) >= room
-                && u32::from(character) >= 0x2e80
-                && lines.len() - 1 == last
-            {
+            // Japanese text is broken anywhere, and so is a word that no line has room for.
+            let breaks = u32::from(character) >= 0x2e80 || is_too_long;
+            if lines.last().is_some_and(|line| columns(line) >= room) && breaks {
                 lines.push(String::new());
             }
             let end = lines.len() - 1;

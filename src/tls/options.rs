@@ -92,6 +92,12 @@ impl Options {
         self.with(|parts| parts.unverified = !verify)
     }
 
+    /// Whether a certificate has to hold.
+    #[cfg(feature = "cli")]
+    pub(crate) fn verifies(&self) -> bool {
+        !self.0.unverified
+    }
+
     /// Sets the server's name, in place of the host of the URL: it is sent to the server (SNI, RFC
     /// 6066 section 3), and the certificate has to be for it.
     #[must_use]

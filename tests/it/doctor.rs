@@ -107,6 +107,8 @@ fn a_server_that_is_well_is_found_well_in_two_languages() {
     let ran = doctor(&args);
     assert_eq!(ran.code, Some(1), "its certificate is trusted by nobody: {ran:?}");
     insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
+    let ran = doctor(&[&args[..], &["--insecure"]].concat());
+    assert_eq!(ran.code, Some(0), "any certificate will do: {ran:?}");
     let ran = doctor(&[&args[..], &["--lang", "ja"]].concat());
     insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
     assert!(server.mails().is_empty(), "nothing is delivered unless that is asked for");
@@ -182,6 +184,7 @@ fn answering(answers: &'static [(&'static str, &'static str)]) -> String {
         let line = String::from_utf8_lossy(read).to_uppercase();
         let answer = answers.iter().find(|(begins, _)| line.starts_with(begins));
         match answer {
+            Some((_, "")) => String::new(),
             Some((_, answer)) => format!("{answer}\r\n"),
             None if line.is_empty() => String::new(),
             None => "250 ok\r\n".into(),
@@ -230,6 +233,20 @@ fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
     let orders = answering(&[("RCPT", "503 AUTH first"), ("QUIT", "221 bye")]);
     let out = answers(&orders, &closed);
     assert!(out.contains("no Does it relay mail for strangers? RCPT TO:<relay-test@example.net> -> 503 AUTH first"), "{out}");
+}
+
+#[test]
+fn a_server_that_hangs_or_leaves_at_a_recipient_accepts_no_mail() {
+    let (_held, closed) = closed_port();
+    let closed = closed.to_string();
+    // It says nothing to a recipient.
+    let hangs = answering(&[("RCPT", ""), ("QUIT", "221 bye")]);
+    let ports = ["--smtp-port", &hangs, "--submission-port", &closed];
+    let ran = doctor(&[&["localhost", "--timeout", "300ms"], &ports[..]].concat());
+    let out = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let answer = "! no Does it accept mail for the domain? nothing that was expected came in time; after RCPT TO:<postmaster@localhost>";
+    assert!(out.contains(answer), "{out}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
 }
 
 #[test]
