@@ -37,7 +37,17 @@ fn schemes() -> impl Iterator<Item = &'static Scheme> {
     Speech::ALL.into_iter().flat_map(|speech| speech.facts().schemes)
 }
 
+/// The error that explains why nothing is said over UDP.
+pub(crate) fn udp_refused() -> Error {
+    let message = "a UDP \"connection\" proves nothing: connect() sends no packet, and so succeeds whether or not \
+                   anybody listens, as `nc -vu` does";
+    Error::usage(message).hint("mail is spoken over TCP alone: leave UDP out")
+}
+
 pub(crate) fn scheme(name: &str) -> Result<&'static Scheme> {
+    if name.eq_ignore_ascii_case("udp") {
+        return Err(udp_refused());
+    }
     let known = schemes().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
     known.ok_or_else(|| {
         let error = Error::usage(format!("the scheme `{name}` is not known"));

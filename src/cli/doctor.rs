@@ -64,14 +64,16 @@ pub(super) struct Doctor {
 }
 
 const EXAMPLES: &str =
-    "Each answer stands with the line that proves it. Nothing is sent but envelopes that are
-taken back with RSET, unless --deliver is given. Exit codes: 0 nothing is wrong, 1 an
-answer is not as it should be, 3 the domain or all of its hosts cannot be reached.
+    "Each answer stands with the line that proves it. Nothing is sent except envelopes
+that are taken back with RSET, unless --deliver is given. Exit codes: 0 nothing
+is wrong, 1 an answer is not as it should be, 3 the domain or all of its hosts
+cannot be reached.
 
 Examples:
   mailexpect doctor example.com
   mailexpect doctor mail.example.com --lang ja
-  mailexpect doctor example.com --deliver --rcpt me@example.com --user me --password env:PW";
+  mailexpect doctor example.com --deliver --rcpt me@example.com --user me \\
+    --password env:PW";
 
 fn parse_language(text: &str) -> Result<Language, String> {
     Language::parse(text).ok_or_else(|| "a language is en or ja".to_owned())
@@ -90,6 +92,12 @@ pub(super) fn doctor(args: Doctor, screen: &mut Screen) -> Result<ExitCode> {
     if domain.is_empty() || domain.contains(|c: char| c.is_whitespace() || "/@?#".contains(c)) {
         let error = Error::usage(format!("`{}` is neither a domain nor a host", args.domain));
         return Err(error.hint("mailexpect doctor example.com"));
+    }
+    // An IPv6 address has more colons than one.
+    if let Some((host, port)) = domain.split_once(':').filter(|(_, port)| !port.contains(':')) {
+        let error = Error::usage(format!("`{domain}` is a host and a port"));
+        let hint = format!("mailexpect doctor {host} --smtp-port {port} asks that port");
+        return Err(error.hint(hint));
     }
     let deliver = match args.user {
         Some(user) => Some((value::account(user, args.password.as_deref())?, args.imap)),

@@ -19,7 +19,7 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mailexpect base64 hoge@example.com
-  mailexpect base64 '\\0sample\\0password'      # AUTH PLAIN; better: mailexpect sasl
+  mailexpect base64 '\\0sample\\0password'   # AUTH PLAIN; better: mailexpect sasl
   mailexpect base64 -d VXNlcm5hbWU6
   mailexpect base64 < file
 
@@ -74,7 +74,7 @@ fn stdin() -> Result<Vec<u8>> {
   mailexpect sasl xoauth2 hoge --password cmd:'oauth-token hoge'
 
 Each line is a response as it is typed after AUTH or 334. Mechanisms that need
-more than one challenge, such as SCRAM, are spoken by `:auth` of mailexpect talk.")]
+more than one challenge, such as SCRAM, are spoken by `:auth` of `talk`.")]
 pub(super) struct Sasl {
     /// The mechanism: plain, login, cram-md5, xoauth2, oauthbearer, external or anonymous.
     #[arg(value_name = "MECHANISM")]

@@ -32,9 +32,9 @@ pub(super) struct Import {
 }
 
 const EXAMPLES: &str =
-    "What the server said is what the script expects; where redaction finds what varies
-(queue ids, dates), the script takes anything. Lines that cannot be read are named on
-stderr and at the head of the script.
+    "What the server said is what the script expects; for what varies (queue ids,
+dates), the script takes anything. Lines that cannot be read are named on stderr
+and at the head of the script.
 
 Examples:
   mailexpect import session.txt > session.rhai

@@ -125,7 +125,7 @@ fn parse_expected(text: &str) -> Result<Expected, String> {
 
 pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     if args.udp {
-        return Err(probe::udp_refused());
+        return Err(crate::target::udp_refused());
     }
     let places = args.hosts.iter().map(|host| Place::parse(host)).collect::<Result<Vec<_>>>()?;
     let (quiet, json, verbose) = (args.quiet, args.json, args.verbose);

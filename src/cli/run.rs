@@ -22,6 +22,7 @@ use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
 use crate::report::{Cost, Human, Planned, Repeated, Tally};
+use crate::script::shipped;
 use crate::workers::{self, Against, Audience, Job, Times, Work};
 
 /// The arguments.
@@ -96,6 +97,16 @@ fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     }
 }
 
+/// Says so if scripts inside of the program speak with the embedded server: whoever runs one means a
+/// server of their own.
+fn note_embedded(scripts: &[PathBuf], against: &[Arc<Against>], screen: &Screen) {
+    let is_shipped = |path: &PathBuf| path.to_str().is_some_and(shipped::is_named);
+    if scripts.iter().any(is_shipped) && against.iter().any(|against| against.runner.is_embedded())
+    {
+        screen.note("no server is named: the scripts speak with the embedded one\n");
+    }
+}
+
 /// The part of the scripts that a run of `--watch` includes.
 struct Changed {
     interrupt: Interrupt,
@@ -128,6 +139,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
     for against in &against {
         sources.give(&against.runner);
     }
+    note_embedded(&scripts, &against, screen);
     targets::check_names(&against, &project, &scripts, &set, screen)?;
     descriptors::raise_limit();
     // The runtime of a worker takes three descriptors. Its first connection and the embedded server

@@ -47,11 +47,11 @@ pub(super) struct Watch {
 }
 
 const EXAMPLES: &str =
-    "A line says when, what came of it, and how long connecting, TLS and each step took.
-Nothing is held against golden transcripts. The exit code is the worst of the last
-run of each script.
+    "A line says when, what came of it, and how long connecting, TLS and each step
+took. Nothing is held against golden transcripts. The exit code is the worst of
+the last run of each script.
 
-Example: mailexpect watch relay.rhai --every 60s --set smtp=smtp://mail.example.com";
+Example: mailexpect watch relay.rhai smtp://mail.example.com --every 60s";
 
 pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     let sources = Sources::of(args.paths, None)?;

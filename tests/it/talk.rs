@@ -270,3 +270,17 @@ fn lines_from_a_pipe_are_sent_in_lock_step_to_what_the_greeting_speaks() {
     let (code, _, err) = talk("", "1", &[]);
     assert_eq!((code, err.contains("refused")), (Some(3), true), "{err}");
 }
+
+#[test]
+fn ctrl_d_leaves_a_server_that_says_nothing() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = silent.local_addr().unwrap().to_string();
+    let folder = folder(&[]);
+    let mut terminal = typing(&folder, &[&place]);
+    let (held, _) = silent.accept().unwrap();
+    shows(&mut terminal, "> ");
+    terminal.send_control('d').unwrap();
+    shows(&mut terminal, "closed by the client");
+    assert_eq!(exit_code(&terminal), 0);
+    drop(held);
+}

@@ -22,7 +22,7 @@ const SHELLS: Shells<'static> = Shells(&[&bash::Bash, &Elvish, &Fish, &Powershel
 /// The arguments.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  mailexpect completions bash > ~/.local/share/bash-completion/completions/mailexpect\n  mailexpect completions zsh > ~/.zfunc/_mailexpect     # a folder of $fpath, before compinit\n  mailexpect completions fish > ~/.config/fish/completions/mailexpect.fish\n  mailexpect completions powershell >> $PROFILE"
+    after_help = "Examples:\n  mailexpect completions bash \\\n    > ~/.local/share/bash-completion/completions/mailexpect\n  mailexpect completions zsh > ~/.zfunc/_mailexpect  # before compinit\n  mailexpect completions fish > ~/.config/fish/completions/mailexpect.fish\n  mailexpect completions powershell >> $PROFILE"
 )]
 pub(super) struct Completions {
     /// The shell to print code for.

@@ -49,8 +49,8 @@ const DESCRIPTORS: usize = 30;
 
 const EXAMPLES: &str = "\
 Of each session, session-1.rhai (a script), session-1.trace (what went by) and
-snapshots/session-1.snap (the golden of the script) are left in the folder. Secrets are
-masked in all of them, and parameters in the script.
+snapshots/session-1.snap (the golden of the script) are left in the folder.
+Secrets are masked in all of them, and parameters in the script.
 
 Examples:
   mailexpect record --listen smtp://127.0.0.1:2525 --to smtp://mail.example.com

@@ -11,7 +11,7 @@ use crate::sasl::Known;
 
 const EXAMPLES: &str = "Examples:
   mailexpect send --to hoge@example.com
-  mailexpect send --server localhost:2525 --from a@example.com --to b@example.com
+  mailexpect send --server localhost --from a@example.com --to b@example.com
   mailexpect send --server submission://mail.example.com --tls --user hoge \\
     --password env:PASSWORD --to b@example.com --body 'At noon?' --attach plan.pdf
   mailexpect send --server mail.example.com --to b@example.net --quit-after rcpt
@@ -42,7 +42,7 @@ pub(in crate::cli) struct Send {
     #[arg(long, conflicts_with = "quit_after")]
     pub(super) pipeline: bool,
     /// Say QUIT after this stage, so that nothing is delivered.
-    #[arg(long, value_enum, value_name = "STAGE")]
+    #[arg(long, value_enum, ignore_case = true, value_name = "STAGE")]
     pub(super) quit_after: Option<Stage>,
     /// Set the deadline of each operation: `--timeout 30s`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]

@@ -133,6 +133,11 @@ impl Conversation {
             self.output
                 .show("Lines are sent as they are typed; :help shows more, Ctrl-D leaves.\n");
         }
+        if self.is_terminal {
+            // From now on a key is the editor's: the terminal would lose a Ctrl-D that comes while
+            // the server is silent.
+            self.editor.ask();
+        }
         if !self.is_told {
             session.recognise().await?;
             if let Some(rest) = self.url.strip_prefix("tcp:") {

@@ -28,8 +28,8 @@ const EXAMPLES: &str = "Examples:
   printf 'EHLO x\\nQUIT\\n' | mailexpect talk localhost:2525
 
 At the prompt, `:help` shows what else there is than to type lines: `:starttls`,
-`:auth USER`, `:data FILE`, `:raw TEXT`, `:save FILE`. Ctrl-D leaves. If stdin is
-no terminal, each line is sent after the reply to the one before.";
+`:auth USER`, `:data FILE`, `:raw TEXT`, `:save FILE`. Ctrl-D leaves. If
+stdin is no terminal, each line is sent after the reply to the one before.";
 
 /// The arguments.
 #[derive(Args, Debug)]

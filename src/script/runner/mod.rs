@@ -47,6 +47,12 @@ impl Runner {
         self.shared.settings.params.contains_key(parameter)
     }
 
+    /// Whether scripts speak with the embedded servers, because no other server was named.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.shared.settings.is_embedded()
+    }
+
     /// Makes a runner with these settings, for scripts that run one after the other.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
