@@ -1,4 +1,4 @@
-//! Lines of both sides to replies and commands, as the protocol has them.
+//! Assembles the lines of both sides into replies and commands.
 
 use super::open::Open;
 use super::shell;
@@ -7,19 +7,19 @@ use super::words::{first_word, is_smtp_reply, speech_of};
 use super::{Act, GAP, Read, Step, Unread};
 use crate::proto::Speech;
 
-/// Puts lines together.
+/// Assembles lines into steps of a script.
 #[derive(Default)]
 pub(super) struct Assembler {
     pub(super) read: Read,
     sessions: Vec<Open>,
-    /// The one that lines belong to.
+    /// The index of the session to which the next lines belong.
     current: usize,
     /// Whether TLS is up when the client goes on after STARTTLS, without anything that says so.
     implies_tls: bool,
 }
 
 impl Assembler {
-    /// A new session, to a place that may be known.
+    /// Begins a session. The place is `None` if it is not known.
     pub(super) fn connect(&mut self, at: usize, place: Option<&shell::Target>) {
         let speech = place.and_then(|place| place.port).and_then(shell::scheme);
         let open = Open {
@@ -43,14 +43,14 @@ impl Assembler {
         self.implies_tls = true;
     }
 
-    /// Goes on with another of the sessions.
+    /// Switches to another session.
     pub(super) fn go_on_with(&mut self, session: usize) {
         if session < self.sessions.len() {
             self.current = session;
         }
     }
 
-    /// Whether a session is open and was not closed.
+    /// Whether the current session is open.
     pub(super) fn is_open(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| !open.is_over)
     }
@@ -64,28 +64,28 @@ impl Assembler {
         self.sessions.get(self.current)?.speech
     }
 
-    /// Names the protocol.
+    /// Sets the protocol of the current session.
     pub(super) fn speak(&mut self, speech: Speech) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.speech = Some(speech);
         }
     }
 
-    /// Says where the session leads, if that was not known.
+    /// Sets the host of the current session, if it is not known yet.
     pub(super) fn lead_to(&mut self, host: &str) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.place.get_or_insert_with(|| host.to_owned());
         }
     }
 
-    /// TLS comes before anything is said.
+    /// Notes that TLS begins before anything is said.
     pub(super) fn begin_with_tls(&mut self) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.is_tls = true;
         }
     }
 
-    /// Whether anything was said in the session.
+    /// Whether nothing was said in the session yet.
     pub(super) fn is_silent(&self) -> bool {
         let said = |step: &Step| {
             step.session == self.current
@@ -100,27 +100,27 @@ impl Assembler {
         self.sessions.get(self.current).is_some_and(Open::is_in_message)
     }
 
-    /// Whether the line that ends a command after its literal is still to come.
+    /// Whether the next line ends a command after its literal.
     pub(super) fn is_closing(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.is_closing && !open.go_ahead)
     }
 
-    /// Whether the server is in the middle of a block of lines, or of a literal.
+    /// Whether the server is in the middle of a multiline block or of a literal.
     pub(super) fn is_in_block(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.block || open.literal > 0)
     }
 
-    /// Whether a literal, or the rest of its command, comes next from the client.
+    /// Whether the next line is part of a client's literal, or the rest of its command.
     pub(super) fn is_in_command(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.is_closing || open.sending > 0)
     }
 
-    /// Whether the server waits for a response of SASL.
+    /// Whether the server waits for a SASL response.
     pub(super) fn is_challenged(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.challenged)
     }
 
-    /// Whether a line of a paste, in which nothing says whose it is, is the server's.
+    /// Whether a line of a paste is the server's. Nothing in a paste says whose a line is.
     pub(super) fn is_of_server(&self, line: &str) -> bool {
         let Some(open) = self.sessions.get(self.current) else {
             return Speech::of_greeting(line.as_bytes()).is_some();
@@ -152,13 +152,14 @@ impl Assembler {
         }
     }
 
-    /// A line of the server's.
+    /// Takes a line of the server.
     pub(super) fn server(&mut self, at: usize, line: &str, remark: Option<&str>) {
         if self.sessions.is_empty() {
             self.connect(at, None);
         }
         if self.is_closing() && !line.starts_with('*') {
-            // An empty line that was lost in the paste: the server has answered the command.
+            // The server has answered the command, so the paste has lost the empty line that ended
+            // it.
             self.client(at, "", None);
         }
         let bytes = line.as_bytes().to_vec();
@@ -203,7 +204,7 @@ impl Assembler {
         self.push(began, Act::Reply(lines), remark);
     }
 
-    /// A line of the client's.
+    /// Takes a line of the client.
     pub(super) fn client(&mut self, at: usize, line: &str, remark: Option<&str>) {
         if self.sessions.is_empty() {
             self.connect(at, None);
@@ -221,7 +222,7 @@ impl Assembler {
         self.push(at, Act::Send { line, secret, owes }, remark);
     }
 
-    /// Something else.
+    /// Takes a step that is not a line, such as the end of the connection.
     pub(super) fn act(&mut self, at: usize, act: Act) {
         self.end_reply(None);
         let is_over = matches!(act, Act::Closed | Act::Close);
@@ -271,7 +272,7 @@ impl Assembler {
         true
     }
 
-    /// A line that cannot be read.
+    /// Notes a line that cannot be read.
     pub(super) fn unread(&mut self, line: usize, text: &str, why: &str) {
         self.read.unread.push(Unread { line, text: text.to_owned(), why: why.to_owned() });
     }
@@ -286,7 +287,7 @@ impl Assembler {
         self.read.steps.push(Step { line, session: self.current, act, remark });
     }
 
-    /// All that was read.
+    /// All steps that were read, with the scheme and the place of each session.
     pub(super) fn finish(mut self) -> Read {
         for session in 0..self.sessions.len() {
             self.current = session;
@@ -361,7 +362,7 @@ impl Assembler {
     }
 }
 
-/// The scheme of what is spoken; that of the port if both are the same protocol.
+/// The scheme of a session: that of the port if its protocol and TLS fit, else the protocol's own.
 fn scheme_of(speech: Speech, is_tls: bool, usual: Option<&'static str>) -> &'static str {
     let fits = |scheme: &&str| {
         crate::target::speech(&format!("{scheme}://")) == Some(speech)

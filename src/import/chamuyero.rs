@@ -1,6 +1,6 @@
 //! Scripts of chasquid's chamuyero: `c tcp_connect host:port`, `c -> line`, `c <- line`,
-//! `c <~ regex`, `c <... regex`, each for an endpoint that has a name. `c tcp_listen host:port` is a
-//! server, and `c = command` a process whose lines are written and read.
+//! `c <~ regex`, `c <... regex`, where `c` is the name of an endpoint. `c tcp_listen host:port` is
+//! a server, and `c = command` is a process whose input and output lines are used.
 
 use super::lines::Lines;
 use super::literal::escaped;
@@ -9,7 +9,7 @@ use super::{Act, Read, Step, Unread, role, shell};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
-/// Whether a line is one of such a script.
+/// Whether a line belongs to such a script.
 pub(super) fn is_line(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let is_name = words
@@ -27,7 +27,7 @@ pub(super) fn read(text: &str) -> Read {
     let mut joined: Option<(usize, String)> = None;
     for (n, line) in text.lines().enumerate() {
         let (at, before) = joined.take().unwrap_or((n + 1, String::new()));
-        // A backslash at the end goes on with the next line, after a blank in place of what indents it.
+        // A backslash at the end joins the next line, whose indentation becomes one blank.
         let line = if at > n { line.to_owned() } else { format!("{before} {}", line.trim_start()) };
         match line.strip_suffix('\\') {
             Some(part) => joined = Some((at, part.to_owned())),
@@ -40,16 +40,16 @@ pub(super) fn read(text: &str) -> Read {
     script.finish()
 }
 
-/// What an endpoint is.
+/// The kind of an endpoint.
 #[derive(Default, PartialEq, Eq)]
 enum Role {
     #[default]
     Client,
-    /// A server that waits for its client, with its listener.
+    /// A server that waits for its client. Holds the number of the listener.
     Listening(usize),
-    /// A server that has its client.
+    /// A server that has accepted its client.
     Server,
-    /// A command whose lines are written and read.
+    /// A command whose input and output lines are used.
     Piped(String),
     /// A command that only runs.
     Started,
@@ -66,7 +66,7 @@ struct Endpoint {
     speech: Option<Speech>,
     lines: Lines,
     message: bool,
-    /// Whether the server waits for a response of SASL.
+    /// Whether the server waits for a SASL response.
     challenged: bool,
 }
 
@@ -74,7 +74,7 @@ struct Endpoint {
 struct Script {
     read: Read,
     endpoints: Vec<Endpoint>,
-    /// How many listeners there are.
+    /// The number of listeners so far.
     listeners: usize,
 }
 
@@ -151,7 +151,7 @@ impl Script {
         self.push(at, session, Act::Let(start));
     }
 
-    /// One more endpoint, which has the name from now on.
+    /// Adds an endpoint. The name belongs to it from now on.
     fn endpoint(&mut self, name: &str, endpoint: Endpoint) -> usize {
         for known in self.endpoints.iter_mut().filter(|known| known.name == name) {
             known.name.clear();
@@ -161,7 +161,7 @@ impl Script {
         self.endpoints.len() - 1
     }
 
-    /// A line of an endpoint that is a stream.
+    /// Takes a line of an endpoint that is not a client.
     fn stream(&mut self, at: usize, session: usize, (line, word, rest): (&str, &str, &str)) {
         let endpoint = &mut self.endpoints[session];
         if let Role::Listening(listener) = endpoint.role {
@@ -279,14 +279,14 @@ impl Script {
     }
 }
 
-/// The first word of a line, and what follows the blanks after it.
+/// The first word of a line, and the rest after the blanks.
 fn word_of(line: &str) -> (&str, &str) {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     (word, rest.trim_start())
 }
 
-/// The bytes of an expression that is a text of Python, or several joined by `+`, each perhaps
-/// repeated by `*`.
+/// The bytes of a Python expression: string literals joined by `+`, each perhaps repeated by `*`.
+/// `None` for any other expression.
 fn python(expression: &str) -> Option<Vec<u8>> {
     let mut rest = expression.trim();
     let mut bytes = Vec::new();
@@ -311,7 +311,7 @@ fn python(expression: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A text in quotes at the start, and what stands after it.
+/// The string literal at the start of a text, and the rest after it.
 fn quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let text = text.strip_prefix('b').unwrap_or(text);
     let quote = text.chars().next().filter(|quote| "'\"".contains(*quote))?;

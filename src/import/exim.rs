@@ -1,5 +1,7 @@
-//! Scripts of Exim's test suite: `client HOST PORT`, then `??? prefix`, `????` (lines that may come),
-//! `???*` (the server closes), `>>> raw`, `+++ seconds`, and the lines to send, up to `****`; and
+//! Scripts of Exim's test suite.
+//!
+//! A client is `client HOST PORT`, then the lines to send, `??? prefix`, `????` (lines that may
+//! come), `???*` (the server closes), `>>> raw` and `+++ seconds`, up to `****`. A server is
 //! `server PORT COUNT`, then the lines that it says, which begin with a digit or `>`, `.` (lines up
 //! to a dot), `*eof` (the client closes), and the beginnings of lines that a client has to say.
 
@@ -27,7 +29,7 @@ pub(super) fn is_server(line: &str) -> bool {
 }
 
 pub(super) fn read(text: &str) -> Read {
-    // Without a line that starts one, all of it is what a client says.
+    // Without a line that begins a client or a server, the whole file is the lines of a client.
     let is_client = !text.lines().any(|line| is_command(line) || is_server(line));
     let mut script = Script { is_client, ..Script::default() };
     for (n, line) in text.lines().enumerate() {
@@ -37,22 +39,22 @@ pub(super) fn read(text: &str) -> Read {
     script.read
 }
 
-/// A server: its clients come one after the other.
+/// A server. Its clients connect one after the other.
 struct Server {
     listener: usize,
-    /// How many of them are still to come.
+    /// How many clients are still to come.
     clients: usize,
-    /// Whether one is there.
+    /// Whether a client is connected.
     has_client: bool,
 }
 
-/// What a server takes next of its client.
+/// What the server of a client script expects next.
 #[derive(Default, PartialEq, Eq)]
 enum Takes {
     #[default]
     Command,
     Message,
-    /// A response of SASL.
+    /// A SASL response.
     Response,
 }
 
@@ -65,7 +67,7 @@ struct Script {
     listeners: usize,
     lines: Lines,
     takes: Takes,
-    /// Lines that may come before the next one.
+    /// Whether other lines may come before the next expected one.
     skips: bool,
     /// The client has sent STARTTLS, and its answer is not expected yet.
     is_securing: bool,
@@ -106,7 +108,7 @@ impl Script {
         self.converse(at, line);
     }
 
-    /// A line of a client.
+    /// Takes a line of a client.
     fn converse(&mut self, at: usize, line: &str) {
         if !line.starts_with("???") {
             self.secure(at);
@@ -157,7 +159,8 @@ impl Script {
         let words: Vec<_> = words.collect();
         let is_place = |word: &&&str| word.starts_with("PORT_") || word.contains('/');
         let place = words.iter().position(|word| is_place(&word));
-        // Without such a word, the first that is no number of an option.
+        // If no word looks like a place, take the first one. If there is `-t`, its number comes
+        // before the place.
         let skipped = usize::from(line.contains(" -t "));
         let at_place = place.unwrap_or(skipped.min(words.len().saturating_sub(1)));
         let clients = words.get(at_place + 1).and_then(|count| count.parse().ok()).unwrap_or(1);
@@ -174,7 +177,7 @@ impl Script {
         self.server = Some(Server { listener, clients, has_client: false });
     }
 
-    /// A line of a server.
+    /// Takes a line of a server.
     fn serve(&mut self, at: usize, line: &str) {
         let Some(server) = &mut self.server else { return };
         if line == "++++" || line.starts_with("*sleep") || line.starts_with(">*sleep") {
@@ -187,7 +190,7 @@ impl Script {
             server.has_client = true;
             server.clients -= 1;
             let accept = format!("@{}.accept()", server.listener);
-            // The first session was there for the listener.
+            // The session of the listener step is that of the first client.
             let is_first =
                 matches!(self.read.steps.last(), Some(Step { act: Act::Listen { .. }, .. }));
             self.sessions += usize::from(!is_first);
@@ -280,7 +283,7 @@ impl Script {
     }
 }
 
-/// What a line of a server says that begins with `>`, which was taken off.
+/// The bytes that a server says for a line that began with `>`, which was taken off.
 fn said(rest: &str) -> Vec<u8> {
     let ends = [(">", ""), ("CR>", "\r"), ("LF>", "\n")];
     let found = ends.into_iter().find_map(|(mark, end)| Some((rest.strip_prefix(mark)?, end)));
@@ -288,7 +291,7 @@ fn said(rest: &str) -> Vec<u8> {
     [&unescaped(text.strip_prefix(' ').unwrap_or(text))[..], end.as_bytes()].concat()
 }
 
-/// `\r`, `\n` and `\xHH` stand for bytes.
+/// Replaces the escapes `\r`, `\n` and `\xHH` by bytes.
 fn unescaped(text: &str) -> Vec<u8> {
     crate::visible::unescape(text)
 }

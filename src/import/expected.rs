@@ -9,7 +9,7 @@ use super::{Act, GAP, Step};
 use crate::redaction::Redaction;
 use crate::transcript::{Event, Excerpt, What};
 
-/// How wide a line of the script is, if its texts let it.
+/// The width of a line of the script in columns, if its texts allow it.
 const WIDTH: usize = 100;
 
 /// A whole reply: its text, or a regex if something in it, `varying`, is another each time.
@@ -82,7 +82,7 @@ fn list(lines: &[String]) -> String {
     if one.len() < WIDTH - 30 { one } else { format!("[\n    {},\n]", texts.join(",\n    ")) }
 }
 
-/// What redaction finds in each reply: it is another in each run.
+/// The values in each reply that redaction finds. They differ from run to run.
 pub(super) fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
     let mut events = Vec::new();
     let mut numbers = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
     let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let Ok(redacted) = Redaction::new().apply(&events) else { return found };
     for change in redacted.changes {
-        // What is only put into another order is the same in each run.
+        // A normaliser only changes the order of values, which are the same in each run.
         if Redaction::normalisers().any(|(name, _)| *name == *change.rule) {
             continue;
         }

@@ -1,6 +1,6 @@
-//! Lines as people paste them: with prompts, remarks and what the terminal adds.
+//! Lines as people paste them, with prompts, remarks and characters of the terminal.
 
-/// What remarks begin with, after a blank.
+/// The marks with which remarks begin, after a blank.
 const REMARKS: [&str; 15] = [
     "#", "//", "<--", "<==", "<- ", "<= ", "=> ", "\u{2190}", "\u{2192}", "\u{21d0}", "\u{21d2}",
     "\u{21e6}", "\u{203b}", "\u{ff03}", ";;",
@@ -32,13 +32,13 @@ const EMPTY: [&str; 8] = [
     "\u{ff08}\u{7a7a}\u{884c}\u{ff09}",
 ];
 
-/// A line without the remark that somebody wrote after it, and the remark.
+/// Splits a line into its text and the remark that somebody wrote after it.
 pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     let mut found = in_parentheses(line);
     for mark in REMARKS {
         for (at, _) in line.match_indices(mark) {
             let is_apart = line[..at].ends_with([' ', '\t', '\u{3000}']);
-            // An arrow stands for nothing else, whatever is in front of it.
+            // An arrow always begins a remark, even without a blank before it.
             let is_arrow = !mark.is_ascii() && at > 0;
             if is_apart || is_arrow {
                 found = Some(found.map_or(at, |before| before.min(at)));
@@ -81,7 +81,8 @@ fn in_parentheses(line: &str) -> Option<usize> {
     (is_far || !bare[at..].is_ascii()).then_some(at)
 }
 
-/// The same for a line of a message, in which only what is far apart is a remark.
+/// The same for a line of a message. There, a remark has to be three blanks away, to begin with an
+/// arrow, or to follow the final dot.
 pub(super) fn without_far_remark(line: &str) -> (&str, Option<&str>) {
     let (text, remark) = without_remark(line);
     let gap = line.len() - text.len() - remark.map_or(0, str::len);

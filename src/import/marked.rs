@@ -285,7 +285,7 @@ fn own(assembler: &mut Assembler, at: usize, line: &str) {
             assembler.act(at, super::Act::Handshake);
         }
     } else if said.starts_with("Connection closed with remote host") {
-        // Swaks closes, after the answer to QUIT.
+        // Swaks closes the connection after the reply to QUIT.
         assembler.act(at, super::Act::Close);
     } else if !said.starts_with("Connected to") && !said.starts_with("TLS ") {
         assembler.unread(at, line, "a word of swaks' own");

@@ -1,5 +1,5 @@
-//! Dialogues of other tools as scripts: sessions that were pasted from a terminal, and the files
-//! of other test tools. What cannot be read is named with its line, and nothing is left out in
+//! Imports dialogues of other tools as scripts: sessions that were pasted from a terminal, and
+//! files of other test tools. Each line that cannot be read is reported, so that nothing is lost in
 //! silence.
 
 mod assembler;
@@ -35,14 +35,14 @@ use crate::error::{Error, Result};
 use crate::suggest;
 use crate::visible;
 
-/// What a file is written in.
+/// The format of an imported file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// A session with telnet or nc, pasted from a terminal.
     Telnet,
-    /// What nc was given to send.
+    /// The input that was piped into nc.
     Netcat,
-    /// What swaks printed.
+    /// The output of swaks.
     Swaks,
     /// A session with `openssl s_client`.
     Openssl,
@@ -56,7 +56,7 @@ pub(crate) enum Format {
     Chamuyero,
     /// A script of Dovecot's `ImapTest`.
     Imaptest,
-    /// A client script of Exim's test suite.
+    /// A script of Exim's test suite.
     Exim,
     /// The configuration of `blackbox_exporter`.
     Blackbox,
@@ -85,7 +85,7 @@ impl Format {
         Self::ALL.iter().find(|(format, ..)| *format == self).map_or("", |(.., what)| *what)
     }
 
-    /// The format that a text is in, by the marks that no other format has.
+    /// Recognises the format of a text, by marks that no other format has.
     fn of(name: &str, text: &str) -> Self {
         let any = |is: &dyn Fn(&str) -> bool| text.lines().any(is);
         let ends = |end| std::path::Path::new(name).extension().is_some_and(|is| is == end);
@@ -141,7 +141,7 @@ impl FromStr for Format {
 /// A line that could not be read; without a text, what the script has and the file has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
-    /// From 1.
+    /// The number of the line, from 1.
     pub(crate) line: usize,
     pub(crate) text: String,
     pub(crate) why: String,
@@ -157,29 +157,30 @@ impl fmt::Display for Unread {
     }
 }
 
-/// What stands in a statement for the variable that holds an answer: no dialogue has it.
+/// Stands in a statement for the variable that holds an answer. No dialogue contains this text.
 const ANSWER: &str = "\u{e000}r";
 
 /// Stands for lines of a reply or a block that the file leaves out; in front of a reply, for replies
 /// before it. No dialogue has it.
 const GAP: &str = "\u{e004}";
 
-/// Something that a session does.
+/// A step of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Act {
-    /// A connection, to `host:port` if that is known.
+    /// Connects, to `host:port` if the place is known.
     Connect { scheme: &'static str, place: Option<String> },
-    /// A place to listen at, the port or the socket if that is known, by the number of its variable.
+    /// Listens at a port or a socket, if the place is known. `listener` numbers its variable.
     Listen { listener: usize, place: Option<String> },
-    /// A session by an expression, which is `@0.accept()` for the first listener.
+    /// Opens a session by an expression. `@0.accept()` accepts from the first listener.
     Let(String),
-    /// A line of the client's; the span of it that is secret, and whether a reply is owed for it.
+    /// The client sends a line. Holds the part of the line that is secret, and whether a reply is
+    /// owed.
     Send { line: Vec<u8>, secret: Option<std::ops::Range<usize>>, owes: bool },
-    /// Bytes of the client's as they stand.
+    /// The client sends these bytes as they are.
     Raw(Vec<u8>),
-    /// A whole reply, its lines without their ends.
+    /// A complete reply, as lines without line ends.
     Reply(Vec<Vec<u8>>),
-    /// The lines of a block that ends with a dot.
+    /// The lines of a multiline block, without the dot that ends it.
     Block(Vec<Vec<u8>>),
     /// A regex for the next reply.
     Match(String),
@@ -187,23 +188,23 @@ enum Act {
     Unordered(Vec<String>),
     /// The TLS handshake, without a command before it.
     Handshake,
-    /// The server closed.
+    /// The server closes the connection.
     Closed,
-    /// The client closed.
+    /// The client closes the connection.
     Close,
-    /// A step of the script.
+    /// A `step` of the script, with its title.
     Step(String),
-    /// A statement of the script; `$` stands for the session.
+    /// A statement of the script, in which `$` stands for the session.
     Statement(String),
 }
 
-/// What a session does, and where in the file that stands.
+/// A step of a session, and its line in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     line: usize,
     session: usize,
     act: Act,
-    /// What somebody had written beside it.
+    /// The remark that stood beside the line.
     remark: Option<String>,
 }
 
@@ -214,20 +215,21 @@ struct Read {
     unread: Vec<Unread>,
 }
 
-/// A script, and what of the file is not in it.
+/// A script, and the lines of the file that are not in it.
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) format: Format,
     pub(crate) script: String,
     pub(crate) unread: Vec<Unread>,
-    /// The parameters that have a secret for their default.
+    /// The line of each secret, and the parameter that has the secret as its default. The name is
+    /// empty if the file does not contain the secret.
     pub(crate) secrets: Vec<(usize, String)>,
 }
 
-/// Reads a file as a script.
+/// Imports a file as a script.
 ///
 /// # Errors
-/// Usage if there is no dialogue in it.
+/// Usage if the file contains no dialogue.
 pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<Imported> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let format = format.unwrap_or_else(|| Format::of(name, text));
@@ -260,8 +262,9 @@ pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<I
     Ok(write::script(name, format, read))
 }
 
-/// Names the client's lines in which bytes that are no UTF-8 were replaced as the file was read: the
-/// script sends others than the file has. In what the server says, a regex takes any.
+/// Reports the client's lines in which invalid UTF-8 was replaced when the file was read, because
+/// the script sends other bytes than the file contains. In a server's line, a regex accepts any
+/// bytes there.
 fn name_what_is_no_text(read: &mut Read) {
     for step in &read.steps {
         let Act::Send { line, .. } = &step.act else { continue };

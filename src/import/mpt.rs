@@ -1,6 +1,7 @@
-//! Scripts of the Mail Protocol Tester of Apache James: `C:` sends a line, `S:` is a regex that a
-//! line has to match as a whole, `SUB { }` holds lines in any order, `SESSION: n` is another
-//! connection. The suites connect and greet in Java, so a greeting is expected first.
+//! Scripts of the Mail Protocol Tester of Apache James: `C:` sends a line, `S:` is a regex that has
+//! to match a whole line, `SUB { }` holds lines in any order, and `SESSION: n` switches to another
+//! connection. The suites connect and read the greeting in Java, so the script expects a greeting
+//! first.
 
 use super::success::Success;
 use super::words::speech_of;
@@ -94,9 +95,9 @@ impl Script {
         }
     }
 
-    /// A line that is to come, as a regex of all of it.
+    /// Takes a line that the server has to say, as a regex for the whole line.
     fn expect(&mut self, at: usize, regex: &str, line: &str) {
-        // The empty line of a mail, in a literal.
+        // An empty regex is the empty line of a message in a literal.
         if let ("", Some((_, pending))) = (regex, &mut self.pending) {
             return pending.push_str("\\r\\n");
         }
@@ -123,7 +124,7 @@ impl Script {
         }
     }
 
-    /// Whether a reply of SMTP goes on after that line.
+    /// Whether an SMTP reply goes on after this line.
     fn continues(&self, regex: &str) -> bool {
         let plain = regex.replace('\\', "");
         self.speech == Speech::Smtp && plain.len() > 3 && plain.as_bytes()[3] == b'-'
@@ -144,7 +145,7 @@ impl Script {
     }
 
     fn whole(&mut self, at: usize, regex: String) {
-        // A continuation, whatever is said with it.
+        // A continuation request may have any text.
         let regex = if regex == "\\+" || regex == "\\+ Ok" { "\\+.*".to_owned() } else { regex };
         match &mut self.sub {
             Some((_, patterns)) => patterns.push(format!("^(?:{regex})\\r?$")),
@@ -163,7 +164,7 @@ impl Script {
             self.current = known;
             return;
         }
-        // The first lines belong to a session that has no name.
+        // Lines before the first `SESSION:` belong to a session without a name.
         self.sessions.push(Some(name.to_owned()));
         self.current = self.sessions.len() - 1;
         self.open(at);
@@ -187,7 +188,8 @@ impl Script {
         let greeting = Success::greeting(self.speech);
         self.read.steps.push(step(Act::Statement(greeting)));
         if self.speech == Speech::Imap {
-            // The suites log in before that in Java; a script that does it itself needs no user.
+            // The suites log in in Java before the script. A script that logs in itself needs no
+            // user.
             let login = "if param(\"user\", \"\") != \"\" { $.login(param(\"user\", \"\"), param(\"password\", \"\")); }";
             self.read.steps.push(step(Act::Statement(login.to_owned())));
         }
@@ -198,7 +200,8 @@ impl Script {
             self.current = self.sessions.len();
             self.sessions.push(Some(String::new()));
             self.open(line);
-            // A file that has the greeting has it as its first line.
+            // If the file itself begins with the greeting, the statements that `open` added are not
+            // needed.
             let greets = matches!(&act, Act::Match(regex) if regex.contains("\\* OK") || regex.contains("220"));
             if greets {
                 let current = self.current;

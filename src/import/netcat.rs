@@ -1,12 +1,12 @@
-//! What nc was given to send: the client's lines alone. What the server has to answer is what its
-//! protocol calls success.
+//! The input that was piped into nc: only the lines of the client. The server has to answer each
+//! with what its protocol calls success.
 
 use super::success::Success;
 use super::words::speech_of;
 use super::{Act, Read, Step};
 use crate::proto::Speech;
 
-/// Whether a text has commands, and nothing that a server says.
+/// Whether a text begins with a command and contains no line of a server.
 pub(super) fn looks_like(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let is_reply = |line: &str| {

@@ -1,4 +1,4 @@
-//! A session that is read line by line: what the lines before mean for the one that comes.
+//! A session that is read line by line. The lines so far decide what the next one means.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,40 +6,40 @@ use std::ops::Range;
 use super::words::{first_word, has_block, secret, sends_response};
 use crate::proto::Speech;
 
-/// Which part of a line of the client's is secret, and whether a reply is owed for it.
+/// The part of a client's line that is secret, and whether a reply is owed for the line.
 type Said = (Option<Range<usize>>, bool);
 
-/// A session as far as it has been read.
+/// A session, as far as it has been read.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
 pub(super) struct Open {
     pub(super) speech: Option<Speech>,
-    /// Where in the steps it connects.
+    /// The index of the step that connects.
     pub(super) connect: usize,
     pub(super) place: Option<String>,
     pub(super) is_tls: bool,
-    /// The lines of a reply that is not whole.
+    /// The lines of a reply that is not complete.
     pub(super) reply: Vec<Vec<u8>>,
     pub(super) began: usize,
     /// How many octets of a literal are still to come.
     pub(super) literal: usize,
-    /// Whether lines up to a dot are the server's, and no replies.
+    /// Whether the next lines, up to a dot, are a block of the server and not replies.
     pub(super) block: bool,
-    /// Whether lines up to a dot are the client's, and no commands.
+    /// Whether the next lines, up to a dot, are a message of the client and not commands.
     pub(super) message: bool,
-    /// The commands that were not answered yet; the greeting's is empty.
+    /// The commands that are not answered yet. An empty one stands for the greeting.
     pub(super) unanswered: VecDeque<String>,
-    /// The server waits for a response.
+    /// Whether the server waits for a SASL response.
     pub(super) challenged: bool,
-    /// How many octets of a literal the client has announced.
+    /// How many octets of the client's literal are still to come.
     pub(super) sending: usize,
-    /// The server has to go ahead before the literal that was announced.
+    /// Whether the server has to go ahead before the client sends the literal.
     pub(super) go_ahead: bool,
-    /// The literal was sent, and its command goes on or ends with the line that comes now.
+    /// Whether the literal is complete, and the next line continues or ends its command.
     pub(super) is_closing: bool,
     /// How many arguments stand before the literal, if the command is LOGIN.
     pub(super) login: Option<usize>,
-    /// The last command was AUTHENTICATE.
+    /// Whether the last command was AUTHENTICATE.
     pub(super) is_authenticating: bool,
     /// The literal that comes is a response of SASL.
     pub(super) responds: bool,
@@ -57,7 +57,8 @@ pub(super) struct Open {
     pub(super) is_over: bool,
 }
 
-/// The octets of a literal that a line announces at its end.
+/// The octets of a literal that a line announces at its end, and whether the client waits for the
+/// server to go ahead.
 fn announced(line: &str) -> Option<(usize, bool)> {
     let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
     let (number, waits) = match inside.strip_suffix(['+', '-']) {
@@ -84,7 +85,7 @@ impl Open {
         self.message || (self.sending > 0 && !self.go_ahead)
     }
 
-    /// Whether the reply ends with the line that came last.
+    /// Whether this line completes the reply.
     pub(super) fn is_whole(&mut self, line: &str) -> bool {
         match self.speech {
             Some(Speech::Smtp | Speech::Lmtp) => line.as_bytes().get(3) != Some(&b'-'),
@@ -93,7 +94,7 @@ impl Open {
                     let length = line.len() + 2;
                     if length <= self.literal {
                         self.literal -= length;
-                        // The line that goes on after the literal is still to come.
+                        // The line that continues after the literal is still to come.
                         return false;
                     }
                     self.literal = 0;
@@ -109,7 +110,7 @@ impl Open {
         }
     }
 
-    /// What the reply that is whole now means for what comes next.
+    /// Notes what a complete reply means for the lines that follow.
     pub(super) fn answered(&mut self, lines: &[Vec<u8>]) {
         let last = lines.last().map(|line| String::from_utf8_lossy(line).into_owned());
         let last = last.unwrap_or_default();
@@ -155,7 +156,7 @@ impl Open {
         }
     }
 
-    /// What a line of the client's means: which part of it is secret, and whether a reply is owed.
+    /// Takes a line of the client. Returns which part of it is secret, and whether a reply is owed.
     pub(super) fn said(&mut self, line: &str) -> Said {
         if self.message {
             self.message = line != ".";
@@ -169,7 +170,7 @@ impl Open {
         }
         if self.challenged {
             self.challenged = false;
-            // What is cancelled holds no secret.
+            // A `*` cancels the exchange, and holds no secret.
             let secret = (line != "*" && !line.is_empty()).then_some(0..line.len());
             self.unanswered.push_back("AUTH".to_owned());
             return (secret, true);
@@ -188,7 +189,7 @@ impl Open {
         if first == "LHLO" && self.speech == Some(Speech::Smtp) {
             self.speech = Some(Speech::Lmtp);
         }
-        // The literal itself is no argument that stands before it.
+        // The word that announces the literal is not counted as an argument before it.
         self.login = (is_imap && second.eq_ignore_ascii_case("LOGIN"))
             .then(|| words.count().saturating_sub(1));
         if (is_imap || self.speech == Some(Speech::Sieve)) && self.announces(line) && !self.go_ahead
@@ -197,27 +198,27 @@ impl Open {
         }
         let secret = secret(line, is_imap);
         let command = match first_word(line).as_str() {
-            // A command with an argument has a reply of one line.
+            // With an argument, these commands have a reply of one line.
             word @ ("LIST" | "UIDL") if line.split_whitespace().count() > 1 => format!("{word} N"),
             word => word.to_owned(),
         };
-        // Message lines that are typed before the server has gone ahead are no commands.
+        // After pipelined commands, the message may begin before the server has answered DATA.
         self.message = command == "DATA" && self.unanswered.len() > 1;
         self.unanswered.push_back(command);
         (secret, true)
     }
 
-    /// Whether a line announces a literal, which is what comes next.
+    /// Whether a line announces a literal, which then comes next.
     fn announces(&mut self, line: &str) -> bool {
         let Some((octets, waits)) = announced(line) else { return false };
         self.sending = octets;
         self.is_closing = octets == 0;
-        // ManageSieve never goes ahead.
+        // In ManageSieve, the client does not wait.
         self.go_ahead = waits && self.speech == Some(Speech::Imap);
         true
     }
 
-    /// A line of a literal, or of the command after it.
+    /// Takes a line of a literal, or of the command after it.
     fn goes_on(&mut self, line: &str) -> Said {
         let is_password = (self.login == Some(1) || self.responds) && self.sending > 0;
         self.go_ahead = false;

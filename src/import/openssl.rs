@@ -1,4 +1,4 @@
-//! Sessions with `openssl s_client`: its report of TLS in front, and the dialogue after it.
+//! Sessions with `openssl s_client`: its report on TLS, and then the dialogue.
 
 use super::layout::Line;
 use super::pasted::Paste;
@@ -6,7 +6,7 @@ use super::shell::{shell, target};
 use super::{Act, Read};
 use crate::proto::Speech;
 
-/// Lines of `s_client`'s own in the middle of a dialogue.
+/// The beginnings of lines that `s_client` itself prints in the middle of a dialogue.
 const OWN: [&str; 8] = [
     "read:errno",
     "read R BLOCK",
@@ -46,13 +46,14 @@ pub(super) fn read(lines: &[Line]) -> Read {
         }
         if reports {
             if !is_said(&line) {
-                // The report: certificates, ciphers, sessions.
+                // Skip the report: certificates, ciphers, sessions.
                 continue;
             }
             reports = false;
         }
         if left_over && is_said(&line) {
-            // The last line of the answer to s_client's own EHLO, which it shows when TLS is up.
+            // `s_client` sends EHLO itself, and shows the last line of the reply after the
+            // handshake.
             left_over = false;
             paste.assembler.unread(
                 at,
@@ -92,7 +93,7 @@ fn of_its_own(paste: &mut Paste, at: usize, line: &str) {
     }
 }
 
-/// Whether a server of mail says that.
+/// Whether a mail server says this line.
 fn is_said(line: &str) -> bool {
     super::words::is_said(line) || line.starts_with(". OK ")
 }
@@ -108,7 +109,7 @@ fn speech(name: &str) -> Option<Speech> {
     })
 }
 
-/// What `s_client` has said itself until TLS was up.
+/// Adds the dialogue that `s_client` itself holds before the TLS handshake.
 fn begin(paste: &mut Paste, at: usize, speech: Speech) {
     paste.assembler.speak(speech);
     let greeting = super::success::Success::greeting(speech);

@@ -1,5 +1,5 @@
-//! Sessions that were pasted from a terminal: what telnet says, prompts of shells, commands,
-//! replies and remarks, in which nothing says who said what.
+//! Sessions that were pasted from a terminal: messages of telnet, prompts of shells, commands,
+//! replies and remarks. Nothing in them says whose a line is.
 
 use super::assembler::Assembler;
 use super::counted::{self, Item};
@@ -21,7 +21,7 @@ pub(super) fn read(lines: &[Line]) -> Read {
 #[derive(Default)]
 pub(super) struct Paste {
     pub(super) assembler: Assembler,
-    /// The line that said that a connection was not made, and the state of its port.
+    /// The line that reported a failed connection, and the state of its port.
     refused: Option<(usize, &'static str)>,
     /// What comes after each line, by its number.
     ahead: Vec<Ahead>,
@@ -82,7 +82,8 @@ impl Paste {
             return self.assembler.client(at, "", None);
         }
         if trimmed.is_empty() {
-            // Between commands and replies it is layout, and between the lines of a mail one of them.
+            // An empty line between commands and replies is layout. Between lines of a block it
+            // belongs to the block.
             if self.assembler.is_in_block() {
                 self.assembler.server(at, "", None);
             }
@@ -108,7 +109,7 @@ impl Paste {
     fn of_the_client(&mut self, at: usize, line: &str, text: &str, remark: Option<&str>) {
         let has_reply = self.ahead.get(at).is_some_and(|ahead| ahead.reply);
         if !self.assembler.is_open() {
-            // Some paste from the first command on.
+            // Some pastes begin with the first command.
             if self.assembler.read.steps.is_empty()
                 && speech_of(text).is_some()
                 && is_command(speech_of(text), text, has_reply)
@@ -183,7 +184,7 @@ impl Paste {
         false
     }
 
-    /// What telnet and nc say themselves, and what they are told at a prompt of their own.
+    /// Whether a line is a message of telnet or nc, or a command at telnet's own prompt.
     fn is_of_telnet(&mut self, at: usize, line: &str) -> bool {
         let lower = line.to_ascii_lowercase();
         let typed = ["telnet> ", "telnet>", "microsoft telnet> ", "microsoft telnet>"];
@@ -246,7 +247,7 @@ impl Paste {
                            expects it to be closed";
                 self.assembler.note(at, why);
             }
-            // It may be one address of several.
+            // The failure may be that of one address of several.
             let state = if state.is_empty() { "closed" } else { state };
             self.refused = self.refused.or(Some((at, state)));
             return true;
@@ -273,7 +274,8 @@ impl Paste {
         says.iter().any(|begins| lower.starts_with(begins)) || lower.ends_with("succeeded!")
     }
 
-    /// The session that is open was never connected, if nothing but refusals came of it.
+    /// If the only results were refusals, replaces the current session by an expectation of the
+    /// port's state.
     fn give_up(&mut self) {
         let Some((at, state)) = self.refused.take() else { return };
         if self.assembler.is_open() && self.assembler.is_silent() {
@@ -282,7 +284,7 @@ impl Paste {
         }
     }
 
-    /// All that was read.
+    /// All steps that were read.
     pub(super) fn finish(mut self) -> Read {
         self.give_up();
         self.assembler.finish()

@@ -3,7 +3,7 @@
 use super::words::{IMAP, first_word};
 use crate::proto::Speech;
 
-/// The commands that people type, by the protocol: another word of several is prose.
+/// The commands that people type. For other words, a line of several words counts as prose.
 const SMTP: [&str; 24] = [
     "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
     "HELP", "AUTH", "STARTTLS", "ETRN", "XCLIENT", "XFORWARD", "TURN", "ATRN", "SEND", "SOML",
@@ -106,7 +106,7 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
         Some(Speech::Sieve) => false,
         _ => SMTP.contains(&word.as_str()),
     };
-    // A word or two that nobody knows is a server's to refuse; more of them are somebody's prose.
+    // One or two unknown words are sent, and the server may refuse them. More words are prose.
     has_shape
         || (is_known && has_reply && !is_prose)
         || (is_plain

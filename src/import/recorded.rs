@@ -12,7 +12,7 @@ pub(super) fn read(text: &str) -> Read {
     let mut recorded = Recorded::default();
     let mut header = 0;
     for (n, line) in text.lines().enumerate() {
-        // The header of insta's files stands between two lines of dashes.
+        // The header of an insta file stands between two lines of dashes.
         if line == "---" && (n == 0 || header == 1) {
             header += 1;
             continue;
@@ -27,7 +27,7 @@ pub(super) fn read(text: &str) -> Read {
 #[derive(Default)]
 struct Recorded {
     assembler: Assembler,
-    /// The sessions by their tags.
+    /// The index of each session, by its tag.
     sessions: BTreeMap<String, usize>,
 }
 
@@ -75,7 +75,8 @@ impl Recorded {
         } else if let Some(title) = happened.strip_prefix("step: ") {
             self.assembler.act(at, Act::Step(title.to_owned()));
         } else if happened.starts_with("TLS ") && !happened.contains("failed") {
-            // That of `smtps` and its like comes before anything is said.
+            // The handshake of `smtps` and similar schemes comes before anything is said, and
+            // connecting does it.
             if !self.assembler.is_silent() {
                 self.assembler.act(at, Act::Handshake);
             }
@@ -93,7 +94,7 @@ impl Recorded {
 
     fn connect(&mut self, at: usize, tag: &str, url: &str, whole: &str) {
         let Ok(target) = target::Target::parse(url) else {
-            // In a golden, ports are tokens.
+            // In a golden, the port is a token, so the URL cannot be parsed.
             let scheme = url.split("://").next().unwrap_or_default();
             self.assembler.connect(at, None);
             self.name(tag, scheme);

@@ -3,7 +3,7 @@
 
 use super::line::without_remark;
 
-/// The command that a line gives to a shell, without the prompt.
+/// The command in a line of a shell, without the prompt.
 pub(super) fn shell(line: &str) -> Option<&str> {
     let line = line.trim_start();
     for mark in ["$ ", "# ", "% ", "> "] {
@@ -19,7 +19,7 @@ pub(super) fn shell(line: &str) -> Option<&str> {
             }
         }
     }
-    // The prompt of Windows has no blank after it.
+    // The Windows prompt has no blank after it.
     let (drive, command) = line.split_once('>')?;
     let is_drive = drive.len() >= 2 && drive.as_bytes()[1] == b':';
     is_drive.then(|| command.trim_start())
@@ -78,8 +78,8 @@ pub(super) fn here_document(command: &str) -> Option<String> {
     (!word.is_empty()).then(|| word.to_owned())
 }
 
-/// The host and the port that a command of the shell connects to, the scheme if it says one, and
-/// whether TLS comes first.
+/// The place that a shell command connects to. `starttls` is the protocol of `-starttls`, and
+/// `is_tls` means that TLS comes first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: String,
@@ -88,7 +88,7 @@ pub(super) struct Target {
     pub(super) is_tls: bool,
 }
 
-/// What `telnet`, `nc` and `openssl s_client` connect to.
+/// The place that `telnet`, `nc` or `openssl s_client` connects to.
 pub(super) fn target(command: &str) -> Option<Target> {
     let (command, _) = without_remark(command);
     let mut words = command.split_whitespace();
@@ -152,7 +152,7 @@ fn operands<'a>(words: &[&&'a str]) -> Vec<&'a str> {
     plain
 }
 
-/// A port by its number or its name.
+/// The number of a port that is given by number or name.
 fn service(text: &str) -> Option<u16> {
     let named = match text.to_ascii_lowercase().as_str() {
         "smtp" => 25,
@@ -168,7 +168,7 @@ fn service(text: &str) -> Option<u16> {
     Some(named)
 }
 
-/// The scheme that is usual at a port, in clear.
+/// The usual scheme of a port.
 pub(super) fn scheme(port: u16) -> Option<&'static str> {
     Some(match port {
         25 | 26 | 2525 | 1025 => "smtp",

@@ -1,8 +1,8 @@
-//! The words of protocols by which lines are known.
+//! The words by which lines of each protocol are recognised.
 
 use crate::proto::Speech;
 
-/// What is spoken by who begins with this line.
+/// The protocol of a client that begins with this line.
 pub(super) fn speech_of(line: &str) -> Option<Speech> {
     let word = first_word(line);
     let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
@@ -86,7 +86,7 @@ pub(super) fn first_word(line: &str) -> String {
     line[..end].to_ascii_uppercase()
 }
 
-/// Whether a line is one of a reply of SMTP.
+/// Whether a line belongs to an SMTP reply.
 pub(super) fn is_smtp_reply(line: &str) -> bool {
     let bytes = line.as_bytes();
     bytes.len() >= 3
@@ -100,13 +100,13 @@ pub(super) fn is_said(line: &str) -> bool {
     is_smtp_reply(line) || Speech::of_greeting(line.as_bytes()).is_some()
 }
 
-/// Whether the answer to a command of POP3 goes on with a block of lines.
+/// Whether a multiline block follows the reply to a POP3 command.
 pub(super) fn has_block(command: &str) -> bool {
     matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
 }
 
-/// What stands after the user in a LOGIN of IMAP, unless it is a literal's size. Either may be
-/// quoted, and have blanks then.
+/// The password in an IMAP LOGIN, unless a literal follows. User and password may be quoted, and
+/// may then contain blanks.
 fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {
     let [tag, verb, ..] = words else { return None };
     let command = line.trim().strip_prefix(tag)?.trim_start();
@@ -151,7 +151,7 @@ pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>
         _ if is_imap && second == "AUTHENTICATE" => unannounced(words.get(3)?)?,
         _ => return None,
     };
-    // It is a part of the line.
+    // `found` is a slice of `line`, so the difference of the pointers is its offset.
     let start = found.as_ptr() as usize - line.as_ptr() as usize;
     (found != "=" && !found.is_empty()).then_some(start..start + found.len())
 }

@@ -1,4 +1,4 @@
-//! What was read, as a script.
+//! Writes the steps that were read as a script.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -58,17 +58,17 @@ fn branches(steps: &[Step]) -> Option<Vec<Vec<usize>>> {
 
 struct Writer {
     script: String,
-    /// The variables of sessions.
+    /// The variables of the sessions.
     names: Vec<String>,
-    /// How often a parameter of that name was used.
+    /// The URL of each parameter that was named so far.
     params: BTreeMap<String, Option<String>>,
     secrets: Vec<(usize, String)>,
-    /// What varies in each reply, by its place among the steps.
+    /// The values in each reply that differ from run to run, by the index of the step.
     varying: BTreeMap<usize, Vec<String>>,
     step: usize,
-    /// Whether the variable for what groups find is there.
+    /// Whether the variable for answers was declared.
     has_groups: bool,
-    /// How many listeners there are.
+    /// The number of listeners.
     listeners: usize,
 }
 
@@ -119,8 +119,8 @@ impl Writer {
         self.script = whole;
     }
 
-    /// Writes the first steps, and says how many they were: lines that are sent without a reply
-    /// between them go together.
+    /// Writes the next steps, and returns how many. Lines that are sent without a reply between
+    /// them are written together.
     fn run(&mut self, steps: &[Step]) -> usize {
         let first = &steps[0];
         let name = self.names[first.session].clone();
@@ -148,7 +148,7 @@ impl Writer {
         1
     }
 
-    /// Lines of the client's. What runs ahead of a reply is sent on purpose.
+    /// Writes lines of the client. Lines that are sent before a reply that is owed are pipelined.
     fn sends(&mut self, name: &str, steps: &[Step]) {
         let owes = |step: &Step| matches!(step.act, Act::Send { owes: true, .. });
         let runs_ahead = steps[..steps.len() - 1].iter().any(owes);
@@ -203,7 +203,7 @@ impl Writer {
         format!("send({});", parts.join(" + "))
     }
 
-    /// The parameter that stands for a secret.
+    /// The expression for a parameter that replaces a secret.
     fn secret(&mut self, line: usize, value: &str) -> String {
         let name = format!("secret_{}", self.secrets.len() + 1);
         let is_gone = value.contains("[SECRET]")
@@ -257,7 +257,7 @@ impl Writer {
 
     fn verbatim(&mut self, name: &str, statement: &str) -> String {
         if statement.starts_with("expect_port(@") {
-            // The session that could not be opened: its line is the last one.
+            // The line that connects this session is the last one, and the expectation replaces it.
             let connect = format!("let {name} = connect(");
             if let Some(at) = self.script.rfind(&connect) {
                 let line = self.script.split_off(at);
@@ -274,7 +274,7 @@ impl Writer {
         statement.replace(ANSWER, "r")
     }
 
-    /// The parameter for where a session leads.
+    /// The expression for the parameter of a session's URL.
     fn param(&mut self, scheme: &str, place: Option<&str>) -> String {
         let url = place.map(|place| {
             let place = if place.matches(':').count() > 1
@@ -294,7 +294,7 @@ impl Writer {
         }
     }
 
-    /// The name of a parameter for a place: the same place is the same parameter.
+    /// The name of a parameter for a place. The same place gets the same name.
     fn named(&mut self, base: &str, url: Option<String>) -> String {
         let mut name = base.to_owned();
         let mut number = 1;
@@ -311,7 +311,7 @@ impl Writer {
         if self.listeners == 1 { "l".to_owned() } else { format!("l{}", number + 1) }
     }
 
-    /// An expression with the variable of the listener that it accepts from.
+    /// An expression in which the listener's number is replaced by its variable.
     fn with_listener(&self, expression: &str) -> String {
         let number = expression.strip_prefix('@').and_then(|rest| rest.split_once('.'));
         match number.and_then(|(number, call)| Some((number.parse().ok()?, call))) {
@@ -321,7 +321,7 @@ impl Writer {
     }
 }
 
-/// A remark as a comment: one line.
+/// A remark as a comment of one line.
 fn comment(remark: &str) -> String {
     let bare = remark.trim_start_matches(|c: char| !c.is_alphanumeric());
     let is_inside = bare.len() < remark.len() && !bare.contains(['(', '\u{ff08}']);

@@ -12,7 +12,7 @@ use super::{ANSWER, Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
-/// One step of a module.
+/// One entry of a `query_response` list.
 #[derive(Debug, Default)]
 struct Query {
     line: usize,
@@ -21,7 +21,7 @@ struct Query {
     starttls: bool,
 }
 
-/// A module that has such steps.
+/// A module of the configuration.
 #[derive(Debug, Default)]
 struct Module {
     line: usize,
@@ -135,7 +135,7 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     while let Some(query) = queries.next() {
         if let Some(expect) = &query.expect {
             let mut whole = expect.clone();
-            // Lines of one reply are expected one after the other.
+            // Regexes for the lines of one reply follow each other, so they become one regex.
             while query.send.is_none()
                 && let Some(more) =
                     queries.peek().filter(|more| more.expect.is_some() && speech != Speech::Stream)
@@ -171,7 +171,8 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     read.unread.extend(unreadable);
 }
 
-/// A regex that is found in what comes next; groups that it has are for what is sent.
+/// Adds an expectation that finds a regex in the next reply. Its groups can be used in what is
+/// sent.
 fn expectation(
     push: &mut impl FnMut(usize, Act),
     unreadable: &mut Vec<Unread>,
@@ -191,15 +192,15 @@ fn expectation(
     }
 }
 
-/// What a server owes the client, as far as the client's lines say.
+/// The answers that the server owes, as far as the lines of the client tell.
 struct Owed {
     success: Success,
     speech: Speech,
-    /// The statement that takes the answer to what was sent last, if nothing has yet.
+    /// The statement that takes the answer to the last line; `None` if the answer was taken.
     asked: Option<String>,
 }
 
-/// A line that is sent; `${1}` is what a group of the last regex found.
+/// Adds a line to send. `${1}` is replaced by what the first group of the last regex found.
 fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Owed) {
     let said = send.trim_end_matches(['\r', '\n']);
     owed.asked = owed.success.answer(owed.speech, said).statements;
@@ -223,7 +224,8 @@ fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Ow
     push(line, Act::Statement(format!("$.send({});", parts.join(" + "))));
 }
 
-/// The exporter never reads the answer to what it sends last: here it has to be a success.
+/// Adds a statement that takes an answer which the file does not read. The answer has to be a
+/// success.
 fn answered(push: &mut impl FnMut(usize, Act), line: usize, owed: &mut Owed) {
     if let Some(answer) = owed.asked.take() {
         push(line, Act::Statement(answer));

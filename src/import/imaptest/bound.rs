@@ -1,4 +1,4 @@
-//! Commands and responses as expressions of a script, and the variables that responses give a value.
+//! Commands and responses as expressions of a script, and the variables that responses bind.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use super::parts::{Argument, Command, MESSAGE, Part, arguments, parts};
 use crate::import::ANSWER;
 use crate::import::literal::{escaped, text as quoted};
 
-/// The expression for a variable that the harness has a value for.
+/// The expression for a variable to which `ImapTest` itself gives a value.
 fn known(name: &str) -> Option<&'static str> {
     Some(match name {
         "mailbox" => "param(\"mailbox\", \"INBOX\")",
@@ -17,15 +17,15 @@ fn known(name: &str) -> Option<&'static str> {
     })
 }
 
-/// What a variable may stand for: a quoted string, a list, or a word.
+/// A regex for the values of variables: a quoted string, a list, or a word.
 const VALUE: &str = r#"(?:"(?:[^"\\]|\\.)*"|\([^()]*\)|[^\s()"\]]+)"#;
 
-/// The variables that responses have given a value, by the names that they have in the script.
+/// The variables that responses have bound, by their names in the script.
 #[derive(Default)]
 pub(super) struct Bound(BTreeSet<String>);
 
 impl Bound {
-    /// A response as a regex for backticks, and the variables that get a value by it.
+    /// A response as a regex for backticks, and the variables that this regex binds.
     fn pattern(&self, response: &str) -> (String, Vec<String>) {
         let mut binds = Vec::new();
         if let Some((before, rest)) = response.split_once("($!unordered ")
@@ -75,7 +75,7 @@ impl Bound {
         regexes.collect::<Vec<_>>().join(", ")
     }
 
-    /// A command as an expression.
+    /// A command as an expression of the script.
     fn expression(&self, command: &str) -> String {
         let mut expressions: Vec<String> = Vec::new();
         let mut text = String::new();
@@ -110,7 +110,7 @@ impl Bound {
         expressions.join(" + ")
     }
 
-    /// The call for a command. One with literals has its arguments in a list.
+    /// The call for a command. If the command has literals, its arguments are given as a list.
     fn call(&self, command: &str, options: &str) -> String {
         let has_literal = parts(command).iter().any(|part| matches!(part, Part::Literal(_)));
         let (verb, mut rest) = command.split_once(' ').unwrap_or((command, ""));
@@ -134,7 +134,7 @@ impl Bound {
         format!("[{}]", expressions.collect::<Vec<_>>().join(", "))
     }
 
-    /// The statements for a command, and for the variables that its responses bind.
+    /// The statements for a command and for the variables that its responses bind.
     pub(super) fn statements(&mut self, command: &Command) -> Vec<String> {
         if !command.pipelined.is_empty() {
             return self.pipelined(command);
@@ -154,7 +154,7 @@ impl Bound {
         for (n, response) in command.required.iter().enumerate() {
             for name in self.pattern(response).1 {
                 let value = format!("{ANSWER}.required[{n}][{}]", quoted(&name));
-                // A quoted string is what stands between the quotes.
+                // The value of a quoted string is the text between the quotes.
                 let variable =
                     if new.contains(&name) { "same".to_owned() } else { format!("v_{name}") };
                 statements.push(format!("let {variable} = {value};"));
@@ -192,10 +192,10 @@ impl Bound {
     }
 }
 
-/// What is appended where the harness takes a message of its own.
+/// The message to append if `ImapTest` would append one of its own messages.
 const SOME_MESSAGE: &str = "From: user@example.com\r\nSubject: a message\r\n\r\nHello.\r\n";
 
-/// A string of a response as a regex for backticks: a literal, or, if it is one line, in quotes.
+/// A string of a response as a regex for backticks: a literal, or quotes if it is one line.
 fn string(content: &str) -> String {
     let literal = format!("~?\\{{\\d+\\+?\\}}\\r\\n{}", escaped(content));
     let string = if content.contains(['\r', '\n']) {
@@ -204,11 +204,11 @@ fn string(content: &str) -> String {
         let in_quotes = content.replace('\\', "\\\\").replace('"', "\\\"");
         format!("(?-i:{literal}|\"{}\")", escaped(&in_quotes))
     };
-    // Of backticks and of what would be an expression there.
+    // In backticks, a backtick would end the text, and `${` would begin an expression.
     string.replace('`', "\\x60").replace("${", "\\x24{")
 }
 
-/// The words in all orders, up to four of them; more stand in any order and number.
+/// The words in all orders, for up to four words. More words match in any order and number.
 fn orders(words: &[String]) -> Vec<String> {
     if words.len() <= 1 {
         return vec![words.concat()];

@@ -1,5 +1,6 @@
-//! Scripts of Dovecot's `ImapTest`: a header, then groups of commands, each with the status that it
-//! ends with and the untagged responses that have to come (`*`), must not (`!`) or may (`?`).
+//! Scripts of Dovecot's `ImapTest`: a header, then groups of commands. Each command has the status
+//! that it ends with, and the untagged responses that have to come (`*`), must not come (`!`) or
+//! may come (`?`).
 
 mod bound;
 mod parts;
@@ -65,9 +66,9 @@ struct Script {
     capabilities: Vec<String>,
     commands: Vec<Command>,
     has_header: bool,
-    /// The commands of a group whose status follows, by their places in the list.
+    /// The indices of the commands of this group whose status has not come yet.
     pending: Vec<usize>,
-    /// Whether the last command is not read, so that what has to come for it is not either.
+    /// Whether the last command was not read. Its responses are not read either.
     is_skipped: bool,
 }
 
@@ -84,7 +85,8 @@ impl Script {
             "capabilities" => {
                 self.capabilities = value.split_whitespace().map(str::to_owned).collect();
             }
-            // What else is untagged is allowed unless that is forbidden.
+            // This is the default here: extra untagged responses are allowed unless they are
+            // forbidden.
             "ignore_extra_untagged" => {}
             _ => self.unread(at, line, "a header that says nothing to mailexpect"),
         }
@@ -99,7 +101,7 @@ impl Script {
                 let Some(last) = self.commands.last_mut() else {
                     return self.unread(at, line, "no command stands in front of it");
                 };
-                // The second mark of `! * 1 fetch` is the response's own.
+                // In `! * 1 fetch`, the second mark belongs to the response.
                 let response = rest.strip_prefix("* ").unwrap_or(rest).to_owned();
                 match which {
                     0 => last.required.push(response),
@@ -131,7 +133,7 @@ impl Script {
         }
         let pattern = match status.to_ascii_uppercase().as_str() {
             status @ ("OK" | "NO" | "BAD") => quoted(status),
-            // Any will do.
+            // Any status is accepted.
             "\"\"" => "any(\"OK\", \"NO\", \"BAD\")".to_owned(),
             _ => String::new(),
         };
@@ -225,7 +227,7 @@ impl Script {
         self.read
     }
 
-    /// Connects as the harness does before it begins.
+    /// Connects, and brings the session into the state that `ImapTest` begins with.
     fn open(&mut self, session: usize) {
         self.push(1, session, Act::Connect { scheme: "imap", place: None });
         self.push(1, session, Act::Statement("$.expect(\"* OK\");".to_owned()));
@@ -257,7 +259,7 @@ impl Script {
     }
 }
 
-/// A command; APPEND without a literal has a message of the harness's own behind it.
+/// The command. If it is APPEND without a literal, `ImapTest` appends a message of its own.
 fn with_message(command: &str) -> String {
     let words: Vec<_> = command.split(' ').collect();
     let is_append = words[0].eq_ignore_ascii_case("append");

@@ -1,18 +1,18 @@
-//! The parts of commands and responses: text, variables, and literals of several lines, which stand
-//! in one line between marks.
+//! The parts of commands and responses: text, variables, and literals. A literal of several lines
+//! is put into one line, between marks.
 
-/// What a literal stands between, once its lines are one. No file has them.
+/// The marks before and after a literal that was put into one line. No file contains them.
 pub(super) const OPEN: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
 
-/// Stands for a message of the harness's own.
+/// The mark for one of `ImapTest`'s own messages.
 pub(super) const MESSAGE: &str = "\u{e003}";
 
-/// A command with what has to come for it.
+/// A command, and the responses that belong to it.
 pub(super) struct Command {
     pub(super) line: usize,
     pub(super) session: usize,
-    /// The pattern of the status.
+    /// The expression for the expected status.
     pub(super) status: String,
     pub(super) text: String,
     /// Commands that are sent at once, with their tags, and the statuses that they end with.
@@ -22,8 +22,9 @@ pub(super) struct Command {
     pub(super) allowed: Vec<String>,
 }
 
-/// Lines put together: a literal begins with `{{{` at the end of a line, and ends before `}}}` at the
-/// start of another. Each has its number. One that never ends keeps its `{{{`.
+/// Puts the lines of literals together. A literal begins with `{{{` at the end of a line, and ends
+/// before `}}}` at the start of another. Each line has its number. A literal that never ends keeps
+/// its `{{{`.
 pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
     let mut all = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -52,12 +53,12 @@ pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
     all
 }
 
-/// A literal as it stands in a line.
+/// A literal between its marks.
 pub(super) fn literal(content: &str) -> String {
     format!("{OPEN}{content}{CLOSE}")
 }
 
-/// A line as it is shown: a literal is named by its first line.
+/// A line as the user may see it, with `{{{` and `}}}` in place of the marks.
 pub(super) fn shown(line: &str) -> String {
     line.replace(OPEN, "{{{ ").replace(CLOSE, " }}}")
 }
@@ -65,7 +66,7 @@ pub(super) fn shown(line: &str) -> String {
 /// A part of a command or a response.
 pub(super) enum Part<'a> {
     Text(&'a str),
-    /// A sequence number, as the harness counts them at first.
+    /// A sequence number, as `ImapTest` counts the messages at the start.
     Number(&'a str),
     /// `$name` or `${name}`.
     Variable(&'a str),
@@ -77,11 +78,11 @@ pub(super) enum Part<'a> {
     Rest,
     /// `${case:text}`: a text in these letters.
     Case(&'a str),
-    /// A literal's content.
+    /// The content of a literal.
     Literal(&'a str),
 }
 
-/// The parts of a line; `$$` is a dollar sign.
+/// Splits a line into parts. `$$` is a dollar sign.
 pub(super) fn parts(line: &str) -> Vec<Part<'_>> {
     let mut found = Vec::new();
     let mut rest = line;
@@ -137,7 +138,7 @@ fn in_braces(text: &str) -> Option<&str> {
 
 /// An argument of a command that has a literal.
 pub(super) enum Argument<'a> {
-    /// As it stands.
+    /// A word as it stands.
     Word(&'a str),
     Literal(&'a str),
     /// A literal of binary data: `~{{{`.
@@ -145,7 +146,7 @@ pub(super) enum Argument<'a> {
     List(Vec<Argument<'a>>),
 }
 
-/// The arguments in a text, up to the parenthesis that ends their list.
+/// The arguments in a text, up to the parenthesis that closes their list.
 pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
     let mut found = Vec::new();
     loop {
@@ -181,7 +182,7 @@ pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
     }
 }
 
-/// Where a word ends, which may be a quoted string.
+/// The end of a word, which may be a quoted string.
 fn word_end(text: &str) -> usize {
     let mut is_quoted = false;
     let mut is_escaped = false;
