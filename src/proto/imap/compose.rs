@@ -42,6 +42,29 @@ impl From<&str> for Argument {
     }
 }
 
+/// What a search looks for: text that is sent unchanged, or arguments, each in the form that carries
+/// it (RFC 3501 section 6.4.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Criteria(pub(crate) Vec<Argument>);
+
+impl From<&str> for Criteria {
+    fn from(text: &str) -> Self {
+        Self(vec![Argument::plain(text)])
+    }
+}
+
+impl From<&String> for Criteria {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Vec<Argument>> for Criteria {
+    fn from(arguments: Vec<Argument>) -> Self {
+        Self(arguments)
+    }
+}
+
 /// Whether literals are sent only after the server asks for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -34,10 +34,7 @@ impl Answer {
         self.untagged()
             .iter()
             .filter(|response| ["LIST", "LSUB"].contains(&&*response.name()))
-            .map(|response| {
-                mailbox(response.values()?)
-                    .ok_or_else(|| unlike(response, "attributes, a delimiter and a name"))
-            })
+            .map(Mailbox::parse)
             .collect()
     }
 
@@ -49,11 +46,46 @@ impl Answer {
     pub fn status_items(&self, mailbox: &str) -> Result<Vec<(String, Value)>> {
         let mut items = Vec::new();
         for response in self.named("STATUS") {
-            if let Some(values) = items_of(response, mailbox)? {
-                items.extend(values);
+            let (name, of_mailbox) = response.status_items()?;
+            // INBOX is the only name in which letters match in either case (RFC 3501 section 5.1).
+            let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
+            if name == mailbox || (is_inbox(&name) && is_inbox(mailbox)) {
+                items.extend(of_mailbox);
             }
         }
         Ok(items)
+    }
+}
+
+impl Mailbox {
+    /// Reads a LIST or LSUB response.
+    ///
+    /// # Errors
+    /// Malformed if the response cannot be read.
+    pub fn parse(response: &Response) -> Result<Self> {
+        mailbox(response.values()?)
+            .ok_or_else(|| unlike(response, "attributes, a delimiter and a name"))
+    }
+}
+
+impl Response {
+    /// The name of the mailbox that a STATUS response is about, and its items: `MESSAGES`,
+    /// `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
+    ///
+    /// # Errors
+    /// Malformed if the response cannot be read.
+    pub fn status_items(&self) -> Result<(String, Vec<(String, Value)>)> {
+        let wrong = || unlike(self, "a mailbox, and a list of items and numbers by turns");
+        let mut values = self.values()?;
+        let (Some(Value::List(items)), [name]) = (values.pop(), &*values) else {
+            return Err(wrong());
+        };
+        let name = name.text().ok_or_else(wrong)?;
+        let is_well = |(name, value): &(String, Value)| {
+            !NUMBERS.contains(&&**name) || value.number().is_some()
+        };
+        let items = pairs(items).filter(|items| items.iter().all(is_well)).ok_or_else(wrong)?;
+        Ok((name, items))
     }
 }
 
@@ -81,24 +113,6 @@ fn extended(values: Value) -> Option<Vec<(String, Value)>> {
         extended.push((name.text()?.to_ascii_uppercase(), values.next()?));
     }
     Some(extended)
-}
-
-/// The items of a STATUS response; `None` if it is about another mailbox.
-fn items_of(response: &Response, mailbox: &str) -> Result<Option<Vec<(String, Value)>>> {
-    let wrong = || unlike(response, "a mailbox, and a list of items and numbers by turns");
-    let mut values = response.values()?;
-    let (Some(Value::List(items)), [name]) = (values.pop(), &*values) else {
-        return Err(wrong());
-    };
-    let name = name.bytes().ok_or_else(wrong)?;
-    let items = pairs(items).filter(|items| {
-        items.iter().all(|(name, value)| !NUMBERS.contains(&&**name) || value.number().is_some())
-    });
-    let items = items.ok_or_else(wrong)?;
-    // INBOX is the only name in which letters match in either case (RFC 3501 section 5.1).
-    let is_asked = *name == *mailbox.as_bytes()
-        || (mailbox.eq_ignore_ascii_case("INBOX") && name.eq_ignore_ascii_case(b"INBOX"));
-    Ok(is_asked.then_some(items))
 }
 
 #[cfg(test)]
@@ -137,7 +151,7 @@ mod tests {
             "a1 OK",
         ]);
         assert_eq!(named(&status.status_items("INBOX").unwrap()), "MESSAGES=3 UIDNEXT=5");
-        assert_eq!(named(&status.status_items("lab box").unwrap()), "MAILBOXID=(F1)");
+        assert_eq!(named(&status.status_items("lab box").unwrap()), "MAILBOXID=F1");
     }
 
     #[test]

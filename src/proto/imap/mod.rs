@@ -29,7 +29,7 @@ pub use answer::Answer;
 pub(crate) use asked::Asked;
 use commands::Commands;
 pub(crate) use compose::compose;
-pub use compose::{Argument, Literals};
+pub use compose::{Argument, Criteria, Literals};
 pub use envelope::{Address, Envelope};
 pub(super) use facts::FACTS;
 pub use fetched::Fetched;

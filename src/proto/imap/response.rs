@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::misread::single;
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
-use super::set::spell_out;
+use super::set::{spell_out, spell_out_results};
 use super::value::{Grammar, Value, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
@@ -189,11 +190,8 @@ impl Response {
             if name == "VANISHED" {
                 values.last_mut().into_iter().for_each(spell_out);
             }
-            // The set after `ALL` (RFC 4731 section 3.1).
-            if name == "ESEARCH"
-                && let Some(place) = values.iter().position(|value| value.is_atom("ALL"))
-            {
-                values.get_mut(place + 1).into_iter().for_each(spell_out);
+            if name == "ESEARCH" {
+                spell_out_results(&mut values);
             }
             values
         });
@@ -219,6 +217,7 @@ impl Response {
             _ => 0..0,
         };
         values.get_mut(sets).unwrap_or_default().iter_mut().for_each(spell_out);
+        let values = values.into_iter().map(|value| single(&name, value)).collect();
         Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values })
     }
 

@@ -61,10 +61,10 @@ impl Answer {
     pub fn search_results(&self) -> Result<Vec<(String, Value)>> {
         let mut results = Vec::new();
         for response in self.named("ESEARCH") {
-            let of_response = self.results(response.values()?);
-            results.extend(of_response.ok_or_else(|| {
-                unlike(response, "a tag, UID, and names and values by turns (RFC 4731, 3.1)")
-            })?);
+            let values = response.values()?;
+            if self.is_own(values.first()) {
+                results.extend(results_of(response, values)?);
+            }
         }
         Ok(results)
     }
@@ -82,26 +82,47 @@ impl Answer {
         Ok(false)
     }
 
-    /// The results in an ESEARCH response, empty if it is for another command; `None` if it cannot
-    /// be read.
-    fn results(&self, values: Vec<Value>) -> Option<Vec<(String, Value)>> {
-        if !self.is_own(values.first()) {
-            return Some(Vec::new());
-        }
-        let values = values
-            .into_iter()
-            .skip_while(|value| matches!(value, Value::List(_)) || value.is_atom("UID"))
-            .collect();
-        let of_form = |(name, value): (String, Value)| Some((name.clone(), of_form(&name, value)?));
-        pairs(values)?.into_iter().map(of_form).collect()
-    }
-
     /// Whether the correlator of an ESEARCH (RFC 4466 section 2.6.2) names this command, or is
     /// missing.
     fn is_own(&self, correlator: Option<&Value>) -> bool {
         let Some([name, tag]) = correlator.and_then(Value::list) else { return true };
         !name.is_atom("TAG") || tag.text().is_none_or(|tag| tag == self.tagged().tag())
     }
+}
+
+impl Response {
+    /// What an ESEARCH response says: `TAG`, if it has one, and the results (RFC 4731 section 3.1).
+    /// Sets of messages are lists of numbers.
+    ///
+    /// # Errors
+    /// Malformed if the response cannot be read.
+    pub fn search_results(&self) -> Result<Vec<(String, Value)>> {
+        let values = self.values()?;
+        let tag = match values.first().and_then(Value::list) {
+            Some([name, tag]) if name.is_atom("TAG") => Some(("TAG".to_owned(), tag.clone())),
+            _ => None,
+        };
+        Ok(tag.into_iter().chain(results_of(self, values)?).collect())
+    }
+}
+
+/// The results in an ESEARCH response. If a name comes again, as `ADDTO` may, its lists are put
+/// together.
+fn results_of(response: &Response, values: Vec<Value>) -> Result<Vec<(String, Value)>> {
+    let wrong = || unlike(response, "a tag, UID, and names and values by turns (RFC 4731, 3.1)");
+    let values = values
+        .into_iter()
+        .skip_while(|value| matches!(value, Value::List(_)) || value.is_atom("UID"))
+        .collect();
+    let mut results: Vec<(String, Value)> = Vec::new();
+    for (name, value) in pairs(values).ok_or_else(wrong)? {
+        let value = of_form(&name, value).ok_or_else(wrong)?;
+        match (results.iter_mut().find(|(known, _)| *known == name), value) {
+            (Some((_, Value::List(known))), Value::List(more)) => known.extend(more),
+            (_, value) => results.push((name, value)),
+        }
+    }
+    Ok(results)
 }
 
 /// The numbers of a SEARCH response. A modification sequence (RFC 7162) may follow them.
@@ -148,6 +169,18 @@ mod tests {
         let one = answer(&["* ESEARCH (TAG \"a1\") ALL 2", "a1 OK"]);
         assert_eq!(named(&one.search_results().unwrap()), "ALL=(2)");
         assert!(answer(&["* ESEARCH (TAG \"a1\")", "a1 OK"]).found().unwrap().is_empty());
+        let updated = answer(&[
+            "* ESEARCH (TAG \"b2\") UID ADDTO (0 3:5 1 7) REMOVEFROM (0 1) ADDTO (0 9)",
+            "* ESEARCH PARTIAL (1:4 2:3)",
+            "* ESEARCH PARTIAL (1:4 NIL)",
+            "a1 OK",
+        ]);
+        let results = |place: usize| named(&updated.untagged()[place].search_results().unwrap());
+        assert_eq!(results(0), "TAG=b2 ADDTO=(0 (3 4 5) 1 (7) 0 (9)) REMOVEFROM=(0 (1))");
+        assert_eq!(
+            (results(1), results(2)),
+            ("PARTIAL=(1:4 (2 3))".into(), "PARTIAL=(1:4 )".into())
+        );
     }
 
     #[test]

@@ -73,6 +73,26 @@ pub(super) fn spell_out(value: &mut Value) {
     }
 }
 
+/// Replaces the sets in an ESEARCH response: after `ALL` (RFC 4731 section 3.1), after the range of
+/// `PARTIAL`, and after each position in `ADDTO` and `REMOVEFROM` (RFC 5267 section 4).
+pub(super) fn spell_out_results(values: &mut [Value]) {
+    let mut name = String::new();
+    for value in values {
+        match (name.as_str(), value) {
+            ("ALL", value) => spell_out(value),
+            ("PARTIAL" | "ADDTO" | "REMOVEFROM", Value::List(parts)) => {
+                parts.iter_mut().skip(1).step_by(2).for_each(spell_out);
+            }
+            (_, Value::Atom(atom)) => {
+                name = String::from_utf8_lossy(atom).to_ascii_uppercase();
+                continue;
+            }
+            _ => {}
+        }
+        name.clear();
+    }
+}
+
 fn range(text: &str) -> Option<(u64, u64)> {
     let (from, to) = text.split_once(':').unwrap_or((text, text));
     let number = |text: &str| match text {

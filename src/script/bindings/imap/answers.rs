@@ -212,10 +212,13 @@ pub mod words {
         response.bytes().to_vec()
     }
 
-    /// The content of the response. For FETCH it is the map that `fetch` returns for a message. For
-    /// `* 3 EXISTS` and similar responses it is the number. For a status it is the response code
-    /// (`["UIDNEXT", 5]`). For any other response it is a list of the values. Among the values, NIL
-    /// is `()`, a list in parentheses is a list, and a literal is a blob.
+    /// The content of the response. For FETCH it is the map that `fetch` returns for a message, for
+    /// LIST and LSUB the map that `list` returns for a mailbox, for ESEARCH the map that `esearch`
+    /// returns with the tag as `TAG`, for STATUS a list of the mailbox's name and the map that
+    /// `status` returns. For `* 3 EXISTS` and similar responses it is the number. For a status it is
+    /// the response code (`["UIDNEXT", 5]`). For any other response it is a list of the values. Among
+    /// the values, NIL is `()`, a list in parentheses is a list, a set of messages is a list of
+    /// numbers, and a literal is a blob.
     ///
     /// ```dialogue imap
     /// S: * OK hi
@@ -232,6 +235,25 @@ pub mod words {
     /// let r = s.command("GETMETADATA INBOX (/shared/comment)");
     /// assert_eq(r.untagged[0].data, ["INBOX", ["/shared/comment", bytes("hi\r\n"), "/private/comment", ()]]);
     /// assert_eq(r.untagged[1].data, ["UIDNEXT", 5]);
+    /// ```
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 LIST "" % RETURN (STATUS (MESSAGES))
+    /// S: * LIST (\HasChildren) "/" Lab
+    /// S: * STATUS Lab (MESSAGES 3)
+    /// S: * ESEARCH (TAG "b7") UID ADDTO (0 7:9)
+    /// S: * VANISHED (EARLIER) 2,4:5
+    /// S: a1 OK done
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// let all = s.command(`LIST "" % RETURN (STATUS (MESSAGES))`).untagged.map(|r| r.data);
+    /// assert_eq([all[0].name, all[0].child], ["Lab", true]);
+    /// assert_eq(all[1], ["Lab", #{MESSAGES: 3}]);
+    /// assert_eq(all[2], #{TAG: "b7", ADDTO: [0, [7, 8, 9]]});
+    /// assert_eq(all[3], [["EARLIER"], [2, 4, 5]]);
     /// ```
     #[rhai_fn(get = "data", return_raw, pure)]
     pub fn data(ctx: NativeCallContext, response: &mut Response) -> Result<Dynamic, Raised> {

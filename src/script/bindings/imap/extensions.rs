@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::super::verb::{Manual, verbs, words_of};
-use super::{argument, mailbox, numbers, value};
+use super::{argument, criteria, mailbox, numbers, value};
 use crate::error::{Error, Result};
 use crate::imap::{Answer, Argument, Value};
 
@@ -166,7 +166,7 @@ fn extensions(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.sort("REVERSE DATE", "UNSEEN", #{uid: true}), [50, 30, 40]);
         /// ```
-        sort(session, call, order: &str, criteria: &str) -> Array { Ok(numbers(session.sort(order, criteria).with(call).await?)) }
+        sort(session, call, order: &str, criteria: Dynamic) -> Array { Ok(numbers(session.sort(order, self::criteria(criteria)?).with(call).await?)) }
 
         /// Searches messages and groups them into threads (RFC 5256). A thread is a list of
         /// numbers, with a nested list for each branch.
@@ -182,8 +182,8 @@ fn extensions(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.threads("REFERENCES", "ALL"), [[2], [3, 6, [4, 23], [44]]]);
         /// ```
-        threads(session, call, algorithm: &str, criteria: &str) -> Array {
-            Ok(session.threads(algorithm, criteria).with(call).await?.into_iter().map(value).collect())
+        threads(session, call, algorithm: &str, criteria: Dynamic) -> Array {
+            Ok(session.threads(algorithm, self::criteria(criteria)?).with(call).await?.into_iter().map(value).collect())
         }
 
         /// Lists the mailboxes that are subscribed to (RFC 3501 section 6.3.9). The result has the
@@ -253,7 +253,7 @@ fn extensions(manual: Manual) -> Module {
         /// assert_eq(spaces.shared_ones[0].prefix, "Public/");
         /// ```
         namespace(session, call) -> Map {
-            let answer = session.command("NAMESPACE", &[]).with(call).await?;
+            let answer = session.imap_verb("namespace", &[]).with(call).await?;
             let kinds = data(&answer, "NAMESPACE")?;
             let kind = |place: usize| kinds.get(place).map_or_else(Array::new, namespaces);
             let all = [("personal", kind(0)), ("others", kind(1)), ("shared_ones", kind(2))];
@@ -275,7 +275,7 @@ fn extensions(manual: Manual) -> Module {
         /// assert_eq(s.getquota("").STORAGE, #{used: 10, limit: 512});
         /// ```
         getquota(session, call, root: &str) -> Map {
-            let answer = session.command("GETQUOTA", &[root.into()]).with(call).await?;
+            let answer = session.imap_verb("getquota", &[root.into()]).with(call).await?;
             Ok(quota(&data(&answer, "QUOTA")?))
         }
 
@@ -294,7 +294,7 @@ fn extensions(manual: Manual) -> Module {
         /// assert_eq(s.getacl("INBOX").anyone, "lr");
         /// ```
         getacl(session, call, mailbox: &str) -> Map {
-            let answer = session.command("GETACL", &[mailbox.into()]).with(call).await?;
+            let answer = session.imap_verb("getacl", &[mailbox.into()]).with(call).await?;
             Ok(by_name(data(&answer, "ACL")?.into_iter().skip(1).collect()))
         }
 
@@ -315,7 +315,7 @@ fn extensions(manual: Manual) -> Module {
         /// assert_eq([all["/shared/comment"], all["/private/comment"]], ["Shared", ()]);
         /// ```
         getmetadata(session, call, mailbox: &str, entries: Dynamic) -> Map {
-            let answer = session.command("GETMETADATA", &[mailbox.into(), argument(entries)?]).with(call).await?;
+            let answer = session.imap_verb("getmetadata", &[mailbox.into(), argument(entries)?]).with(call).await?;
             let lists = data(&answer, "METADATA")?;
             let entries = lists.iter().filter_map(Value::list).flatten().cloned();
             Ok(by_name(entries.collect()))

@@ -2,10 +2,10 @@
 
 use rhai::{Array, Blob, Dynamic, Map, Module};
 
+use super::super::argument;
 use super::super::verb::{Manual, verbs};
-use super::{fetched, numbers, set, values};
+use super::{criteria, fetched, numbers, set, values};
 use crate::imap::Answer;
-use crate::session::Payload;
 
 pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
     let mut module = Module::new();
@@ -29,9 +29,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// let r = s.append("INBOX", "Subject: hi\n\nHi.\n");
         /// assert_eq(r.code, "APPENDUID 38505 3955");
         /// ```
-        append(session, call, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Payload::from(message)).with(call).await }
-
-        append(session, call, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Payload::from(&*message)).with(call).await }
+        append(session, call, mailbox: &str, message: Dynamic) -> Answer { session.append(mailbox, argument::message(message)?).with(call).await }
 
         /// The same with flags, or with flags and a date.
         ///
@@ -47,15 +45,20 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.append("Lab", `(\Seen) "17-Jul-1996 02:44:25 -0700"`, "Subject: hi", #{literal: "plus"});
         /// ```
         append(session, call, mailbox: &str, flags: &str, message: &str) -> Answer {
-            session.append_with(mailbox, flags, Payload::from(message)).with(call).await
+            session.append_with(mailbox, flags, argument::message(message.into())?).with(call).await
         }
 
         append(session, call, mailbox: &str, flags: &str, message: Blob) -> Answer {
-            session.append_with(mailbox, flags, Payload::from(&*message)).with(call).await
+            session.append_with(mailbox, flags, argument::message(Dynamic::from_blob(message))?).with(call).await
         }
 
-        /// Searches messages. Returns a list of their numbers (RFC 3501 section 6.4.4). If the
-        /// server sends an ESEARCH response, the ranges in it are expanded.
+        append(session, call, mailbox: &str, flags: &str, message: Array) -> Answer {
+            session.append_with(mailbox, flags, argument::message(message.into())?).with(call).await
+        }
+
+        /// Searches messages. Returns a list of their numbers (RFC 3501 section 6.4.4), also if the
+        /// server sends an ESEARCH response. The criteria are text, which is sent unchanged, or a
+        /// list of arguments as `command` takes them.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -65,17 +68,23 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// C: a2 UID SEARCH SUBJECT "hi"
         /// S: * ESEARCH (TAG "a2") UID ALL 7,9:11
         /// S: a2 OK done
+        /// C: a3 SEARCH CHARSET UTF-8 SUBJECT {6+}
+        /// C: Grüß UNSEEN
+        /// S: * SEARCH 2
+        /// S: a3 OK done
         /// ```
         /// ```rhai
         /// let s = connect(param("imap"));
         /// s.expect("* OK");
         /// assert_eq(s.search("UNSEEN"), [2, 3]);
         /// assert_eq(s.search(`SUBJECT "hi"`, #{uid: true}), [7, 9, 10, 11]);
+        /// assert_eq(s.search(["CHARSET", "UTF-8", "SUBJECT", "Grüß", "UNSEEN"], #{literal: "plus"}), [2]);
         /// ```
-        search(session, call, criteria: &str) -> Array { Ok(numbers(session.search(criteria).with(call).await?)) }
+        search(session, call, criteria: Dynamic) -> Array { Ok(numbers(session.search(self::criteria(criteria)?).with(call).await?)) }
 
         /// Searches messages, and asks for some or all of `MIN MAX COUNT ALL` (RFC 4731). Returns a
-        /// map of the results.
+        /// map of the results. It also has what the server adds, such as `MODSEQ`, and `PARTIAL`,
+        /// a list of the range and of the numbers in it.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -88,15 +97,15 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.esearch("COUNT MAX", "UNSEEN"), #{COUNT: 2, MAX: 3});
         /// ```
-        esearch(session, call, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).with(call).await?)) }
+        esearch(session, call, results: &str, criteria: Dynamic) -> Map { Ok(values(session.esearch(results, self::criteria(criteria)?).with(call).await?)) }
 
         /// Fetches attributes of messages (RFC 3501 section 6.4.5). Returns a list of maps, one for
         /// each message, with the message's number as `seq` and the attributes by their names in
         /// capitals. The content of `BODY[...]`, `BINARY[...]` and `RFC822` is a blob. An envelope
         /// is a map with `date`, `subject`, `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`,
         /// `in_reply_to` and `message_id`, and its addresses are maps with `name`, `route`,
-        /// `mailbox` and `host`. A body structure has its parts by their numbers: see "Structure of
-        /// messages".
+        /// `mailbox` and `host`; NIL in place of addresses is an empty list. `MODSEQ` is a number. A
+        /// body structure has its parts by their numbers: see "Structure of messages".
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -171,7 +180,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         r#move(session, call, messages: Dynamic, mailbox: &str) -> Answer { session.r#move(&set(messages)?, mailbox).with(call).await }
 
         /// Removes the messages that are marked as deleted (RFC 3501 section 6.4.3). Returns the
-        /// numbers of the removed messages.
+        /// numbers of the removed messages. After `enable("QRESYNC")` servers send the unique
+        /// identifiers instead: `s.answer.all("VANISHED")[0].data`.
         ///
         /// ```dialogue imap
         /// S: * OK hi

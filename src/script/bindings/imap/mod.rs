@@ -13,7 +13,7 @@ use super::argument;
 use super::verb::{Manual, verbs};
 use crate::error::{Error, Result};
 use crate::imap::{
-    Address, Answer, Argument, BodyStructure, Envelope, Fetched, Mailbox, Response, Value,
+    Address, Answer, Argument, BodyStructure, Criteria, Envelope, Fetched, Mailbox, Response, Value,
 };
 use crate::reply::Reply;
 use crate::script::raise;
@@ -24,7 +24,7 @@ comes up to the tagged response, and holds that against OK; `#{expect: \"NO\"}` 
 responses may come in any order: `require: [...]` lists patterns that each have to match one of them, `forbid: [...]` those that must not \
 match any; with `only: true` nothing may come but what is required or in `allow: [...]`, and with `ordered: true` what is required has to \
 come in that order. A server that says OK without the data that a command is for (SELECT without EXISTS, SEARCH without its list, STATUS, \
-CAPABILITY, ENABLE, LOGOUT without BYE, FETCH without what was asked for) fails; `bare: true` lets it off. What a server tells of itself \
+CAPABILITY, ENABLE, SORT, THREAD, NAMESPACE, GETQUOTA, GETACL, GETMETADATA, LOGOUT without BYE, FETCH without what was asked for) fails; `bare: true` lets it off. What a server tells of itself \
 between two commands waits for the next answer; `FETCH` of other messages, `STATUS` of other mailboxes and ESEARCH with another tag are \
 in an answer's `untagged` and in no result. `* BYE` ends a verb at once, unless it is `logout`. Strings are sent as atoms, quoted, or as literals, \
 as they need; literals wait to be asked for, unless `literal: \"plus\"` (or `\"minus\"`, RFC 7888) says otherwise. `uid: true` lets `fetch`, \
@@ -61,6 +61,19 @@ fn argument(value: Dynamic) -> Result<Argument> {
 
 fn arguments(values: Array) -> Result<Vec<Argument>> {
     values.into_iter().map(argument).collect()
+}
+
+/// The criteria of a search: text that is sent unchanged, or a list of arguments.
+fn criteria(value: Dynamic) -> Result<Criteria> {
+    if value.is_array() {
+        return arguments(value.into_array().unwrap_or_default()).map(Criteria::from);
+    }
+    let text = value.into_immutable_string().map_err(|kind| {
+        let kind = raise::kind(kind);
+        Error::usage(format!("the criteria of a search cannot be of type {kind}"))
+            .hint("criteria are text as it is sent, or a list: [\"SUBJECT\", \"two words\"]")
+    })?;
+    Ok(Criteria::from(text.as_str()))
 }
 
 /// The result of a verb that several protocols have. In IMAP it is the answer with all responses,
@@ -139,8 +152,15 @@ fn data(response: &Response) -> Result<Dynamic> {
             .collect::<Array>()
             .into());
     }
-    if response.name() == "FETCH" {
-        return Ok(message(Fetched::parse(response)?));
+    match response.name().as_str() {
+        "FETCH" => return Ok(message(Fetched::parse(response)?)),
+        "LIST" | "LSUB" => return Ok(mailbox(Mailbox::parse(response)?)),
+        "ESEARCH" => return Ok(values(response.search_results()?).into()),
+        "STATUS" => {
+            let (name, items) = response.status_items()?;
+            return Ok(Dynamic::from_array(vec![name.into(), values(items).into()]));
+        }
+        _ => {}
     }
     let values = response.values()?;
     Ok(match response.number() {

@@ -2,7 +2,7 @@
 
 use super::{Call, Next, Operation, Session, mailboxes::in_parentheses};
 use crate::error::{Error, Kind, Result};
-use crate::proto::imap::{Answer, Literals, Status, Value};
+use crate::proto::imap::{Answer, Criteria, Literals, Status, Value};
 
 impl Session {
     /// Sends several commands in one write, each with its own tag, and returns an answer for each
@@ -89,9 +89,9 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::command`].
-    pub fn sort(&mut self, order: &str, criteria: &str) -> Operation<'_, Vec<u64>> {
-        let text = format!("SORT {} UTF-8 {criteria}", in_parentheses(order));
-        self.imap_read("sort", text, [], Answer::sorted)
+    pub fn sort(&mut self, order: &str, criteria: impl Into<Criteria>) -> Operation<'_, Vec<u64>> {
+        let text = format!("SORT {} UTF-8", in_parentheses(order));
+        self.imap_read("sort", text, criteria.into().0, Answer::sorted)
     }
 
     /// Searches messages and groups them into threads: `THREAD algorithm UTF-8 criteria` (RFC 5256
@@ -117,9 +117,13 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::command`].
-    pub fn threads(&mut self, algorithm: &str, criteria: &str) -> Operation<'_, Vec<Value>> {
-        let text = format!("THREAD {algorithm} UTF-8 {criteria}");
-        self.imap_read("threads", text, [], Answer::threads)
+    pub fn threads(
+        &mut self,
+        algorithm: &str,
+        criteria: impl Into<Criteria>,
+    ) -> Operation<'_, Vec<Value>> {
+        let text = format!("THREAD {algorithm} UTF-8");
+        self.imap_read("threads", text, criteria.into().0, Answer::threads)
     }
 
     /// Has both directions compressed from its answer on: `COMPRESS DEFLATE` (RFC 4978), in clear or

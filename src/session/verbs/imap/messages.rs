@@ -2,7 +2,7 @@
 
 use super::{Operation, Session};
 use crate::error::Error;
-use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
+use crate::proto::imap::{Answer, Argument, Asked, Criteria, Fetched, Value};
 use crate::session::Payload;
 
 impl Session {
@@ -79,7 +79,8 @@ impl Session {
         )
     }
 
-    /// Searches messages: `SEARCH` (RFC 3501 section 6.4.4). Returns their numbers.
+    /// Searches messages: `SEARCH` (RFC 3501 section 6.4.4). Returns their numbers. The criteria are
+    /// text that is sent unchanged, or a list of [`Argument`]s.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -104,8 +105,8 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::command`].
-    pub fn search(&mut self, criteria: &str) -> Operation<'_, Vec<u64>> {
-        self.imap_read("search", format!("SEARCH {criteria}"), [], Answer::found)
+    pub fn search(&mut self, criteria: impl Into<Criteria>) -> Operation<'_, Vec<u64>> {
+        self.imap_read("search", "SEARCH", criteria.into().0, Answer::found)
     }
 
     /// Searches messages, and asks for some or all of `MIN MAX COUNT ALL` (RFC 4731): `SEARCH
@@ -134,13 +135,13 @@ impl Session {
     pub fn esearch(
         &mut self,
         results: &str,
-        criteria: &str,
+        criteria: impl Into<Criteria>,
     ) -> Operation<'_, Vec<(String, Value)>> {
         let results = super::mailboxes::in_parentheses(results);
         self.imap_read(
             "esearch",
-            format!("SEARCH RETURN {results} {criteria}"),
-            [],
+            format!("SEARCH RETURN {results}"),
+            criteria.into().0,
             Answer::search_results,
         )
     }

@@ -69,6 +69,16 @@ impl Session {
         self.imap("command", text.as_ref(), arguments)
     }
 
+    /// A command by the name of a verb, which says what the answer has to contain.
+    #[cfg(feature = "script")]
+    pub(crate) fn imap_verb(
+        &mut self,
+        name: &'static str,
+        arguments: &[Argument],
+    ) -> Operation<'_, Answer> {
+        self.imap(name, name.to_ascii_uppercase().as_bytes(), arguments)
+    }
+
     /// Whether the session speaks IMAP, so that the verbs of IMAP and their options can be used.
     #[cfg(feature = "script")]
     pub(crate) fn speaks_imap(&self) -> bool {

@@ -26,6 +26,12 @@ impl Required {
             "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
             "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
+            "sort" => Self::Data("SORT", "SORT (RFC 5256, 3)"),
+            "threads" => Self::Data("THREAD", "THREAD (RFC 5256, 3)"),
+            "namespace" => Self::Data("NAMESPACE", "NAMESPACE (RFC 2342, 5)"),
+            "getquota" => Self::Data("QUOTA", "QUOTA (RFC 9208, 4.1.1)"),
+            "getacl" => Self::Data("ACL", "ACL (RFC 4314, 3.3)"),
+            "getmetadata" => Self::Data("METADATA", "METADATA (RFC 5464, 4.2)"),
             // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
             "esearch" if text.starts_with(b"SEARCH RETURN (SAVE)") => Self::Nothing,
             "search" | "esearch" => Self::Found,
