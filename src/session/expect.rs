@@ -148,7 +148,29 @@ impl Session {
     /// # Errors
     /// Unexpected if bytes come instead; a time-out.
     pub fn expect_close(&mut self) -> Operation<'_, ()> {
-        self.operation(|session, call| Box::pin(session.end_of_stream(call)))
+        self.operation(|session, call| Box::pin(session.end_of_stream(None, call)))
+    }
+
+    /// Waits until the command that the session speaks with ends, which has to be with this exit
+    /// status.
+    ///
+    /// ```
+    /// # use mailexpect::Session;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let command = ["sh", "-c", "echo bye; exit 75"].map(str::to_owned);
+    /// let mut session = Session::options().pipe(&command, "tcp")?;
+    /// session.expect("bye").await?;
+    /// session.expect_exit(75).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Unexpected if bytes come instead, or the status is another one; a time-out; usage if the
+    /// session is one over a network.
+    pub fn expect_exit(&mut self, status: i32) -> Operation<'_, ()> {
+        self.operation(move |session, call| Box::pin(session.end_of_stream(Some(status), call)))
     }
 
     /// Takes `count` octets, whatever they are: data whose size another protocol has announced,
@@ -309,8 +331,14 @@ impl Session {
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
 
-    async fn end_of_stream(&mut self, call: Call) -> Result<()> {
-        let wait = self.begin(&call, "expect_close")?;
+    /// Waits for the close, and for the exit of the command that has to have this status.
+    async fn end_of_stream(&mut self, exit: Option<i32>, call: Call) -> Result<()> {
+        let name = if exit.is_some() { "expect_exit" } else { "expect_close" };
+        let wait = self.begin(&call, name)?;
+        if exit.is_some() && !self.is_of_command() {
+            let error = Error::usage("this session does not speak with a command");
+            return Err(error.hint("expect_exit(...) is for pipe(...), run(...) and start(...)"));
+        }
         let wanted = "the close";
         while self.stream.buffer().is_empty() {
             match self.more(&wanted, wait, wait.deadline()).await? {
@@ -322,7 +350,11 @@ impl Session {
                     self.turn.expected();
                     // The dialogue is over. Closing here frees the descriptor, which a script that
                     // opens many sessions needs.
-                    let ended = self.child_ended(Wait::new(self.ending.grace()).deadline()).await;
+                    let grace = Wait::new(self.ending.grace()).deadline();
+                    let ended = match exit {
+                        Some(status) => self.child_exits(status, wait).await,
+                        None => self.child_ended(grace).await,
+                    };
                     self.hang_up();
                     return ended;
                 }

@@ -62,6 +62,14 @@ fn of_sent(speech: Speech, sent: &str, reply: &[u8]) -> Option<String> {
     })
 }
 
+/// The hint about a line that was sent, if its end was most likely meant as an escape.
+pub(super) fn of_line(sent: &[u8]) -> Option<String> {
+    UNESCAPED
+        .iter()
+        .find(|escape| sent.ends_with(escape.as_bytes()))
+        .map(|escape| in_backticks(escape))
+}
+
 /// The hint if an empty line was sent and an operation fails.
 pub(super) const EMPTY_LINE: &str =
     "an empty line was sent: send adds the line end by itself, so leave `\\r\\n` out";

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::call::Call;
 use super::role::Role;
 use super::waiting::Wait;
-use super::{SHOWN, Session};
+use super::{SHOWN, Session, slip};
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
 use crate::transcript::What;
@@ -215,13 +215,23 @@ impl Session {
         let (kind, message) = if self.stream.has_heard() || self.turn.role() == Role::Server {
             (Kind::Timeout, "nothing that was expected came in time")
         } else {
-            (Kind::Unreachable, "the server accepted the connection and never said a word")
+            (
+                Kind::Unreachable,
+                if self.is_of_command() {
+                    "the command was started and never said a word"
+                } else {
+                    "the server accepted the connection and never said a word"
+                },
+            )
         };
         let error = self
             .fault(kind, message)
             .with_expected(wanted)
             .with_got(self.shown_held())
             .with_waited(wait.waited());
+        if let Some(slip) = self.turn.last_sent().and_then(|sent| slip::of_line(sent)) {
+            return error.hint(slip);
+        }
         if self.turn.role() == Role::Client && self.is_framed() && self.turn.owed_to_us() == 0 {
             return error.hint("no reply is owed: everything sent so far has been answered");
         }
@@ -230,6 +240,7 @@ impl Session {
             && self.stream.tls().is_none()
             && self.turn.last_sent().is_none()
             && self.is_framed()
+            && !self.is_of_command()
         {
             return error.hint(format!(
                 "a port that has TLS from the start is silent like this: try {}://; else give the server longer with --timeout",

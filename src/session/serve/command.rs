@@ -74,20 +74,24 @@ impl Command {
     /// The text after the verb, without blanks around it.
     #[must_use]
     pub fn argument(&self) -> Cow<'_, str> {
-        let rest = untagged(chomp(&self.bytes), self.speech);
-        let words = self.verb().split(' ').count();
-        let mut behind = rest;
-        for _ in 0..words {
-            behind = behind[first_word(behind).end..].trim_ascii_start();
-        }
-        String::from_utf8_lossy(behind.trim_ascii())
+        String::from_utf8_lossy(self.after_verb().trim_ascii())
     }
 
     /// The words of [`Command::argument`]. A quoted string is one word, without its quotes; a
     /// literal is one word, without its size.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        words(self.argument().as_bytes())
+        words(self.after_verb())
+    }
+
+    /// The bytes after the verb. A literal at their end may end with blanks or line ends.
+    fn after_verb(&self) -> &[u8] {
+        let words = self.verb().split(' ').count();
+        let mut behind = untagged(chomp(&self.bytes), self.speech);
+        for _ in 0..words {
+            behind = behind[first_word(behind).end..].trim_ascii_start();
+        }
+        behind
     }
 
     /// The address between angle brackets, as in MAIL and RCPT (RFC 5321 section 4.1.2).
@@ -213,6 +217,9 @@ mod tests {
         let login = command(Speech::Imap, "a1 LOGIN \"a \\\"b\" {3+}\r\nc d x\r\n");
         assert_eq!((login.tag().as_ref(), login.verb().as_str()), ("a1", "LOGIN"));
         assert_eq!(login.arguments(), ["a \"b", "c d", "x"]);
+        let append = Bytes::from_static(b"a3 APPEND INBOX {6}\r\nh\xff \n\r\n\r\n");
+        let append = Command::new(append, Speech::Imap);
+        assert_eq!(append.arguments(), ["INBOX", "h\u{fffd} \n\r\n"]);
         let fetch = command(Speech::Imap, "a2 uid fetch 1:* (FLAGS)\r\n");
         assert_eq!(
             (fetch.verb().as_str(), fetch.argument().as_ref()),
