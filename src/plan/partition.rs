@@ -1,12 +1,12 @@
 //! Splits the scripts into parts, for several machines that share a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::script::serial_name;
+use crate::script::serial_names;
 
 /// Part `number` of `of` parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +52,13 @@ impl Partition {
         let mut turn = 0;
         // Scripts that must not run at the same time are in the same part, because the parts may
         // run on different machines.
-        let mut serial: BTreeMap<String, u64> = BTreeMap::new();
+        let groups = Groups::of(&scripts);
+        let mut serial: BTreeMap<&str, u64> = BTreeMap::new();
         let is_ours = |script: &PathBuf| {
-            let name = serial_name(script);
+            let name = groups.name(script);
             let next = match (self.by, &name) {
                 (By::Slice, _) => turn,
-                (By::Hash, Some(name)) => hash(Path::new(name), b""),
+                (By::Hash, Some(name)) => hash(Path::new(*name), b""),
                 (By::Hash, None) => hash(script, b""),
             };
             turn += 1;
@@ -65,6 +66,40 @@ impl Partition {
             part % self.of == self.number - 1
         };
         scripts.into_iter().filter(is_ours).collect()
+    }
+}
+
+/// The names of serial scripts, those in one set that are linked by scripts with several names.
+struct Groups {
+    names: Vec<BTreeSet<String>>,
+    /// The set of each script that has a name.
+    of: BTreeMap<PathBuf, String>,
+}
+
+impl Groups {
+    fn of(scripts: &[PathBuf]) -> Self {
+        let mut groups = Self { names: Vec::new(), of: BTreeMap::new() };
+        for script in scripts {
+            let mut own: BTreeSet<_> = serial_names(script).into_iter().collect();
+            let Some(first) = own.first().cloned() else { continue };
+            groups.of.insert(script.clone(), first);
+            groups.names.retain(|known| {
+                let is_linked = !known.is_disjoint(&own);
+                if is_linked {
+                    own.extend(known.iter().cloned());
+                }
+                !is_linked
+            });
+            groups.names.push(own);
+        }
+        groups
+    }
+
+    /// One name for all scripts that are linked with this one; `None` if it has no name.
+    fn name(&self, script: &Path) -> Option<&str> {
+        let own = self.of.get(script)?;
+        let group = self.names.iter().find(|names| names.contains(own))?;
+        group.first().map(String::as_str)
     }
 }
 
@@ -106,6 +141,26 @@ mod tests {
         let kept: Vec<_> =
             part.of(scripts()).into_iter().filter(|script| few.contains(script)).collect();
         assert_eq!(part.of(few.clone()), kept);
+    }
+
+    #[test]
+    fn scripts_that_are_linked_by_names_stay_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = [("a", "x, y"), ("b", "z"), ("c", "y,z"), ("d", "other"), ("e", "z")];
+        let paths = all.map(|(file, names)| {
+            let path = folder.path().join(file).with_extension("rhai");
+            std::fs::write(&path, format!("// A script.\n// serial: {names}\n")).unwrap();
+            path
+        });
+        for by in ["slice", "hash"] {
+            let part =
+                |n: usize| format!("{by}:{n}/3").parse::<Partition>().unwrap().of(paths.to_vec());
+            let parts = [1, 2, 3].map(part);
+            assert_eq!(parts.concat().len(), paths.len());
+            let linked = [&paths[0], &paths[1], &paths[2], &paths[4]];
+            let of_first = parts.iter().find(|part| part.contains(&paths[0])).unwrap();
+            assert!(linked.iter().all(|path| of_first.contains(path)), "{by}: {parts:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::file;
 const IGNORED: &str = "ignored:";
 /// The beginning of a line that lists the script's tags, separated by commas.
 const TAGS: &str = "tags:";
-/// The beginning of a line that names a resource that no two scripts may use at once.
+/// The beginning of a line that names resources that no two scripts may use at once, separated by
+/// commas.
 const SERIAL: &str = "serial:";
 
 /// The parts of the first comment that are shown in lists of scripts or used to choose scripts.
@@ -46,15 +47,16 @@ fn tags(text: &str) -> Vec<String> {
 
 /// Returns the names that no two scripts may use at once. Their order is the same for all scripts.
 pub(super) fn serial_names(text: &str) -> Vec<String> {
-    let names = lines(text).filter_map(|line| line.strip_prefix(SERIAL)).map(str::trim);
+    let names = lines(text).filter_map(|line| line.strip_prefix(SERIAL));
+    let names = names.flat_map(|names| names.split(',')).map(str::trim);
     let names: BTreeSet<_> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
     names.into_iter().collect()
 }
 
-/// Returns the first of these names, if the script has any.
+/// Returns these names of a script. A script that cannot be read has none, and fails when it is run.
 #[cfg(feature = "cli")]
-pub(crate) fn serial_name(script: &Path) -> Option<String> {
-    serial_names(&file::read_text(script).ok()?).into_iter().next()
+pub(crate) fn serial_names_of(script: &Path) -> Vec<String> {
+    file::read_text(script).map(|text| serial_names(&text)).unwrap_or_default()
 }
 
 /// Returns the lines of the first comment, without their slashes. A `#!` line may precede the
@@ -117,6 +119,13 @@ mod tests {
         ] {
             assert_eq!(tags(text), said);
         }
+    }
+
+    #[test]
+    fn lines_of_the_first_comment_name_what_only_one_script_may_use() {
+        let text = "// Quota.\n// serial: carol's maildrop, queue\n//serial:queue,,log\n";
+        assert_eq!(serial_names(text), ["carol's maildrop", "log", "queue"]);
+        assert!(serial_names("// serial: ,\n\n// serial: of another comment\n").is_empty());
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) use fixtures::is_fixture;
 #[cfg(feature = "cli")]
 pub(crate) use heading::Heading;
 #[cfg(feature = "cli")]
-pub(crate) use heading::serial_name;
+pub(crate) use heading::serial_names_of as serial_names;
 pub(crate) use heading::why_ignored;
 #[cfg(feature = "cli")]
 pub(crate) use listening::{Listens, Told};

@@ -17,7 +17,7 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
 pub(super) const INTRO: &str = "The first line of a script's first comment is its title; \
 a line `// ignored: takes an hour` further down in that comment keeps it out of `cargo test` unless ignored tests are asked for (`mailexpect \
-run` runs it). A line `// serial: carol's maildrop` there names what no two scripts may use at once: scripts that have a name in common \
+run` runs it). A line `// serial: carol's maildrop` there names what no two scripts may use at once, several names with commas between them: scripts that have a name in common \
 never run at the same time, also in other workers, and in other runs of the same user on the machine (by a lock on a file); \
 `--partition` keeps all scripts of a name in one part. `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
 not grant, and they cannot run, recurse or allocate without bound.";
