@@ -41,8 +41,9 @@ impl Handle {
     pub(super) fn take(&self) -> Result<Taken> {
         let session = self.slot().session.take();
         let session = session.ok_or_else(|| {
-            Error::new(Kind::Busy, "the session is in the middle of another operation")
-                .hint("use a session from one place at a time")
+            Error::new(Kind::Busy, "the session is in the middle of another operation").hint(
+                "open a session in the branch that uses it, or let barrier() order the branches",
+            )
         })?;
         Ok(Taken { session: Some(session), handle: self.clone() })
     }

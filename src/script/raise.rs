@@ -106,6 +106,11 @@ pub(super) fn kind(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {
         "Handle" => "session",
         "Background" => "server",
+        "Listening" => "listener",
+        "Answer" => "answer",
+        "Response" => "response",
+        "Argument" => "argument",
+        "BodyStructure" => "structure",
         "Capabilities" => "capabilities",
         "Caught" => "error",
         "Reply" => "reply",

@@ -157,3 +157,37 @@ fn values_nested_deep_in_every_branch_end_in_a_verdict() {
         outcome(&format!("together([{branch}, {branch}, || {{ barrier(); throw 1; }}]);"), MINUTE);
     assert!(!outcome.is_ok());
 }
+
+#[test]
+fn branches_share_listeners_and_servers_while_one_of_them_waits() {
+    let script = "
+        let l = listen(\"smtp\");
+        let relay = serve(\"smtp\");
+        together([
+            || { let s = l.accept(); s.greet(220, \"mx\"); s.expect_quit(); l.accept().reset(); },
+            || { let c = connect(l.url); c.expect(220); c.quit(); connect(l.url).reset(); },
+            || assert_eq(relay.expect_message().from, \"kim@example.com\"),
+            || {
+                let s = connect(relay.url); s.expect(220); s.ehlo(\"c.example\");
+                s.mail(\"kim@example.com\"); s.rcpt(\"hoge@example.com\"); s.data([\"Subject: x\", \"\", \".\"]); s.quit();
+            },
+        ]);
+        assert_eq(relay.messages[0].message.text, \".\\r\\n\");";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+#[test]
+fn a_session_that_a_branch_assigns_is_the_one_of_all_branches() {
+    let script = "
+        let s = connect();
+        s.expect(220);
+        together([
+            || { barrier(); s.quit(); s = connect(); barrier(); },
+            || { barrier(); barrier(); s.expect(220); },
+        ]);
+        s.noop();
+        assert_eq((1..=3).map(|n| n).len(), 3);";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}

@@ -57,6 +57,14 @@ fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result
     Ok(sorted)
 }
 
+fn mapped(
+    ctx: &NativeCallContext<'_>,
+    numbers: impl Iterator<Item = i64>,
+    mapper: &FnPtr,
+) -> Result<Array, Raised> {
+    numbers.map(|number| mapper.call_within_context(ctx, (number,))).collect()
+}
+
 #[export_module(manifest)]
 #[allow(
     missing_docs,
@@ -95,6 +103,31 @@ pub mod words {
         comparer: FnPtr,
     ) -> Result<(), Raised> {
         sort(ctx, list, comparer)
+    }
+
+    /// Returns a list of what the function returns for each number of a range, or for each element of
+    /// a list.
+    ///
+    /// ```rhai
+    /// assert_eq((1..=3).map(|n| n * n), [1, 4, 9]);
+    /// assert_eq([1, 2].map(|n| `user${n}`), ["user1", "user2"]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn map(
+        ctx: NativeCallContext,
+        range: std::ops::Range<i64>,
+        mapper: FnPtr,
+    ) -> Result<Array, Raised> {
+        mapped(&ctx, range, &mapper)
+    }
+
+    #[rhai_fn(name = "map", return_raw)]
+    pub fn map_inclusive(
+        ctx: NativeCallContext,
+        range: std::ops::RangeInclusive<i64>,
+        mapper: FnPtr,
+    ) -> Result<Array, Raised> {
+        mapped(&ctx, range, &mapper)
     }
 
     /// Returns a sorted copy of a list, by a function that compares two elements.
@@ -210,6 +243,8 @@ mod tests {
                 _ if is_callback => "\"f\"",
                 "Array" => "[3, 1, 3]",
                 "Map" => "#{ a: 1, b: 2 }",
+                range if range.contains("RangeInclusive") => "0..=2",
+                range if range.contains("Range") => "0..2",
                 _ => "0",
             });
         }

@@ -4,13 +4,21 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use rhai::plugin::{NativeCallContext, export_module};
-use rhai::{Array, FnPtr};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::wait;
+use rhai::plugin::{NativeCallContext, export_module};
+use rhai::{ASTNode, Array, Dynamic, Expr, FnPtr, Stmt};
+
+use super::background::Background;
+use super::{Handle, wait};
 use crate::error::{Error, Result};
 use crate::script::branch::Branch;
 use crate::script::branches;
+use crate::script::following::Following;
+use crate::script::library::{Library, Unit};
+use crate::script::listening::Listening;
+use crate::script::programs::Running;
 use crate::script::raise::{Raised, kind, raise};
 
 pub(super) const INTRO: &str = "One script can hold several dialogues at once: both ends of one, a client that waits while another one delivers, two hundred logins. \
@@ -28,7 +36,7 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
         let error = Error::usage(format!("{} branches are too many", list.len()));
         return Err(error.hint(format!("at most {MOST} run at once")));
     }
-    let function = |value: rhai::Dynamic| {
+    let function = |value: Dynamic| {
         let name = value.type_name();
         value.try_cast::<FnPtr>().ok_or_else(|| {
             Error::usage(format!("together cannot run a value of type {}", kind(name)))
@@ -36,6 +44,50 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
         })
     };
     list.into_iter().map(function).collect()
+}
+
+/// Gives each branch its own value for a captured session, listener, server, log or command. Rhai
+/// locks a captured variable while a method of its value runs: a branch in `l.accept()` would lock
+/// `l` for a branch that reads `l.url`. Values of these types are handles, so that a copy is the same
+/// session. A variable that a closure assigns stays shared, for the others to see that.
+fn unshare(ctx: &NativeCallContext<'_>, functions: &mut [FnPtr]) {
+    let library = ctx.tag().and_then(|tag| tag.clone().try_cast::<Arc<Library>>());
+    let unit = ctx.call_source().and_then(|source| library?.get(source));
+    let Some(Ok(ast)) = unit.as_deref().map(Unit::ast) else { return };
+    let closures = ast.clone_functions_only_filtered(|_, _, _, name, _| name.starts_with("anon$"));
+    let mut assigned = BTreeSet::new();
+    closures.walk(&mut |path| {
+        assigned.extend(assigned_variable(path).map(str::to_owned));
+        true
+    });
+    for function in functions {
+        let name = function.fn_name();
+        let Some(definition) = closures.iter_fn_def().find(|one| one.name == name) else {
+            continue;
+        };
+        for (parameter, value) in definition.params.iter().zip(function.iter_curry_mut()) {
+            if value.is_shared() && is_handle(value) && !assigned.contains(parameter.as_str()) {
+                *value = value.flatten_clone();
+            }
+        }
+    }
+}
+
+fn is_handle(value: &Dynamic) -> bool {
+    value.is::<Handle>()
+        || value.is::<Listening>()
+        || value.is::<Background>()
+        || value.is::<Following>()
+        || value.is::<Running>()
+}
+
+/// The variable that the statement at the end of this path assigns.
+fn assigned_variable<'a>(path: &[ASTNode<'a>]) -> Option<&'a str> {
+    let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last() else { return None };
+    match &assignment.1.lhs {
+        Expr::Variable(variable, ..) => Some(variable.1.as_str()),
+        _ => None,
+    }
 }
 
 #[export_module(manifest)]
@@ -59,9 +111,32 @@ pub mod words {
     /// }
     /// assert_eq(together([|| greeted(1), || greeted(2)]), [1, 2]);
     /// ```
+    ///
+    /// Both ends of a dialogue:
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// together([
+    ///     || { let s = l.accept(); s.greet(220, "mx.example"); s.expect_quit(); },
+    ///     || { let c = connect(l.url); c.expect(220); c.quit(); },
+    /// ]);
+    /// ```
+    ///
+    /// Ten clients, each with its number:
+    ///
+    /// ```rhai
+    /// fn client(number) {
+    ///     let s = connect();
+    ///     s.expect(220);
+    ///     s.ehlo(`client${number}.example`);
+    ///     s.quit();
+    /// }
+    /// together((1..=10).map(|number| || client(number)));
+    /// ```
     #[rhai_fn(return_raw)]
     pub fn together(ctx: NativeCallContext, branches: Array) -> Result<Array, Raised> {
-        let functions = functions(branches).map_err(|error| raise(&ctx, error))?;
+        let mut functions = functions(branches).map_err(|error| raise(&ctx, error))?;
+        unshare(&ctx, &mut functions);
         branches::together(&ctx, functions)
     }
 
