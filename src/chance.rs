@@ -75,6 +75,14 @@ impl Dice {
         Duration::from_nanos(self.rng().u64(..=most))
     }
 
+    /// So many bytes.
+    #[cfg(feature = "script")]
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.rng().fill(&mut bytes);
+        bytes
+    }
+
     fn rng(&mut self) -> &mut Rng {
         let Self { seed, of, thrown } = self;
         thrown.get_or_insert_with(|| {

@@ -46,8 +46,8 @@ pub(super) struct Reach {
     /// Set the deadline of each script as a whole: `--deadline 1m`; 5 minutes by default.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
-    /// Decide by a number what listeners of scripts leave to chance (`chance`, `jitter`), as the
-    /// report of a run shows it: `--seed 42`.
+    /// Decide by a number what scripts leave to chance (`random`, and `chance` and `jitter` of
+    /// listeners), as the report of a run shows it: `--seed 42`.
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
     /// Set how much memory each script may hold: `--memory 1G`; 256 MiB by default.

@@ -211,7 +211,7 @@ fn written(golden: &Golden) -> Option<(&'static str, &Path)> {
     }
 }
 
-/// Adds the lines that a passing script printed.
+/// Adds the lines that a passing script printed, and its warnings.
 fn printed(text: &mut String, events: &[Event]) {
     for line in transcript::lines(events) {
         if let Some(print) = print_of(&line) {
@@ -220,9 +220,13 @@ fn printed(text: &mut String, events: &[Event]) {
     }
 }
 
-/// The text that the script printed, if the line is a printed one.
+/// The text that the script printed, or the warning about it, if the line is such a one.
 fn print_of(line: &Line) -> Option<&str> {
-    line.text.strip_prefix("print: ").filter(|_| line.mark == Mark::Event)
+    if line.mark != Mark::Event {
+        return None;
+    }
+    let warning = || Some(line.text.as_str()).filter(|text| text.starts_with("warning: "));
+    line.text.strip_prefix("print: ").or_else(warning)
 }
 
 pub(super) fn styled(line: &Line, width: usize) -> String {

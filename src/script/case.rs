@@ -128,6 +128,14 @@ impl Case {
         self
     }
 
+    /// Decides what the script leaves to chance (`random`, and `chance` and `jitter` of listeners), as
+    /// `--seed` does. A failure shows the seed that it happened with.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
     /// Lets the script start processes.
     #[must_use]
     pub fn allow_run(mut self) -> Self {

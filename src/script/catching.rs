@@ -8,7 +8,7 @@
 use rhai::{Dynamic, EvalAltResult, EvalContext, Map, Position};
 
 use super::raise::{Caught, Spot};
-use super::rhai_error::{other, wrong};
+use super::rhai_error::{no_entry, other, wrong};
 use crate::error::Error;
 
 /// The text in a message between an error and the call, closure or module that it came through.
@@ -87,6 +87,9 @@ fn of_message(message: &str) -> Error {
     }
     if message.starts_with("Unknown property '") {
         return wrong(&EvalAltResult::ErrorDotExpr(message.to_owned(), at));
+    }
+    if let Some(name) = message.strip_prefix("Property not found: ") {
+        return no_entry(name);
     }
     if message.starts_with("Data race detected") {
         return wrong(&EvalAltResult::ErrorDataRace(String::new(), at));

@@ -7,7 +7,7 @@ use rhai::packages::{
     BasicMathPackage, BasicStringPackage, BasicTimePackage, BitFieldPackage, LanguageCorePackage,
     MoreStringPackage, Package as _,
 };
-use rhai::{Dynamic, Engine, Shared, def_package};
+use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
@@ -48,6 +48,9 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .set_max_call_levels(CALL_LEVELS)
         .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH / 2)
         .set_max_modules(MODULES)
+        // What the optimizer folds is not what the script says: it makes `()` of a property that a
+        // map of constants does not have.
+        .set_optimization_level(OptimizationLevel::None)
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)
         .disable_symbol("eval")

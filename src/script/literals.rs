@@ -14,6 +14,8 @@ const DURATIONS: [&str; 4] = ["timeout", "after", "settle", "grace"];
 
 /// The words that take a line, which may be between backticks by mistake.
 const OF_LINES: [&str; 3] = ["send", "send_raw", "pipeline"];
+/// The words that take a message. Its text may speak of escapes if it has line ends of its own.
+const OF_MESSAGES: [&str; 4] = ["append", "bdat", "data", "send_message"];
 
 /// The words that begin with `expect` but whose first argument is not a code: it is a duration, an
 /// exit status, or a number of octets.
@@ -31,12 +33,12 @@ pub(super) fn problems(
     if let Some(first) = call.args.first() {
         found.extend(of_first(word, first).map(|error| (position, error)));
     }
-    for argument in &call.args {
-        if let Expr::StringConstant(_, at) = argument
-            && takes_text(word)
-            && let Some(line) = source(*at)
+    let is_message = OF_MESSAGES.contains(&word);
+    for (text, at) in call.args.iter().flat_map(texts) {
+        if (takes_text(word) || (is_message && !text.contains('\n')))
+            && let Some(line) = source(at)
         {
-            found.extend(in_backticks(&line, *at).map(|error| (*at, error)));
+            found.extend(in_backticks(&line, at).map(|error| (at, error)));
         }
     }
     if vocabulary::takes_options(word, call.args.len())
@@ -45,6 +47,15 @@ pub(super) fn problems(
         found.extend(of_options(last));
     }
     found
+}
+
+/// The text that an argument is, or the texts of a list.
+fn texts(argument: &Expr) -> Vec<(&str, Position)> {
+    match argument {
+        Expr::StringConstant(text, at) => vec![(text.as_str(), *at)],
+        Expr::Array(list, _) => list.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn takes_code(word: &str) -> bool {

@@ -6,6 +6,7 @@ use super::raise::kind;
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
+use crate::visible;
 
 pub(super) fn out_of_bounds(why: &str) -> Error {
     Error::usage(format!("the script is out of bounds: {why}"))
@@ -30,6 +31,7 @@ pub(super) fn wrong(error: &EvalAltResult) -> Error {
         EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
         EvalAltResult::ErrorDataRace(..) => in_use(),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => no_entry(name),
         error => other(&error.to_string()),
     }
 }
@@ -69,6 +71,13 @@ fn absent(length: usize, index: i64) -> Error {
         Some(session) => error.with_session(session),
         None => error,
     }
+}
+
+/// Makes the error for an entry that a map does not have.
+pub(super) fn no_entry(name: &str) -> Error {
+    let name = visible::escape(name.as_bytes());
+    Error::usage(format!("the map has no entry `{name}`"))
+        .hint(format!("`\"{name}\" in` the map asks whether it has one"))
 }
 
 /// Makes the error for a variable in use: a variable that closures share is locked while a method

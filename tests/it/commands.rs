@@ -78,3 +78,27 @@ fn a_reply_that_comes_before_its_time_fails() {
     assert_eq!(error.message(), "it came earlier than it may");
     assert_eq!(error.expected(), Some("not before 60 s"));
 }
+
+#[test]
+fn the_command_of_a_session_has_to_exit_as_the_script_says() {
+    let of_status = |expected: &str| {
+        outcome(&format!(
+            "let s = pipe([\"sh\", \"-c\", \"echo bye; exit 75\"]); s.expect(\"bye\\n\"); {expected}"
+        ))
+    };
+    assert!(of_status("s.expect_exit(75);").is_ok());
+    for (wrong, got, hint) in [
+        ("s.expect_exit(0);", "exit status: 75", "expect_exit(75)"),
+        ("s.expect_close();", "exit status: 75", "expect_exit(75)"),
+    ] {
+        let failed = of_status(wrong);
+        let error = &failed.failure().unwrap().error;
+        assert_eq!((error.got(), error.expected()), (Some(got), Some("exit status: 0")), "{wrong}");
+        assert!(error.next_step().unwrap().contains(hint), "{wrong}: {error}");
+    }
+    let silent =
+        outcome("pipe(\"sleep 60\", #{protocol: \"smtp\", timeout: \"50ms\"}).expect(220);");
+    let error = &silent.failure().unwrap().error;
+    assert_eq!(error.message(), "the command was started and never said a word");
+    assert!(!error.to_string().contains("TLS"), "{error}");
+}

@@ -7,6 +7,7 @@ use rhai::{Array, Blob, Dynamic, ImmutableString};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
 use crate::script::raise;
+use crate::script::run::Run;
 use crate::session::Payload;
 use crate::{duration, suggest};
 
@@ -38,16 +39,6 @@ pub(super) enum Octets {
     Blob(Blob),
 }
 
-impl Octets {
-    /// The message to send: the line ends of text become CRLF, and a blob stays as it is.
-    pub(super) fn message(&self) -> Payload<'_> {
-        match self {
-            Self::Text(text) => text.as_str().into(),
-            Self::Blob(bytes) => bytes.as_slice().into(),
-        }
-    }
-}
-
 impl AsRef<[u8]> for Octets {
     fn as_ref(&self) -> &[u8] {
         match self {
@@ -73,13 +64,39 @@ pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// Converts text or a blob into a message: the line ends of text become CRLF, and a blob stays as
-/// it is.
+/// Converts text, a blob or a list of lines into a message: the line ends of text become CRLF, and a
+/// blob stays as it is.
 pub(super) fn message(value: Dynamic) -> Result<Payload<'static>> {
+    if let Some(lines) = value.read_lock::<Array>() {
+        let lines = lines.iter().cloned().map(|line| bytes(line, "a line of a message"));
+        let mut message = Vec::new();
+        for line in lines {
+            message.extend_from_slice(&line?);
+            message.extend_from_slice(b"\r\n");
+        }
+        return Ok(Payload::from(message));
+    }
     Ok(match octets(value, "a message")? {
-        Octets::Text(text) => Payload::from(text.into_owned()),
+        Octets::Text(text) => {
+            if !text.contains('\n') {
+                warn_of_backticks(text.as_bytes());
+            }
+            Payload::from(text.into_owned())
+        }
         Octets::Blob(bytes) => Payload::from(bytes),
     })
+}
+
+/// Warns, once in a run, that text ends with an escape that is sent literally, although the script
+/// most likely meant a line end.
+pub(super) fn warn_of_backticks(sent: &[u8]) {
+    let is_meant = |escape: &&str| sent.ends_with(escape.as_bytes());
+    let Some(escape) = ["\\r\\n", "\\n"].into_iter().find(is_meant) else { return };
+    if let Ok(run) = Run::current() {
+        run.warn(&format!(
+            "`{escape}` is sent as it stands: between backticks it is no line end; write \"...\" for the escapes to hold"
+        ));
+    }
 }
 
 /// Converts a duration: a number of seconds, or text with a unit, such as `"5s"`.
@@ -102,7 +119,8 @@ pub(super) fn duration(value: &Dynamic) -> Result<Duration> {
 fn misfit(what: &str, kind: &str) -> Error {
     let error = Error::usage(format!("{what} cannot be of type {}", raise::kind(kind)));
     if what == "a message" {
-        return error.hint("messages are text, blobs, and what message(#{...}) gives back");
+        return error
+            .hint("messages are text, blobs, lists of lines, and what message(#{...}) gives back");
     }
     error.hint("patterns are text, re(`...`), integers (reply codes) and blobs; durations are text such as \"5s\" or seconds")
 }

@@ -65,6 +65,8 @@ pub mod words {
     /// assert_eq(r["id"], "4F2A1");
     /// assert_eq(r[2], "3");
     /// assert_eq(find("none here", re(`\d`)), ());
+    /// assert_eq(find("a, b", any("b", "c")).before.as_string(), "a, ");
+    /// assert_eq(find(hex("00ff07"), hex("ff")).before, hex("00"));
     ///
     /// let s = connect();
     /// s.expect(220);
@@ -86,12 +88,12 @@ pub mod words {
     }
 
     #[rhai_fn(name = "find", return_raw)]
-    pub fn find_text(
+    pub fn find_other(
         ctx: NativeCallContext,
         text: Dynamic,
-        pattern: &str,
+        pattern: Dynamic,
     ) -> Result<Dynamic, Raised> {
-        let pattern = argument::pattern(pattern.into()).map_err(|error| raise(&ctx, error))?;
+        let pattern = argument::pattern(pattern).map_err(|error| raise(&ctx, error))?;
         find(ctx, text, pattern)
     }
 }

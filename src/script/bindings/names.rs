@@ -32,6 +32,11 @@ fn chance(count: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Returns random bytes that depend on the seed of the run.
+fn drawn(count: usize) -> Result<Vec<u8>> {
+    Ok(Run::current()?.dice().bytes(count))
+}
+
 fn unique(prefix: &str) -> Result<String> {
     let chance = chance(UNIQUE)?;
     let letters = chance.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
@@ -55,13 +60,13 @@ fn token(prefix: &str) -> String {
 
 /// Returns a random number from `first` to `last`. All numbers are equally likely, except for a
 /// relative error of at most 2^-64 that the remainder of a 128-bit number brings.
-fn between(first: i64, last: i64) -> Result<i64> {
+fn between(first: i64, last: i64, drawn: impl FnOnce() -> Result<Vec<u8>>) -> Result<i64> {
     if first > last {
         return Err(Error::usage(format!("there is no number from {first} to {last}"))
             .hint("random(1, 6): the least first, then the most"));
     }
     let span = (i128::from(last) - i128::from(first) + 1).cast_unsigned();
-    let bytes: [u8; 16] = chance(16)?.try_into().unwrap_or_default();
+    let bytes: [u8; 16] = drawn()?.try_into().unwrap_or_default();
     let offset = (u128::from_be_bytes(bytes) % span).cast_signed();
     i64::try_from(i128::from(first) + offset)
         .map_err(|_| Error::usage("a number that is too large"))
@@ -101,17 +106,18 @@ pub mod words {
         super::unique(prefix).map_err(|error| raise(&ctx, error))
     }
 
-    /// Returns a random integer between two numbers, both included.
+    /// Returns a random integer between two numbers, both included. It depends on the seed of the
+    /// run, which a failure shows and `--seed` sets.
     ///
     /// ```rhai
     /// assert(random(1, 6) in 1..=6);
     /// ```
     #[rhai_fn(return_raw)]
     pub fn random(ctx: NativeCallContext, first: i64, last: i64) -> Result<i64, Raised> {
-        between(first, last).map_err(|error| raise(&ctx, error))
+        between(first, last, || drawn(16)).map_err(|error| raise(&ctx, error))
     }
 
-    /// Returns a blob of random bytes, of the given length.
+    /// Returns a blob of random bytes, of the given length. They depend on the seed of the run.
     ///
     /// ```rhai
     /// assert_eq(random_bytes(16).len(), 16);
@@ -119,7 +125,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn random_bytes(ctx: NativeCallContext, count: i64) -> Result<Blob, Raised> {
         let count = super::super::text::count(&ctx, count, 1)?;
-        chance(count).map_err(|error| raise(&ctx, error))
+        drawn(count).map_err(|error| raise(&ctx, error))
     }
 
     /// Returns the current time as an integer: seconds since 1970 (UTC).
@@ -165,9 +171,9 @@ mod tests {
     #[test]
     fn chance_stays_between_its_ends() {
         for (first, last) in [(1, 6), (i64::MIN, i64::MAX), (-3, -3)] {
-            let number = between(first, last).unwrap();
+            let number = between(first, last, || chance(16)).unwrap();
             assert!((first..=last).contains(&number), "{number}");
         }
-        assert!(between(2, 1).is_err());
+        assert!(between(2, 1, || chance(16)).is_err());
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::argument::{self, check_known, duration};
 use super::session::words_of;
-use super::wait;
+use super::{Handle, call, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::pattern::Pattern;
 use crate::reply::Reply;
@@ -146,6 +146,10 @@ async fn writes(run: &Run, running: &Running, pattern: Pattern, within: Duration
     }
 }
 
+fn no_status(status: i64) -> Error {
+    Error::usage(format!("{status} is no exit status")).hint("an exit status is from 0 to 255")
+}
+
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -238,6 +242,36 @@ pub mod words {
             exits(&run, &running, status, options_of(&options)?).await
         })?;
         exited.map_err(|error: Error| raise(&ctx, error))
+    }
+
+    /// The same for a session of `pipe`: waits until the command closes its output and exits.
+    ///
+    /// ```rhai,ignore
+    /// let s = pipe("sendmail -bs", #{protocol: "smtp"});
+    /// s.expect(421);
+    /// s.expect_exit(75);
+    /// ```
+    #[rhai_fn(name = "expect_exit", return_raw)]
+    pub fn expect_exit_of_session(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        status: i64,
+    ) -> Result<(), Raised> {
+        expect_exit_of_session_with(ctx, session, status, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_exit", return_raw)]
+    pub fn expect_exit_of_session_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        status: i64,
+        options: Map,
+    ) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| {
+            let call = call::call(&options, &["timeout", "after"])?;
+            let status = i32::try_from(status).map_err(|_| no_status(status))?;
+            session.expect_exit(status).with(call).await
+        })
     }
 
     /// Waits until what a command writes to stdout matches the pattern, and returns the match as

@@ -10,7 +10,6 @@ use rhai::{Array, Map};
 use super::{Handle, argument, call};
 use crate::error::Result;
 use crate::script::raise::Raised;
-use crate::script::run::Run;
 use crate::session::{Call, Session};
 
 pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything that came \
@@ -23,13 +22,13 @@ const OPTIONS: [&str; 1] = ["timeout"];
 async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Result<()> {
     let Some(lines) = line.read_lock::<Array>().map(|lines| lines.clone()) else {
         let line = argument::octets(line, "a line")?;
-        warn_of_backticks(line.as_ref());
+        argument::warn_of_backticks(line.as_ref());
         return session.send(line).with(call?).await;
     };
     let mut joined = Vec::new();
     for (place, line) in lines.into_iter().enumerate() {
         let line = argument::octets(line, "a line")?;
-        warn_of_backticks(line.as_ref());
+        argument::warn_of_backticks(line.as_ref());
         if place > 0 {
             joined.extend_from_slice(b"\r\n");
         }
@@ -38,21 +37,9 @@ async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Resul
     session.send(joined).with(call?).await
 }
 
-/// Warns, once in a run, that a line ends with an escape that is sent literally, although the
-/// script most likely meant a line end.
-fn warn_of_backticks(line: &[u8]) {
-    let Some(escape) = ["\\r\\n", "\\n"].into_iter().find(|e| line.ends_with(e.as_bytes())) else {
-        return;
-    };
-    if let Ok(run) = Run::current() {
-        run.warn(&format!(
-            "`{escape}` is sent as it stands: between backticks it is no line end; write \"...\" for the escapes to hold"
-        ));
-    }
-}
-
 async fn raw(session: &mut Session, bytes: Dynamic, call: Result<Call>) -> Result<()> {
     let bytes = argument::octets(bytes, "what to send")?;
+    argument::warn_of_backticks(bytes.as_ref());
     session.send_raw(bytes).with(call?).await
 }
 
@@ -61,12 +48,14 @@ async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Resul
         .into_iter()
         .map(|line| argument::octets(line, "a line"))
         .collect::<Result<Vec<_>>>()?;
+    for line in &lines {
+        argument::warn_of_backticks(line.as_ref());
+    }
     session.pipeline(lines).with(call?).await
 }
 
 async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) -> Result<()> {
-    let message = argument::octets(message, "a message")?;
-    session.send_message(message.message()).with(call?).await
+    session.send_message(argument::message(message)?).with(call?).await
 }
 
 #[export_module(manifest)]

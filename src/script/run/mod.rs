@@ -27,7 +27,7 @@ use super::regexes::Regexes;
 use super::settings::Settings;
 use super::table::Table;
 use super::{fixtures, plain};
-use crate::chance::Seed;
+use crate::chance::{Dice, Seed};
 use crate::error::{Error, Result};
 use crate::outcome::Metric;
 use crate::pattern::Pattern;
@@ -108,6 +108,8 @@ pub(crate) struct Run {
     pub(super) seed: Seed,
     /// How many listeners and servers use the seed.
     seeded: Cell<u64>,
+    /// How many random numbers and bytes the script has drawn.
+    drawn: Cell<u64>,
     /// The deadline of the `eventually` in progress.
     limit: Cell<Option<Instant>>,
     /// The folder of the script.
@@ -203,6 +205,7 @@ impl Run {
             ports: RefCell::default(),
             seed,
             seeded: Cell::default(),
+            drawn: Cell::default(),
             limit: Cell::default(),
             importing: RefCell::default(),
         }
@@ -218,6 +221,15 @@ impl Run {
         let number = self.seeded.get();
         self.seeded.set(number + 1);
         (self.seed.clone(), number)
+    }
+
+    /// Returns the source of the next random number or bytes that the script draws.
+    pub(super) fn dice(&self) -> Dice {
+        /// Keeps draws apart from listeners and servers.
+        const DRAWS: u64 = u64::MAX;
+        let number = self.drawn.get();
+        self.drawn.set(number + 1);
+        self.seed.dice(&[DRAWS, number])
     }
 
     /// Returns the same run with the last value of the setup of its folder.
