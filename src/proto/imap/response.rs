@@ -5,10 +5,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::misread::single;
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
 use super::set::{spell_out, spell_out_results};
-use super::value::{Grammar, Value, values};
+use super::value::{Grammar, Value, single, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
 use crate::proto::chomp;

@@ -177,6 +177,18 @@ pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usiz
     }
 }
 
+/// The names of values that have parentheses although there is only one of them: modification
+/// sequences (RFC 7162 section 7) and the identifiers of RFC 8474.
+const SINGLE: [&str; 4] = ["EMAILID", "MAILBOXID", "MODSEQ", "THREADID"];
+
+/// The value of this name, without parentheses that stand around a single value by its grammar.
+pub(super) fn single(name: &str, value: Value) -> Value {
+    match value {
+        Value::List(mut values) if values.len() == 1 && SINGLE.contains(&name) => values.remove(0),
+        value => value,
+    }
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
