@@ -106,7 +106,8 @@ impl Case {
         self
     }
 
-    /// Decides by this number what the script leaves to chance (`chance`, `jitter`), as `--seed` does.
+    /// Decides by this number what the script leaves to chance (`random`, `chance`, `jitter`), as
+    /// `--seed` does.
     /// What a failure's [`Error::seed`](crate::Error::seed) tells has the same chance again.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -125,14 +126,6 @@ impl Case {
     #[must_use]
     pub fn redaction(mut self, redaction: Redaction) -> Self {
         self.settings.redaction = Arc::new(redaction);
-        self
-    }
-
-    /// Decides what the script leaves to chance (`random`, and `chance` and `jitter` of listeners), as
-    /// `--seed` does. A failure shows the seed that it happened with.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = Some(seed);
         self
     }
 
