@@ -14,7 +14,7 @@ use required::Required;
 pub(in crate::session::verbs) use running::Next;
 use running::Running;
 
-use super::{Call, Operation, Session, Verb};
+use super::{Call, Operation, Session};
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::proto::imap::{Answer, Argument};

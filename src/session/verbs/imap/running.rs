@@ -2,13 +2,13 @@
 
 use super::demands::Demands;
 use super::required::Required;
-use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
-use crate::session::hint;
 use crate::session::taken::Taken;
+use crate::session::verbs::Verb;
 use crate::session::waiting::Wait;
+use crate::session::{Session, hint};
 
 /// How many bytes a response counts in addition to its length. It is less than the memory that a
 /// response takes, so that a mailbox of 200 000 messages can be fetched, and large enough to bound
