@@ -184,12 +184,16 @@ impl Conversation {
 
     fn take_octets(&mut self, mut incoming: Incoming, bytes: &mut &[u8]) -> Option<Said> {
         let before = *bytes;
-        if !incoming.crowded && !incoming.room.grow(bytes.len()) {
+        if incoming.kind.is_kept() && !incoming.room.grow(bytes.len()) {
             incoming.crowded = true;
             incoming.kind.give_up();
             incoming.room = Room::new(Arc::clone(&self.spool));
         }
         let ended = incoming.kind.take(bytes);
+        if !incoming.kind.is_kept() {
+            // Its client can send on for hours, and takes no room from others.
+            incoming.room = Room::new(Arc::clone(&self.spool));
+        }
         let taken = &before[..before.len() - bytes.len()];
         if let Some(recorder) = &mut self.recorder {
             match incoming.kind {
@@ -256,6 +260,15 @@ impl Kind {
     /// Whether the input is complete before any byte is read, as a literal of length 0 is.
     fn is_whole(&self) -> bool {
         matches!(self, Self::Literal(_, 0) | Self::Skipped(0))
+    }
+
+    /// Whether what comes is kept until the input is complete.
+    fn is_kept(&self) -> bool {
+        match self {
+            Self::Content(content) => content.is_kept(),
+            Self::Literal(..) => true,
+            Self::Skipped(_) => false,
+        }
     }
 
     /// Takes the bytes that belong to the input from the front of `bytes`. Returns whether the

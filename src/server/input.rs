@@ -108,6 +108,11 @@ impl Content {
         false
     }
 
+    /// Whether what comes is kept: the message has not been larger than the limit so far.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.too_large
+    }
+
     /// Discards what was kept, and what is to come.
     pub(super) fn give_up(&mut self) {
         self.too_large = true;

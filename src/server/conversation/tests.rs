@@ -132,6 +132,21 @@ fn a_message_that_is_too_large_is_read_to_its_end() {
 }
 
 #[test]
+fn a_message_without_end_takes_no_room_from_others_and_is_too_large() {
+    let mut endless = conversation(Role::Smtp, None);
+    endless.receive(format!("EHLO x\r\n{TRANSACTION}").as_bytes());
+    let mut other =
+        Conversation { spool: Arc::clone(&endless.spool), ..conversation(Role::Smtp, None) };
+    other.receive(format!("EHLO x\r\n{TRANSACTION}").as_bytes());
+    // More than all messages together may hold.
+    for _ in 0..140 {
+        assert_eq!(endless.receive(&vec![b'x'; 1 << 20]), Outgoing::default());
+    }
+    assert_eq!(codes(&other.receive(b"Subject: hi\r\n\r\nHi.\r\n.\r\n").replies), ["250"]);
+    assert_eq!(codes(&endless.receive(b"\r\n.\r\n").replies), ["552"]);
+}
+
+#[test]
 fn a_silent_client_is_told_so_and_closed() {
     let outgoing = conversation(Role::Smtp, None).idle();
     assert_eq!(outgoing.replies, b"421 4.4.2 Idle for too long\r\n");
