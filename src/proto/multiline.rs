@@ -45,6 +45,14 @@ impl LoneDot {
     }
 }
 
+/// What errors call a block, and the section that says how it ends.
+pub(crate) type Name = (&'static str, &'static str);
+
+/// A block of POP3.
+pub(crate) const BLOCK: Name = ("block", "RFC 1939, 3");
+/// A message of SMTP.
+pub(crate) const MESSAGE: Name = ("message", "RFC 5321, 4.1.1.4");
+
 /// Finds the end of a block in buffered bytes, and looks at each byte once. The block begins at the
 /// start of the buffer.
 #[derive(Clone, Debug, Default)]
@@ -83,19 +91,19 @@ impl Multiline {
         None
     }
 
-    /// Describes what the block still lacks, given its bytes in the buffer.
-    pub(crate) fn missing(&self, held: &[u8]) -> String {
+    /// Describes what the block, which has this name, still lacks, given its bytes in the buffer.
+    pub(crate) fn missing(&self, held: &[u8], (name, rfc): Name) -> String {
         let is_alone = |at: usize| {
             let (before, after) = (&held[..at], &held[at + 1..]);
             (before.is_empty() && self.gone == 0 || before.ends_with(b"\n"))
                 && (after.starts_with(b"\n") || after.starts_with(b"\r\n"))
         };
         let bare = if memchr::memchr_iter(b'.', held).any(is_alone) {
-            "; a lone dot came with a bare LF before or after it, which ends no block"
+            format!("; a lone dot came with a bare LF before or after it, which ends no {name}")
         } else {
-            ""
+            String::new()
         };
-        format!("its last line, a lone dot between CR LF and CR LF (RFC 1939, 3){bare}")
+        format!("its last line, a lone dot between CR LF and CR LF ({rfc}){bare}")
     }
 
     fn pass(&mut self, at: usize) {
@@ -255,7 +263,7 @@ mod tests {
         ] {
             let mut multiline = Multiline::default();
             assert_eq!(multiline.advance(held), None);
-            assert_eq!(multiline.missing(held).contains("bare LF"), named, "{held:?}");
+            assert_eq!(multiline.missing(held, BLOCK).contains("bare LF"), named, "{held:?}");
         }
     }
 

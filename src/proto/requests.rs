@@ -1,7 +1,7 @@
 //! Finding the end of what a client sends: a command line, a message, or octets that were
 //! announced.
 
-use super::multiline::Multiline;
+use super::multiline::{MESSAGE, Multiline};
 use super::{Framing, Malformed, missing_of_line, missing_of_literal};
 
 /// What a client sends next.
@@ -100,7 +100,7 @@ impl Framing for Requests {
         }
         let left = self.octets_end.saturating_sub(held.len() as u64);
         match self.wants {
-            Next::Message => Some(self.block.missing(held)),
+            Next::Message => Some(self.block.missing(held, MESSAGE)),
             Next::Octets(count) | Next::Literals(count) if left > 0 => {
                 Some(missing_of_literal(left, count.max(left)))
             }

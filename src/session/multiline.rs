@@ -10,7 +10,7 @@ use super::waiting::Wait;
 use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
-use crate::proto::multiline::Multiline;
+use crate::proto::multiline::{self, Multiline};
 use crate::reply::Reply;
 use crate::transcript::{Excerpt, What};
 
@@ -110,11 +110,19 @@ impl Session {
                 block.dropped(block.spare());
             }
             self.acknowledge();
-            match self.more(&WANTED, wait, wait.deadline()).await? {
+            match self.more(&self.named().1, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.late_block(&block, wait)),
                 Arrival::End => return Err(self.cut_block(wait)),
             }
+        }
+    }
+
+    /// What errors call the block that comes next, and how they name it among what was wanted.
+    fn named(&self) -> (multiline::Name, &'static str) {
+        match self.turn.role() {
+            Role::Client => (multiline::BLOCK, WANTED),
+            Role::Server => (multiline::MESSAGE, "a message up to a lone dot"),
         }
     }
 
@@ -148,11 +156,12 @@ impl Session {
     /// +OK.
     fn late_block(&mut self, block: &Multiline, wait: Wait) -> Error {
         if !self.stream.buffer().is_empty() || self.record.has_skipped() {
-            let missing = block.missing(self.stream.held());
-            return self.unfinished(wait, WANTED, "the block", &missing);
+            let (name, wanted) = self.named();
+            let missing = block.missing(self.stream.held(), name);
+            return self.unfinished(wait, wanted, &format!("the {}", name.0), &missing);
         }
         if !self.turn.protocol().owes_block() {
-            return self.timed_out(wait, WANTED);
+            return self.timed_out(wait, self.named().1);
         }
         self.record.note(What::TimedOut(wait.allowed));
         let error = self.fault(Kind::Timeout, "nothing came behind the +OK in time");
@@ -166,6 +175,10 @@ impl Session {
 
     fn cut_block(&mut self, wait: Wait) -> Error {
         let begun = !self.stream.buffer().is_empty() || self.record.has_skipped();
-        self.closed(wait, WANTED, begun.then_some("a block of lines"))
+        let cut = match self.turn.role() {
+            Role::Client => "a block of lines",
+            Role::Server => "a message",
+        };
+        self.closed(wait, self.named().1, begun.then_some(cut))
     }
 }

@@ -59,6 +59,11 @@ fn what_a_client_does_not_say_is_worded_as_its_own() {
     fails(&half, &["the command was not whole in time", "if the client is only slow"]);
     let cut = both(true, "c.send_raw(\"EH\"); c.shutdown(); s.expect_command();");
     fails(&cut, &["in the middle of a command; it lacks"]);
+    let data = "c.send(\"DATA\"); s.serve(\"DATA\", 354); c.expect(354); c.send_raw(\"a\\n.\\n\");";
+    let late = both(true, &format!("{data} s.expect_message(#{{timeout: \"50ms\"}});"));
+    fails(&late, &["the message was not whole in time", "RFC 5321", "which ends no message"]);
+    let cut = both(true, &format!("{data} c.shutdown(); s.expect_message();"));
+    fails(&cut, &["in the middle of a message", "= expected: a message up to a lone dot"]);
     let gone = both(true, "c.shutdown(); s.expect_command();");
     fails(&gone, &["the client closed the connection", "= expected: a command\n"]);
     let login = both(

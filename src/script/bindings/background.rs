@@ -231,8 +231,9 @@ impl Background {
 )]
 pub mod words {
     /// Starts a server in the background for one protocol: `"smtp"`, `"submission"`,
-    /// `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`, `"pop3"`, `"pop3s"` or `"sieve"`. Mail is taken from anybody for `example.com` and
-    /// `localhost`, and for other domains from who has logged in; with `#{RCPT: 250}` for all.
+    /// `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`, `"pop3"`, `"pop3s"` or `"sieve"`. Mail for
+    /// `example.com` and `localhost` is taken from anybody, and mail for other domains from a client
+    /// that has logged in. With `#{RCPT: 250}`, all mail is taken.
     ///
     /// ```rhai
     /// let relay = serve("smtp");

@@ -11,7 +11,8 @@ use super::verb::{Manual, words_of};
 
 pub(super) const INTRO: &str = "A session that `accept()` gave is the server's side. It speaks first, and then answers: a reply fails \
 while no command is to be answered, or while the client has said more than was taken; a command fails while the one before it has no \
-answer. At the end each command has to have been answered, and nothing may be unread. `expect`, `send`, `expect_close` and the others \
+answer. At the end each command has to have been answered, and nothing may be unread. The header of a proxy (PROXY protocol) comes before \
+the greeting and is no command: ``expect_line(re(`^PROXY `))`` takes one of version 1. `expect`, `send`, `expect_close` and the others \
 mean here what they mean on the client's side; `S:` in a transcript is the server, whoever plays it. A reply is a code and its text \
 (`reply(250, \"ok\")`), several lines of which have their dashes made (`reply(250, [\"mx.example\", \"PIPELINING\"])`), or a line as it \
 is (`reply(\"250 ok\")`). In IMAP `reply(\"OK\", \"done\")` has the tag of the command that it answers; in POP3 \
