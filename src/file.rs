@@ -95,6 +95,12 @@ pub(crate) fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
     Ok(text.replace("\r\n", "\n"))
 }
 
+/// Whether something stands at a path that is no folder. A FIFO and a link to nowhere count: what
+/// reads them says what is wrong with them, while a file that seems absent is passed over.
+pub(crate) fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| !found.is_dir())
+}
+
 fn kind(kind: std::fs::FileType) -> &'static str {
     if kind.is_dir() {
         "a folder"

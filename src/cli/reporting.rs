@@ -250,20 +250,20 @@ enum Open {
 
 impl ReportFile {
     fn create(path: &Path) -> Result<Self> {
-        // A symbolic link is kept, and its target is replaced.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let opened = match fs::metadata(&target) {
+        // Links are followed to pipes and devices only, as /dev/stdout is one: a link in a repository
+        // must not say which file of the user's is overwritten.
+        let opened = match fs::metadata(path) {
             Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
             Ok(found) if !found.is_file() => {
-                OpenOptions::new().write(true).open(&target).map(Open::Direct)
+                OpenOptions::new().write(true).open(path).map(Open::Direct)
             }
-            _ => beside(&target).map(Open::Beside),
+            _ => beside(path).map(Open::Beside),
         };
         let file = opened.map_err(|error| {
             let error = Error::usage(format!("cannot write {}: {error}", path.display()));
             error.hint("nothing was run; the folder of a report must exist")
         })?;
-        Ok(Self { path: target, file })
+        Ok(Self { path: path.to_owned(), file })
     }
 
     fn write(&mut self, text: &str) -> Result<()> {

@@ -109,7 +109,7 @@ impl Failed {
     /// If the file exists and cannot be read.
     pub(super) fn load() -> Result<Self> {
         let Some(file) = state_file() else { return Ok(Self::default()) };
-        let text = match fs::read_to_string(&file) {
+        let text = match crate::file::read_text(&file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::new(
                     Kind::Io,

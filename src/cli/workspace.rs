@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::file;
+
 /// The root of the Cargo workspace that contains the current folder. Outside a workspace: the
 /// nearest folder upwards with a Cargo.toml or a mailexpect.toml, or else the current folder.
 pub(super) fn root() -> PathBuf {
@@ -11,7 +13,7 @@ pub(super) fn root() -> PathBuf {
 /// The root, as a relative path from `folder`.
 fn root_of(folder: &Path) -> PathBuf {
     let is_workspace = |folder: &Path| {
-        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        let manifest = file::read_text(&folder.join("Cargo.toml")).unwrap_or_default();
         manifest.parse::<toml::Table>().is_ok_and(|manifest| manifest.contains_key("workspace"))
     };
     let is_project = |folder: &Path| {

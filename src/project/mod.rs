@@ -57,7 +57,9 @@ impl Project {
     /// Usage if the file cannot be read or contains unknown settings.
     pub(crate) fn of(folder: &Path) -> Result<Self> {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        match folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.exists()) {
+        // A link to nowhere counts: without its settings, something else would be tested.
+        let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+        match folder.ancestors().map(|folder| folder.join(NAME)).find(is_there) {
             Some(path) => Self::read(path),
             None => Ok(Self::default()),
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use crate::file;
 use crate::outcome::Failure;
 
 /// The script that runs before all others of its folder and of the folders below.
@@ -50,7 +51,7 @@ pub(super) fn around(script: &Path) -> impl Iterator<Item = PathBuf> {
     let folder = folder(script).map(Path::to_owned);
     let names =
         folder.into_iter().flat_map(|folder| [SETUP, TEARDOWN].map(|name| folder.join(name)));
-    names.filter(|path| path.is_file())
+    names.filter(|path| file::is_there(path))
 }
 
 /// Returns the folder whose setup or teardown applies to a script: the script's own folder, or the
@@ -59,6 +60,7 @@ pub(super) fn folder(script: &Path) -> Option<&Path> {
     if is_fixture(script) {
         return None;
     }
-    let has_any = |folder: &&Path| folder.join(SETUP).is_file() || folder.join(TEARDOWN).is_file();
+    let has_any =
+        |folder: &&Path| [SETUP, TEARDOWN].iter().any(|name| file::is_there(&folder.join(name)));
     script.ancestors().skip(1).find(has_any)
 }

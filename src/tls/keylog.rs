@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
+use rustix::fs::OFlags;
 
 use crate::error::{Error, Kind, Result};
 
@@ -24,7 +25,11 @@ struct State {
 impl KeyLog {
     /// Opens a file to append to. If the file is created here, only its owner may read it.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        // Without NONBLOCK, opening a FIFO would wait for a reader.
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600).custom_flags(flags);
+        let file = options.open(path);
         let file = file.map_err(|error| {
             Error::usage(format!("cannot write the key log {}: {error}", path.display()))
         })?;
