@@ -4,7 +4,7 @@ pub(crate) mod shown;
 
 use std::time::Duration;
 
-pub(crate) use shown::show;
+pub(crate) use shown::{longer, show};
 
 use crate::error::{Error, Result};
 

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -155,13 +155,22 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     ))
 }
 
+/// How long all teardowns may take after the run was interrupted.
+const TEARDOWN: Duration = Duration::from_millis(400);
+
 /// Runs the teardowns of the folders whose scripts have run. A teardown that fails is reported as a
 /// script of its own.
 fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
     let runtime = runtime::current_thread()?;
     let mut number = shared.next.load(Ordering::Relaxed);
+    let since = OnceLock::new();
+    let interrupt = || async {
+        shared.work.interrupt.pressed().await;
+        let until = *since.get_or_init(tokio::time::Instant::now) + TEARDOWN;
+        tokio::time::sleep_until(until).await;
+    };
     for job in &shared.work.jobs {
-        let torn = runtime.block_on(job.against.runner.tear_down(ThreadUse::Exclusive));
+        let torn = runtime.block_on(job.against.runner.tear_down(ThreadUse::Exclusive, interrupt));
         for mut outcome in torn.into_iter().filter(|outcome| !outcome.is_ok()) {
             outcome.target.clone_from(&job.against.target);
             shared.audience().ended(number, outcome);

@@ -17,3 +17,11 @@ pub(crate) fn show(duration: Duration) -> String {
         format!("{:.0} min", seconds / 60.0)
     }
 }
+
+/// A timeout to try after one that was too short, in the notation of options: twice as long, and at
+/// least half a minute.
+#[must_use]
+pub(crate) fn longer(timeout: Duration) -> String {
+    let seconds = timeout.as_secs().saturating_mul(2).max(30);
+    if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
+}

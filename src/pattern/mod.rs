@@ -28,7 +28,6 @@ use crate::error::{Error, Result};
 use crate::visible;
 
 /// What the compiled form of a simple regex takes.
-#[cfg(feature = "script")]
 const SIMPLE: usize = 16 << 10;
 
 /// A pattern to match against a reply, or to search for in a stream.
@@ -198,7 +197,6 @@ impl Pattern {
 
     /// How much work it may be to look through so many bytes: at worst, each byte is held against
     /// each state of a regex. It is counted in bytes of a simple one.
-    #[cfg(feature = "script")]
     pub(crate) fn effort(&self, bytes: usize) -> usize {
         match &self.kind {
             Kind::Regex(regex) => bytes.saturating_mul(regex.size() / SIMPLE + 1),

@@ -68,7 +68,6 @@ impl Regex {
     }
 
     /// How many bytes it takes compiled.
-    #[cfg(feature = "script")]
     pub(super) fn size(&self) -> usize {
         self.0.meta.memory_usage()
     }

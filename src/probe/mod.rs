@@ -205,5 +205,5 @@ const GRACE: Duration = Duration::from_secs(2);
 fn late(allowed: Duration) -> Error {
     let shown = crate::duration::show(allowed);
     Error::new(crate::error::Kind::Timeout, format!("the dialogue was not over after {shown}"))
-        .hint("give it longer with --timeout 30s")
+        .hint(format!("give it longer with --timeout {}", crate::duration::longer(allowed)))
 }

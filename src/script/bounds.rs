@@ -3,7 +3,7 @@
 //! The engine checks the limits at each operation. A function that does much work in one operation
 //! checks them for each piece of the work.
 
-use rhai::{EvalAltResult, EvalContext, NativeCallContext, Position};
+use rhai::{EvalAltResult, NativeCallContext, Position};
 
 use super::coroutine::{self, Halt, Stop};
 use super::ended::Ended;
@@ -65,30 +65,11 @@ pub(super) fn fits(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
     room(context, bytes)
 }
 
-fn too_long() -> EvalAltResult {
+pub(super) fn too_long() -> EvalAltResult {
     EvalAltResult::ErrorDataTooLarge(
         "Length of text or blob (at most 64 MiB)".to_owned(),
         Position::NONE,
     )
-}
-
-/// Checks the length of a variable's value. The engine calls this for each variable that is read,
-/// because operators of Rhai make texts of any length and have no check of their own.
-///
-/// # Errors
-/// An error if the value is a text or blob that is too long.
-pub(super) fn check_length(
-    name: &str,
-    context: &EvalContext<'_, '_, '_, '_, '_, '_>,
-) -> Result<(), Raised> {
-    // The usual case, and the cheapest test: all scripts of this thread together hold less.
-    if coroutine::held() < LONGEST.cast_signed() {
-        return Ok(());
-    }
-    let Some(value) = context.scope().get(name) else { return Ok(()) };
-    let text = value.as_immutable_string_ref().map(|text| text.len());
-    let length = text.or_else(|_| value.as_blob_ref().map(|blob| blob.len()));
-    if length.is_ok_and(|length| length > LONGEST) { Err(too_long().into()) } else { Ok(()) }
 }
 
 /// Returns the beginning of a text, with the number of bytes that were left out.

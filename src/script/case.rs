@@ -185,7 +185,8 @@ impl Case {
     /// that share their setups with this one. Returns their outcomes.
     pub(crate) fn tear_down(&self) -> Vec<Outcome> {
         match runtime::current_thread() {
-            Ok(runtime) => runtime.block_on(self.runner().tear_down(ThreadUse::Exclusive)),
+            Ok(runtime) => runtime
+                .block_on(self.runner().tear_down(ThreadUse::Exclusive, std::future::pending)),
             Err(error) => vec![self.runner().broken(&self.path, error.into())],
         }
     }
@@ -219,7 +220,11 @@ impl Case {
             Ok(()) => {
                 let mut outcome = runner.run_on(thread, &self.path, std::future::pending()).await;
                 let alone = self.shared.is_none();
-                let torn = if alone { runner.tear_down(thread).await } else { Vec::new() };
+                let torn = if alone {
+                    runner.tear_down(thread, std::future::pending).await
+                } else {
+                    Vec::new()
+                };
                 for torn in torn {
                     let failure = torn.failure().cloned();
                     outcome.beside.extend(failure);

@@ -122,7 +122,7 @@ mod tests {
     fn caught(script: &str) -> String {
         let mut engine = Engine::new();
         engine.set_fail_on_invalid_map_property(true);
-        crate::script::variables::watch(&mut engine);
+        crate::script::variables::watch(&mut engine, usize::MAX);
         let mut lib = engine.compile("fn far(list) { list[7] }").unwrap();
         lib.set_source("far.rhai");
         let module = rhai::Module::eval_ast_as_new(rhai::Scope::new(), &lib, &engine).unwrap();
@@ -186,7 +186,7 @@ mod tests {
             "let m = #{}; m[\"new\"] = 1; m.other = 2; return m.other;",
         ] {
             let mut engine = Engine::new();
-            crate::script::variables::watch(&mut engine);
+            crate::script::variables::watch(&mut engine, usize::MAX);
             assert!(engine.eval::<Dynamic>(script).is_ok(), "{script}");
         }
     }

@@ -384,12 +384,23 @@ pub(crate) fn halt(most: usize) -> Option<Halt> {
 
 /// Whether the running script may take `bytes` more bytes; true if memory is not counted.
 pub(crate) fn has_room(bytes: usize) -> bool {
-    CURRENT.with_borrow(|frame| {
-        let may_hold = |frame: &Rc<Frame>| {
-            !is_counted() || frame.holds().saturating_add(bytes) <= frame.whole().allowance.get()
-        };
-        frame.as_ref().is_none_or(may_hold)
-    })
+    room().is_none_or(|room| bytes <= room.left)
+}
+
+/// What a script holds, and may hold beyond that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) held: usize,
+    pub(crate) left: usize,
+}
+
+/// That of the running script, if what it holds is counted.
+pub(crate) fn room() -> Option<Room> {
+    let of = |frame: &Rc<Frame>| {
+        let held = frame.holds();
+        Room { held, left: frame.whole().allowance.get().saturating_sub(held) }
+    };
+    CURRENT.with_borrow(|frame| frame.as_ref().filter(|_| is_counted()).map(of))
 }
 
 /// Whether this program counts the memory that scripts hold.

@@ -14,9 +14,15 @@ use crate::error::Error;
 use crate::outcome::Failure;
 use crate::transcript::About;
 
-/// How long all deferred closures together may take after the script was stopped by its deadline or
-/// by Ctrl-C.
-pub(super) const AFTER_A_STOP: Duration = Duration::from_secs(10);
+/// How long what was deferred may go on after the script's deadline, or after Ctrl-C.
+pub(super) const AFTER_A_STOP: Duration = Duration::from_millis(400);
+/// At most so much of a script's deadline is kept for what it deferred.
+const MOST_KEPT: Duration = Duration::from_secs(10);
+
+/// How much of a script's deadline is kept for what it deferred: a fifth.
+pub(super) fn kept_of(deadline: Duration) -> Duration {
+    (deadline / 5).min(MOST_KEPT)
+}
 
 /// Runs deferred closures, the last one first, until `from` of them are left. Returns their
 /// failures. Call this on the script's own stack.

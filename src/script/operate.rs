@@ -1,6 +1,7 @@
 //! Runs the words that wait: the script is suspended until the operation has ended.
 
 use rhai::NativeCallContext;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
 use super::coroutine::{self, Stop};
@@ -83,7 +84,8 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
             tokio::select! {
                 biased;
                 output = &mut future => Either::Over(output),
-                question = run.questions.next() => Either::Asked(question),
+                // A peer that always has data must not starve it: see `Runner::drive`.
+                question = unconstrained(run.questions.next()) => Either::Asked(question),
             }
         };
         match coroutine::wait(either) {

@@ -1,12 +1,13 @@
 //! A compiled script, with caches from its earlier runs.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rhai::{
     AST, Caches, Dynamic, Engine, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
     Scope, Shared,
 };
 
+use super::copies::{Copied, Copies};
 use super::raise::Raised;
 
 /// The most caches that are kept for later runs.
@@ -18,6 +19,8 @@ pub(super) struct Program {
     pub(super) ast: AST,
     name: Option<ImmutableString>,
     caches: Mutex<Vec<Caches>>,
+    /// Its variables that are copied, once a script holds so much that it matters.
+    copied: OnceLock<Copied>,
 }
 
 /// The state that Rhai keeps during a run. In a box, so that a script that waits holds little of
@@ -30,12 +33,22 @@ struct State {
 
 impl Program {
     pub(super) fn new(ast: AST) -> Self {
-        Self { name: ast.source().map(Into::into), ast, caches: Mutex::default() }
+        Self {
+            name: ast.source().map(Into::into),
+            ast,
+            caches: Mutex::default(),
+            copied: OnceLock::new(),
+        }
     }
 
     /// Returns the name of its source.
     pub(super) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
+    }
+
+    /// What may be copied of a variable of that name when it is read.
+    pub(super) fn copies(&self, variable: &str) -> Option<Copies> {
+        self.copied.get_or_init(|| Copied::of(&self.ast)).get(variable)
     }
 
     /// Runs the script from its first statement to its last, with the engine that compiled it.

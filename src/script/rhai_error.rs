@@ -2,6 +2,7 @@
 
 use rhai::EvalAltResult;
 
+use super::memory;
 use super::raise::kind;
 use super::run::Run;
 use super::vocabulary;
@@ -15,8 +16,14 @@ pub(super) fn out_of_bounds(why: &str) -> Error {
 
 /// Makes the error for a script that holds more memory than its caller allows.
 pub(super) fn holds_too_much() -> Error {
+    let memory = Run::current().map_or(memory::ALLOWANCE, |run| run.settings.memory);
+    let (allowed, doubled) = (memory >> 20, memory.saturating_mul(2) >> 20);
+    let doubled = match doubled % 1024 {
+        0 => format!("{}G", doubled / 1024),
+        _ => format!("{}M", doubled.max(1)),
+    };
     Error::usage("the script is out of bounds: it holds too much memory")
-        .hint("a script may hold 256 MiB unless --memory says otherwise, as in --memory 1G")
+        .hint(format!("it may hold {allowed} MiB; --memory {doubled} lets it hold more"))
 }
 
 /// Makes the error for a mistake in the script, with a hint for correcting it.

@@ -3,18 +3,20 @@
 
 use rhai::Engine;
 
-use super::{bounds, catching, coroutine};
+use super::{catching, coroutine, reading};
 
 /// Checks each variable before it is read. A caught error of Rhai becomes an error of this crate,
-/// and a text or blob that operators have made too long ends the script.
-pub(super) fn watch(engine: &mut Engine) {
+/// and a text or blob that operators have made too long ends the script, as does a value of which
+/// the script has no room for a copy.
+pub(super) fn watch(engine: &mut Engine, memory: usize) {
     // If memory is not counted, Rhai itself checks the length of values.
     let is_counted = coroutine::is_counted();
+    let looks_from = reading::looks_from(memory);
     #[expect(deprecated, reason = "Rhai calls it volatile; its version is pinned")]
     engine.on_var(move |name, _, mut context| {
         catching::change(name, &mut context);
         if is_counted {
-            bounds::check_length(name, &context)?;
+            reading::check(name, &context, looks_from)?;
         }
         Ok(None)
     });

@@ -229,7 +229,8 @@ impl Session {
             return self.search_stream(&pattern, wait, true).await;
         }
         let reply = self.next_reply(&pattern, wait).await?;
-        self.hold(reply, &pattern, wait)
+        let found = self.look_through(&reply, &pattern).await?;
+        self.judge(reply, found, &pattern, wait)
     }
 
     async fn reply_up_to(&mut self, pattern: Result<Pattern>, call: Call) -> Result<Reply> {
@@ -245,7 +246,7 @@ impl Session {
                 Ok(reply) => reply,
                 Err(error) => return Err(taken.before(error)),
             };
-            if let Some(found) = self.held_against(&reply, &pattern) {
+            if let Some(found) = self.look_through(&reply, &pattern).await? {
                 self.turn.expected();
                 return Ok(Reply::whole(reply, found).after(wait.started.elapsed()));
             }
@@ -274,7 +275,8 @@ impl Session {
         let wait = self.begin(&call, "expect_line")?;
         let pattern = pattern?;
         let line = self.next_line(&pattern, wait).await?;
-        self.hold(line, &pattern, wait)
+        let found = self.look_through(&line, &pattern).await?;
+        self.judge(line, found, &pattern, wait)
     }
 
     async fn bytes_matching(&mut self, pattern: Result<Pattern>, mut call: Call) -> Result<Reply> {
@@ -293,7 +295,7 @@ impl Session {
         } else {
             self.next_line(&wanted, wait).await?
         };
-        if self.held_against(&taken, &pattern).is_none() {
+        if self.look_through(&taken, &pattern).await?.is_none() {
             self.turn.expected();
             return Ok(Reply::whole(taken, Match::default()).after(wait.started.elapsed()));
         }

@@ -15,6 +15,9 @@ use crate::pattern::{Found, Match, Pattern, Progress, Search};
 use crate::proto::{Malformed, chomp};
 use crate::reply::Reply;
 
+/// Looking through so much is done in about 10 ms at worst; see [`Pattern::effort`].
+const AT_ONCE: usize = 1 << 20;
+
 impl Session {
     /// Returns the pattern if replies of this protocol can match it, and a usage error otherwise.
     pub(super) fn pattern(&self, pattern: Pattern) -> Result<Pattern> {
@@ -190,7 +193,19 @@ impl Session {
 
     /// Matches what was taken against the pattern, and makes the error if it does not match.
     pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
-        if let Some(found) = self.held_against(&taken, pattern) {
+        let found = self.held_against(&taken, pattern);
+        self.judge(taken, found, pattern, wait)
+    }
+
+    /// Makes the reply of what was taken, or the error if the pattern has not matched it.
+    pub(super) fn judge(
+        &mut self,
+        taken: Bytes,
+        found: Option<Match>,
+        pattern: &Pattern,
+        wait: Wait,
+    ) -> Result<Reply> {
+        if let Some(found) = found {
             self.turn.expected();
             self.before = Some(Before::of(&taken, pattern));
             return Ok(Reply::whole(taken, found).after(wait.started.elapsed()));
@@ -199,7 +214,7 @@ impl Session {
         let speech = self.turn.speech();
         if let Some(advice) = slip::of_mismatch(speech, pattern, error.sent(), &taken) {
             error = error.hint(advice);
-        } else {
+        } else if pattern.effort(taken.len()) < AT_ONCE {
             let advice = near::of_mismatch(
                 pattern,
                 &taken,
@@ -245,6 +260,25 @@ impl Session {
             }
             None => error.hint("take what is no reply with expect_line(...) or expect_bytes(...)"),
         }
+    }
+
+    /// The same as [`held_against`](Self::held_against), on a thread beside if it may take long: the
+    /// deadlines of the script and of other sessions would have to wait.
+    pub(super) async fn look_through(
+        &mut self,
+        taken: &Bytes,
+        pattern: &Pattern,
+    ) -> Result<Option<Match>> {
+        if pattern.effort(taken.len()) < AT_ONCE {
+            return Ok(self.held_against(taken, pattern));
+        }
+        let verdict = self.turn.protocol().verdict(taken);
+        let (bytes, pattern) = (taken.clone(), pattern.clone());
+        let matching = move || pattern.matches_with(chomp(&bytes), &verdict);
+        // It is cancelled only if the runtime ends, and this future with it.
+        tokio::task::spawn_blocking(matching)
+            .await
+            .map_err(|error| self.fault(Kind::Io, format!("the pattern was not tried: {error}")))
     }
 
     /// Returns how the pattern matches what was taken, if it does. No bytes at all stand for the

@@ -275,9 +275,9 @@ impl Session {
         self.record.note(What::TimedOut(wait.allowed));
         let error = self.fault(kind, message).with_expected(WANTED).with_waited(wait.waited());
         error.hint(if self.turn.last_sent().is_none() {
-            "where TLS is begun by a command, connect in clear and say starttls()"
+            "where TLS is begun by a command, connect in clear and say starttls()".to_owned()
         } else {
-            "look at the server's log; #{timeout: \"30s\"} gives it longer"
+            format!("look at the server's log; #{{timeout: \"{}\"}} gives it longer", wait.longer())
         })
     }
 }

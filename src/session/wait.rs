@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 use std::io;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -26,13 +27,17 @@ pub(super) enum Arrival {
 /// The most that `look` reads of what has arrived, because an error shows no more.
 const GLANCE: usize = SHOWN;
 
+/// For how long a peer that always has data is read before the runtime gets a turn.
+const TURN: Duration = Duration::from_millis(10);
+
 impl Session {
     /// Begins an operation: its deadline counts from here.
     pub(super) fn begin(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         call.check_spent(operation)?;
+        let wait = Wait::new(call.timeout.unwrap_or(self.stream.timeout()));
         let waiting = self.stream.waiting_mut();
-        (waiting.since, waiting.overdue) = (None, false);
-        Ok(Wait::new(call.timeout.unwrap_or(self.stream.timeout())))
+        (waiting.since, waiting.overdue, waiting.turn) = (None, false, Some(wait.started));
+        Ok(wait)
     }
 
     /// Reads once, and waits no longer than `until`.
@@ -66,12 +71,18 @@ impl Session {
 
     /// Whether the clock has passed the deadline. A peer that always has data is always ready to be
     /// read, and then the timers of the runtime would never fire. So the clock is checked before
-    /// each read, and the runtime gets a turn after some reads, for interrupts and the script's
-    /// deadline. One read after the deadline is allowed: bytes that came in time count, however
-    /// late this thread was scheduled.
+    /// each read, and the runtime gets a turn after a while, for interrupts and the script's
+    /// deadline. Its own count of reads is no measure: one of them may bring a megabyte. One read
+    /// after the deadline is allowed: bytes that came in time count, however late this thread was
+    /// scheduled.
     async fn is_overdue(&mut self, until: Instant) -> bool {
-        tokio::task::coop::consume_budget().await;
-        let late = Instant::now() >= until;
+        let now = Instant::now();
+        let turn = *self.stream.waiting_mut().turn.get_or_insert(now);
+        if now.saturating_duration_since(turn) >= TURN {
+            tokio::task::yield_now().await;
+            self.stream.waiting_mut().turn = Some(Instant::now());
+        }
+        let late = now >= until;
         std::mem::replace(&mut self.stream.waiting_mut().overdue, late) && late
     }
 
@@ -248,8 +259,9 @@ impl Session {
             ));
         }
         error.hint(format!(
-            "give the {} longer with #{{timeout: \"30s\"}} as the last argument, or --timeout",
-            self.turn.role().peer()
+            "give the {} longer with #{{timeout: \"{}\"}} as the last argument, or --timeout",
+            self.turn.role().peer(),
+            wait.longer()
         ))
     }
 
@@ -300,9 +312,10 @@ impl Session {
         let error = self.fault(Kind::Timeout, message);
         let error = error.with_expected(wanted).with_got(self.shown_held());
         error.with_waited(wait.waited()).hint(format!(
-            "if the {} is only slow, give it longer with #{{timeout: \"30s\"}} as the last argument, or --timeout; \
+            "if the {} is only slow, give it longer with #{{timeout: \"{}\"}} as the last argument, or --timeout; \
              if this is all that it sends, take it with expect_bytes(...)",
-            self.turn.role().peer()
+            self.turn.role().peer(),
+            wait.longer()
         ))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::duration;
 use crate::error::Waited;
 
 /// The time that an operation has.
@@ -25,6 +26,11 @@ impl Wait {
             .unwrap_or(self.started + Duration::from_hours(24 * 365))
     }
 
+    /// A timeout that gives the peer longer, as scripts and `--timeout` take it.
+    pub(super) fn longer(self) -> String {
+        duration::longer(self.allowed)
+    }
+
     pub(super) fn waited(self) -> Waited {
         Waited { elapsed: self.started.elapsed(), allowed: self.allowed }
     }
@@ -39,4 +45,6 @@ pub(super) struct Waiting {
     pub(super) since: Option<Wait>,
     /// Whether the last read began after its deadline.
     pub(super) overdue: bool,
+    /// When the runtime last had a turn; the operation began then at the latest.
+    pub(super) turn: Option<Instant>,
 }

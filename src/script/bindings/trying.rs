@@ -216,13 +216,13 @@ pub mod words {
         Attempts { most, until: None, every: Some(every), words }.run(&ctx, &closure)
     }
 
-    /// Runs a closure at the end of the script, or of the case in `cases`, in any event: if it
-    /// passed, failed, was skipped, ran out of time or was interrupted. The closure that was
-    /// deferred last runs first. A failure in a closure is shown next to the script's own failure,
-    /// and fails a script that had none. After a deadline or Ctrl-C, all closures together have
-    /// 10 s. In a `for` loop, all closures share the variable of the loop, which has its last value
-    /// when they run. So such a script does not start, and the error says to give each closure a
-    /// variable of its own.
+    /// Runs a closure at the end of the script, or of the case in `cases`, whatever happened: it
+    /// passed, failed, was skipped, ran out of time or was interrupted. The last one that was
+    /// deferred runs first. What fails in it is shown beside the script's own failure, and fails a
+    /// script that had none. The last fifth of the script's deadline is kept for them, at most
+    /// 10 s; after Ctrl-C, all of them together have 400 ms. In a `for` loop a closure shares the
+    /// variable of the loop, which has its last value by then: the script does not start, and says
+    /// to give each closure its own.
     ///
     /// ```rhai
     /// let s = connect();

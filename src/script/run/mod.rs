@@ -25,6 +25,7 @@ use super::questions::Questions;
 use super::raise::Raised;
 use super::regexes::Regexes;
 use super::settings::Settings;
+use super::sizes::Sizes;
 use super::table::Table;
 use super::{fixtures, plain};
 use crate::chance::{Dice, Seed};
@@ -104,6 +105,8 @@ pub(crate) struct Run {
     known: RefCell<Vec<(String, String)>>,
     /// The ports that the script was given.
     ports: RefCell<Ports>,
+    /// How large the values are that it read.
+    pub(super) sizes: Sizes,
     /// The seed of the random decisions of its listeners and servers.
     pub(super) seed: Seed,
     /// How many listeners and servers use the seed.
@@ -203,6 +206,7 @@ impl Run {
             table: Table::default(),
             known: RefCell::default(),
             ports: RefCell::default(),
+            sizes: Sizes::default(),
             seed,
             seeded: Cell::default(),
             drawn: Cell::default(),

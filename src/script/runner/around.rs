@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Runner;
 use crate::error::{Error, Kind, Result};
+use crate::file;
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::script::{fixtures, serial};
 use crate::transport::ThreadUse;
@@ -66,7 +67,7 @@ impl Runner {
         let setup = self.fixtures.of(folder);
         let run = async {
             let path = folder.join(fixtures::SETUP);
-            if !path.is_file() {
+            if !file::is_there(&path) {
                 return Ok(None);
             }
             let (outcome, value) =
@@ -83,14 +84,19 @@ impl Runner {
         setup.get_or_init(|| run).await.clone()
     }
 
-    /// Runs the teardowns of all folders whose scripts have run. Returns their outcomes.
-    pub(crate) async fn tear_down(&self, thread: ThreadUse) -> Vec<Outcome> {
+    /// Runs the teardowns of all folders whose scripts have run, each until it is interrupted; their
+    /// outcomes.
+    pub(crate) async fn tear_down<I: Future<Output = ()>>(
+        &self,
+        thread: ThreadUse,
+        interrupt: impl Fn() -> I,
+    ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for (folder, setup) in self.fixtures.take() {
             let path = folder.join(fixtures::TEARDOWN);
-            if path.is_file() {
+            if file::is_there(&path) {
                 let value = setup.get().and_then(|setup| setup.clone().ok().flatten());
-                let torn = self.run_alone(thread, &path, value, std::future::pending()).await;
+                let torn = self.run_alone(thread, &path, value, interrupt()).await;
                 outcomes.push(torn.0);
             }
         }

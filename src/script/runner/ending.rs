@@ -7,9 +7,11 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, NativeCallContext};
+use tokio::task::coop::unconstrained;
+use tokio::time::sleep;
 
 use super::Runner;
 use crate::error::{Error, Kind};
@@ -19,6 +21,16 @@ use crate::script::failure::{self, End};
 use crate::script::finally;
 use crate::script::program::Program;
 use crate::script::run::Run;
+
+/// Waits for the script's deadline, which the script races; or for a while before it, if something
+/// is deferred by then that needs time, too.
+async fn time_is_up(run: &Run, deadline: Duration) {
+    let kept = finally::kept_of(deadline);
+    sleep(deadline.saturating_sub(kept)).await;
+    if run.deferred.len() == 0 {
+        sleep(kept).await;
+    }
+}
 
 /// How a script ended, and the failures of its deferred closures.
 pub(super) type Ran = (Result<(), End>, Vec<Failure>);
@@ -53,19 +65,25 @@ impl Runner {
                 return (Err(End::Failed(error.into())), Vec::new());
             }
         };
+        let (started, deadline) = (Instant::now(), self.shared.settings.deadline);
+        // A peer that always has data uses up what tokio lets one task do in a turn, and then every
+        // timer and channel of the task would seem to be not ready yet.
         let stop = tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            // This is the deadline of the script.
-            () = tokio::time::sleep(self.shared.settings.deadline) => Stop::Deadline,
-            () = interrupt => Stop::Interrupt,
+            () = unconstrained(time_is_up(run, deadline)) => Stop::Deadline,
+            () = unconstrained(interrupt) => Stop::Interrupt,
         };
         script.stop(stop);
+        let left = match stop {
+            Stop::Deadline => deadline.saturating_sub(started.elapsed()),
+            _ => Duration::ZERO,
+        };
         tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            // This limits the deferred closures of a script that was stopped.
-            () = tokio::time::sleep(finally::AFTER_A_STOP) => {}
+            // Not waited for: the bound of what runs at the end of a script that was stopped.
+            () = unconstrained(sleep(left + finally::AFTER_A_STOP)) => {}
         }
         script.stop(Stop::Deadline);
         guarded(script).await

@@ -69,7 +69,7 @@ impl Runner {
             }
         }
         let mut engine = engine(Arc::clone(&library));
-        variables::watch(&mut engine);
+        variables::watch(&mut engine, settings.memory);
         let shared = Shared {
             secrets,
             allowance: memory::allowance(settings.memory, 1),

@@ -68,22 +68,29 @@ impl Session {
         while taken.len() < patterns.len() {
             let any = Pattern::any(assignment.unserved().map(|place| patterns[place].clone()))?;
             let reply = self.next_reply(&any, wait).await?;
-            let fits = (0..patterns.len())
-                .filter(|place| self.held_against(&reply, &patterns[*place]).is_some());
-            if !assignment.add(fits.collect()) {
-                self.hold(reply, &any, wait)?;
+            let mut fits = Vec::new();
+            for (place, pattern) in patterns.iter().enumerate() {
+                if self.look_through(&reply, pattern).await?.is_some() {
+                    fits.push(place);
+                }
+            }
+            if !assignment.add(fits) {
+                let found = self.look_through(&reply, &any).await?;
+                self.judge(reply, found, &any, wait)?;
                 continue;
             }
             self.turn.expected();
             taken.push(reply);
         }
         let served = assignment.served_by().iter().zip(patterns);
-        let replies = served.filter_map(|(reply, pattern)| {
-            let reply = taken.get((*reply)?)?.clone();
-            let found = self.held_against(&reply, pattern)?;
-            Some(Reply::whole(reply, found).after(wait.started.elapsed()))
-        });
-        Ok(replies.collect())
+        let mut replies = Vec::new();
+        for (reply, pattern) in served {
+            let Some(reply) = reply.and_then(|reply| taken.get(reply)) else { continue };
+            if let Some(found) = self.look_through(reply, pattern).await? {
+                replies.push(Reply::whole(reply.clone(), found).after(wait.started.elapsed()));
+            }
+        }
+        Ok(replies)
     }
 }
 

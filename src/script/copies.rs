@@ -1,0 +1,214 @@
+//! What reading a variable copies.
+//!
+//! Rhai copies a list or a map whenever one is read as a value: `t.push(t)`, `[t, t]` and
+//! `for x in t` hold `t` twice. The copy is made within one operation, so a script that may not hold
+//! it has to be stopped before. Rhai does not say what a variable is read for; the source does, by
+//! name: a script that only ever indexes a list is not charged for copies of it.
+
+use std::collections::BTreeMap;
+
+use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr, Identifier, Stmt};
+
+/// What an element of a list takes.
+const ELEMENT: usize = size_of::<Dynamic>();
+/// What a node of a map takes: room for eleven entries, each with its key, its value and a pointer
+/// to the node below.
+const NODE: usize = 11 * (ELEMENT + size_of::<Identifier>() + size_of::<usize>());
+/// Entries of a node when a map has grown one by one: they are split in halves when they are full.
+const ENTRIES: usize = 6;
+/// What any other value takes beside its place.
+const OBJECT: usize = 64;
+/// How deep values within values are counted; a value that doubles nests two deeper each time.
+const DEEPEST: usize = 200;
+/// Methods that copy what they are called on, or all that a function has curried.
+const COPYING: [&str; 5] = ["call", "extract", "keys", "to_array", "values"];
+
+/// How much of a variable's value is copied when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Copies {
+    /// One of its elements, or a part of that.
+    Element,
+    /// All of it.
+    Whole,
+}
+
+/// The variables of one source that are copied anywhere in it, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Copied(BTreeMap<String, Copies>);
+
+impl Copied {
+    pub(super) fn of(ast: &AST) -> Self {
+        let mut copied = Self::default();
+        ast.walk(&mut |path| {
+            if let Some((name, copies)) = read(path) {
+                let known = copied.0.entry(name.to_owned()).or_insert(copies);
+                *known = copies.max(*known);
+            }
+            true
+        });
+        copied
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Copies> {
+        self.0.get(name).copied()
+    }
+}
+
+/// The variable at the end of a path, and what of it is copied there.
+fn read<'a>(path: &[ASTNode<'a>]) -> Option<(&'a str, Copies)> {
+    let (last, above) = path.split_last()?;
+    let ASTNode::Expr(variable @ Expr::Variable(named, ..)) = *last else { return None };
+    let whole = Some((named.1.as_str(), Copies::Whole));
+    match above.split_last() {
+        Some((ASTNode::Expr(chain @ (Expr::Dot(pair, ..) | Expr::Index(pair, ..))), above))
+            if std::ptr::eq(&raw const pair.lhs, variable) =>
+        {
+            let is_set = above.last().is_some_and(|above| is_assigned(above, chain));
+            let copies = if is_set { None } else { of_chain(&pair.rhs, true) };
+            copies.map(|copies| (named.1.as_str(), copies))
+        }
+        Some((above, _)) if is_assigned(above, variable) => None,
+        _ => whole,
+    }
+}
+
+fn is_assigned(node: &ASTNode<'_>, target: &Expr) -> bool {
+    let ASTNode::Stmt(Stmt::Assignment(assigned)) = node else { return false };
+    std::ptr::eq(&raw const assigned.1.lhs, target)
+}
+
+/// What is copied of a value by the rest of a chain, as `.call()` or `[0].x`.
+fn of_chain(rest: &Expr, is_first: bool) -> Option<Copies> {
+    match rest {
+        Expr::MethodCall(call, _) if !COPYING.contains(&call.name.as_str()) => None,
+        Expr::MethodCall(..) if is_first => Some(Copies::Whole),
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => match &pair.lhs {
+            Expr::MethodCall(..) => of_chain(&pair.lhs, is_first),
+            _ => of_chain(&pair.rhs, false),
+        },
+        _ => Some(Copies::Element),
+    }
+}
+
+/// About how many bytes a copy of a value takes, or of the largest element of it. Beyond `most`,
+/// nobody asks how many.
+pub(super) fn size(value: &Dynamic, copies: Copies, most: usize) -> usize {
+    let mut largest = 0;
+    let whole = |value: &Dynamic| {
+        let mut taken = 0;
+        add(value, 0, most, &mut taken);
+        taken
+    };
+    match copies {
+        Copies::Whole => largest = whole(value),
+        Copies::Element => {
+            each(value, |part| {
+                largest = whole(part).max(largest);
+                largest <= most
+            });
+        }
+    }
+    largest
+}
+
+/// Adds what a copy of a value takes beside its place. Texts are shared, and values that closures
+/// share are within others.
+fn add(value: &Dynamic, depth: usize, most: usize, taken: &mut usize) {
+    if value.is_string() || depth > 0 && value.is_shared() {
+        return;
+    }
+    if let Ok(blob) = value.as_blob_ref() {
+        *taken += OBJECT + blob.len();
+        return;
+    }
+    *taken += own(value);
+    if depth < DEEPEST {
+        each(value, |part| {
+            add(part, depth + 1, most, taken);
+            *taken <= most
+        });
+    }
+}
+
+/// What a value itself takes, without the values within it.
+fn own(value: &Dynamic) -> usize {
+    if let Ok(list) = value.as_array_ref() {
+        return OBJECT + list.len() * ELEMENT;
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return OBJECT + map.len().div_ceil(ENTRIES) * NODE;
+    }
+    let is_object = !(value.is_int() || value.is_bool() || value.is_unit() || value.is_char());
+    if is_object { OBJECT } else { 0 }
+}
+
+/// Calls a function with each value that is directly within a value, while it says to go on.
+fn each(value: &Dynamic, goes_on: impl FnMut(&Dynamic) -> bool) {
+    if let Ok(list) = value.as_array_ref() {
+        let _ = list.iter().all(goes_on);
+    } else if let Ok(map) = value.as_map_ref() {
+        let _ = map.values().all(goes_on);
+    } else if let Some(function) = value.read_lock::<FnPtr>() {
+        let _ = function.iter_curry().all(goes_on);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::{Array, Engine};
+
+    use super::*;
+
+    fn copied(script: &str) -> Option<Copies> {
+        Copied::of(&Engine::new().compile(script).unwrap()).get("t")
+    }
+
+    #[test]
+    fn a_variable_that_is_read_as_a_value_is_copied_whole() {
+        for script in [
+            "t.push(t)",
+            "u = [t]",
+            "u = #{a: t}",
+            "t += t",
+            "let u = t",
+            "for x in t {}",
+            "f(t)",
+            "f.curry(t)",
+            "t.call()",
+            "t.extract(0..1)",
+            "fn f(t) { t }",
+            "let f = || u.push(t);",
+        ] {
+            assert_eq!(copied(script), Some(Copies::Whole), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_variable_of_which_an_element_is_read_is_copied_in_part() {
+        for script in ["u.push(t[0])", "let u = t.x.y", "if t[0].x == 1 {}", "t.x.values()"] {
+            assert_eq!(copied(script), Some(Copies::Element), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_changed_in_its_place_is_not_copied() {
+        for script in ["t = 1", "t += 1", "t[0] = 1", "t.x.y += 1", "t.push(1)", "t[0].len()"] {
+            assert_eq!(copied(script), None, "{script}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_value_is_about_what_a_copy_of_it_takes() {
+        let list = Dynamic::from(vec![Dynamic::from(1_i64); 1000]);
+        let lists: Array = vec![list.clone(); 10];
+        assert!((16_000..17_000).contains(&size(&list, Copies::Whole, usize::MAX)));
+        assert_eq!(size(&list, Copies::Element, usize::MAX), 0);
+        let lists = Dynamic::from(lists);
+        assert!((160_000..170_000).contains(&size(&lists, Copies::Whole, usize::MAX)));
+        assert!((16_000..17_000).contains(&size(&lists, Copies::Element, usize::MAX)));
+        assert!(size(&lists, Copies::Whole, 20_000) < 40_000);
+        let text = Dynamic::from("x".repeat(1000));
+        assert_eq!(size(&text, Copies::Whole, usize::MAX), 0);
+        assert!(size(&Dynamic::from(vec![0_u8; 1000]), Copies::Whole, usize::MAX) >= 1000);
+    }
+}
