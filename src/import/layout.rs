@@ -37,7 +37,7 @@ static FENCE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*(?:```|~~~)\s*[a-z]
 
 /// What Perl's libraries put in front of their arrows.
 static LIBRARY: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^Net::[A-Za-z:]+(?:=\w+\(0x[0-9a-f]+\))?(<<<|>>>)"));
+    LazyLock::new(|| regex(r"^Net::[A-Za-z:]+=\w+\(0x[0-9a-f]+\)(<<<|>>>)"));
 
 static NUMBERED: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*(\d{1,5})(?:[:.|)]\s?|\s|$)"));
 
@@ -99,7 +99,8 @@ fn unquoted(lines: &mut [Line]) -> bool {
         is_said(rest) || is_command(rest)
     };
     let has_both = lines.iter().any(|(_, line)| {
-        line.trim_start().strip_prefix('<').is_some_and(|rest| is_said(rest.trim_start()))
+        let rest = line.trim_start().trim_start_matches(['<', '-', '~', '*', ' ']);
+        line.trim_start().starts_with('<') && is_said(rest)
     });
     let is_quoted = !has_both
         && lines.iter().any(|(_, line)| {
@@ -186,6 +187,7 @@ mod tests {
         assert_eq!(shown("> > 220 hi\n> > EHLO x\n>\nme"), ["220 hi", "EHLO x", "", "me"]);
         assert_eq!(shown("220 hi\n> EHLO x\n250 ok"), ["220 hi", "EHLO x", "250 ok"]);
         assert_eq!(shown("< 220 hi\n> EHLO x"), ["< 220 hi", "> EHLO x"]);
+        assert_eq!(shown(" >> MAIL FROM:<a>\n<<  250 ok"), [" >> MAIL FROM:<a>", "<<  250 ok"]);
         assert_eq!(shown("220 hi\nDATA\n> so he said"), ["220 hi", "DATA", "> so he said"]);
     }
 

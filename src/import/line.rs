@@ -38,6 +38,11 @@ pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     for mark in REMARKS {
         for (at, _) in line.match_indices(mark) {
             let is_apart = line[..at].ends_with([' ', '\t', '\u{3000}']);
+            // `#2` is what Exim writes in a greeting.
+            let is_number = mark == "#" && line[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+            if is_number {
+                continue;
+            }
             // An arrow always begins a remark, even without a blank before it.
             let is_arrow = !mark.is_ascii() && at > 0;
             if is_apart || is_arrow {
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(without_remark("QUIT\u{2190} the end"), ("QUIT", Some("\u{2190} the end")));
         assert_eq!(without_remark("MAIL FROM:<a#b@c>"), ("MAIL FROM:<a#b@c>", None));
         assert_eq!(without_remark("# all of it"), ("# all of it", None));
+        assert_eq!(without_remark("220 Exim 4.95 #2 Tue"), ("220 Exim 4.95 #2 Tue", None));
         assert_eq!(without_far_remark("see # 5"), ("see # 5", None));
         assert_eq!(without_far_remark(". // the end"), (".", Some("// the end")));
     }

@@ -90,7 +90,9 @@ pub(super) fn is_of_an_rfc(line: &str) -> bool {
 pub(super) fn is_marked(line: &str) -> bool {
     let of_an_rfc = is_of_an_rfc(line);
     let says = |(is_server, said): (bool, &str)| {
-        is_server && is_said(said.trim_start()) && !said.trim_start().starts_with('<')
+        let lines = quoted(said);
+        let said = lines.as_ref().and_then(|lines| lines.first()).map_or(said, String::as_str);
+        is_server && is_said(said.trim_start())
     };
     of_an_rfc
         || line.trim_start().starts_with("R: ")
@@ -149,8 +151,13 @@ fn items(lines: &[Line]) -> Vec<Item> {
         } else if let Some((is_server, said)) = marked(line) {
             let blanks = said.len() - said.trim_start_matches(' ').len();
             let text = &said[blanks.min(margins[usize::from(is_server)])..];
-            for text in quoted(text).unwrap_or_else(|| vec![without_ends(text, is_server)]) {
-                items.push(Item { at: *at, text, is_server: Some(is_server) });
+            // What Python's libraries tell of a reply has its words, too, but no quotes.
+            let is_told = ["reply:", "send:"].iter().any(|name| trimmed.starts_with(name));
+            let lines = quoted(text);
+            let is_server = Some(is_server).filter(|_| !is_told || lines.is_some());
+            let plain = || vec![without_ends(text, is_server == Some(true))];
+            for text in lines.unwrap_or_else(plain) {
+                items.push(Item { at: *at, text, is_server });
             }
         } else if !trimmed.is_empty()
             && !items.last_mut().is_some_and(|last| goes_on(last, trimmed))
@@ -215,7 +222,7 @@ fn goes_on(last: &mut Item, line: &str) -> bool {
         return true;
     }
     let is_base64 = |text: &str| {
-        text.len() >= 8
+        (text.len() >= 8 || text.ends_with('='))
             && text
                 .trim_end_matches('=')
                 .bytes()
@@ -223,9 +230,16 @@ fn goes_on(last: &mut Item, line: &str) -> bool {
     };
     let tail = last.text.rsplit(' ').next().unwrap_or_default();
     let is_challenge = is_server && (last.text.starts_with("334") || last.text.starts_with("+ "));
-    let begins = is_challenge && ["334", ""].contains(&tail);
-    if is_base64(line) && (begins || (is_base64(tail) && (is_challenge || !is_server))) {
-        if tail == "334" {
+    // A mechanism, with its initial response in the next line.
+    let asks = !is_server
+        && last.text.split(' ').rev().nth(1).is_some_and(|word| {
+            ["AUTH", "AUTHENTICATE"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
+        });
+    let begins = (is_challenge && ["334", ""].contains(&tail)) || asks;
+    let responds =
+        !is_server && (is_base64(&last.text) || last.text.to_ascii_uppercase().contains("AUTH"));
+    if is_base64(line) && (begins || (is_base64(tail) && (is_challenge || responds))) {
+        if tail == "334" || asks {
             last.text.push(' ');
         }
         last.text.push_str(line);

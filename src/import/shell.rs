@@ -31,7 +31,8 @@ pub(super) fn is_prompt(line: &str) -> bool {
     let Some(before) = line.strip_suffix(['$', '#', '%', '>']) else { return false };
     before.is_empty()
         || (before.len() < 60
-            && !before.contains(['<', ' '])
+            && !before.contains('<')
+            && (!before.contains(' ') || (before.starts_with('[') && before.ends_with(']')))
             && before.contains(['@', '~', ':', '\\', ']']))
 }
 

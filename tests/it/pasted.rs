@@ -224,3 +224,33 @@ fn connections_that_telnet_could_not_make_are_expected_to_fail() {
         assert!(imported.script.contains(&wanted), "{}", imported.script);
     }
 }
+
+#[test]
+fn logs_of_libraries_and_pipelines_of_swaks_are_read() {
+    let text = pasted(|_, typed, line| {
+        let name = if typed { "send: '" } else { "reply: b'" };
+        let told = if typed { "" } else { "reply: retcode (250); Msg: b'ok'\n" };
+        format!("{name}{line}\\r\\n'\n{told}")
+    });
+    let imported = says_the_same("smtplib", &text);
+    assert!(imported.said.contains("line 2: not read: "), "{}", imported.said);
+    let text = pasted(|_, typed, line| {
+        format!("Net::SMTP=GLOB(0x1d){} {line}\n", if typed { ">>>" } else { "<<<" })
+    });
+    says_the_same("perl", &text);
+
+    let text = "=== Trying 127.0.0.1:25...\n=== Connected to 127.0.0.1.\n<-  220 h\n -> EHLO h\n<-  250 PIPELINING\n\
+        \x20>> MAIL FROM:<a@h>\n >> RCPT TO:<b@h>\n<<  250 one\n<<  250 two\n -> QUIT\n<-  221 bye\n\
+        === Connection closed with remote host.\n";
+    let dialogue = "S: 220 h\nC: EHLO h\nS: 250 PIPELINING\nC: MAIL FROM:<a@h>\nC: RCPT TO:<b@h>\nS: 250 one\nS: 250 two\n\
+        C: QUIT\nS: 221 bye\nclose";
+    import("swaks.txt", text).holds(&[("smtp", "smtp", dialogue)], &[]);
+}
+
+#[test]
+fn a_number_after_a_hash_is_part_of_a_greeting() {
+    let text = "220-mail.example ESMTP Exim 4.95 #2 ready\n220 no spam\nQUIT\n221 bye\n";
+    let dialogue =
+        "S: 220-mail.example ESMTP Exim 4.95 #2 ready\nS: 220 no spam\nC: QUIT\nS: 221 bye\nclose";
+    import("exim.txt", text).holds(&[("smtp", "smtp", dialogue)], &[]);
+}
