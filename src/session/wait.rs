@@ -344,6 +344,9 @@ impl Session {
             .with_expected(wanted)
             .with_got(self.shown_held())
             .with_waited(wait.waited());
+        // Nothing more can come. A caller that takes this error must not get another one at the end
+        // for the same reply.
+        self.turn.settle_all();
         error.hint(if cut.is_some() {
             "if the close is right, take what there is with expect_bytes(...), then say expect_close()"
         } else {

@@ -131,3 +131,19 @@ fn a_skip_passes_through_what_looks_for_failures() {
         assert!(matches!(outcome(script).verdict, Verdict::Skipped(_)), "{script}");
     }
 }
+
+#[test]
+fn a_close_that_was_wanted_leaves_no_reply_owed() {
+    for (answer, kind) in [("close", "closed"), ("reset", "closed")] {
+        for wanted in [
+            format!("fails(\"{kind}\", || s.noop());"),
+            format!("try {{ s.noop(); }} catch (e) {{ assert_eq(e.kind, \"{kind}\"); }}"),
+        ] {
+            let outcome = outcome(&format!(
+                "let server = serve(\"smtp\", #{{NOOP: \"{answer}\"}});
+                 let s = connect(server.url); s.expect(220); {wanted}"
+            ));
+            assert!(outcome.is_ok(), "{answer}: {:?}", outcome.failure());
+        }
+    }
+}
