@@ -105,11 +105,17 @@ fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
 /// The bytes on the wire that a line shows.
 pub(crate) fn octets(shown: &str) -> Vec<u8> {
     let (shown, end): (_, &[u8]) = match shown.strip_suffix('\\') {
-        Some(half) if !shown.ends_with("\\\\") => (half, b""),
-        _ if shown.ends_with("\\n") && !shown.ends_with("\\\\n") => (shown, b""),
+        Some(half) if is_escape(half) => (half, b""),
+        _ if shown.strip_suffix("\\n").is_some_and(is_escape) => (shown, b""),
         _ => (shown, b"\r\n"),
     };
     [&visible::unescape(shown), end].concat()
+}
+
+/// Whether a backslash after this text begins an escape, and is not the second half of an escaped
+/// backslash.
+fn is_escape(before: &str) -> bool {
+    before.bytes().rev().take_while(|byte| *byte == b'\\').count().is_multiple_of(2)
 }
 
 fn spoken(wire: Wire) -> Event {
@@ -198,6 +204,20 @@ s1 *** timed out after 5 s
 s1 *** stderr: oops
 s2 *** closed as agreed";
         assert_eq!(back(text), text.trim());
+    }
+
+    #[test]
+    fn line_ends_are_told_from_backslashes_by_their_number() {
+        for (shown, bytes) in [
+            (r"a\n", "a\n"),
+            (r"a\\n", "a\\n\r\n"),
+            (r"a\\\n", "a\\\n"),
+            (r"a\", "a"),
+            (r"a\\", "a\\\r\n"),
+            (r"a\\\", "a\\"),
+        ] {
+            assert_eq!(octets(shown), bytes.as_bytes(), "{shown}");
+        }
     }
 
     #[test]

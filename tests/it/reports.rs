@@ -181,3 +181,15 @@ fn quiet_shows_failures_and_nothing_if_there_are_none() {
     assert!(!ran.out.contains("a.rhai") && ran.out.starts_with("FAIL d.rhai"), "{}", ran.out);
     assert!(ran.out.contains("1 passed, 1 failed"), "{}", ran.out);
 }
+
+#[test]
+fn a_report_takes_the_place_of_a_link_and_not_of_what_it_leads_to() {
+    let folder = folder(&[("a.rhai", "// Greets.\nconnect().expect(220);\n"), ("victim", "mine")]);
+    let report = folder.path().join("report.xml");
+    std::os::unix::fs::symlink(folder.path().join("victim"), &report).unwrap();
+    let ran = run(folder.path(), &["run", "a.rhai", "--junit", "report.xml"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("victim"), "mine");
+    assert!(!report.is_symlink() && read("report.xml").contains("<testsuites"));
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mailexpect::outcome::Outcome;
 use mailexpect::script::Case;
 
-use crate::program::folder;
+use crate::program::{folder, program, run};
 
 fn outcome(script: &str, configure: impl FnOnce(Case) -> Case) -> Outcome {
     let folder = folder(&[("script.rhai", script)]);
@@ -89,6 +89,33 @@ fn memory_has_bounds() {
     ] {
         let (code, text) = message(script);
         assert_eq!(code, 2, "{script}: {text}");
+    }
+}
+
+#[test]
+fn no_list_is_copied_that_a_script_has_no_room_for() {
+    for grow in ["t.push(t);", "t = [t, t];"] {
+        let script = format!("// Grows.\nlet t = [1]; loop {{ {grow} }}");
+        let folder = folder(&[("a.rhai", script.as_str())]);
+        // In KiB: 2 GiB are set aside for the stacks of scripts. What is left has room for what the
+        // script may hold, and not for twice as much.
+        let limited = "ulimit -v 3150000; exec \"$0\" run --memory 512M a.rhai";
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", limited]).arg(program().get_program()).current_dir(folder.path());
+        let output = shell.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{grow}: {text}");
+        assert!(text.contains("--memory 1G lets it hold more"), "{grow}: {text}");
+    }
+}
+
+#[test]
+fn what_stands_around_scripts_is_never_passed_over() {
+    for name in ["mailexpect.toml", "setup.rhai", "teardown.rhai"] {
+        let folder = folder(&[("a.rhai", "// Greets.\nconnect().expect(220);\n")]);
+        std::os::unix::fs::symlink("nowhere", folder.path().join(name)).unwrap();
+        let ran = run(folder.path(), &["run", "a.rhai"]);
+        assert_eq!(ran.code, Some(2), "{name}: {ran:?}");
     }
 }
 

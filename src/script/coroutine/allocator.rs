@@ -78,6 +78,15 @@ unsafe fn wipe_and_move(
     new
 }
 
+/// Returns how much of the heap a block takes. The allocators of most systems keep a word beside
+/// each block, and have none smaller than four words: a list of short lists takes a third more than
+/// its layouts say.
+fn taken(size: usize) -> isize {
+    const WORD: usize = size_of::<usize>();
+    let whole = size.saturating_add(WORD).next_multiple_of(2 * WORD);
+    whole.max(4 * WORD).cast_signed()
+}
+
 fn count(bytes: isize) {
     HELD.with(|held| held.set(held.get().wrapping_add(bytes)));
 }
@@ -86,19 +95,19 @@ fn count(bytes: isize) {
 // Counting neither allocates nor panics.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
+        count(taken(layout.size()));
         // SAFETY: the caller keeps the contract, which is the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
+        count(taken(layout.size()));
         // SAFETY: the caller keeps the contract, which is the same.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
+        count(-taken(layout.size()));
         if WIPES.load(Ordering::Relaxed) {
             // SAFETY: the caller keeps the contract, which is the same.
             return unsafe { wipe_and_free(&System, pointer, layout) };
@@ -108,7 +117,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size.cast_signed().wrapping_sub(layout.size().cast_signed()));
+        count(taken(size).wrapping_sub(taken(layout.size())));
         if WIPES.load(Ordering::Relaxed) {
             // SAFETY: the caller keeps the contract, which is the same.
             return unsafe { wipe_and_move(&System, pointer, layout, size) };
