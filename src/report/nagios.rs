@@ -12,7 +12,8 @@ use super::{Human, Report, Summary, difference, explained, failed};
 use crate::duration;
 use crate::error::{Error, Kind};
 use crate::outcome::{ExitCode, Outcome, Verdict};
-use crate::transcript;
+use crate::target;
+use crate::transcript::{self, Event, What};
 use crate::visible;
 
 /// The number of bytes that Nagios reads of a plugin's output.
@@ -142,14 +143,24 @@ impl Report for Nagios {
     }
 }
 
-/// The name of the checked service: the protocol, if all sessions have the same one.
+/// The name of the checked service: the protocol, if all sessions have the same one. A session that
+/// could not be opened counts, so that the name stays the same when the server is down.
 fn service(outcomes: &[&Outcome]) -> &'static str {
     let sessions = outcomes.iter().flat_map(|outcome| &outcome.measured.sessions);
-    let protocols: BTreeSet<_> = sessions.map(|opened| opened.protocol).collect();
+    let attempts = outcomes.iter().flat_map(|outcome| &outcome.transcript).filter_map(attempted);
+    let protocols: BTreeSet<_> = sessions.map(|opened| opened.protocol).chain(attempts).collect();
     let mut protocols = protocols.into_iter();
     match (protocols.next(), protocols.next()) {
         (Some(protocol), None) => protocol,
         _ => "MAIL",
+    }
+}
+
+/// The protocol of the URL that a session was about to connect to.
+fn attempted(event: &Event) -> Option<&'static str> {
+    match &event.what {
+        What::Connecting(url) => target::speech(url).map(|speech| speech.facts().name),
+        _ => None,
     }
 }
 

@@ -67,7 +67,7 @@ fn a_wrong_reply_and_a_refused_port_are_critical_and_a_wrong_script_is_unknown()
     let (_held, port) = closed_port();
     let ran = nagios(SCRIPT, &["--set", &format!("smtp=smtp://127.0.0.1:{port}")]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.out.starts_with("MAIL CRITICAL - cannot connect to smtp://"), "{ran:?}");
+    assert!(ran.out.starts_with("SMTP CRITICAL - cannot connect to smtp://"), "{ran:?}");
     for (script, args) in [
         ("conect();\n", &[][..]),
         ("// Nothing.\n", &[]),
