@@ -4,9 +4,22 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Kind, Result};
 
+/// How many descriptors a command opens before its first connection and for it: a server's ports
+/// (23), two runtimes, and signals.
+pub(super) const NEEDED: usize = 30;
+
+/// Raises the limit, and makes sure that `wanted` descriptors can be opened.
+///
+/// # Errors
+/// Io if fewer can be opened. The error names the limit.
+pub(super) fn provide(wanted: usize) -> Result<()> {
+    raise_limit();
+    check(wanted)
+}
+
 /// Raises the soft limit on file descriptors to the hard limit. If this fails, nothing is reported
 /// here: a connection that gets no descriptor reports the limit in its error.
-pub(super) fn raise_limit() {
+fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
@@ -18,7 +31,7 @@ pub(super) fn raise_limit() {
 ///
 /// # Errors
 /// Io if fewer can be opened. The error names the limit.
-pub(super) fn check(wanted: usize) -> Result<()> {
+fn check(wanted: usize) -> Result<()> {
     let stdin = std::io::stdin();
     let had: Vec<_> =
         (0..wanted).map_while(|_| rustix::io::fcntl_dupfd_cloexec(&stdin, 0).ok()).collect();

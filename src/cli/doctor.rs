@@ -103,7 +103,7 @@ pub(super) fn doctor(args: Doctor, screen: &mut Screen) -> Result<ExitCode> {
         Some(user) => Some((value::account(user, args.password.as_deref())?, args.imap)),
         None => None,
     };
-    descriptors::raise_limit();
+    descriptors::provide(descriptors::NEEDED)?;
     let tls = args.tls.options(crate::tls::Options::new())?;
     let doctor = Asker {
         options: args.connecting.options(Options::new(), &[]).tls(tls).timeout(args.timeout),

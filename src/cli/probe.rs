@@ -130,7 +130,7 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     let places = args.hosts.iter().map(|host| Place::parse(host)).collect::<Result<Vec<_>>>()?;
     let (quiet, json, verbose) = (args.quiet, args.json, args.verbose);
     let expected = args.expect.clone();
-    descriptors::raise_limit();
+    descriptors::provide(descriptors::NEEDED)?;
     let mut prober = prober(args)?;
     let own_mailbox = prober.mailbox.is_none() && prober.depth == Depth::Delivered;
     let mut worst = ExitCode::Passed;

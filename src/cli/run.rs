@@ -141,10 +141,9 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
     }
     note_embedded(&scripts, &against, screen);
     targets::check_names(&against, &project, &scripts, &set, screen)?;
-    descriptors::raise_limit();
     // The runtime of a worker takes three descriptors. Its first connection and the embedded server
     // take more.
-    descriptors::check(22 + 4 * workers::cores().min(at_once))?;
+    descriptors::provide(22 + 4 * workers::cores().min(at_once))?;
     let work = Work {
         jobs: args.playing.jobs(jobs(&scripts, &against), args.reach.timeout())?,
         times: args.attempts.times(),

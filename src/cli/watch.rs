@@ -76,7 +76,7 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
             jobs.push(Job { script: script.clone(), against: Arc::new(against) });
         }
     }
-    descriptors::raise_limit();
+    descriptors::provide(descriptors::NEEDED)?;
     let interrupt = Interrupt::listen()?;
     let work = Work { jobs, times: Times::Rounds(1), at_once, interrupt, rules: Rules::default() };
     let watched = Watched::new(args.verbose);

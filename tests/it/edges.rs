@@ -316,9 +316,20 @@ fn scripts_may_come_from_other_editors_and_name_their_program() {
 fn too_few_descriptors_are_an_error_that_names_the_limit() {
     let folder = folder(&[("a.rhai", GREETING)]);
     let program = env!("CARGO_BIN_EXE_mailexpect");
+    let to_connect = [
+        "run a.rhai",
+        "serve",
+        "probe 127.0.0.1:1",
+        "doctor 127.0.0.1",
+        "talk 127.0.0.1:1",
+        "send --server 127.0.0.1:1 --to a@example.com",
+        "watch a.rhai --every 1s",
+        "clients -- true",
+        "record --listen smtp://127.0.0.1:0 --to smtp://127.0.0.1:1",
+    ];
     for limit in 4..20 {
-        for command in ["run a.rhai", "serve"] {
-            let line = format!("ulimit -n {limit}; timeout 20 {program} {command}");
+        for command in to_connect {
+            let line = format!("ulimit -n {limit}; timeout 20 {program} {command} </dev/null");
             let output = Command::new("bash")
                 .args(["-c", &line])
                 .current_dir(folder.path())

@@ -18,6 +18,7 @@ use battery::Case;
 use client::{Client, Did};
 use verdict::Verdict;
 
+use super::descriptors;
 use super::options::parse_duration;
 use super::screen::Screen;
 use crate::error::{Error, Result};
@@ -68,7 +69,7 @@ struct Tried {
 }
 
 pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
-    super::descriptors::raise_limit();
+    descriptors::provide(2 * descriptors::NEEDED)?;
     let family = family(&args.scheme);
     let cases = battery::cases(family)?;
     let only = args.only.as_deref().unwrap_or_default();

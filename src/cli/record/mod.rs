@@ -44,8 +44,6 @@ const BACKLOG: usize = 16;
 /// How long to wait after a connection could not be accepted, usually because no descriptor was
 /// left.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The descriptors for the listener, the signals, a run on a trace, and the first session.
-const DESCRIPTORS: usize = 30;
 
 const EXAMPLES: &str = "\
 Of each session, session-1.rhai (a script), session-1.trace (what went by) and
@@ -91,8 +89,7 @@ struct Ended {
 }
 
 pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
-    descriptors::raise_limit();
-    descriptors::check(DESCRIPTORS)?;
+    descriptors::provide(descriptors::NEEDED)?;
     let interrupt = Interrupt::listen()?;
     let (scheme, listener) = listen(&args.listen)?;
     let target = target_of(&args.to, scheme)?;

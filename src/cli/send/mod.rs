@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) use args::Send;
 
 use super::screen::Screen;
-use super::{server, value, written};
+use super::{descriptors, server, value, written};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
@@ -39,6 +39,7 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     });
     let name = args.save.as_deref().unwrap_or(Path::new(NAME));
     runner.give(name, text);
+    descriptors::provide(descriptors::NEEDED)?;
     let interrupt = Interrupt::listen()?;
     let outcome = block_on(runner.run(name, interrupt.pressed()));
     screen.show(&Human::sent(&outcome, args.quit_after.is_none()));

@@ -112,8 +112,7 @@ impl Ports {
 }
 
 pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
-    descriptors::raise_limit();
-    descriptors::check(DESCRIPTORS)?;
+    descriptors::provide(descriptors::NEEDED)?;
     if let Some(path) = &args.scripted.script {
         return script::serve(path, &args.scripted, (&args.ports, args.ready_fd), screen);
     }
@@ -235,10 +234,6 @@ impl Served {
         }
     }
 }
-
-/// The descriptors that a server needs to begin: 23 for its ports, two runtimes and signals, and a
-/// few more for its first clients.
-const DESCRIPTORS: usize = 30;
 
 /// Shows events until all senders are gone.
 fn show(waiting: &Receiver<Shown>, left_out: &AtomicUsize, screen: &mut Screen) {

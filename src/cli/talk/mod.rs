@@ -13,7 +13,7 @@ use clap::Args;
 
 use super::options::{Connecting, parse_duration};
 use super::screen::Screen;
-use super::{server, tls};
+use super::{descriptors, server, tls};
 use crate::error::Result;
 use crate::outcome::ExitCode;
 use crate::session::{Options, block_on};
@@ -62,6 +62,7 @@ pub(super) fn talk(args: Talk, screen: &mut Screen) -> Result<ExitCode> {
     let saving = saving::Saving::new(args.save, args.force)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
     let options = options.tls(args.tls.options(crate::tls::Options::new())?);
+    descriptors::provide(descriptors::NEEDED)?;
     let editor = Editor::start(&url)?;
     let is_told = args.server.contains("://");
     let conversation = Conversation::new((url, is_told), editor, saving, screen);
