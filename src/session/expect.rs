@@ -160,7 +160,7 @@ impl Session {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let command = ["sh", "-c", "echo bye; exit 75"].map(str::to_owned);
     /// let mut session = Session::options().pipe(&command, "tcp")?;
-    /// session.expect("bye").await?;
+    /// session.expect("bye\n").await?;
     /// session.expect_exit(75).await?;
     /// # Ok(())
     /// # }
