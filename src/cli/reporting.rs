@@ -250,8 +250,8 @@ enum Open {
 
 impl ReportFile {
     fn create(path: &Path) -> Result<Self> {
-        // Links are followed to pipes and devices only, as /dev/stdout is one: a link in a repository
-        // must not say which file of the user's is overwritten.
+        // A link is followed only to a pipe or a device, such as /dev/stdout. Otherwise a link in a
+        // repository could choose a file of the user that is overwritten.
         let opened = match fs::metadata(path) {
             Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
             Ok(found) if !found.is_file() => {

@@ -97,8 +97,8 @@ fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     }
 }
 
-/// Says so if scripts inside of the program speak with the embedded server: whoever runs one means a
-/// server of their own.
+/// Warns if scripts inside of the program run against the embedded server. A user who runs such a
+/// script usually means another server.
 fn note_embedded(scripts: &[PathBuf], against: &[Arc<Against>], screen: &Screen) {
     let is_shipped = |path: &PathBuf| path.to_str().is_some_and(shipped::is_named);
     if scripts.iter().any(is_shipped) && against.iter().any(|against| against.runner.is_embedded())

@@ -20,7 +20,7 @@ struct DigestMd5 {
     cnonce: String,
     uri: String,
     stage: Stage,
-    /// The server need not prove itself: it is a recording.
+    /// Whether the server is a recording, which need not prove itself.
     is_believed: bool,
 }
 

@@ -49,8 +49,8 @@ pub(crate) trait Mechanism: fmt::Debug + Send {
         None
     }
 
-    /// Takes the server's nonce and proof as they come: a recording, which is played in place of a
-    /// server, answers the nonce of the client that was recorded.
+    /// Accepts any nonce and proof of the server. A recording that is played in place of a server
+    /// answers the nonce of the client that was recorded.
     fn believe(&mut self) {}
 }
 

@@ -87,7 +87,7 @@ struct Scram {
     nonce: String,
     password: Hidden,
     stage: Stage,
-    /// The server need not prove itself: it is a recording.
+    /// Whether the server is a recording, which need not prove itself.
     is_believed: bool,
 }
 

@@ -1,38 +1,39 @@
-//! What reading a variable copies.
+//! The copies that Rhai makes when a variable is read.
 //!
-//! Rhai copies a list or a map whenever one is read as a value: `t.push(t)`, `[t, t]` and
-//! `for x in t` hold `t` twice. The copy is made within one operation, so a script that may not hold
-//! it has to be stopped before. Rhai does not say what a variable is read for; the source does, by
-//! name: a script that only ever indexes a list is not charged for copies of it.
+//! Rhai copies a list or a map if it is read as a value: after `t.push(t)`, `[t, t]` and
+//! `for x in t` the script holds `t` twice. Rhai makes the copy within one operation, so a script that may not
+//! hold the copy has to be stopped before. Rhai does not tell for what a variable is read, but the
+//! source does: a script that only indexes a list is not charged for a copy of the list.
 
 use std::collections::BTreeMap;
 
 use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr, Identifier, Stmt};
 
-/// What an element of a list takes.
+/// The bytes that an element of a list takes.
 const ELEMENT: usize = size_of::<Dynamic>();
-/// What a node of a map takes: room for eleven entries, each with its key, its value and a pointer
-/// to the node below.
+/// The bytes that a node of a map takes: room for eleven entries, each with its key, its value and
+/// a pointer to the node below.
 const NODE: usize = 11 * (ELEMENT + size_of::<Identifier>() + size_of::<usize>());
-/// Entries of a node when a map has grown one by one: they are split in halves when they are full.
+/// The entries of a node in a map that has grown one by one. A full node is split into two halves.
 const ENTRIES: usize = 6;
-/// What any other value takes beside its place.
+/// The bytes that any other value takes on the heap.
 const OBJECT: usize = 64;
-/// How deep values within values are counted; a value that doubles nests two deeper each time.
+/// The greatest depth at which values within values are counted. A value that is put into itself
+/// nests at most two levels deeper each time.
 const DEEPEST: usize = 200;
-/// Methods that copy what they are called on, or all that a function has curried.
+/// The methods that copy the value they are called on, or the values that a function has curried.
 const COPYING: [&str; 5] = ["call", "extract", "keys", "to_array", "values"];
 
 /// How much of a variable's value is copied when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Copies {
-    /// One of its elements, or a part of that.
+    /// One of its elements, or a part of an element.
     Element,
-    /// All of it.
+    /// The whole value.
     Whole,
 }
 
-/// The variables of one source that are copied anywhere in it, by their names.
+/// The variables of which a source copies the value anywhere, by name.
 #[derive(Debug, Default)]
 pub(super) struct Copied(BTreeMap<String, Copies>);
 
@@ -54,7 +55,8 @@ impl Copied {
     }
 }
 
-/// The variable at the end of a path, and what of it is copied there.
+/// Returns the variable at the end of a path in the syntax tree, and how much of it is copied
+/// there.
 fn read<'a>(path: &[ASTNode<'a>]) -> Option<(&'a str, Copies)> {
     let (last, above) = path.split_last()?;
     let ASTNode::Expr(variable @ Expr::Variable(named, ..)) = *last else { return None };
@@ -77,7 +79,7 @@ fn is_assigned(node: &ASTNode<'_>, target: &Expr) -> bool {
     std::ptr::eq(&raw const assigned.1.lhs, target)
 }
 
-/// What is copied of a value by the rest of a chain, as `.call()` or `[0].x`.
+/// Returns how much of a value the rest of a chain copies, such as `.call()` or `[0].x`.
 fn of_chain(rest: &Expr, is_first: bool) -> Option<Copies> {
     match rest {
         Expr::MethodCall(call, _) if !COPYING.contains(&call.name.as_str()) => None,
@@ -90,8 +92,8 @@ fn of_chain(rest: &Expr, is_first: bool) -> Option<Copies> {
     }
 }
 
-/// About how many bytes a copy of a value takes, or of the largest element of it. Beyond `most`,
-/// nobody asks how many.
+/// Returns about how many bytes a copy of a value takes, or a copy of its largest element. Counting
+/// ends soon after `most`.
 pub(super) fn size(value: &Dynamic, copies: Copies, most: usize) -> usize {
     let mut largest = 0;
     let whole = |value: &Dynamic| {
@@ -111,8 +113,8 @@ pub(super) fn size(value: &Dynamic, copies: Copies, most: usize) -> usize {
     largest
 }
 
-/// Adds what a copy of a value takes beside its place. Texts are shared, and values that closures
-/// share are within others.
+/// Adds the heap bytes that a copy of a value takes. A copy shares the bytes of texts, and the
+/// values within it that closures share.
 fn add(value: &Dynamic, depth: usize, most: usize, taken: &mut usize) {
     if value.is_string() || depth > 0 && value.is_shared() {
         return;
@@ -130,7 +132,7 @@ fn add(value: &Dynamic, depth: usize, most: usize, taken: &mut usize) {
     }
 }
 
-/// What a value itself takes, without the values within it.
+/// Returns the heap bytes of a value, without those of the values within it.
 fn own(value: &Dynamic) -> usize {
     if let Ok(list) = value.as_array_ref() {
         return OBJECT + list.len() * ELEMENT;
@@ -142,7 +144,8 @@ fn own(value: &Dynamic) -> usize {
     if is_object { OBJECT } else { 0 }
 }
 
-/// Calls a function with each value that is directly within a value, while it says to go on.
+/// Calls a function with each value that is directly within a value, until the function returns
+/// false.
 fn each(value: &Dynamic, goes_on: impl FnMut(&Dynamic) -> bool) {
     if let Ok(list) = value.as_array_ref() {
         let _ = list.iter().all(goes_on);

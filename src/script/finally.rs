@@ -14,12 +14,12 @@ use crate::error::Error;
 use crate::outcome::Failure;
 use crate::transcript::About;
 
-/// How long what was deferred may go on after the script's deadline, or after Ctrl-C.
+/// How long deferred closures may run after the script's deadline, or after Ctrl-C.
 pub(super) const AFTER_A_STOP: Duration = Duration::from_millis(400);
-/// At most so much of a script's deadline is kept for what it deferred.
+/// The most time of a script's deadline that is kept for deferred closures.
 const MOST_KEPT: Duration = Duration::from_secs(10);
 
-/// How much of a script's deadline is kept for what it deferred: a fifth.
+/// Returns how much of a script's deadline is kept for deferred closures: a fifth.
 pub(super) fn kept_of(deadline: Duration) -> Duration {
     (deadline / 5).min(MOST_KEPT)
 }

@@ -1,5 +1,5 @@
-//! What is asked before a variable is read: whether its value is too long, and whether the script may
-//! hold what Rhai copies of it.
+//! The checks before a variable is read: its value must not be too long, and the script must be
+//! allowed to hold the copy that Rhai makes of the value.
 
 use std::sync::Arc;
 
@@ -13,22 +13,24 @@ use super::library::Library;
 use super::raise::Raised;
 use super::run::Run;
 
-/// How much a thread must hold for any of its scripts, which may hold so much, to be looked at.
+/// Returns the memory below which a thread's scripts need no check: together they hold less than
+/// the longest text, and less than half of what one script may hold.
 pub(super) fn looks_from(memory: usize) -> isize {
     LONGEST.min(memory / 2).cast_signed()
 }
 
-/// Called for each variable that is read: operators make texts of any length of it, and nothing
-/// asks how long they are; and a copy of it is made before anything asks whether there is room.
+/// Checks a variable before it is read. Rhai's operators make texts of any length without a check,
+/// and Rhai copies a value before anything can compare its size with the room that is left.
 ///
 /// # Errors
-/// It is too long a text or blob; or the script would hold more than it may.
+/// An error if the value is a text or blob that is too long, or if the script would hold more
+/// memory than it may.
 pub(super) fn check(
     name: &str,
     context: &EvalContext<'_, '_, '_, '_, '_, '_>,
     looks_from: isize,
 ) -> Result<(), Raised> {
-    // No script of this thread holds so much: the usual case, and cheap.
+    // The usual case, and the cheapest test: no script of this thread holds so much.
     if coroutine::held() < looks_from {
         return Ok(());
     }
@@ -39,8 +41,7 @@ pub(super) fn check(
         return Err(too_long().into());
     }
     let Some(room) = coroutine::room() else { return Ok(()) };
-    // A value is no larger than all that the script holds, except that one text or blob may stand
-    // on both sides of an operator.
+    // A copy of one value takes no more than all values of the script together.
     if room.left >= room.held {
         return Ok(());
     }
@@ -59,7 +60,7 @@ pub(super) fn check(
     Err(EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE).into())
 }
 
-/// What the source that is running copies of a variable.
+/// How much of a variable the running source copies.
 fn copies_of(name: &str, context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Option<Copies> {
     let library = context.engine().default_tag().clone().try_cast::<Arc<Library>>();
     let unit = library.zip(context.source()).and_then(|(library, source)| library.get(source));

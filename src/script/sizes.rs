@@ -1,4 +1,4 @@
-//! How large the values are that a script reads, remembered while they can hardly have changed.
+//! The sizes of the values that a script reads, remembered until they may have changed.
 
 use std::cell::RefCell;
 
@@ -7,28 +7,28 @@ use rhai::Dynamic;
 use super::copies::{self, Copies};
 use super::coroutine::Room;
 
-/// A value is not looked through again while what the script holds has changed by less than this.
+/// A remembered size is used again if the memory that the script holds has changed by less than
+/// this many bytes.
 const CHANGED: usize = 1 << 20;
-/// The size of so many values is remembered.
+/// The most sizes that are remembered.
 const REMEMBERED: usize = 64;
 
-/// The sizes of values that were looked through: a loop that reads a large list looks through it
-/// once.
+/// The sizes of values that were measured. A loop that reads a large list measures it once.
 #[derive(Debug, Default)]
 pub(super) struct Sizes(RefCell<Vec<Seen>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    /// Where the value was.
+    /// The address of the value.
     place: *const Dynamic,
     copies: Copies,
     size: usize,
-    /// What the script held then.
+    /// The memory that the script held when the value was measured.
     held: usize,
 }
 
 impl Sizes {
-    /// About how much a copy of the value takes, or of its largest element.
+    /// Returns about how many bytes a copy of the value takes, or a copy of its largest element.
     pub(super) fn of(&self, value: &Dynamic, copies: Copies, room: Room) -> usize {
         let mut seen = self.0.borrow_mut();
         let place: *const Dynamic = value;

@@ -33,7 +33,7 @@ const LONGEST: usize = 16 << 10;
 /// treated as secret: they identify the mechanism, like the signature and the message type of NTLM.
 const SIGNATURE: usize = 16;
 
-/// The server's proof of SCRAM and DIGEST-MD5 in base64 as a recording has it, and its decoded text.
+/// The server's proof of SCRAM and DIGEST-MD5 as a recording has it: in base64, and decoded.
 const MASKED_PROOFS: [(&[u8], &[u8]); 2] =
     [(b"dj[SECRET]", b"v=[SECRET]"), (b"cnNwYXV0aD[SECRET]", b"rspauth=[SECRET]")];
 
@@ -119,9 +119,9 @@ impl Secrets {
         Some(self.mask(&self.prompt, &[]).into_owned())
     }
 
-    /// [`Secrets::hear`] for who does not know the password: the server's own proof of SCRAM or
-    /// DIGEST-MD5 is learned from the challenge, because anybody who reads it can try passwords
-    /// against it.
+    /// Does the same as [`Secrets::hear`] for a program that does not know the password. It learns
+    /// the server's proof of SCRAM or DIGEST-MD5 from the challenge, because anybody who reads the
+    /// proof can try passwords against it.
     pub(crate) fn overhear(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
         let heard = self.hear(challenge)?;
         let proof = self.prompt.strip_prefix(b"v=").or(self.prompt.strip_prefix(b"rspauth="));

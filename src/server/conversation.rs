@@ -191,7 +191,8 @@ impl Conversation {
         }
         let ended = incoming.kind.take(bytes);
         if !incoming.kind.is_kept() {
-            // Its client can send on for hours, and takes no room from others.
+            // The client may go on sending for hours. Discarded bytes must not count against the
+            // room of other clients.
             incoming.room = Room::new(Arc::clone(&self.spool));
         }
         let taken = &before[..before.len() - bytes.len()];
@@ -262,7 +263,7 @@ impl Kind {
         matches!(self, Self::Literal(_, 0) | Self::Skipped(0))
     }
 
-    /// Whether what comes is kept until the input is complete.
+    /// Whether the bytes that arrive are kept until the input is complete.
     fn is_kept(&self) -> bool {
         match self {
             Self::Content(content) => content.is_kept(),

@@ -108,7 +108,7 @@ impl Content {
         false
     }
 
-    /// Whether what comes is kept: the message has not been larger than the limit so far.
+    /// Whether the bytes that arrive are kept, because the message has not exceeded the limit.
     pub(super) fn is_kept(&self) -> bool {
         !self.too_large
     }

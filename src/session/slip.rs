@@ -62,7 +62,7 @@ fn of_sent(speech: Speech, sent: &str, reply: &[u8]) -> Option<String> {
     })
 }
 
-/// The hint about a line that was sent, if its end was most likely meant as an escape.
+/// Returns the hint for a line that was sent, if its end was probably meant as an escape.
 pub(super) fn of_line(sent: &[u8]) -> Option<String> {
     UNESCAPED
         .iter()

@@ -15,7 +15,8 @@ use crate::pattern::{Found, Match, Pattern, Progress, Search};
 use crate::proto::{Malformed, chomp};
 use crate::reply::Reply;
 
-/// Looking through so much is done in about 10 ms at worst; see [`Pattern::effort`].
+/// The greatest effort of a search that runs on the thread of the session. It takes about 10 ms in
+/// the worst case; see [`Pattern::effort`].
 const AT_ONCE: usize = 1 << 20;
 
 impl Session {
@@ -197,7 +198,8 @@ impl Session {
         self.judge(taken, found, pattern, wait)
     }
 
-    /// Makes the reply of what was taken, or the error if the pattern has not matched it.
+    /// Makes the reply from the bytes that were taken, or the error if the pattern did not match
+    /// them.
     pub(super) fn judge(
         &mut self,
         taken: Bytes,
@@ -262,8 +264,8 @@ impl Session {
         }
     }
 
-    /// The same as [`held_against`](Self::held_against), on a thread beside if it may take long: the
-    /// deadlines of the script and of other sessions would have to wait.
+    /// Does the same as [`held_against`](Self::held_against). A match that may take long runs on
+    /// another thread, because it would delay the deadlines of the script and of other sessions.
     pub(super) async fn look_through(
         &mut self,
         taken: &Bytes,
@@ -275,7 +277,7 @@ impl Session {
         let verdict = self.turn.protocol().verdict(taken);
         let (bytes, pattern) = (taken.clone(), pattern.clone());
         let matching = move || pattern.matches_with(chomp(&bytes), &verdict);
-        // It is cancelled only if the runtime ends, and this future with it.
+        // The runtime cancels the task only if it ends, and then this future ends too.
         tokio::task::spawn_blocking(matching)
             .await
             .map_err(|error| self.fault(Kind::Io, format!("the pattern was not tried: {error}")))

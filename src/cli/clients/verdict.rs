@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::battery::{Case, Should};
 use super::client::Did;
 
-/// What is in each line that is injected before TLS.
+/// The words in each line that a server injects before TLS.
 const INJECTED: &str = "injected before TLS";
 
 /// The result of a client with one server.
@@ -54,7 +54,8 @@ pub(super) fn of(case: &Case, did: &Did, baseline: &Did, timeout: Duration) -> V
     }
 }
 
-/// Whether it went on with TLS and took what was injected for an answer, though no harm came of it.
+/// Whether the client went on with TLS and took an injected line for an answer, even if that did no
+/// harm.
 fn is_fooled(case: &Case, did: &Did) -> bool {
     case.should == Should::Unfooled && did.tls && did.output.contains(INJECTED)
 }

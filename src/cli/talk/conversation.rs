@@ -134,8 +134,8 @@ impl Conversation {
                 .show("Lines are sent as they are typed; :help shows more, Ctrl-D leaves.\n");
         }
         if self.is_terminal {
-            // From now on a key is the editor's: the terminal would lose a Ctrl-D that comes while
-            // the server is silent.
+            // The editor reads keys from now on. Otherwise the terminal would lose a Ctrl-D that is
+            // typed while the server is silent.
             self.editor.ask();
         }
         if !self.is_told {

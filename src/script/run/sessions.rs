@@ -32,8 +32,8 @@ impl Run {
         options.thread(self.thread).transcript(self.transcript.clone())
     }
 
-    /// Keeps a listener to the script's end. Where it is differs from run to run unless the script
-    /// says it.
+    /// Keeps a listener until the script ends. Its port or path differs from run to run, unless the
+    /// script names it.
     pub(in crate::script) fn adopt_listener(&self, to: &str, listening: Listening) -> Listening {
         let listener = listening.listener();
         if !to.contains(':') {
@@ -43,7 +43,8 @@ impl Run {
         listening
     }
 
-    /// A port of the system's choice, or a unix socket in a folder of its own, is a token in goldens.
+    /// Makes goldens show a token for a port that the system chose, and for a unix socket in a
+    /// temporary folder.
     fn note_place(&self, port: u16, path: &Path) {
         if port != 0 {
             self.note_known("PORT", &port.to_string(), true);

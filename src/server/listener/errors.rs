@@ -1,32 +1,32 @@
-//! What a listener complains of.
+//! The errors of a listener.
 
 use std::io;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Waited};
 
-/// Connections so far.
+/// The numbers of connections so far.
 #[derive(Clone, Copy)]
 pub(super) struct Counts {
     pub(super) accepted: u32,
-    /// Ended by faults before they could be accepted.
+    /// The connections that faults ended before they could be accepted.
     pub(super) spoilt: u32,
 }
 
-/// It cannot listen there.
+/// Makes the error for an address on which the listener cannot listen.
 pub(super) fn unavailable(to: &str, error: &io::Error) -> Error {
     let error = Error::usage(format!("cannot listen on {to}: {error}"));
     error.hint("leave the port out for a free one: listen(\"smtp\")")
 }
 
-/// A client came and none was to.
+/// Makes the error for a client that connected while no client was expected.
 pub(super) fn unwanted(span: Duration, came: String) -> Error {
     let error = Error::new(Kind::Unexpected, "a client connected and nobody was to")
         .with_expected(format!("no connection for {}", crate::duration::show(span)));
     error.with_got(came)
 }
 
-/// So many connections were left, of which this was the first.
+/// Makes the error for `left` connections that nobody accepted; `first` is the first of them.
 pub(super) fn never_accepted(left: usize, first: String) -> Error {
     let message = match left {
         1 => "a connection was never accepted".to_owned(),
@@ -36,7 +36,8 @@ pub(super) fn never_accepted(left: usize, first: String) -> Error {
     error.with_got(first).hint("accept it, or say refuse() before a client may come")
 }
 
-/// No client came that could be accepted; one that hinders it is shown.
+/// Makes the error for a time-out without a connection that can be accepted. It shows a connection
+/// that is still in its handshake or in a fault, if there is one.
 pub(super) fn nobody(waited: Waited, counts: Counts, hindered: Option<String>) -> Error {
     let error = Error::new(Kind::Timeout, "no client connected in time")
         .with_expected("a connection")

@@ -41,9 +41,10 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Left {
-    /// In the order in which it was settled what becomes of them.
+    /// The connections that can be accepted and those that a fault ended, in the order in which
+    /// this was decided.
     came: VecDeque<Came>,
-    /// How many of these a fault has ended.
+    /// How many of `came` a fault has ended.
     spoilt: usize,
     /// The clients that connected and cannot be accepted yet, and why.
     shaking: Vec<(String, Hindered)>,
@@ -65,7 +66,8 @@ impl Left {
 
     fn push(&mut self, came: Came) {
         let is_spoilt = matches!(came, Came::Spoilt(_));
-        // They are kept for the transcript alone: no crowd of them takes more room than that.
+        // Connections that a fault ended are kept for the transcript only, and no more than
+        // WAITING, so that their memory is bounded.
         if !is_spoilt || self.spoilt < WAITING {
             self.spoilt += usize::from(is_spoilt);
             self.came.push_back(came);
