@@ -1,9 +1,10 @@
 //! The copies that Rhai makes when a variable is read.
 //!
 //! Rhai copies a list or a map if it is read as a value: after `t.push(t)`, `[t, t]` and
-//! `for x in t` the script holds `t` twice. Rhai makes the copy within one operation, so a script that may not
-//! hold the copy has to be stopped before. Rhai does not tell for what a variable is read, but the
-//! source does: a script that only indexes a list is not charged for a copy of the list.
+//! `for x in t` the script holds `t` twice. Rhai makes the copy within one operation, so a script
+//! that may not hold the copy has to be stopped before. Rhai does not tell for what a variable is
+//! read, but the source does: a script that only indexes a list is not charged for a copy of the
+//! list.
 
 use std::collections::BTreeMap;
 
