@@ -14,12 +14,13 @@ pub(super) struct Assembler {
     sessions: Vec<Open>,
     /// The index of the session to which the next lines belong.
     current: usize,
-    /// Whether TLS is up when the client goes on after STARTTLS, without anything that says so.
+    /// Whether a client that continues after STARTTLS does so over TLS, even if no line reports the
+    /// handshake.
     implies_tls: bool,
 }
 
 impl Assembler {
-    /// Begins a session. The place is `None` if it is not known.
+    /// Begins a session. `place` is `None` if the file does not name the server.
     pub(super) fn connect(&mut self, at: usize, place: Option<&shell::Target>) {
         let speech = place.and_then(|place| place.port).and_then(shell::scheme);
         let open = Open {
@@ -38,7 +39,8 @@ impl Assembler {
         self.push(at, Act::Connect { scheme: "tcp", place: None }, None);
     }
 
-    /// What a client says after STARTTLS goes through TLS.
+    /// Declares that a client that continues after STARTTLS does so over TLS, even if no line
+    /// reports the handshake.
     pub(super) fn implies_tls(&mut self) {
         self.implies_tls = true;
     }
@@ -78,14 +80,14 @@ impl Assembler {
         }
     }
 
-    /// Notes that TLS begins before anything is said.
+    /// Notes that the connection begins with TLS.
     pub(super) fn begin_with_tls(&mut self) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.is_tls = true;
         }
     }
 
-    /// Whether nothing was said in the session yet.
+    /// Whether neither side has sent a line in the session yet.
     pub(super) fn is_silent(&self) -> bool {
         let said = |step: &Step| {
             step.session == self.current
@@ -120,7 +122,8 @@ impl Assembler {
         self.sessions.get(self.current).is_some_and(|open| open.challenged)
     }
 
-    /// Whether a line of a paste is the server's. Nothing in a paste says whose a line is.
+    /// Whether a line of a paste is the server's. A paste has no marks, so the protocol and the
+    /// state of the session decide.
     pub(super) fn is_of_server(&self, line: &str) -> bool {
         let Some(open) = self.sessions.get(self.current) else {
             return Speech::of_greeting(line.as_bytes()).is_some();
@@ -159,7 +162,7 @@ impl Assembler {
         }
         if self.is_closing() && !line.starts_with('*') {
             // The server has answered the command, so the paste has lost the empty line that ended
-            // it.
+            // the command.
             self.client(at, "", None);
         }
         let bytes = line.as_bytes().to_vec();
@@ -233,7 +236,9 @@ impl Assembler {
         self.push(at, act, None);
     }
 
-    /// A line that stands for others, or tells of them: what it stands for may be anything.
+    /// Notes a line that stands for lines that were left out, or describes an event. The script
+    /// accepts any lines there if a reply or a block is incomplete, or if IMAP responses may have
+    /// been left out.
     pub(super) fn gap(&mut self, at: usize, line: &str, why: &str) {
         if let Some(open) = self.sessions.get_mut(self.current) {
             if open.block || !open.reply.is_empty() {
@@ -245,7 +250,7 @@ impl Assembler {
         self.unread(at, line, why);
     }
 
-    /// Ends the message that the client is in, because the server has answered: its dot was lost.
+    /// Ends the client's message before a reply of the server, if the paste has lost the final dot.
     pub(super) fn end_message(&mut self, at: usize) {
         let is_lost = |open: &Open| open.message && open.unanswered.is_empty();
         if self.sessions.get(self.current).is_some_and(is_lost) {
@@ -254,7 +259,8 @@ impl Assembler {
         }
     }
 
-    /// Takes back the last line of the client's, which the program did not send; whether there is one.
+    /// Removes the last line of the client, because the program took the line as its own command
+    /// and did not send it. Returns whether there was such a line.
     pub(super) fn take_back(&mut self, why: &str) -> bool {
         let is_last = self.read.steps.last().is_some_and(|step| {
             step.session == self.current && matches!(step.act, Act::Send { owes: true, .. })
@@ -277,7 +283,7 @@ impl Assembler {
         self.read.unread.push(Unread { line, text: text.to_owned(), why: why.to_owned() });
     }
 
-    /// Something in the script that the file has not, or has otherwise.
+    /// Notes that the script has something that the file lacks or has in another form.
     pub(super) fn note(&mut self, line: usize, what: &str) {
         self.unread(line, "", what);
     }
@@ -287,7 +293,7 @@ impl Assembler {
         self.read.steps.push(Step { line, session: self.current, act, remark });
     }
 
-    /// All steps that were read, with the scheme and the place of each session.
+    /// Ends all sessions. Returns all steps, with the scheme and the place of each session.
     pub(super) fn finish(mut self) -> Read {
         for session in 0..self.sessions.len() {
             self.current = session;
@@ -307,7 +313,8 @@ impl Assembler {
 }
 
 impl Assembler {
-    /// A paste may begin with a command: a server greets before that.
+    /// Adds an expectation of the greeting if a paste begins with a command, because every mail
+    /// server greets first.
     fn expect_a_greeting(&mut self) {
         let session = self.current;
         let Some(speech) = self.speech().filter(|speech| *speech != Speech::Stream) else { return };
@@ -336,7 +343,7 @@ impl Assembler {
         }
     }
 
-    /// The answers to the last commands may not be in the file; a script has to expect them.
+    /// Adds expectations of success for the last commands, if the paste ends before their answers.
     fn answer_the_last(&mut self) {
         let session = self.current;
         let speech = self.speech().unwrap_or(Speech::Stream);
@@ -362,7 +369,8 @@ impl Assembler {
     }
 }
 
-/// The scheme of a session: that of the port if its protocol and TLS fit, else the protocol's own.
+/// The scheme of a session. The usual scheme of the port is taken if its protocol and its TLS match
+/// the session. Otherwise, the protocol decides.
 fn scheme_of(speech: Speech, is_tls: bool, usual: Option<&'static str>) -> &'static str {
     let fits = |scheme: &&str| {
         crate::target::speech(&format!("{scheme}://")) == Some(speech)

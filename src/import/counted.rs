@@ -1,7 +1,7 @@
-//! Literals that have not as many octets as were announced: people change names and leave out lines
-//! of what they paste, and the number stays.
+//! Corrects the announced size of literals. People change names and leave out lines when they paste
+//! a session, so the literal no longer has as many octets as its `{number}` announces.
 
-/// A line, and whose it is if that is said.
+/// A line of the file. `is_server` is `None` if the file does not say which side sent the line.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) at: usize,
@@ -9,11 +9,12 @@ pub(super) struct Item {
     pub(super) is_server: Option<bool>,
 }
 
-/// No literal is looked for further than that.
+/// The most lines in which the end of a literal is searched for. A literal with more lines keeps
+/// its number. Without the limit, a file with many unfinished literals takes quadratic time.
 const MOST_LINES: usize = 5000;
 
-/// Announces the octets that are there, in a response and in a command; the lines where that is
-/// another number than before, as they were, and why.
+/// Replaces the size that a response or a command announces by the size that its literal has in the
+/// file. Returns, for each changed line, its number, its former text and the reason.
 pub(super) fn recount(items: &mut [Item]) -> Vec<(usize, String, String)> {
     let mut changed = Vec::new();
     let mut at = 0;
@@ -42,7 +43,7 @@ pub(super) fn recount(items: &mut [Item]) -> Vec<(usize, String, String)> {
     changed
 }
 
-/// The octets that a line announces at its end, and where the number stands.
+/// The octets that a line announces at its end, and the range of the number in the line.
 fn announced(line: &str) -> Option<(usize, std::ops::Range<usize>)> {
     let open = line.rfind('{')?;
     let inside = line.strip_suffix('}')?.get(open + 1..)?;
@@ -61,12 +62,12 @@ fn tag_of_command(line: &str) -> Option<&str> {
     .then_some(tag)
 }
 
-/// Whether the server goes ahead before the literal comes.
+/// Whether the server's continuation request (`+`) stands between the command and its literal.
 fn is_go_ahead(items: &[Item]) -> bool {
     items.get(1).is_some_and(|next| next.text.starts_with('+') && next.is_server != Some(false))
 }
 
-/// Whether a line ends a command: its tag, and a status.
+/// Whether a line is the status that ends a command: a tag, then `OK`, `NO` or `BAD`.
 fn is_status(item: &Item) -> bool {
     let mut words = item.text.split(' ');
     let tag = words.next().unwrap_or_default();
@@ -78,7 +79,8 @@ fn is_status(item: &Item) -> bool {
         && !tag.contains(':')
 }
 
-/// Where the literal, and what follows it in its response or command, is over.
+/// The index after the literal and after the rest of the response or command that contains the
+/// literal.
 fn end(items: &[Item], is_response: bool) -> Option<usize> {
     let side = Some(is_response);
     let is_over =
@@ -87,7 +89,7 @@ fn end(items: &[Item], is_response: bool) -> Option<usize> {
     if !is_response {
         return Some(end);
     }
-    // Several responses may stand before the status.
+    // Several responses may come before the status, so the first closing parenthesis ends this one.
     let closes = |item: &Item| {
         item.text.starts_with(')') || (item.text.ends_with(')') && item.text.starts_with(' '))
     };
@@ -95,7 +97,8 @@ fn end(items: &[Item], is_response: bool) -> Option<usize> {
     first.map(|closed| closed + 1).or(Some(end))
 }
 
-/// Whether the number leads to where the response or the command goes on.
+/// Whether the announced number ends the literal at a point where the response or the command can
+/// continue.
 fn fits(items: &[Item], octets: usize, is_response: bool) -> bool {
     let mut left = octets;
     for (n, item) in items.iter().enumerate() {
@@ -103,7 +106,7 @@ fn fits(items: &[Item], octets: usize, is_response: bool) -> bool {
         if left >= length {
             left -= length;
             if left == 0 && !is_response {
-                // The command ends with an empty line, which is easily lost.
+                // The empty line that ends the command is easily lost in a paste.
                 return items[n + 1..]
                     .iter()
                     .all(|item| item.text.trim().is_empty() || n + 2 == items.len());
@@ -120,13 +123,14 @@ fn fits(items: &[Item], octets: usize, is_response: bool) -> bool {
     false
 }
 
-/// The octets of the literal that is there.
+/// The number of octets that the literal has in the file.
 fn octets_of(items: &[Item], is_response: bool) -> usize {
     let all: usize = items.iter().map(|item| item.text.len() + 2).sum();
     let Some(last) = items.last() else { return 0 };
     match () {
         () if is_response => {
-            // The last line is the parenthesis, or ends with it.
+            // Either the whole last line belongs to the response, or only the closing parenthesis
+            // and the line end. These octets are not part of the literal.
             let tail = if last.text.starts_with([')', ' ']) { last.text.len() + 2 } else { 3 };
             all.saturating_sub(tail)
         }

@@ -1,9 +1,13 @@
-//! Scripts of Exim's test suite.
+//! Reads scripts of Exim's test suite.
 //!
-//! A client is `client HOST PORT`, then the lines to send, `??? prefix`, `????` (lines that may
-//! come), `???*` (the server closes), `>>> raw` and `+++ seconds`, up to `****`. A server is
-//! `server PORT COUNT`, then the lines that it says, which begin with a digit or `>`, `.` (lines up
-//! to a dot), `*eof` (the client closes), and the beginnings of lines that a client has to say.
+//! A client begins with `client HOST PORT`. The lines to send follow, with `??? prefix` (the
+//! beginning of a line that the server has to send), `????` (lines that may come), `???*` (the
+//! server closes), `>>> raw` (bytes to send) and `+++ seconds` (a pause, which is not imported).
+//! `****` ends the client.
+//!
+//! A server begins with `server PORT COUNT`. The lines that it sends begin with a digit or `>`. `.`
+//! takes lines up to a dot, and `*eof` waits until the client closes. Each other line is the
+//! beginning of a line that the client has to send.
 
 use super::lines::Lines;
 use super::literal::escaped;
@@ -29,7 +33,7 @@ pub(super) fn is_server(line: &str) -> bool {
 }
 
 pub(super) fn read(text: &str) -> Read {
-    // Without a line that begins a client or a server, the whole file is the lines of a client.
+    // If no line begins a client or a server, all lines of the file belong to a client.
     let is_client = !text.lines().any(|line| is_command(line) || is_server(line));
     let mut script = Script { is_client, ..Script::default() };
     for (n, line) in text.lines().enumerate() {
@@ -39,16 +43,16 @@ pub(super) fn read(text: &str) -> Read {
     script.read
 }
 
-/// A server. Its clients connect one after the other.
+/// A server. Its clients connect one after another.
 struct Server {
     listener: usize,
-    /// How many clients are still to come.
+    /// How many clients have not connected yet.
     clients: usize,
     /// Whether a client is connected.
     has_client: bool,
 }
 
-/// What the server of a client script expects next.
+/// What the server expects next from the client of a script.
 #[derive(Default, PartialEq, Eq)]
 enum Takes {
     #[default]
@@ -67,9 +71,9 @@ struct Script {
     listeners: usize,
     lines: Lines,
     takes: Takes,
-    /// Whether other lines may come before the next expected one.
+    /// Whether other lines may come before the next expected line.
     skips: bool,
-    /// The client has sent STARTTLS, and its answer is not expected yet.
+    /// Whether the client has sent STARTTLS, and the file has not expected the answer yet.
     is_securing: bool,
 }
 
@@ -146,7 +150,7 @@ impl Script {
         }
     }
 
-    /// Begins TLS without an answer that the file expects.
+    /// Begins TLS after a STARTTLS whose answer the file does not expect.
     fn secure(&mut self, at: usize) {
         if std::mem::take(&mut self.is_securing) {
             self.act(at, Act::Match("^(?:220|OK|\\+OK)".to_owned()));
@@ -159,8 +163,8 @@ impl Script {
         let words: Vec<_> = words.collect();
         let is_place = |word: &&&str| word.starts_with("PORT_") || word.contains('/');
         let place = words.iter().position(|word| is_place(&word));
-        // If no word looks like a place, take the first one. If there is `-t`, its number comes
-        // before the place.
+        // If no word looks like a place, the first word is the place. The number after `-t` comes
+        // before the place, so it is skipped.
         let skipped = usize::from(line.contains(" -t "));
         let at_place = place.unwrap_or(skipped.min(words.len().saturating_sub(1)));
         let clients = words.get(at_place + 1).and_then(|count| count.parse().ok()).unwrap_or(1);
@@ -190,7 +194,7 @@ impl Script {
             server.has_client = true;
             server.clients -= 1;
             let accept = format!("@{}.accept()", server.listener);
-            // The session of the listener step is that of the first client.
+            // The step that listens already has the number of the first client's session.
             let is_first =
                 matches!(self.read.steps.last(), Some(Step { act: Act::Listen { .. }, .. }));
             self.sessions += usize::from(!is_first);
@@ -243,7 +247,7 @@ impl Script {
         self.lines.push(at, &escaped(prefix), skips, goes_on);
         if !goes_on {
             self.flush();
-            // The test program begins TLS as soon as it has read the answer.
+            // Exim's test client begins TLS as soon as it has read the answer.
             if std::mem::take(&mut self.is_securing) && is_ready {
                 self.act(at, Act::Handshake);
             }
@@ -252,7 +256,7 @@ impl Script {
 
     fn send(&mut self, at: usize, line: &str) {
         let bytes = unescaped(line);
-        // Lines after one that ends a message are commands again.
+        // The line that ends a message is answered, and the next lines are commands again.
         let ends_message = line == "." || bytes.windows(5).any(|five| five == b"\r\n.\r\n");
         let owes = self.takes != Takes::Message || ends_message;
         let responds = self.takes == Takes::Response && line != "*" && !line.is_empty();
@@ -283,7 +287,8 @@ impl Script {
     }
 }
 
-/// The bytes that a server says for a line that began with `>`, which was taken off.
+/// Returns the bytes that a server sends for a line that began with `>`, without that `>`. A
+/// further `>`, `CR>` or `LF>` replaces CRLF as the end of the line.
 fn said(rest: &str) -> Vec<u8> {
     let ends = [(">", ""), ("CR>", "\r"), ("LF>", "\n")];
     let found = ends.into_iter().find_map(|(mark, end)| Some((rest.strip_prefix(mark)?, end)));

@@ -1,4 +1,4 @@
-//! What a server said, as expectations of the script.
+//! Writes what a server said as expectations of the script.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,13 @@ use super::{Act, GAP, Step};
 use crate::redaction::Redaction;
 use crate::transcript::{Event, Excerpt, What};
 
-/// The width of a line of the script in columns, if its texts allow it.
+/// The width in columns that a line of the script should have. A list has 30 columns less, for the
+/// call around it. A longer list is written with one text per line.
 const WIDTH: usize = 100;
 
-/// A whole reply: its text, or a regex if something in it, `varying`, is another each time.
+/// The expectation of a whole reply. The reply becomes a regex if it has values that differ from
+/// run to run (`varying`), has lines left out, or is not text; otherwise, its exact text is
+/// expected.
 pub(super) fn reply(name: &str, lines: &[Vec<u8>], varying: Option<&Vec<String>>) -> String {
     let shown: Vec<_> =
         lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
@@ -41,7 +44,8 @@ pub(super) fn reply(name: &str, lines: &[Vec<u8>], varying: Option<&Vec<String>>
     format!("{name}.expect({});", text(&shown.join("\r\n")))
 }
 
-/// The lines of a reply as a regex: any lines may stand where some were left out.
+/// The lines of a reply as a regex. A gap in the file matches any lines, because nothing is known
+/// about the lines that were left out.
 fn with_gaps(lines: &[String]) -> String {
     let mut pattern = String::new();
     for (n, line) in lines.iter().enumerate() {
@@ -56,7 +60,8 @@ fn with_gaps(lines: &[String]) -> String {
     pattern
 }
 
-/// A block of lines that ends with a dot.
+/// The expectation of a multiline block that ends with a dot. If the content varies, only the
+/// number of lines is expected. If the file leaves lines out, any block is expected.
 pub(super) fn block(name: &str, lines: &[Vec<u8>], varies: bool) -> String {
     let shown: Vec<_> =
         lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
@@ -82,7 +87,8 @@ fn list(lines: &[String]) -> String {
     if one.len() < WIDTH - 30 { one } else { format!("[\n    {},\n]", texts.join(",\n    ")) }
 }
 
-/// The values in each reply that redaction finds. They differ from run to run.
+/// The values in each reply that differ from run to run, by the index of the step. These are the
+/// values that redaction replaces.
 pub(super) fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
     let mut events = Vec::new();
     let mut numbers = Vec::new();

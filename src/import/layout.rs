@@ -1,5 +1,5 @@
-//! What pages, mails and terminals add to a session that is pasted: quote marks, line numbers, times,
-//! tags of HTML, emphasis. Without them it is what was seen.
+//! Removes from a pasted session what web pages, mails and terminals add to it: quote marks, line
+//! numbers, times, HTML tags and emphasis. The result is the session as the terminal showed it.
 
 use std::sync::LazyLock;
 
@@ -8,34 +8,33 @@ use regex::Regex;
 use super::line::plain;
 use super::words::{is_said, speech_of};
 
-/// A line, and its number from 1.
+/// The number of a line, from 1, and its text.
 pub(super) type Line = (usize, String);
 
-/// A regex that is written here.
+/// Compiles a regex of this file. All of them are constants, so an invalid one is a bug.
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap_or_else(|error| unreachable!("{pattern}: {error}"))
 }
 
-/// Elements of HTML that stand in and around pasted text. An address may look like one without
-/// attributes, so that only those are taken off that end in a slash, have attributes, or are of use
-/// in a paste.
+/// HTML tags in and around pasted text. An address such as `<a>` looks like a tag without
+/// attributes, so a tag without attributes is removed only if its name is in the first list.
 static TAG: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)</?(?:br|p|b|i|u|em|strong|code|pre|tt|kbd|samp|span|font|div|li|ol|ul|td|tr|blockquote)\s*/?>|</a>|<(?:a|p|span|font|div|code|pre|td)\s+[a-z-]+\s*=[^>]*>",
     )
 });
 
-/// Marks of HTML without which `<` stands for itself.
+/// Signs that a paste is HTML. Without any of them, `<` stands for itself, and no tag is removed.
 static HTML: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"(?i)&(?:lt|gt|quot|amp|nbsp|#x?[0-9a-f]+);|<br\s*/?>|</(?:b|p|span|code|pre|strong)>")
 });
 
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s?(?:>+|\|) ?"));
 
-/// Before and after a block of code.
+/// The lines before and after a block of code in Markdown.
 static FENCE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*(?:```|~~~)\s*[a-z]*\s*$"));
 
-/// What Perl's libraries put in front of their arrows.
+/// The name of the object that Perl's libraries print in front of their arrows.
 static LIBRARY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^Net::[A-Za-z:]+=\w+\(0x[0-9a-f]+\)(<<<|>>>)"));
 
@@ -47,7 +46,7 @@ static TIMED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// The lines of a paste.
+/// Returns the lines of a paste, without what pages and mails add. Each line keeps its number.
 pub(super) fn lines(text: &str) -> Vec<Line> {
     let is_html = HTML.is_match(text);
     let mut lines: Vec<Line> = text
@@ -58,7 +57,8 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
             (n + 1, if is_html { unmarked(&line) } else { line })
         })
         .collect();
-    // A mail may quote a mail that quotes a page.
+    // A mail may quote a mail that quotes a page, so each round removes one level. Five rounds
+    // bound the work.
     for _ in 0..5 {
         let before = lines.len();
         let changed = [unquoted, unnumbered, untimed].map(|step| step(&mut lines));
@@ -76,13 +76,13 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
     lines
 }
 
-/// A line of HTML as it is shown.
+/// Removes the tags from a line of HTML and decodes its entities, as a browser does.
 fn unmarked(line: &str) -> String {
     let line = TAG.replace_all(line, "");
     html_escape::decode_html_entities(&line).replace('\u{a0}', " ")
 }
 
-/// Takes a mark off the lines that have one.
+/// Removes a mark from the lines that begin with it.
 fn strip(lines: &mut [Line], mark: &Regex) {
     for (_, line) in lines {
         if let Some(found) = mark.find(line) {
@@ -91,8 +91,8 @@ fn strip(lines: &mut [Line], mark: &Regex) {
     }
 }
 
-/// Quote marks, or the prompt of a page in front of commands. Where `<` marks what the server says,
-/// `>` marks what the client says.
+/// Removes quote marks, or the prompt that a page prints in front of commands. If `<` marks the
+/// server's lines, `>` marks the client's lines and is not a quote mark, so nothing is removed.
 fn unquoted(lines: &mut [Line]) -> bool {
     let says = |rest: &str| {
         let rest = rest.trim_start_matches(['>', '|', ' ']);
@@ -112,7 +112,8 @@ fn unquoted(lines: &mut [Line]) -> bool {
     is_quoted
 }
 
-/// Whether a line is a command that only a client of mail gives.
+/// Whether a line is a command that only a mail client sends. Prose may begin with the same words,
+/// so the line has to be in upper case or contain `@` or `:`.
 fn is_command(line: &str) -> bool {
     let word = line.split([' ', ':']).next().unwrap_or_default();
     let is_word = word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -120,7 +121,7 @@ fn is_command(line: &str) -> bool {
     is_word && (is_upper || line.contains(['@', ':'])) && speech_of(line).is_some()
 }
 
-/// Numbers of lines, which count up through all of them.
+/// Removes line numbers, if they count up through nearly all lines.
 fn unnumbered(lines: &mut [Line]) -> bool {
     let mut expected = None;
     let (mut numbered, mut other) = (0, 0);
@@ -147,7 +148,7 @@ fn unnumbered(lines: &mut [Line]) -> bool {
     is_numbered
 }
 
-/// The time in front of each line.
+/// Removes the time in front of each line, if at least half of the lines begin with a time.
 fn untimed(lines: &mut [Line]) -> bool {
     let full = lines.iter().filter(|(_, line)| !line.trim().is_empty());
     let timed = full.clone().filter(|(_, line)| TIMED.is_match(line)).count();
@@ -158,7 +159,7 @@ fn untimed(lines: &mut [Line]) -> bool {
     is_timed
 }
 
-/// Takes off what Markdown puts around what was typed.
+/// Removes the marks that Markdown puts around commands and replies.
 fn emphasised(line: &mut String) {
     for mark in ["**", "__", "`"] {
         let Some((before, rest)) = line.split_once(mark) else { continue };

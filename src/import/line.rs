@@ -1,12 +1,12 @@
-//! Lines as people paste them, with prompts, remarks and characters of the terminal.
+//! Removes what people and terminals add to a single line: remarks, names of keys, and colours.
 
-/// The marks with which remarks begin, after a blank.
+/// The marks that begin a remark. A blank stands before each mark that is ASCII.
 const REMARKS: [&str; 15] = [
     "#", "//", "<--", "<==", "<- ", "<= ", "=> ", "\u{2190}", "\u{2192}", "\u{21d0}", "\u{21d2}",
     "\u{21e6}", "\u{203b}", "\u{ff03}", ";;",
 ];
 
-/// What stands for the Enter key after a line that was typed.
+/// Texts that stand for the Enter key after a typed line.
 const KEYS: [&str; 10] = [
     "[enter]",
     "<enter>",
@@ -20,7 +20,7 @@ const KEYS: [&str; 10] = [
     "[\u{30a8}\u{30f3}\u{30bf}\u{30fc}]",
 ];
 
-/// What stands for an empty line.
+/// Texts that stand for an empty line.
 const EMPTY: [&str; 8] = [
     "(blank line)",
     "<blank line>",
@@ -38,12 +38,13 @@ pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     for mark in REMARKS {
         for (at, _) in line.match_indices(mark) {
             let is_apart = line[..at].ends_with([' ', '\t', '\u{3000}']);
-            // `#2` is what Exim writes in a greeting.
+            // Exim writes `#2` in its greeting, so `#` and a digit do not begin a remark.
             let is_number = mark == "#" && line[at + 1..].starts_with(|c: char| c.is_ascii_digit());
             if is_number {
                 continue;
             }
-            // An arrow always begins a remark, even without a blank before it.
+            // A mark that is not ASCII, such as an arrow, begins a remark even without a blank
+            // before it.
             let is_arrow = !mark.is_ascii() && at > 0;
             if is_apart || is_arrow {
                 found = Some(found.map_or(at, |before| before.min(at)));
@@ -59,8 +60,10 @@ pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Where the parentheses begin that a line ends with, if a remark is in them: they are wide, they are
-/// far apart, or what is in them is in no script that protocols have.
+/// Returns the offset of the parentheses at the end of a line, if they hold a remark. They do if
+/// they are fullwidth, if they follow two blanks or a tab, or if their content is not ASCII.
+/// Parentheses that a server or a client sends rarely have these signs. IMAP lines have no such
+/// remark, because parentheses are part of their syntax.
 fn in_parentheses(line: &str) -> Option<usize> {
     let bare = line.trim_end();
     if line.starts_with("* ") || super::words::speech_of(line) == Some(crate::proto::Speech::Imap) {
@@ -86,8 +89,9 @@ fn in_parentheses(line: &str) -> Option<usize> {
     (is_far || !bare[at..].is_ascii()).then_some(at)
 }
 
-/// The same for a line of a message. There, a remark has to be three blanks away, to begin with an
-/// arrow, or to follow the final dot.
+/// Splits a line of a message into its text and a remark. A message may contain the marks of
+/// remarks itself, so a remark has to follow three blanks, begin with an arrow, or follow the final
+/// dot.
 pub(super) fn without_far_remark(line: &str) -> (&str, Option<&str>) {
     let (text, remark) = without_remark(line);
     let gap = line.len() - text.len() - remark.map_or(0, str::len);
@@ -98,14 +102,15 @@ pub(super) fn without_far_remark(line: &str) -> (&str, Option<&str>) {
     if gap >= 3 || is_arrow || is_dot { (text, remark) } else { (line, None) }
 }
 
-/// A line that was typed, without the key that ended it; nothing is left of what stands for an empty
-/// line.
+/// Returns a typed line without the name of the key that ended it. Returns an empty text for a text
+/// that stands for an empty line.
 pub(super) fn without_key(line: &str) -> &str {
     let lower = line.trim_end().to_lowercase();
     if EMPTY.contains(&lower.trim_start()) {
         return "";
     }
-    // Letters may be longer in lower case: then the key is not looked for.
+    // Some letters have another length in lower case, so that offsets differ. The key is not
+    // removed from such a line.
     let key =
         KEYS.iter().find(|key| lower.ends_with(**key) && lower.len() == line.trim_end().len());
     match key {
@@ -114,7 +119,7 @@ pub(super) fn without_key(line: &str) -> &str {
     }
 }
 
-/// A line without the sequences that colour it, and without CR.
+/// Returns a line without the escape sequences that colour it, and without CR at its end.
 pub(super) fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut rest = line.trim_end_matches('\r');

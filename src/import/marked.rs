@@ -1,5 +1,5 @@
-//! Dialogues whose lines say whose they are: those of RFCs (`C:`, `S:`), logs of libraries
-//! (`CLIENT -> SERVER:`), and what swaks and curl print.
+//! Reads dialogues in which a mark on each line says who sent the line: examples of RFCs (`C:`,
+//! `S:`), logs of libraries (`CLIENT -> SERVER:`), and the output of swaks and curl.
 
 use super::Read;
 use super::assembler::Assembler;
@@ -8,7 +8,7 @@ use super::layout::Line;
 use super::shell::Target;
 use super::words::{is_said, speech_of};
 
-/// Words that stand before a colon; whether they are the server's.
+/// Names that stand before a colon, and whether each is the server's.
 const NAMES: [(&str, bool); 12] = [
     ("server -> client", true),
     ("reply", true),
@@ -24,7 +24,8 @@ const NAMES: [(&str, bool); 12] = [
     ("\u{30af}\u{30e9}\u{30a4}\u{30a2}\u{30f3}\u{30c8}", false),
 ];
 
-/// Arrows, the longer ones first. Those of swaks say what was refused, too.
+/// Arrows, and whether each is the server's. A longer arrow stands before its own beginning,
+/// because the first match counts. swaks has other arrows for refusals (`<**`) and for TLS (`<~`).
 const ARROWS: [(&str, bool); 18] = [
     ("<<<", true),
     (">>>", false),
@@ -46,10 +47,11 @@ const ARROWS: [(&str, bool); 18] = [
     (">", false),
 ];
 
-/// Whose line it is by a name, and what is said, with the blanks before it.
+/// Splits a line at the name of its sender. Returns whether the server sent the line, and the rest
+/// of the line with the blanks before it.
 fn named(line: &str) -> Option<(bool, &str)> {
     let bare = line.trim_start();
-    // What stands in front of an example in RFCs.
+    // RFCs write `Example:` in front of the first line.
     let bare = bare.strip_prefix("Example:").map_or(bare, str::trim_start);
     for (name, is_server) in NAMES {
         let Some(start) = bare.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name))
@@ -58,7 +60,7 @@ fn named(line: &str) -> Option<(bool, &str)> {
         };
         let rest = &bare[start.len()..];
         let rest = rest.strip_prefix([':', '\u{ff1a}']);
-        // `C:\>` is a prompt.
+        // `C:\>` is a Windows prompt, not the client's mark.
         if let Some(said) = rest.filter(|said| !said.starts_with('\\')) {
             return Some((is_server, said));
         }
@@ -66,27 +68,28 @@ fn named(line: &str) -> Option<(bool, &str)> {
     None
 }
 
-/// The same in RFCs in which the sender is the client: `S:` is the sender, `R:` the receiver.
+/// Splits a line like [`named`], in RFCs that call the client the sender: `S:` is the sender, and
+/// `R:` is the receiver, so `S:` is not the server.
 fn of_a_sender(line: &str) -> Option<(bool, &str)> {
     let bare = line.trim_start();
     let receiver = bare.strip_prefix("R:").map(|said| (true, said));
     receiver.or_else(|| Some((false, bare.strip_prefix("S:")?)))
 }
 
-/// The same by an arrow.
+/// Splits a line like [`named`], at an arrow.
 fn pointed(line: &str) -> Option<(bool, &str)> {
     let bare = line.trim_start();
     ARROWS.iter().find_map(|(arrow, is_server)| Some((*is_server, bare.strip_prefix(arrow)?)))
 }
 
-/// Whether a line has a mark as RFCs have them.
+/// Whether a line has a mark that RFCs use, `C:` or `S:`.
 pub(super) fn is_of_an_rfc(line: &str) -> bool {
     let line = line.trim_start();
     ["S: ", "C: "].iter().any(|mark| line.starts_with(mark))
 }
 
-/// Whether a line is one of a dialogue whose lines are marked. A server's has to be a reply, unless
-/// the mark is that of RFCs.
+/// Whether a line shows that the lines of a file are marked. The line has to be a server's reply,
+/// because arrows and names stand in other texts, too. The marks of RFCs are enough by themselves.
 pub(super) fn is_marked(line: &str) -> bool {
     let of_an_rfc = is_of_an_rfc(line);
     let says = |(is_server, said): (bool, &str)| {
@@ -128,7 +131,8 @@ pub(super) fn read(lines: &[Line]) -> Read {
     assembler.finish()
 }
 
-/// The lines, with what belongs to the line before joined to it.
+/// Splits the lines into marks and texts. A line that continues the line before is joined to that
+/// line.
 fn items(lines: &[Line]) -> Vec<Item> {
     let has_names = lines.iter().any(|(_, line)| named(line).is_some_and(|(server, _)| server));
     let receives = |line: &str| {
@@ -151,7 +155,8 @@ fn items(lines: &[Line]) -> Vec<Item> {
         } else if let Some((is_server, said)) = marked(line) {
             let blanks = said.len() - said.trim_start_matches(' ').len();
             let text = &said[blanks.min(margins[usize::from(is_server)])..];
-            // What Python's libraries tell of a reply has its words, too, but no quotes.
+            // Python's libraries print each reply twice: as a quoted string, and in parts. Both
+            // have the same name in front, but only the quoted string counts.
             let is_told = ["reply:", "send:"].iter().any(|name| trimmed.starts_with(name));
             let lines = quoted(text);
             let is_server = Some(is_server).filter(|_| !is_told || lines.is_some());
@@ -171,7 +176,7 @@ fn items(lines: &[Line]) -> Vec<Item> {
     items
 }
 
-/// The lines in a string as Python writes it: `b'250 ok\r\n'`.
+/// Returns the lines in a string that Python has printed: `b'250 ok\r\n'`.
 fn quoted(text: &str) -> Option<Vec<String>> {
     let text = text.trim();
     let text = text.strip_prefix('b').unwrap_or(text);
@@ -182,7 +187,7 @@ fn quoted(text: &str) -> Option<Vec<String>> {
     Some(whole.split("\\r\\n").map(unescaped).collect())
 }
 
-/// A line of the client's without the line ends that some RFCs write out.
+/// Removes the line ends, such as `<CRLF>`, that some RFCs write out in the client's lines.
 fn without_ends(text: &str, is_server: bool) -> String {
     if is_server {
         return text.to_owned();
@@ -197,20 +202,21 @@ fn without_ends(text: &str, is_server: bool) -> String {
     }
 }
 
-/// How many blanks most lines have between the mark and what is said.
+/// Returns the number of blanks that most lines have between the mark and the text. Further blanks
+/// belong to the text.
 fn margin<'a>(said: impl Iterator<Item = &'a str>) -> usize {
     let mut counts = [0_usize; 12];
     for said in said.filter(|said| !said.trim().is_empty()) {
         let blanks = said.len() - said.trim_start_matches(' ').len();
         counts[blanks.min(counts.len() - 1)] += 1;
     }
-    // The first of the most frequent.
+    // If several numbers are equally frequent, the smallest one counts.
     let most = counts.iter().max().copied().unwrap_or(0);
     counts.iter().position(|count| *count == most).unwrap_or(0)
 }
 
-/// Joins a line without a mark to the one that it was broken off from: a list that has not ended, or
-/// base64.
+/// Joins a line without a mark to the line before, if that line was broken: a list whose
+/// parentheses are open, or base64.
 fn goes_on(last: &mut Item, line: &str) -> bool {
     let Some(is_server) = last.is_server else { return false };
     let is_list = last.text.matches('(').count() > last.text.matches(')').count();
@@ -230,7 +236,7 @@ fn goes_on(last: &mut Item, line: &str) -> bool {
     };
     let tail = last.text.rsplit(' ').next().unwrap_or_default();
     let is_challenge = is_server && (last.text.starts_with("334") || last.text.starts_with("+ "));
-    // A mechanism, with its initial response in the next line.
+    // The command ends with a SASL mechanism, and its initial response is in the next line.
     let asks = !is_server
         && last.text.split(' ').rev().nth(1).is_some_and(|word| {
             ["AUTH", "AUTHENTICATE"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
@@ -248,7 +254,7 @@ fn goes_on(last: &mut Item, line: &str) -> bool {
     false
 }
 
-/// Whether a line without a mark is one more of a reply of SMTP that has not ended.
+/// Whether a line without a mark continues the SMTP reply before it.
 fn continues_reply(last: &Item, line: &str) -> bool {
     last.is_server == Some(true)
         && super::words::is_smtp_reply(&last.text)
@@ -257,7 +263,8 @@ fn continues_reply(last: &Item, line: &str) -> bool {
         && last.text[..3] == line[..3]
 }
 
-/// Whether a text tells what happens: `<wait for a connection>`, `{the server closes}`.
+/// Whether a text in brackets describes an event instead of a line of the dialogue: `<wait for a
+/// connection>`, `{the server closes}`.
 fn is_aside(text: &str) -> bool {
     let text = text.trim();
     let pairs = [('<', '>'), ('{', '}'), ('[', ']'), ('(', ')')];
@@ -269,7 +276,7 @@ fn is_aside(text: &str) -> bool {
     })
 }
 
-/// A line that nobody says: swaks tells of the connection.
+/// Takes a line that neither side sent, such as a message of swaks about the connection.
 fn own(assembler: &mut Assembler, at: usize, line: &str) {
     let Some(said) = line.trim_start().strip_prefix("=== ") else {
         if let Some(place) =
@@ -299,7 +306,7 @@ fn own(assembler: &mut Assembler, at: usize, line: &str) {
             assembler.act(at, super::Act::Handshake);
         }
     } else if said.starts_with("Connection closed with remote host") {
-        // Swaks closes the connection after the reply to QUIT.
+        // swaks itself closes the connection after the reply to QUIT.
         assembler.act(at, super::Act::Close);
     } else if !said.starts_with("Connected to") && !said.starts_with("TLS ") {
         assembler.unread(at, line, "a word of swaks' own");

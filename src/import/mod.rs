@@ -1,6 +1,6 @@
 //! Imports dialogues of other tools as scripts: sessions that were pasted from a terminal, and
-//! files of other test tools. Each line that cannot be read is reported, so that nothing is lost in
-//! silence.
+//! files of other test tools. Each line that cannot be read is reported, because a script that
+//! silently lacks a line would test less than the file.
 
 mod assembler;
 mod blackbox;
@@ -46,7 +46,7 @@ pub(crate) enum Format {
     Swaks,
     /// A session with `openssl s_client`.
     Openssl,
-    /// Lines with `C:` and `S:`, as RFCs have them.
+    /// Lines with `C:` and `S:`, as in the examples of RFCs.
     Marked,
     /// A transcript or a golden of this program.
     Transcript,
@@ -85,7 +85,8 @@ impl Format {
         Self::ALL.iter().find(|(format, ..)| *format == self).map_or("", |(.., what)| *what)
     }
 
-    /// Recognises the format of a text, by marks that no other format has.
+    /// Recognises the format of a text by marks that no other format has. The order matters: a
+    /// format with more specific marks is tried first.
     fn of(name: &str, text: &str) -> Self {
         let any = |is: &dyn Fn(&str) -> bool| text.lines().any(is);
         let ends = |end| std::path::Path::new(name).extension().is_some_and(|is| is == end);
@@ -106,7 +107,7 @@ impl Format {
         }
     }
 
-    /// The same for what somebody has pasted.
+    /// Recognises the format of a pasted session, or of a file without such marks.
     fn of_a_session(lines: &[layout::Line], text: &str) -> Self {
         let any = |is: &dyn Fn(&str) -> bool| lines.iter().any(|(_, line)| is(line));
         if any(&|line| line.starts_with("CONNECTED(") || line.contains("openssl s_client")) {
@@ -138,7 +139,8 @@ impl FromStr for Format {
     }
 }
 
-/// A line that could not be read; without a text, what the script has and the file has not.
+/// A line of the file that could not be read. If `text` is empty, `why` is a note on a difference
+/// between the script and the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
     /// The number of the line, from 1.
@@ -157,11 +159,12 @@ impl fmt::Display for Unread {
     }
 }
 
-/// Stands in a statement for the variable that holds an answer. No dialogue contains this text.
+/// Stands for the variable that holds an answer, in a statement. Dialogues do not use private-use
+/// characters, so no text of a dialogue is replaced.
 const ANSWER: &str = "\u{e000}r";
 
-/// Stands for lines of a reply or a block that the file leaves out; in front of a reply, for replies
-/// before it. No dialogue has it.
+/// Stands for lines of a reply or a block that the file leaves out. In front of a reply, it stands
+/// for replies before that reply. Dialogues do not use private-use characters.
 const GAP: &str = "\u{e004}";
 
 /// A step of a session.
@@ -171,10 +174,11 @@ enum Act {
     Connect { scheme: &'static str, place: Option<String> },
     /// Listens at a port or a socket, if the place is known. `listener` numbers its variable.
     Listen { listener: usize, place: Option<String> },
-    /// Opens a session by an expression. `@0.accept()` accepts from the first listener.
+    /// Opens a session with the value of an expression. `@0.accept()` accepts a connection from the
+    /// first listener.
     Let(String),
-    /// The client sends a line. Holds the part of the line that is secret, and whether a reply is
-    /// owed.
+    /// The client sends a line. `secret` is the range of the line that is secret, and `owes` says
+    /// whether the server owes a reply.
     Send { line: Vec<u8>, secret: Option<std::ops::Range<usize>>, owes: bool },
     /// The client sends these bytes as they are.
     Raw(Vec<u8>),
@@ -204,18 +208,18 @@ struct Step {
     line: usize,
     session: usize,
     act: Act,
-    /// The remark that stood beside the line.
+    /// The remark beside the line.
     remark: Option<String>,
 }
 
-/// A file that was read.
+/// The steps of a file that was read, and the lines that could not be read.
 #[derive(Debug, Default)]
 struct Read {
     steps: Vec<Step>,
     unread: Vec<Unread>,
 }
 
-/// A script, and the lines of the file that are not in it.
+/// A script, and the lines of the file that the script leaves out.
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) format: Format,
@@ -229,7 +233,7 @@ pub(crate) struct Imported {
 /// Imports a file as a script.
 ///
 /// # Errors
-/// Usage if the file contains no dialogue.
+/// A usage error, if the file contains no dialogue.
 pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<Imported> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let format = format.unwrap_or_else(|| Format::of(name, text));
@@ -262,9 +266,9 @@ pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<I
     Ok(write::script(name, format, read))
 }
 
-/// Reports the client's lines in which invalid UTF-8 was replaced when the file was read, because
-/// the script sends other bytes than the file contains. In a server's line, a regex accepts any
-/// bytes there.
+/// Reports the client's lines in which invalid UTF-8 was replaced when the file was read. The
+/// script sends other bytes than the file has in these lines. The server's lines need no report,
+/// because the script expects any bytes there.
 fn name_what_is_no_text(read: &mut Read) {
     for step in &read.steps {
         let Act::Send { line, .. } = &step.act else { continue };

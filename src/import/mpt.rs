@@ -1,7 +1,7 @@
-//! Scripts of the Mail Protocol Tester of Apache James: `C:` sends a line, `S:` is a regex that has
-//! to match a whole line, `SUB { }` holds lines in any order, and `SESSION: n` switches to another
-//! connection. The suites connect and read the greeting in Java, so the script expects a greeting
-//! first.
+//! Reads scripts of the Mail Protocol Tester of Apache James. `C:` sends a line, `S:` is a regex
+//! that has to match a whole line, `SUB { }` holds lines in any order, and `SESSION: n` switches to
+//! another connection. The suites connect and read the greeting in Java, so the script begins by
+//! expecting a greeting.
 
 use super::success::Success;
 use super::words::speech_of;
@@ -9,7 +9,8 @@ use super::{Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
-/// Whether `S:` lines are regexes.
+/// Whether a text has regexes after `S:`, or one of the words `SUB` and `SESSION`. Examples of RFCs
+/// have neither.
 pub(super) fn looks_like(text: &str) -> bool {
     let marks = ["\\*", "\\+", "\\[", "\\(", ".*", "\\d"];
     text.lines().any(|line| {
@@ -43,14 +44,15 @@ pub(super) fn read(text: &str) -> Read {
 struct Script {
     read: Read,
     speech: Speech,
-    /// Their names in the file; none for one that is over.
+    /// The name of each session in the file; `None` if the session is over.
     sessions: Vec<Option<String>>,
     current: usize,
-    /// Lines that may come in any order.
+    /// The number of the line `SUB {`, and the regexes of its lines, which may come in any order.
     sub: Option<(usize, Vec<String>)>,
-    /// A response with a literal, whose lines are still to come.
+    /// The number of the first line of a response, and the regex of the response so far. The
+    /// response has a literal or several lines, so more lines may belong to it.
     pending: Option<(usize, String)>,
-    /// The literal that the client sends next is a response of SASL.
+    /// Whether the client's next line is the literal of a SASL response, and so a secret.
     responds: bool,
 }
 
@@ -95,9 +97,9 @@ impl Script {
         }
     }
 
-    /// Takes a line that the server has to say, as a regex for the whole line.
+    /// Takes a regex that has to match a whole line of the server.
     fn expect(&mut self, at: usize, regex: &str, line: &str) {
-        // An empty regex is the empty line of a message in a literal.
+        // An empty regex is an empty line of a literal.
         if let ("", Some((_, pending))) = (regex, &mut self.pending) {
             return pending.push_str("\\r\\n");
         }
@@ -130,7 +132,7 @@ impl Script {
         self.speech == Speech::Smtp && plain.len() > 3 && plain.as_bytes()[3] == b'-'
     }
 
-    /// Whether a line is the first of a response.
+    /// Whether a line begins a response instead of continuing the response before it.
     fn begins_response(&self, regex: &str) -> bool {
         if self.speech == Speech::Smtp {
             let last = |pending: &(usize, String)| {
@@ -145,7 +147,7 @@ impl Script {
     }
 
     fn whole(&mut self, at: usize, regex: String) {
-        // A continuation request may have any text.
+        // The text of a continuation request is free, and servers differ in it.
         let regex = if regex == "\\+" || regex == "\\+ Ok" { "\\+.*".to_owned() } else { regex };
         match &mut self.sub {
             Some((_, patterns)) => patterns.push(format!("^(?:{regex})\\r?$")),
@@ -170,7 +172,7 @@ impl Script {
         self.open(at);
     }
 
-    /// Closes all sessions; those that follow are new ones.
+    /// Closes all sessions. A later line opens a new session.
     fn begin_again(&mut self, line: usize) {
         for (session, name) in self.sessions.iter_mut().enumerate() {
             let act = Act::Statement("$.close();".to_owned());
@@ -188,8 +190,8 @@ impl Script {
         let greeting = Success::greeting(self.speech);
         self.read.steps.push(step(Act::Statement(greeting)));
         if self.speech == Speech::Imap {
-            // The suites log in in Java before the script. A script that logs in itself needs no
-            // user.
+            // The suites log in in Java before the script. The user is optional, because a script
+            // that logs in itself needs none.
             let login = "if param(\"user\", \"\") != \"\" { $.login(param(\"user\", \"\"), param(\"password\", \"\")); }";
             self.read.steps.push(step(Act::Statement(login.to_owned())));
         }
@@ -200,8 +202,8 @@ impl Script {
             self.current = self.sessions.len();
             self.sessions.push(Some(String::new()));
             self.open(line);
-            // If the file itself begins with the greeting, the statements that `open` added are not
-            // needed.
+            // If the file itself expects the greeting first, the statements that `open` has added
+            // are removed.
             let greets = matches!(&act, Act::Match(regex) if regex.contains("\\* OK") || regex.contains("220"));
             if greets {
                 let current = self.current;

@@ -1,4 +1,5 @@
-//! A session that is read line by line. The lines so far decide what the next one means.
+//! The state of a session that is read line by line. The lines so far decide how the next line is
+//! read.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,10 +7,10 @@ use std::ops::Range;
 use super::words::{first_word, has_block, secret, sends_response};
 use crate::proto::Speech;
 
-/// The part of a client's line that is secret, and whether a reply is owed for the line.
+/// The secret part of a client's line, and whether the server owes a reply to the line.
 type Said = (Option<Range<usize>>, bool);
 
-/// A session, as far as it has been read.
+/// The state of a session after the lines that were read so far.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
 pub(super) struct Open {
@@ -21,44 +22,45 @@ pub(super) struct Open {
     /// The lines of a reply that is not complete.
     pub(super) reply: Vec<Vec<u8>>,
     pub(super) began: usize,
-    /// How many octets of a literal are still to come.
+    /// How many octets of the server's literal are still to come.
     pub(super) literal: usize,
-    /// Whether the next lines, up to a dot, are a block of the server and not replies.
+    /// Whether the next lines, up to a dot, are a block of the server instead of replies.
     pub(super) block: bool,
-    /// Whether the next lines, up to a dot, are a message of the client and not commands.
+    /// Whether the next lines, up to a dot, are a message of the client instead of commands.
     pub(super) message: bool,
-    /// The commands that are not answered yet. An empty one stands for the greeting.
+    /// The commands that the server has not answered yet. An empty command stands for the greeting.
     pub(super) unanswered: VecDeque<String>,
     /// Whether the server waits for a SASL response.
     pub(super) challenged: bool,
     /// How many octets of the client's literal are still to come.
     pub(super) sending: usize,
-    /// Whether the server has to go ahead before the client sends the literal.
+    /// Whether the server has to send `+` before the client sends the literal.
     pub(super) go_ahead: bool,
-    /// Whether the literal is complete, and the next line continues or ends its command.
+    /// Whether the literal is complete, so that the next line continues or ends its command.
     pub(super) is_closing: bool,
-    /// How many arguments stand before the literal, if the command is LOGIN.
+    /// The number of arguments before the literal, if the command is LOGIN. The second argument is
+    /// the password.
     pub(super) login: Option<usize>,
     /// Whether the last command was AUTHENTICATE.
     pub(super) is_authenticating: bool,
-    /// The literal that comes is a response of SASL.
+    /// Whether the next literal of the client is a SASL response, and so a secret.
     pub(super) responds: bool,
-    /// The last command was STARTTLS or STLS.
+    /// Whether the last command was STARTTLS or STLS.
     pub(super) is_securing: bool,
-    /// The server is ready for TLS, and nothing has said that it is up.
+    /// Whether the server has agreed to TLS, and no line has reported the handshake yet.
     pub(super) tls_is_due: bool,
-    /// The server has said something.
+    /// Whether the server has sent a line.
     pub(super) is_heard: bool,
-    /// The server has agreed to QUIT or LOGOUT.
+    /// Whether the server has agreed to QUIT, in SMTP, LMTP or POP3.
     pub(super) has_ended: bool,
-    /// Replies may come before the next one.
+    /// Whether the file leaves out replies before the next reply.
     pub(super) skips: bool,
     pub(super) tags: Vec<String>,
     pub(super) is_over: bool,
 }
 
-/// The octets of a literal that a line announces at its end, and whether the client waits for the
-/// server to go ahead.
+/// The octets of the literal that a line announces at its end, and whether the client waits for the
+/// server's `+` before the literal.
 fn announced(line: &str) -> Option<(usize, bool)> {
     let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
     let (number, waits) = match inside.strip_suffix(['+', '-']) {
@@ -69,8 +71,8 @@ fn announced(line: &str) -> Option<(usize, bool)> {
 }
 
 impl Open {
-    /// Takes note of the server's first line: it answers a command, and is no greeting, if a paste
-    /// begins with that command.
+    /// Notes that the server has sent a line. If the first line is not a greeting after a command,
+    /// the greeting is no longer due: the paste began with the command, and the line is its answer.
     pub(super) fn hear(&mut self, line: &str) {
         let is_first = !std::mem::replace(&mut self.is_heard, true);
         let greets =
@@ -94,7 +96,7 @@ impl Open {
                     let length = line.len() + 2;
                     if length <= self.literal {
                         self.literal -= length;
-                        // The line that continues after the literal is still to come.
+                        // The rest of the response, after the literal, is still to come.
                         return false;
                     }
                     self.literal = 0;
@@ -110,7 +112,7 @@ impl Open {
         }
     }
 
-    /// Notes what a complete reply means for the lines that follow.
+    /// Updates the state after a complete reply.
     pub(super) fn answered(&mut self, lines: &[Vec<u8>]) {
         let last = lines.last().map(|line| String::from_utf8_lossy(line).into_owned());
         let last = last.unwrap_or_default();
@@ -156,7 +158,8 @@ impl Open {
         }
     }
 
-    /// Takes a line of the client. Returns which part of it is secret, and whether a reply is owed.
+    /// Takes a line of the client. Returns the secret part of the line, and whether the server owes
+    /// a reply.
     pub(super) fn said(&mut self, line: &str) -> Said {
         if self.message {
             self.message = line != ".";
@@ -170,7 +173,7 @@ impl Open {
         }
         if self.challenged {
             self.challenged = false;
-            // A `*` cancels the exchange, and holds no secret.
+            // A `*` cancels the SASL exchange, so it is not a secret.
             let secret = (line != "*" && !line.is_empty()).then_some(0..line.len());
             self.unanswered.push_back("AUTH".to_owned());
             return (secret, true);
@@ -189,7 +192,8 @@ impl Open {
         if first == "LHLO" && self.speech == Some(Speech::Smtp) {
             self.speech = Some(Speech::Lmtp);
         }
-        // The word that announces the literal is not counted as an argument before it.
+        // The last word announces the literal, so it does not count as an argument before the
+        // literal.
         self.login = (is_imap && second.eq_ignore_ascii_case("LOGIN"))
             .then(|| words.count().saturating_sub(1));
         if (is_imap || self.speech == Some(Speech::Sieve)) && self.announces(line) && !self.go_ahead
@@ -198,27 +202,27 @@ impl Open {
         }
         let secret = secret(line, is_imap);
         let command = match first_word(line).as_str() {
-            // With an argument, these commands have a reply of one line.
+            // With an argument, LIST and UIDL have a reply of one line instead of a block.
             word @ ("LIST" | "UIDL") if line.split_whitespace().count() > 1 => format!("{word} N"),
             word => word.to_owned(),
         };
-        // After pipelined commands, the message may begin before the server has answered DATA.
+        // In a pipelined session, the message may begin before the server has answered DATA.
         self.message = command == "DATA" && self.unanswered.len() > 1;
         self.unanswered.push_back(command);
         (secret, true)
     }
 
-    /// Whether a line announces a literal, which then comes next.
+    /// Whether a line announces a literal. If so, the next lines are read as that literal.
     fn announces(&mut self, line: &str) -> bool {
         let Some((octets, waits)) = announced(line) else { return false };
         self.sending = octets;
         self.is_closing = octets == 0;
-        // In ManageSieve, the client does not wait.
+        // A ManageSieve client sends its literal at once (RFC 5804, section 4: `literal-c2s`).
         self.go_ahead = waits && self.speech == Some(Speech::Imap);
         true
     }
 
-    /// Takes a line of a literal, or of the command after it.
+    /// Takes a line of a literal, or the rest of the command after the literal.
     fn goes_on(&mut self, line: &str) -> Said {
         let is_password = (self.login == Some(1) || self.responds) && self.sending > 0;
         self.go_ahead = false;

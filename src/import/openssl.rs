@@ -1,4 +1,4 @@
-//! Sessions with `openssl s_client`: its report on TLS, and then the dialogue.
+//! Reads sessions with `openssl s_client`, which prints a report on TLS before the dialogue.
 
 use super::layout::Line;
 use super::pasted::Paste;
@@ -52,8 +52,8 @@ pub(super) fn read(lines: &[Line]) -> Read {
             reports = false;
         }
         if left_over && is_said(&line) {
-            // `s_client` sends EHLO itself, and shows the last line of the reply after the
-            // handshake.
+            // `s_client` sends EHLO itself before TLS, and prints the last line of the reply after
+            // the handshake.
             left_over = false;
             paste.assembler.unread(
                 at,
@@ -73,8 +73,9 @@ pub(super) fn read(lines: &[Line]) -> Read {
     paste.finish()
 }
 
-/// A line of the program's own in the middle of a dialogue. Without -quiet, a line that begins with Q
-/// ends the program, and one with R asks for another handshake; neither is sent.
+/// Takes a line that `s_client` itself prints in the middle of a dialogue. Without -quiet,
+/// `s_client` takes a line that begins with Q or R as its own command and does not send it: Q ends
+/// the program, and R starts another handshake.
 fn of_its_own(paste: &mut Paste, at: usize, line: &str) {
     let taken = match () {
         () if line.starts_with("DONE") => Some("Q"),

@@ -1,5 +1,5 @@
-//! Sessions that were pasted from a terminal: messages of telnet, prompts of shells, commands,
-//! replies and remarks. Nothing in them says whose a line is.
+//! Reads sessions that were pasted from a terminal: messages of telnet, shell prompts, commands,
+//! replies and remarks. No mark says who sent a line, so the state of the session decides.
 
 use super::assembler::Assembler;
 use super::counted::{self, Item};
@@ -21,27 +21,28 @@ pub(super) fn read(lines: &[Line]) -> Read {
 #[derive(Default)]
 pub(super) struct Paste {
     pub(super) assembler: Assembler,
-    /// The line that reported a failed connection, and the state of its port.
+    /// The line that reported a failed connection, and the state of the port.
     refused: Option<(usize, &'static str)>,
-    /// What comes after each line, by its number.
+    /// What follows each line, by the number of the line.
     ahead: Vec<Ahead>,
-    /// How far the last command was indented, as its page is.
+    /// The indentation of the last command. The lines of a message are indented like their command.
     indent: usize,
-    /// What ends the lines that a command of the shell was given.
+    /// The word that ends the here-document, if the lines belong to one.
     here: Option<String>,
 }
 
-/// What comes after a line.
+/// What follows a line.
 #[derive(Clone, Copy, Default)]
 struct Ahead {
-    /// A dot alone, before another message begins.
+    /// Whether a line with only a dot follows, before another message or another connection begins.
     dot: bool,
-    /// A reply, as the next line that is not empty.
+    /// Whether the next line that is not empty is a reply.
     reply: bool,
 }
 
 impl Paste {
-    /// One for these lines, in which literals announce the octets that they have.
+    /// Prepares to read these lines. Also returns the lines, in which each literal announces the
+    /// size that it has in the file.
     pub(super) fn of(lines: &[Line]) -> (Self, Vec<Line>) {
         let mut ahead = vec![Ahead::default(); lines.last().map_or(0, |(at, _)| at + 1)];
         let mut next = Ahead::default();
@@ -82,8 +83,8 @@ impl Paste {
             return self.assembler.client(at, "", None);
         }
         if trimmed.is_empty() {
-            // An empty line between commands and replies is layout. Between lines of a block it
-            // belongs to the block.
+            // An empty line between commands and replies is layout. An empty line in a block of the
+            // server belongs to the block.
             if self.assembler.is_in_block() {
                 self.assembler.server(at, "", None);
             }
@@ -105,11 +106,11 @@ impl Paste {
         self.of_the_client(at, line, text.trim_start(), remark);
     }
 
-    /// A line of the client's, unless it is prose.
+    /// Takes a line as the client's, unless the line is prose.
     fn of_the_client(&mut self, at: usize, line: &str, text: &str, remark: Option<&str>) {
         let has_reply = self.ahead.get(at).is_some_and(|ahead| ahead.reply);
         if !self.assembler.is_open() {
-            // Some pastes begin with the first command.
+            // Some pastes begin with the first command, without the line that connects.
             if self.assembler.read.steps.is_empty()
                 && speech_of(text).is_some()
                 && is_command(speech_of(text), text, has_reply)
@@ -131,7 +132,8 @@ impl Paste {
         self.assembler.unread(at, line, &format!("neither a reply nor a command of {speech}"));
     }
 
-    /// A line of the client's message, as far indented as its command was.
+    /// Takes a line of the client's message. The indentation of the command is removed from the
+    /// line.
     fn of_a_message(&mut self, at: usize, line: &str) {
         let has_dot = self.ahead.get(at).is_none_or(|ahead| ahead.dot);
         if !has_dot && is_smtp_reply(line.trim_start()) {
@@ -207,7 +209,7 @@ impl Paste {
         self.is_of_an_end(at, line, &lower) || self.is_of_a_beginning(at, &lower)
     }
 
-    /// What these programs say when a connection ends, and of TLS.
+    /// Whether telnet, nc or gnutls-cli reports the end of a connection, or begins a TLS handshake.
     fn is_of_an_end(&mut self, at: usize, line: &str, lower: &str) -> bool {
         if lower.starts_with("*** starting tls handshake") && self.assembler.is_open() {
             self.assembler.act(at, Act::Handshake);
@@ -218,7 +220,7 @@ impl Paste {
             return true;
         }
         if lower == "connection closed." {
-            // That is said when telnet was told to.
+            // telnet prints this if the user closes the connection.
             if self.assembler.is_open() {
                 self.assembler.act(at, Act::Close);
             }
@@ -239,7 +241,7 @@ impl Paste {
         false
     }
 
-    /// What they say until a connection is there, or could not be made.
+    /// Whether telnet or nc reports that a connection is being made, or that it failed.
     fn is_of_a_beginning(&mut self, at: usize, lower: &str) -> bool {
         if let Some(state) = failed(lower).filter(|_| self.assembler.is_silent()) {
             if state.is_empty() && self.refused.is_none() {
@@ -247,7 +249,8 @@ impl Paste {
                            expects it to be closed";
                 self.assembler.note(at, why);
             }
-            // The failure may be that of one address of several.
+            // The failure may concern only one of several addresses, so a later success discards
+            // this state.
             let state = if state.is_empty() { "closed" } else { state };
             self.refused = self.refused.or(Some((at, state)));
             return true;
@@ -274,7 +277,7 @@ impl Paste {
         says.iter().any(|begins| lower.starts_with(begins)) || lower.ends_with("succeeded!")
     }
 
-    /// If the only results were refusals, replaces the current session by an expectation of the
+    /// If every attempt to connect failed, replaces the current session by an expectation of the
     /// port's state.
     fn give_up(&mut self) {
         let Some((at, state)) = self.refused.take() else { return };
@@ -284,7 +287,7 @@ impl Paste {
         }
     }
 
-    /// All steps that were read.
+    /// Ends the paste and returns all steps.
     pub(super) fn finish(mut self) -> Read {
         self.give_up();
         self.assembler.finish()

@@ -1,9 +1,10 @@
-//! Which lines of a paste are commands, and which are prose, or what telnet says itself.
+//! Tells commands in a paste from prose and from messages of telnet itself.
 
 use super::words::{IMAP, first_word};
 use crate::proto::Speech;
 
-/// The commands that people type. For other words, a line of several words counts as prose.
+/// The SMTP commands that people type. A line that begins with another word counts as prose if it
+/// has more than two words.
 const SMTP: [&str; 24] = [
     "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
     "HELP", "AUTH", "STARTTLS", "ETRN", "XCLIENT", "XFORWARD", "TURN", "ATRN", "SEND", "SOML",
@@ -31,10 +32,11 @@ const SIEVE: [&str; 14] = [
     "UNAUTHENTICATE",
 ];
 
-/// What the telnet of Windows says in Japanese when the connection is lost.
+/// The message of a Japanese Windows telnet when the connection is lost.
 pub(super) const CLOSED_JA: &str = "\u{63a5}\u{7d9a}\u{304c}\u{5207}\u{65ad}\u{3055}\u{308c}";
 
-/// The state of the port if a line says that no connection was made; nothing if it does not say why.
+/// Returns the state of the port if a line reports that no connection was made. The state is empty
+/// if the line does not give the reason.
 pub(super) fn failed(line: &str) -> Option<&'static str> {
     let says = |texts: &[&str]| texts.iter().any(|text| line.contains(text));
     if says(&["connection refused"]) {
@@ -74,7 +76,8 @@ pub(super) fn is_ellipsis(line: &str) -> bool {
         .contains(&line)
 }
 
-/// Whether a line that no server says is a command, and not prose. A reply after it says so, too.
+/// Whether a line that is not the server's is a command and not prose. `has_reply` says that a
+/// reply follows the line, which makes a command likely.
 pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) -> bool {
     let word = first_word(line);
     let words: Vec<_> = line.split_whitespace().collect();
@@ -88,7 +91,7 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
             if line == "DONE" || line == "*" {
                 return true;
             }
-            // A tag and a blank stand in front of a verb.
+            // An IMAP command is a tag, one blank and a verb.
             let is_tag = is_plain && tag.len() <= 12 && !tag.ends_with(':');
             let is_verb = verb.len() > 1 && verb.bytes().all(|byte| byte.is_ascii_alphabetic());
             let is_known = IMAP.contains(&verb.to_ascii_uppercase().as_str());
@@ -106,7 +109,8 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
         Some(Speech::Sieve) => false,
         _ => SMTP.contains(&word.as_str()),
     };
-    // One or two unknown words are sent, and the server may refuse them. More words are prose.
+    // A line of one or two unknown words counts as a command, because people also send commands
+    // that the server does not know. A longer line is prose.
     has_shape
         || (is_known && has_reply && !is_prose)
         || (is_plain
@@ -115,7 +119,8 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
             && speech.is_some())
 }
 
-/// Whether the words after a verb of SMTP are arguments that it has: `Mail servers answer` is prose.
+/// Whether the words after an SMTP verb can be its arguments. `Mail servers answer` begins with a
+/// verb, but is prose.
 fn is_of_smtp(verb: &str, words: &[&str]) -> bool {
     let second = words.get(1).copied().unwrap_or_default().to_ascii_uppercase();
     let is_path = |begins: &str| {

@@ -1,10 +1,11 @@
-//! Endpoints that are not clients: servers, and commands whose input and output lines are used.
-//! Both are streams, in which each line stands alone, whatever its protocol is.
+//! Writes statements for endpoints that are not clients: servers, and commands whose input and
+//! output are used. Both are streams of lines: whatever the protocol is, each line is taken alone.
 
 use super::literal::{escaped, regex, text};
 
-/// A place to listen at, as the part of a URL after `tcp`: a port, or a socket with an absolute
-/// path. `None` for other paths, which are relative to a folder that the script does not know.
+/// Returns a place to listen at, as the part of a URL after `tcp`: an address with a port, or a
+/// socket with an absolute path. Returns `None` for any other path, because it is relative to a
+/// folder that the script does not know.
 pub(super) fn place(address: &str) -> Option<String> {
     if address.starts_with('/') {
         return Some(format!("+unix://{address}"));
@@ -30,7 +31,7 @@ pub(super) fn line_matches(pattern: &str) -> String {
     format!("$.expect_line({});", regex(&format!("^(?:{pattern})")))
 }
 
-/// The statement that takes lines up to one whose beginning matches a regex.
+/// The statement that takes lines up to and including a line whose beginning matches a regex.
 pub(super) fn lines_until(pattern: &str) -> String {
     format!("$.expect({});", regex(&format!("(?m)^(?:{pattern}).*\\r?\\n")))
 }
@@ -40,13 +41,14 @@ pub(super) fn piped(command: &str) -> String {
     format!("pipe([\"sh\", \"-c\", {}])", text(&format!("({command}) 2>&1")))
 }
 
-/// The same for a command whose exit status is expected. The status is printed as the last line.
+/// The expression for a shell command whose exit status is expected, too. The shell prints the
+/// status as the last line.
 pub(super) fn piped_with_status(command: &str) -> String {
     let command = format!("({command}) 2>&1; echo \"exit status: $?\"");
     format!("pipe([\"sh\", \"-c\", {}])", text(&command))
 }
 
-/// The expression for a shell command that only runs.
+/// The expression that starts a shell command without using its input and output.
 pub(super) fn started(command: &str) -> String {
     format!("start([\"sh\", \"-c\", {}])", text(command))
 }

@@ -1,9 +1,10 @@
-//! Commands of shells, with the prompts in front of them: which ones connect, where to, and what they
-//! are given to send.
+//! Reads shell commands and the prompts in front of them: which commands connect, the server that
+//! they connect to, and the lines that they send.
 
 use super::line::without_remark;
 
-/// The command in a line of a shell, without the prompt.
+/// Returns the command in a line of a shell, without the prompt. Returns `None` if the line has no
+/// prompt.
 pub(super) fn shell(line: &str) -> Option<&str> {
     let line = line.trim_start();
     for mark in ["$ ", "# ", "% ", "> "] {
@@ -19,13 +20,13 @@ pub(super) fn shell(line: &str) -> Option<&str> {
             }
         }
     }
-    // The Windows prompt has no blank after it.
+    // The Windows prompt, such as `C:\>`, has no blank after it.
     let (drive, command) = line.split_once('>')?;
     let is_drive = drive.len() >= 2 && drive.as_bytes()[1] == b':';
     is_drive.then(|| command.trim_start())
 }
 
-/// Whether a line is a prompt and nothing else.
+/// Whether a line consists of a shell prompt only.
 pub(super) fn is_prompt(line: &str) -> bool {
     let line = line.trim();
     let Some(before) = line.strip_suffix(['$', '#', '%', '>']) else { return false };
@@ -36,7 +37,9 @@ pub(super) fn is_prompt(line: &str) -> bool {
             && before.contains(['@', '~', ':', '\\', ']']))
 }
 
-/// The lines that a command gives to the next one of its pipe, and where that one connects to.
+/// Returns the lines that the first commands of a pipe write, and the target that the last command
+/// connects to. The lines are `None` if a command other than `echo`, `printf` and `sleep` writes
+/// them, because only that command knows its output.
 pub(super) fn piped(command: &str) -> Option<(Option<Vec<String>>, Target)> {
     let (before, last) = command.rsplit_once('|')?;
     let place = target(last.trim())?;
@@ -66,12 +69,12 @@ pub(super) fn piped(command: &str) -> Option<(Option<Vec<String>>, Target)> {
     Some((Some(lines), place))
 }
 
-/// A text in which `\r`, `\n` and `\t` stand for what they are.
+/// Replaces the escapes `\r`, `\n` and `\t` by the characters that they stand for.
 fn escapes(text: &str) -> String {
     text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
 }
 
-/// The word that ends the lines that a command is given in the text itself.
+/// The word that ends the here-document of a command: `EOF` in `nc host 25 << EOF`.
 pub(super) fn here_document(command: &str) -> Option<String> {
     let (_, word) = command.split_once("<<")?;
     let word = word.trim_start_matches('-').trim();
@@ -79,8 +82,8 @@ pub(super) fn here_document(command: &str) -> Option<String> {
     (!word.is_empty()).then(|| word.to_owned())
 }
 
-/// The place that a shell command connects to. `starttls` is the protocol of `-starttls`, and
-/// `is_tls` means that TLS comes first.
+/// The server that a shell command connects to. `starttls` is the protocol given to `-starttls`.
+/// `is_tls` means that the connection begins with TLS.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: String,
@@ -89,7 +92,7 @@ pub(super) struct Target {
     pub(super) is_tls: bool,
 }
 
-/// The place that `telnet`, `nc` or `openssl s_client` connects to.
+/// Returns the server that `telnet`, `nc`, `gnutls-cli` or `openssl s_client` connects to.
 pub(super) fn target(command: &str) -> Option<Target> {
     let (command, _) = without_remark(command);
     let mut words = command.split_whitespace();
@@ -136,7 +139,8 @@ pub(super) fn target(command: &str) -> Option<Target> {
     }
 }
 
-/// What is no option, and no value of one: nc and telnet take values after these.
+/// Returns the operands of nc or telnet: the words that are neither options nor the values of
+/// options. The letters below are the options that take a value.
 fn operands<'a>(words: &[&&'a str]) -> Vec<&'a str> {
     let mut plain = Vec::new();
     let mut is_value = false;
@@ -145,7 +149,7 @@ fn operands<'a>(words: &[&&'a str]) -> Vec<&'a str> {
             is_value = word.len() == 2
                 && word.ends_with(['w', 'i', 'q', 's', 'p', 'l', 'x', 'X', 'b', 'T']);
         } else if std::mem::take(&mut is_value) {
-            // `-l` of telnet has a user, and a number stands after the others.
+            // This word is the value of the option before it, such as the user after telnet's `-l`.
         } else {
             plain.push(**word);
         }
@@ -153,7 +157,7 @@ fn operands<'a>(words: &[&&'a str]) -> Vec<&'a str> {
     plain
 }
 
-/// The number of a port that is given by number or name.
+/// The number of a port that is given as a number or as a service name.
 fn service(text: &str) -> Option<u16> {
     let named = match text.to_ascii_lowercase().as_str() {
         "smtp" => 25,
@@ -169,7 +173,7 @@ fn service(text: &str) -> Option<u16> {
     Some(named)
 }
 
-/// The usual scheme of a port.
+/// The scheme of the protocol that usually runs on a port.
 pub(super) fn scheme(port: u16) -> Option<&'static str> {
     Some(match port {
         25 | 26 | 2525 | 1025 => "smtp",

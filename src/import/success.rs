@@ -1,4 +1,4 @@
-//! The answers that mean success, for dialogues that hold only the client's lines.
+//! Finds the answers that mean success, for dialogues that hold only the client's lines.
 
 use super::literal::text;
 use super::words::{first_word, has_block};
@@ -14,9 +14,9 @@ pub(super) struct Success {
 /// A SASL exchange that the client has begun.
 #[derive(Debug)]
 struct Exchange {
-    /// How many responses follow after the next one.
+    /// How many SASL responses follow after the next response.
     responses: usize,
-    /// The tag of the IMAP command.
+    /// The tag of the AUTHENTICATE command, in IMAP.
     tag: String,
 }
 
@@ -72,7 +72,7 @@ impl Success {
             return "$.expect(\"+\");".to_owned();
         }
         let is_one = words.len() > 1 && ["LIST", "UIDL"].contains(&word.as_str());
-        // AUTH without an argument lists the mechanisms.
+        // AUTH without an argument lists the mechanisms in a block.
         let has_block = has_block(&word) || (word == "AUTH" && words.len() == 1);
         let block = if has_block && !is_one { "\n$.expect_multiline();" } else { "" };
         format!("$.expect(\"+OK\");{block}")
@@ -111,8 +111,9 @@ impl Success {
         Some(format!("$.expect({code});"))
     }
 
-    /// Whether the server has to ask for SASL responses after a command with these arguments: the
-    /// mechanism, and perhaps an initial response.
+    /// Begins a SASL exchange, if the server has to ask for responses after a command with these
+    /// arguments: the mechanism, and perhaps an initial response. Returns whether the exchange has
+    /// begun.
     fn begins(&mut self, arguments: &[&str], tag: &str) -> bool {
         let Some(mechanism) = arguments.first() else { return false };
         let is_login = mechanism.eq_ignore_ascii_case("LOGIN");

@@ -1,8 +1,8 @@
-//! The words by which lines of each protocol are recognised.
+//! Recognises the lines of each protocol by their words.
 
 use crate::proto::Speech;
 
-/// The protocol of a client that begins with this line.
+/// The protocol of a session whose client begins with this line.
 pub(super) fn speech_of(line: &str) -> Option<Speech> {
     let word = first_word(line);
     let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
@@ -16,8 +16,8 @@ pub(super) fn speech_of(line: &str) -> Option<Speech> {
     })
 }
 
-/// Whether a line begins with what a tag of IMAP looks like, or has its verb in capitals: `You list`
-/// is prose.
+/// Whether a line begins like an IMAP command: with a word that looks like a tag, or with a verb in
+/// upper case. `You list` has neither, and is prose.
 fn is_tagged(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let tag = words.next().unwrap_or_default();
@@ -28,7 +28,7 @@ fn is_tagged(line: &str) -> bool {
     is_tag || verb.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// The commands of IMAP that people type.
+/// The IMAP commands that people type.
 pub(super) const IMAP: [&str; 48] = [
     "LOGIN",
     "CAPABILITY",
@@ -95,7 +95,7 @@ pub(super) fn is_smtp_reply(line: &str) -> bool {
         && matches!(bytes.get(3), None | Some(b' ' | b'-'))
 }
 
-/// Whether a server of mail says that, whatever was said before.
+/// Whether a line is one that only a mail server sends, whatever the state of the session is.
 pub(super) fn is_said(line: &str) -> bool {
     is_smtp_reply(line) || Speech::of_greeting(line.as_bytes()).is_some()
 }
@@ -105,8 +105,8 @@ pub(super) fn has_block(command: &str) -> bool {
     matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
 }
 
-/// The password in an IMAP LOGIN, unless a literal follows. User and password may be quoted, and
-/// may then contain blanks.
+/// The password in an IMAP LOGIN, except if it is sent as a literal. The user and the password may
+/// be quoted strings, which may contain blanks.
 fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {
     let [tag, verb, ..] = words else { return None };
     let command = line.trim().strip_prefix(tag)?.trim_start();
@@ -126,12 +126,13 @@ fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {
     unannounced(&rest.trim())
 }
 
-/// An argument, unless it is the size of a literal, which comes next.
+/// Returns an argument, or `None` if the argument announces a literal, because the value then
+/// follows in the next line.
 fn unannounced<'a>(argument: &&'a str) -> Option<&'a str> {
     Some(*argument).filter(|argument| !(argument.starts_with('{') && argument.ends_with('}')))
 }
 
-/// Whether a command sends a response of SASL as the literal that it announces.
+/// Whether a command sends its SASL response as a literal.
 pub(super) fn sends_response(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let is_verb = |word: &str| word.eq_ignore_ascii_case("AUTHENTICATE");

@@ -33,8 +33,10 @@ pub(super) fn script(name: &str, format: Format, read: Read) -> Imported {
     Imported { format, script, unread: read.unread, secrets: writer.secrets }
 }
 
-/// The steps of each server, and those of all clients, by their places: what the clients speak with
-/// is under test, and speaks with the servers meanwhile. None unless there are both.
+/// Splits the steps into branches: those of each server, and those of all clients. A branch lists
+/// the indices of its steps. The clients talk to the program under test, and that program talks to
+/// the servers at the same time, so the branches run concurrently. Returns `None` if there is no
+/// server or no client.
 fn branches(steps: &[Step]) -> Option<Vec<Vec<usize>>> {
     let mut servers = BTreeMap::new();
     for step in steps {
@@ -58,15 +60,15 @@ fn branches(steps: &[Step]) -> Option<Vec<Vec<usize>>> {
 
 struct Writer {
     script: String,
-    /// The variables of the sessions.
+    /// The variable of each session.
     names: Vec<String>,
-    /// The URL of each parameter that was named so far.
+    /// The URL of each parameter that the script has so far.
     params: BTreeMap<String, Option<String>>,
     secrets: Vec<(usize, String)>,
     /// The values in each reply that differ from run to run, by the index of the step.
     varying: BTreeMap<usize, Vec<String>>,
     step: usize,
-    /// Whether the variable for answers was declared.
+    /// Whether the script has declared the variable for answers.
     has_groups: bool,
     /// The number of listeners.
     listeners: usize,
@@ -91,7 +93,7 @@ impl Writer {
         }
     }
 
-    /// Writes the steps at these places.
+    /// Writes the steps with these indices.
     fn all(&mut self, steps: &[Step], places: &[usize]) {
         let chosen: Vec<_> = places.iter().map(|at| steps[*at].clone()).collect();
         let mut at = 0;
@@ -101,7 +103,7 @@ impl Writer {
         }
     }
 
-    /// Writes the listeners, and then the branches, which go on at once.
+    /// Writes the listeners, and then the branches, which the script runs concurrently.
     fn together(&mut self, steps: &[Step], branches: &[Vec<usize>]) {
         let listens = |at: &usize| matches!(steps[*at].act, Act::Listen { .. });
         self.all(steps, &(0..steps.len()).filter(listens).collect::<Vec<_>>());
@@ -119,8 +121,8 @@ impl Writer {
         self.script = whole;
     }
 
-    /// Writes the next steps, and returns how many. Lines that are sent without a reply between
-    /// them are written together.
+    /// Writes the next step, and returns the number of steps written. Consecutive lines of a client
+    /// are written together, because they may be pipelined.
     fn run(&mut self, steps: &[Step]) -> usize {
         let first = &steps[0];
         let name = self.names[first.session].clone();
@@ -148,7 +150,8 @@ impl Writer {
         1
     }
 
-    /// Writes lines of the client. Lines that are sent before a reply that is owed are pipelined.
+    /// Writes consecutive lines of a client. They are pipelined if the client does not wait for a
+    /// reply that the server owes.
     fn sends(&mut self, name: &str, steps: &[Step]) {
         let owes = |step: &Step| matches!(step.act, Act::Send { owes: true, .. });
         let runs_ahead = steps[..steps.len() - 1].iter().any(owes);
@@ -203,7 +206,8 @@ impl Writer {
         format!("send({});", parts.join(" + "))
     }
 
-    /// The expression for a parameter that replaces a secret.
+    /// Returns the expression for the parameter that replaces a secret. The secret in the file is
+    /// its default, except if the file shows only a mask such as `***`.
     fn secret(&mut self, line: usize, value: &str) -> String {
         let name = format!("secret_{}", self.secrets.len() + 1);
         let is_gone = value.contains("[SECRET]")
@@ -257,7 +261,8 @@ impl Writer {
 
     fn verbatim(&mut self, name: &str, statement: &str) -> String {
         if statement.starts_with("expect_port(@") {
-            // The line that connects this session is the last one, and the expectation replaces it.
+            // The last line of the script connects this session. The expectation replaces that
+            // line.
             let connect = format!("let {name} = connect(");
             if let Some(at) = self.script.rfind(&connect) {
                 let line = self.script.split_off(at);
@@ -294,7 +299,7 @@ impl Writer {
         }
     }
 
-    /// The name of a parameter for a place. The same place gets the same name.
+    /// Returns the name of the parameter for a URL. The same URL gets the same name.
     fn named(&mut self, base: &str, url: Option<String>) -> String {
         let mut name = base.to_owned();
         let mut number = 1;
@@ -311,7 +316,7 @@ impl Writer {
         if self.listeners == 1 { "l".to_owned() } else { format!("l{}", number + 1) }
     }
 
-    /// An expression in which the listener's number is replaced by its variable.
+    /// Replaces the number of a listener in an expression by its variable.
     fn with_listener(&self, expression: &str) -> String {
         let number = expression.strip_prefix('@').and_then(|rest| rest.split_once('.'));
         match number.and_then(|(number, call)| Some((number.parse().ok()?, call))) {
@@ -321,7 +326,7 @@ impl Writer {
     }
 }
 
-/// A remark as a comment of one line.
+/// Returns a remark as the text of a comment on one line.
 fn comment(remark: &str) -> String {
     let bare = remark.trim_start_matches(|c: char| !c.is_alphanumeric());
     let is_inside = bare.len() < remark.len() && !bare.contains(['(', '\u{ff08}']);

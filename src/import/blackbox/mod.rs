@@ -1,5 +1,6 @@
-//! The `query_response` of `blackbox_exporter`'s TCP prober: regexes that a line has to match,
-//! lines to send, and STARTTLS. Of the rest of a module, only `tls` is read.
+//! Reads the `query_response` lists of `blackbox_exporter`'s TCP prober: regexes that a line has to
+//! match, lines to send, and STARTTLS. Of the other settings of a module, only `tls` is read,
+//! because the others configure the connection.
 
 mod yaml;
 
@@ -39,7 +40,7 @@ pub(super) fn read(text: &str) -> Read {
     read
 }
 
-/// The modules that have a `query_response`, wherever in the file they stand.
+/// Returns the modules that have a `query_response`, at any depth of the file.
 fn modules(text: &str, read: &mut Read) -> Vec<Module> {
     let lines: Vec<_> = text.lines().collect();
     let mut name_unread = |line: usize, why: &str| {
@@ -58,7 +59,7 @@ fn modules(text: &str, read: &mut Read) -> Vec<Module> {
     found
 }
 
-/// Takes the modules from a node; `name` is the key that it is the value of.
+/// Adds the modules of a node to `found`. `name` is the key whose value the node is.
 fn find(
     name: &str,
     node: &Node,
@@ -73,7 +74,7 @@ fn find(
         let mut module =
             Module { line: queries.line, name: name.to_owned(), is_tls, queries: Vec::new() };
         for (key, value) in node.entries() {
-            // `false` is what they are without being said.
+            // `false` is the default of these settings, so it is not reported.
             let says = value.text() != Some("false");
             if !["query_response", "tls"].contains(&key.text().unwrap_or_default()) && says {
                 name_unread(key.line, "it says how to connect: the options of run do that");
@@ -93,13 +94,13 @@ fn find(
             name_unread(key.line, "a module without a query_response");
             continue;
         }
-        // `tcp` stands between the module and its queries.
+        // The key `tcp` stands between the name of a module and its queries, so it is not the name.
         let key = key.text().filter(|key| *key != "tcp").unwrap_or(name);
         find(key, value, found, name_unread);
     }
 }
 
-/// A step of a module.
+/// Reads one entry of a `query_response` list.
 fn query(item: &Node, name_unread: &mut impl FnMut(usize, &str)) -> Query {
     let mut query = Query { line: item.line, ..Query::default() };
     for (key, value) in item.entries() {
@@ -135,7 +136,8 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     while let Some(query) = queries.next() {
         if let Some(expect) = &query.expect {
             let mut whole = expect.clone();
-            // Regexes for the lines of one reply follow each other, so they become one regex.
+            // Consecutive regexes match the lines of one reply. The script takes a reply as a
+            // whole, so they become one regex.
             while query.send.is_none()
                 && let Some(more) =
                     queries.peek().filter(|more| more.expect.is_some() && speech != Speech::Stream)
@@ -171,15 +173,15 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     read.unread.extend(unreadable);
 }
 
-/// Adds an expectation that finds a regex in the next reply. Its groups can be used in what is
-/// sent.
+/// Adds an expectation that searches the next reply for a regex. Lines that are sent later can use
+/// the groups of the regex.
 fn expectation(
     push: &mut impl FnMut(usize, Act),
     unreadable: &mut Vec<Unread>,
     line: usize,
     expect: &str,
 ) {
-    // `^+OK` repeats the `^`, and finds no `+OK`, which is meant.
+    // The regex `^+OK` repeats the `^`, and does not match `+OK`. The author meant `^\+OK`.
     let meant = expect.strip_prefix("^+").map(|rest| format!("^\\+{rest}"));
     if meant.is_some() {
         let why = format!("the + of {expect} repeats the ^: the script has ^\\+, which is meant");
@@ -192,7 +194,7 @@ fn expectation(
     }
 }
 
-/// The answers that the server owes, as far as the lines of the client tell.
+/// The answer that the server owes to the client's last line.
 struct Owed {
     success: Success,
     speech: Speech,
@@ -200,7 +202,8 @@ struct Owed {
     asked: Option<String>,
 }
 
-/// Adds a line to send. `${1}` is replaced by what the first group of the last regex found.
+/// Adds a line to send. `${1}` is replaced by the text that the first group of the last regex
+/// matched.
 fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Owed) {
     let said = send.trim_end_matches(['\r', '\n']);
     owed.asked = owed.success.answer(owed.speech, said).statements;
@@ -224,7 +227,7 @@ fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Ow
     push(line, Act::Statement(format!("$.send({});", parts.join(" + "))));
 }
 
-/// Adds a statement that takes an answer which the file does not read. The answer has to be a
+/// Adds a statement that takes an answer for which the file has no regex. The answer has to be a
 /// success.
 fn answered(push: &mut impl FnMut(usize, Act), line: usize, owed: &mut Owed) {
     if let Some(answer) = owed.asked.take() {

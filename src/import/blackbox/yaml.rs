@@ -1,16 +1,19 @@
-//! A file of YAML as a tree whose nodes know their lines.
+//! Parses a YAML file into a tree in which each node has its line number.
 
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, Span};
 
-/// No more nodes are made of a file: aliases can name the same ones over and over.
+/// The most nodes that are made of a file; a larger file is an error. Aliases can repeat the same
+/// nodes many times, so a small file could otherwise use up the memory. A node counts once for
+/// itself and once for each node that contains it.
 const MOST: usize = 200_000;
 
-/// How deep nodes may be inside of each other: the tree is walked by recursion.
+/// The most levels of lists and mappings, without those that aliases add; a deeper file is an
+/// error. The tree is walked by recursion, so a deep file could otherwise overflow the stack.
 const DEEPEST: usize = 64;
 
-/// A node, and the line that it begins in.
+/// A node, and the line in which it begins.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) line: usize,
@@ -61,7 +64,8 @@ impl Node {
     }
 }
 
-/// A list or a mapping that has not ended: its items, keys and values in turn if it is a mapping.
+/// A list or a mapping whose end has not been read. The items of a mapping are its keys and values
+/// in turn.
 struct Begun {
     line: usize,
     anchor: usize,
@@ -69,7 +73,10 @@ struct Begun {
     items: Vec<Node>,
 }
 
-/// The documents of a file; the line and the reason if it is no YAML.
+/// Returns the documents of a file.
+///
+/// # Errors
+/// The line and the reason, if the file is not YAML or is too large.
 pub(super) fn documents(text: &str) -> Result<Vec<Node>, (usize, String)> {
     let mut documents = Vec::new();
     let mut begun: Vec<Begun> = Vec::new();
@@ -123,7 +130,8 @@ fn line(span: Span) -> usize {
     span.start.line()
 }
 
-/// Keys and values, which come in turn. `<<` takes the entries of another mapping.
+/// Makes the entries of a mapping from its keys and values, which come in turn. The key `<<` adds
+/// the entries of another mapping.
 fn pairs(items: Vec<Node>) -> Vec<(Node, Node)> {
     let mut entries: Vec<(Node, Node)> = Vec::new();
     let mut items = items.into_iter();

@@ -1,4 +1,4 @@
-//! Commands and responses as expressions of a script, and the variables that responses bind.
+//! Writes commands and responses as expressions of a script, and binds the variables in responses.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ const VALUE: &str = r#"(?:"(?:[^"\\]|\\.)*"|\([^()]*\)|[^\s()"\]]+)"#;
 pub(super) struct Bound(BTreeSet<String>);
 
 impl Bound {
-    /// A response as a regex for backticks, and the variables that this regex binds.
+    /// Returns a response as a regex for backticks, and the variables that the regex binds.
     fn pattern(&self, response: &str) -> (String, Vec<String>) {
         let mut binds = Vec::new();
         if let Some((before, rest)) = response.split_once("($!unordered ")
@@ -48,7 +48,7 @@ impl Bound {
                 Part::Case(text) => {
                     let _ = write!(regex, "(?-i:{})", escaped(text).replace('`', "\\x60"));
                 }
-                // Each command has a tag of its own.
+                // The tags of the script are not those of the file, so any value matches.
                 Part::Any | Part::Variable("tag") => regex.push_str(VALUE),
                 Part::Literal(content) => regex.push_str(&string(content)),
                 Part::Variable(name) if self.0.contains(name) => {
@@ -172,8 +172,9 @@ impl Bound {
 }
 
 impl Bound {
-    /// The statements for commands that are sent at once. Their statuses come in their order; if
-    /// untagged responses have to come, too, these and the statuses come in any order.
+    /// Returns the statements for commands that are sent at once. Their statuses come in the order
+    /// of the commands. If the file also requires untagged responses, these may come between the
+    /// statuses, so all of them are accepted in any order.
     fn pipelined(&self, command: &Command) -> Vec<String> {
         let lines: Vec<_> =
             command.pipelined.iter().map(|(text, _)| self.expression(text)).collect();
@@ -192,10 +193,12 @@ impl Bound {
     }
 }
 
-/// The message to append if `ImapTest` would append one of its own messages.
+/// The default message for an APPEND without a literal. `ImapTest` would append one of its own
+/// messages, which the script does not have.
 const SOME_MESSAGE: &str = "From: user@example.com\r\nSubject: a message\r\n\r\nHello.\r\n";
 
-/// A string of a response as a regex for backticks: a literal, or quotes if it is one line.
+/// Returns a regex, for backticks, that matches a string of a response: as a literal, or in quotes
+/// if the string is a single line.
 fn string(content: &str) -> String {
     let literal = format!("~?\\{{\\d+\\+?\\}}\\r\\n{}", escaped(content));
     let string = if content.contains(['\r', '\n']) {
@@ -204,11 +207,12 @@ fn string(content: &str) -> String {
         let in_quotes = content.replace('\\', "\\\\").replace('"', "\\\"");
         format!("(?-i:{literal}|\"{}\")", escaped(&in_quotes))
     };
-    // In backticks, a backtick would end the text, and `${` would begin an expression.
+    // In a text in backticks, a backtick would end the text, and `${` would begin an expression.
     string.replace('`', "\\x60").replace("${", "\\x24{")
 }
 
-/// The words in all orders, for up to four words. More words match in any order and number.
+/// Returns all orders of up to four words. Five words would have 120 orders, so more words match in
+/// any order and number.
 fn orders(words: &[String]) -> Vec<String> {
     if words.len() <= 1 {
         return vec![words.concat()];

@@ -1,5 +1,5 @@
-//! Scripts of Dovecot's `ImapTest`: a header, then groups of commands. Each command has the status
-//! that it ends with, and the untagged responses that have to come (`*`), must not come (`!`) or
+//! Reads scripts of Dovecot's `ImapTest`: a header, then groups of commands. Each command has the
+//! status that ends it, and the untagged responses that have to come (`*`), must not come (`!`) or
 //! may come (`?`).
 
 mod bound;
@@ -66,7 +66,7 @@ struct Script {
     capabilities: Vec<String>,
     commands: Vec<Command>,
     has_header: bool,
-    /// The indices of the commands of this group whose status has not come yet.
+    /// The indices of the commands in this group whose status has not been read yet.
     pending: Vec<usize>,
     /// Whether the last command was not read. Its responses are not read either.
     is_skipped: bool,
@@ -85,8 +85,8 @@ impl Script {
             "capabilities" => {
                 self.capabilities = value.split_whitespace().map(str::to_owned).collect();
             }
-            // This is the default here: extra untagged responses are allowed unless they are
-            // forbidden.
+            // Scripts of mailexpect allow extra untagged responses by default, so this header needs
+            // no statement.
             "ignore_extra_untagged" => {}
             _ => self.unread(at, line, "a header that says nothing to mailexpect"),
         }
@@ -133,7 +133,7 @@ impl Script {
         }
         let pattern = match status.to_ascii_uppercase().as_str() {
             status @ ("OK" | "NO" | "BAD") => quoted(status),
-            // Any status is accepted.
+            // The status `""` accepts any status.
             "\"\"" => "any(\"OK\", \"NO\", \"BAD\")".to_owned(),
             _ => String::new(),
         };
@@ -162,8 +162,8 @@ impl Script {
         self.unread(at, line, why);
     }
 
-    /// Joins the commands of a group that have tags, and so are sent at once; leaves out those that
-    /// have no status.
+    /// Ends a group. Its commands with tags are sent at once, so they are joined. Commands without
+    /// a status are left out of the script and reported.
     fn end_group(&mut self) {
         if self.joins_tagged() {
             return self.pending.clear();
@@ -178,7 +178,8 @@ impl Script {
         }
     }
 
-    /// Makes one of commands such as `tag1 noop`, if each has its status in the group: `tag1 ok`.
+    /// Joins commands with tags, such as `tag1 noop`, into one pipelined command, if the group has
+    /// the status of each, such as `tag1 ok`. Returns whether the commands were joined.
     fn joins_tagged(&mut self) -> bool {
         let Some(first) = self.pending.first().copied() else { return false };
         let group = &self.commands[first..];
@@ -227,7 +228,7 @@ impl Script {
         self.read
     }
 
-    /// Connects, and brings the session into the state that `ImapTest` begins with.
+    /// Connects, and brings the session into the state in which `ImapTest` begins the script.
     fn open(&mut self, session: usize) {
         self.push(1, session, Act::Connect { scheme: "imap", place: None });
         self.push(1, session, Act::Statement("$.expect(\"* OK\");".to_owned()));
@@ -259,7 +260,8 @@ impl Script {
     }
 }
 
-/// The command. If it is APPEND without a literal, `ImapTest` appends a message of its own.
+/// Returns the command. An APPEND without a literal gets the mark for a message of `ImapTest`'s
+/// own.
 fn with_message(command: &str) -> String {
     let words: Vec<_> = command.split(' ').collect();
     let is_append = words[0].eq_ignore_ascii_case("append");

@@ -1,7 +1,8 @@
-//! The parts of commands and responses: text, variables, and literals. A literal of several lines
-//! is put into one line, between marks.
+//! Splits commands and responses into parts: text, variables, and literals. A literal of several
+//! lines is first put into one line, between marks.
 
-/// The marks before and after a literal that was put into one line. No file contains them.
+/// The marks before and after a literal that was put into one line. They are private-use
+/// characters, which no script contains.
 pub(super) const OPEN: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
 
@@ -15,16 +16,16 @@ pub(super) struct Command {
     /// The expression for the expected status.
     pub(super) status: String,
     pub(super) text: String,
-    /// Commands that are sent at once, with their tags, and the statuses that they end with.
+    /// The commands that are sent at once, with their tags, and the status that ends each.
     pub(super) pipelined: Vec<(String, String)>,
     pub(super) required: Vec<String>,
     pub(super) forbidden: Vec<String>,
     pub(super) allowed: Vec<String>,
 }
 
-/// Puts the lines of literals together. A literal begins with `{{{` at the end of a line, and ends
-/// before `}}}` at the start of another. Each line has its number. A literal that never ends keeps
-/// its `{{{`.
+/// Puts the lines of each literal into one line. A literal begins with `{{{` at the end of a line,
+/// and ends before `}}}` at the start of another line. Returns each line with its number. A literal
+/// without an end keeps its `{{{`, so it is reported later.
 pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
     let mut all = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -58,7 +59,7 @@ pub(super) fn literal(content: &str) -> String {
     format!("{OPEN}{content}{CLOSE}")
 }
 
-/// A line as the user may see it, with `{{{` and `}}}` in place of the marks.
+/// Returns a line for a report, with `{{{` and `}}}` in place of the marks.
 pub(super) fn shown(line: &str) -> String {
     line.replace(OPEN, "{{{ ").replace(CLOSE, " }}}")
 }
@@ -66,17 +67,17 @@ pub(super) fn shown(line: &str) -> String {
 /// A part of a command or a response.
 pub(super) enum Part<'a> {
     Text(&'a str),
-    /// A sequence number, as `ImapTest` counts the messages at the start.
+    /// A sequence number, such as `$1`, for a message that `ImapTest` has counted at the start.
     Number(&'a str),
     /// `$name` or `${name}`.
     Variable(&'a str),
     /// A directive such as `$!extra`, and the blank after it.
     Directive,
-    /// `$`: anything that is one word, string or list.
+    /// `$`: any single word, string or list.
     Any,
-    /// `$]`: anything up to the bracket.
+    /// `$]`: any text up to the bracket.
     Rest,
-    /// `${case:text}`: a text in these letters.
+    /// `${case:text}`: a text whose case has to match.
     Case(&'a str),
     /// The content of a literal.
     Literal(&'a str),
@@ -138,7 +139,7 @@ fn in_braces(text: &str) -> Option<&str> {
 
 /// An argument of a command that has a literal.
 pub(super) enum Argument<'a> {
-    /// A word as it stands.
+    /// A word, which is sent unchanged except for its variables.
     Word(&'a str),
     Literal(&'a str),
     /// A literal of binary data: `~{{{`.
@@ -146,7 +147,8 @@ pub(super) enum Argument<'a> {
     List(Vec<Argument<'a>>),
 }
 
-/// The arguments in a text, up to the parenthesis that closes their list.
+/// Returns the arguments in a text, up to the parenthesis that closes their list, and removes them
+/// from the text.
 pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
     let mut found = Vec::new();
     loop {
@@ -182,7 +184,7 @@ pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
     }
 }
 
-/// The end of a word, which may be a quoted string.
+/// Returns the offset of the end of a word, which may be a quoted string.
 fn word_end(text: &str) -> usize {
     let mut is_quoted = false;
     let mut is_escaped = false;
