@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::suggest;
 
 /// Words of other languages, each with the way in which scripts do the same.
-const ELSEWHERE: [(&str, &str); 16] = [
+const ELSEWHERE: [(&str, &str); 17] = [
+    ("delivered", "`follow(path).expect_delivered(id)` waits for what the server's log says"),
     ("wait_until", "`eventually(\"10s\", || ...)` tries again until it passes"),
     ("every", "`all(|x| ...)` asks whether a function holds for each element"),
     ("includes", "`contains(...)` asks it, or `x in list`"),
