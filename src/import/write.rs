@@ -179,11 +179,12 @@ impl Writer {
             }
             let _ = writeln!(self.script, "]);");
         } else {
-            for step in steps {
-                if let Act::Send { line, .. } = &step.act {
-                    let bytes = [line.as_slice(), b"\r\n"].concat();
-                    let _ = writeln!(self.script, "{name}.send_raw({});", self::bytes(&bytes));
-                }
+            for (line, remark) in lines {
+                let inside = line.strip_prefix("send(").and_then(|line| line.strip_suffix(");"));
+                let call = inside
+                    .map_or_else(|| line.clone(), |text| format!("send_raw({text} + \"\\r\\n\");"));
+                let remark = remark.map(|remark| format!("  // {}", comment(remark)));
+                let _ = writeln!(self.script, "{name}.{call}{}", remark.unwrap_or_default());
             }
         }
     }

@@ -120,6 +120,19 @@ fn responses_of_sasl_are_secrets_in_scripts_of_chamuyero_and_exim() {
 }
 
 #[test]
+fn a_secret_among_lines_that_run_ahead_is_a_parameter_beside_bytes_too() {
+    let text = "client 127.0.0.1 PORT_D\n??? 220\nAUTH PLAIN AGhvZ2UAcHBwd3d3\nMAIL FROM:<\\xff@a>\n\
+        ??? 235\n??? 250\n****\n";
+    let script = import("0003", text).script;
+    let secret = "param(\"secret_1\", \"AGhvZ2UAcHBwd3d3\")";
+    assert!(
+        script.contains(&format!("s.send_raw(\"AUTH PLAIN \" + {secret} + \"\\r\\n\");")),
+        "{script}"
+    );
+    assert_eq!(script.matches("AGhvZ2UAcHBwd3d3").count(), 1, "{script}");
+}
+
+#[test]
 fn the_empty_lines_of_a_mail_are_kept() {
     let mpt = "C: a1 FETCH 1 (BODY[])\nS: \\* 1 FETCH \\(BODY\\[\\] \\{19\\}\nS: Subject: a\nS: \nS: body1\\)\n\
         S: a1 OK FETCH completed.\n";
