@@ -1,36 +1,10 @@
 //! Tells commands in a paste from prose and from messages of telnet itself.
 
-use super::words::{IMAP, first_word};
+use super::words::first_word;
 use crate::proto::Speech;
 
-/// The SMTP commands that people type. A line that begins with another word counts as prose if it
-/// has more than two words.
-const SMTP: [&str; 24] = [
-    "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
-    "HELP", "AUTH", "STARTTLS", "ETRN", "XCLIENT", "XFORWARD", "TURN", "ATRN", "SEND", "SOML",
-    "SAML", "XEXCH50",
-];
-const POP3: [&str; 16] = [
-    "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "RETR", "DELE", "NOOP", "RSET", "TOP", "UIDL",
-    "QUIT", "CAPA", "STLS", "UTF8",
-];
-
-const SIEVE: [&str; 14] = [
-    "AUTHENTICATE",
-    "STARTTLS",
-    "LOGOUT",
-    "CAPABILITY",
-    "HAVESPACE",
-    "PUTSCRIPT",
-    "LISTSCRIPTS",
-    "SETACTIVE",
-    "GETSCRIPT",
-    "DELETESCRIPT",
-    "RENAMESCRIPT",
-    "CHECKSCRIPT",
-    "NOOP",
-    "UNAUTHENTICATE",
-];
+/// SMTP commands that are in no current RFC, but in old dialogues (RFC 821) and those of Exchange.
+const OLD: [&str; 4] = ["SEND", "SOML", "SAML", "XEXCH50"];
 
 /// The message of a Japanese Windows telnet when the connection is lost.
 pub(super) const CLOSED_JA: &str = "\u{63a5}\u{7d9a}\u{304c}\u{5207}\u{65ad}\u{3055}\u{308c}";
@@ -83,8 +57,9 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
     let words: Vec<_> = line.split_whitespace().collect();
     let is_plain = line.is_ascii() && !line.starts_with(['*', '#', '-', '=']);
     let is_prose = line.ends_with([':', '.', '!', '?', ',']) && words.len() > 1;
+    let is_known = is_verb(speech, &word);
     let has_shape = match speech {
-        Some(Speech::Pop3) => POP3.contains(&word.as_str()) && words.len() <= 3,
+        Some(Speech::Pop3) => is_known && words.len() <= 3,
         Some(Speech::Imap) => {
             let tag = words.first().copied().unwrap_or_default();
             let verb = words.get(1).copied().unwrap_or_default();
@@ -93,21 +68,16 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
             }
             // An IMAP command is a tag, one blank and a verb.
             let is_tag = is_plain && tag.len() <= 12 && !tag.ends_with(':');
-            let is_verb = verb.len() > 1 && verb.bytes().all(|byte| byte.is_ascii_alphabetic());
-            let is_known = IMAP.contains(&verb.to_ascii_uppercase().as_str());
+            let is_word = verb.len() > 1 && verb.bytes().all(|byte| byte.is_ascii_alphabetic());
+            let is_known = Speech::Imap.facts().has_command(&verb.to_ascii_uppercase());
             return is_tag
-                && is_verb
+                && is_word
                 && line.split(' ').nth(1) == Some(verb)
                 && (is_known || (has_reply && !is_prose) || (words.len() <= 3 && !is_prose));
         }
-        Some(Speech::Sieve) => SIEVE.contains(&word.as_str()),
+        Some(Speech::Sieve) => is_known,
         Some(Speech::Stream) => return is_plain,
-        _ => SMTP.contains(&word.as_str()) && is_of_smtp(&word, &words),
-    };
-    let is_known = match speech {
-        Some(Speech::Pop3) => POP3.contains(&word.as_str()),
-        Some(Speech::Sieve) => false,
-        _ => SMTP.contains(&word.as_str()),
+        _ => is_known && is_of_smtp(&word, &words),
     };
     // A line of one or two unknown words counts as a command, because people also send commands
     // that the server does not know. A longer line is prose.
@@ -117,6 +87,16 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
             && words.len() <= 2
             && !line.ends_with([':', '.', '!', '?'])
             && speech.is_some())
+}
+
+/// Whether a word begins a command of the protocol. If the protocol is not known, a word of SMTP or
+/// LMTP counts.
+fn is_verb(speech: Option<Speech>, word: &str) -> bool {
+    let has = |speech: Speech| speech.facts().has_command(word);
+    if let Some(speech @ (Speech::Pop3 | Speech::Sieve)) = speech {
+        return has(speech);
+    }
+    has(Speech::Smtp) || has(Speech::Lmtp) || OLD.contains(&word)
 }
 
 /// Whether the words after an SMTP verb can be its arguments. `Mail servers answer` begins with a

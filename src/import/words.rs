@@ -11,7 +11,7 @@ pub(super) fn speech_of(line: &str) -> Option<Speech> {
         "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" | "QUIT"
         | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
         "USER" | "CAPA" | "APOP" | "STLS" | "STAT" | "RETR" => Speech::Pop3,
-        _ if IMAP.contains(&second.as_str()) && is_tagged(line) => Speech::Imap,
+        _ if Speech::Imap.facts().has_command(&second) && is_tagged(line) => Speech::Imap,
         _ => return None,
     })
 }
@@ -27,58 +27,6 @@ fn is_tagged(line: &str) -> bool {
         || tag.bytes().any(|byte| byte.is_ascii_digit());
     is_tag || verb.bytes().all(|byte| byte.is_ascii_uppercase())
 }
-
-/// The IMAP commands that people type.
-pub(super) const IMAP: [&str; 48] = [
-    "LOGIN",
-    "CAPABILITY",
-    "SELECT",
-    "EXAMINE",
-    "LOGOUT",
-    "LIST",
-    "FETCH",
-    "AUTHENTICATE",
-    "STARTTLS",
-    "NOOP",
-    "UID",
-    "STATUS",
-    "APPEND",
-    "ID",
-    "CREATE",
-    "DELETE",
-    "RENAME",
-    "SUBSCRIBE",
-    "UNSUBSCRIBE",
-    "LSUB",
-    "CHECK",
-    "CLOSE",
-    "EXPUNGE",
-    "SEARCH",
-    "STORE",
-    "COPY",
-    "MOVE",
-    "IDLE",
-    "NAMESPACE",
-    "ENABLE",
-    "UNSELECT",
-    "GETQUOTA",
-    "GETQUOTAROOT",
-    "SETQUOTA",
-    "GETACL",
-    "SETACL",
-    "DELETEACL",
-    "LISTRIGHTS",
-    "MYRIGHTS",
-    "SORT",
-    "THREAD",
-    "XLIST",
-    "GETMETADATA",
-    "SETMETADATA",
-    "COMPRESS",
-    "NOTIFY",
-    "REPLACE",
-    "UNAUTHENTICATE",
-];
 
 /// The first word of a line, in upper case.
 pub(super) fn first_word(line: &str) -> String {
