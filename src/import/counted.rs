@@ -1,6 +1,8 @@
 //! Corrects the announced size of literals. People change names and leave out lines when they paste
 //! a session, so the literal no longer has as many octets as its `{number}` announces.
 
+use super::words::announced;
+
 /// A line of the file. `is_server` is `None` if the file does not say which side sent the line.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -19,7 +21,9 @@ pub(super) fn recount(items: &mut [Item]) -> Vec<(usize, String, String)> {
     let mut changed = Vec::new();
     let mut at = 0;
     while at < items.len() {
-        let Some((octets, digits)) = announced(&items[at].text) else {
+        let Some((octets, digits)) =
+            announced(&items[at].text).filter(|_| is_imap(&items[at].text))
+        else {
             at += 1;
             continue;
         };
@@ -43,14 +47,9 @@ pub(super) fn recount(items: &mut [Item]) -> Vec<(usize, String, String)> {
     changed
 }
 
-/// The octets that a line announces at its end, and the range of the number in the line.
-fn announced(line: &str) -> Option<(usize, std::ops::Range<usize>)> {
-    let open = line.rfind('{')?;
-    let inside = line.strip_suffix('}')?.get(open + 1..)?;
-    let number = inside.trim_end_matches(['+', '-']);
-    let is_imap = line.starts_with("* ") || tag_of_command(line).is_some();
-    let octets = number.parse().ok().filter(|_| is_imap)?;
-    Some((octets, open + 1..open + 1 + number.len()))
+/// Whether a line is a response of IMAP, or a command.
+fn is_imap(line: &str) -> bool {
+    line.starts_with("* ") || tag_of_command(line).is_some()
 }
 
 fn tag_of_command(line: &str) -> Option<&str> {

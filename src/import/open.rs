@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::words::{first_word, has_block, secret, sends_response};
+use super::words::{announced, first_word, has_block, secret, sends_response};
 use crate::proto::Speech;
 
 /// The secret part of a client's line, and whether the server owes a reply to the line.
@@ -57,17 +57,6 @@ pub(super) struct Open {
     pub(super) skips: bool,
     pub(super) tags: Vec<String>,
     pub(super) is_over: bool,
-}
-
-/// The octets of the literal that a line announces at its end, and whether the client waits for the
-/// server's `+` before the literal.
-fn announced(line: &str) -> Option<(usize, bool)> {
-    let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
-    let (number, waits) = match inside.strip_suffix(['+', '-']) {
-        Some(number) => (number, false),
-        None => (inside, true),
-    };
-    Some((number.parse().ok()?, waits))
 }
 
 impl Open {
@@ -214,10 +203,12 @@ impl Open {
 
     /// Whether a line announces a literal. If so, the next lines are read as that literal.
     fn announces(&mut self, line: &str) -> bool {
-        let Some((octets, waits)) = announced(line) else { return false };
+        let Some((octets, _)) = announced(line) else { return false };
         self.sending = octets;
         self.is_closing = octets == 0;
-        // A ManageSieve client sends its literal at once (RFC 5804, section 4: `literal-c2s`).
+        // A literal with a sign needs no go-ahead (RFC 7888). A ManageSieve client sends its literal at
+        // once (RFC 5804, section 4: `literal-c2s`).
+        let waits = !(line.ends_with("+}") || line.ends_with("-}"));
         self.go_ahead = waits && self.speech == Some(Speech::Imap);
         true
     }

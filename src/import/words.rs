@@ -104,3 +104,12 @@ pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>
     let start = found.as_ptr() as usize - line.as_ptr() as usize;
     (found != "=" && !found.is_empty()).then_some(start..start + found.len())
 }
+
+/// The octets of the literal that a line announces at its end, and the range of the number in the
+/// line.
+pub(super) fn announced(line: &str) -> Option<(usize, std::ops::Range<usize>)> {
+    let open = line.rfind('{')?;
+    let inside = line.strip_suffix('}')?.get(open + 1..)?;
+    let number = inside.strip_suffix(['+', '-']).unwrap_or(inside);
+    Some((number.parse().ok()?, open + 1..open + 1 + number.len()))
+}
