@@ -30,8 +30,9 @@ pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Pr
     problems
 }
 
-/// Returns the first problem for which a script must not start. This is an unknown word, because an
-/// error at run time could be caught by a `try`, or a closure that would not do what is written.
+/// Returns the first problem for which a script must not start. One such problem is an unknown
+/// word: its error at run time could be caught by a `try`. Another is a closure that would not do
+/// what is written.
 pub(super) fn forbids_start(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
     let mut walk = Walk::new(engine, library);
     walk.source(name, None);

@@ -25,14 +25,14 @@ pub(super) const DEEPEST: usize = 256;
 /// A source that was read, with the result of compiling it.
 pub(super) struct Unit {
     pub(super) text: String,
-    /// The first line of its first comment that has no other meaning.
+    /// The title: the first line of the first comment that has no other meaning.
     pub(super) title: Option<String>,
-    /// The names that no other script may hold while this one runs.
+    /// The names that no other script may hold while this script runs.
     pub(super) serial: Vec<String>,
-    /// The folder whose setup and teardown apply to it.
+    /// The folder whose setup and teardown apply to the script.
     pub(super) fixture: Option<PathBuf>,
     compiled: Result<Arc<Program>, ParseError>,
-    /// The problem for which it does not start, if there is one; set by the first search.
+    /// The problem that keeps the script from starting, if there is one. Set by the first search.
     fatal: OnceLock<Option<Failure>>,
 }
 

@@ -84,7 +84,8 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
             tokio::select! {
                 biased;
                 output = &mut future => Either::Over(output),
-                // A peer that always has data must not starve it: see `Runner::drive`.
+                // `unconstrained`, because a peer that always has data uses up the task's turns:
+                // see `Runner::drive`.
                 question = unconstrained(run.questions.next()) => Either::Asked(question),
             }
         };

@@ -19,7 +19,8 @@ pub(super) struct Program {
     pub(super) ast: AST,
     name: Option<ImmutableString>,
     caches: Mutex<Vec<Caches>>,
-    /// Its variables that are copied, once a script holds so much that it matters.
+    /// The variables of which the script copies the value. They are found only when a script holds
+    /// so much memory that copies matter.
     copied: OnceLock<Copied>,
 }
 
@@ -76,8 +77,7 @@ impl Program {
         ended
     }
 
-    /// Not inlined, as `keep` is not, so that the stack that it needs is free while the script
-    /// runs.
+    /// Not inlined, and neither is `keep`, so that their stack is free while the script runs.
     #[inline(never)]
     fn state(&self, engine: &Engine) -> Box<State> {
         let caches = self.pool().pop().unwrap_or_default();

@@ -209,7 +209,8 @@ mod tests {
             r"(?s)(?:const ([A-Z_]+): \[&str; \d+\] =|check_known\(&?\w+, &)\s*\[([^\]]*)\]",
         )
         .unwrap();
-        // What stands behind a verb's arguments: `mail(session, call, from: &str; size; body)`.
+        // The names of a verb's own options, after the semicolons: `mail(session, call, from: &str;
+        // size; body)`.
         let of_verbs = Regex::new(r"\(session, call[^;)]*((?:;\s*\w+)+)\)").unwrap();
         let no_options = ["AUTHENTICATE", "CALLBACKS", "UNITS", "PROPERTIES"];
         let mut count = 0;

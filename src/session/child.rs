@@ -21,7 +21,7 @@ impl Session {
         }
     }
 
-    /// Waits for the exit of the child, which has to be with this status.
+    /// Waits until the child exits. Its exit status has to be this one.
     ///
     /// # Errors
     /// Unexpected if the status is another one; a time-out.

@@ -8,9 +8,10 @@ use crate::transcript::{About, What};
 use crate::transport::NotDeflate;
 
 impl Session {
-    /// Compresses both directions with DEFLATE from here on, without a command before it:
-    /// [`Session::compress`] is the command of IMAP, its answer and this. The transcript has what
-    /// is said in clear. On the server's side it is what follows the go-ahead to a client.
+    /// Compresses both directions with DEFLATE from here on, without sending a command:
+    /// [`Session::compress`] sends the command of IMAP, takes its answer and then does this. A
+    /// server calls this after it has told the client to go on. The transcript shows the
+    /// uncompressed data.
     ///
     /// ```
     /// use mailexpect::{Session, server::Listener};
@@ -32,8 +33,7 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors
-    /// Usage where the session was closed.
+    /// # Errors A usage error if the session is closed.
     pub fn deflate(&mut self) -> Operation<'_, ()> {
         self.operation(|session, call| {
             Box::pin(async move {
@@ -43,7 +43,7 @@ impl Session {
         })
     }
 
-    /// Begins it within an operation that has begun.
+    /// Begins the compression as part of an operation that has begun.
     pub(super) fn begin_deflate(&mut self) -> Result<()> {
         self.transport()?;
         if self.ending.is_half_closed() {
@@ -56,7 +56,7 @@ impl Session {
         Ok(())
     }
 
-    /// What came was no DEFLATE, unless the error is none of its own.
+    /// Returns the error for data that is not DEFLATE, if that is why reading failed.
     pub(super) fn deflate_broke(&self, error: &io::Error) -> Option<Error> {
         let why = NotDeflate::of(error)?;
         let message = format!("what came cannot be inflated: {why}");

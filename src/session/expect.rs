@@ -151,8 +151,8 @@ impl Session {
         self.operation(|session, call| Box::pin(session.end_of_stream(None, call)))
     }
 
-    /// Waits until the command that the session speaks with ends, which has to be with this exit
-    /// status.
+    /// Waits until the command that the session speaks with exits. Its exit status has to be this
+    /// one.
     ///
     /// ```
     /// # use mailexpect::Session;
@@ -166,9 +166,8 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors
-    /// Unexpected if bytes come instead, or the status is another one; a time-out; usage if the
-    /// session is one over a network.
+    /// # Errors Unexpected if bytes come instead, or if the status is another one; a time-out; a
+    /// usage error if the session speaks over a network.
     pub fn expect_exit(&mut self, status: i32) -> Operation<'_, ()> {
         self.operation(move |session, call| Box::pin(session.end_of_stream(Some(status), call)))
     }
@@ -259,7 +258,8 @@ impl Session {
         }
     }
 
-    /// Makes the error for an expectation that nothing which came has met, when no more can come.
+    /// Makes the error for an expectation that no received bytes have met, if it is our turn and so
+    /// no more will come.
     fn over(&self, wait: Wait, wanted: &Pattern) -> Error {
         let message = match self.turn.protocol().asks() {
             Some(asked) => format!(
@@ -333,7 +333,7 @@ impl Session {
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
 
-    /// Waits for the close, and for the exit of the command that has to have this status.
+    /// Waits until the peer closes and its command exits, whose exit status has to be this one.
     async fn end_of_stream(&mut self, exit: Option<i32>, call: Call) -> Result<()> {
         let name = if exit.is_some() { "expect_exit" } else { "expect_close" };
         let wait = self.begin(&call, name)?;

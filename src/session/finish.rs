@@ -35,10 +35,10 @@ use crate::transport::Transport;
 
 /// More unread bytes than this are a flood.
 const MOST_UNREAD: usize = 1 << 20;
-/// How much of a flood is looked through for secrets, more than is shown of it: one may stand across
-/// the end of that.
+/// How many bytes of a flood are searched for secrets: more than are shown, because a secret may
+/// begin in the shown part and end after it.
 const LOOKED_THROUGH: usize = 64 << 10;
-/// How much of a flood is shown.
+/// How many bytes of a flood are shown.
 const SHOWN_OF_FLOOD: usize = 16 << 10;
 
 impl Session {
@@ -301,8 +301,8 @@ impl Session {
         if !self.stream.held().is_empty() {
             let length = self.stream.held().len();
             let mut unread = self.stream.buffer_mut().take(length);
-            // Of a flood that nobody took, the beginning is looked through and shown: the script has
-            // ended, and nothing bounds how long all of it would take.
+            // Of a flood, only the beginning is searched for secrets and shown: the script has
+            // ended, so no deadline bounds how long a search of all of it may take.
             let omitted = if length > MOST_UNREAD {
                 unread.truncate(LOOKED_THROUGH);
                 length - SHOWN_OF_FLOOD

@@ -28,11 +28,11 @@ pub(crate) struct Incoming {
     pub(crate) transport: Transport,
     /// The address that the connection comes from.
     pub(crate) peer: String,
-    /// What goes wrong on it.
+    /// The faults that the server plays on this connection.
     pub(crate) faults: OnConnection,
-    /// How many bytes a second are read of it, unless it is as many as come.
+    /// The most bytes a second that are read from the connection; `None` for no limit.
     pub(crate) read_rate: Option<u32>,
-    /// TLS was to be on from the start, and this came of it.
+    /// Why the handshake failed, if TLS had to be on from the start.
     pub(crate) tls_failed: Option<std::io::Error>,
 }
 

@@ -1,10 +1,10 @@
-//! Reading a peer no faster than at some rate.
+//! Limits how fast the peer's bytes are read.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A rate, and when the next bytes may be read.
+/// The most bytes that are read in a second, and when the next ones may be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
     bytes_per_second: u32,
@@ -16,17 +16,17 @@ impl Reading {
         Self { bytes_per_second, next: Instant::now() }
     }
 
-    /// When more may be read; never, if the rate is nothing.
+    /// When more may be read; `None` if the rate is 0, so that nothing is ever read.
     pub(super) fn next(&self) -> Option<Instant> {
         (self.bytes_per_second > 0).then_some(self.next)
     }
 
-    /// How much may be read at once: what comes in a tenth of a second.
+    /// How many bytes one read may take: those of a tenth of a second.
     pub(super) fn at_once(&self) -> usize {
         (self.bytes_per_second as usize / 10).max(1)
     }
 
-    /// So much was read.
+    /// Records that this number of bytes was read.
     pub(super) fn took(&mut self, count: usize) {
         let rate = u64::from(self.bytes_per_second.max(1));
         let nanos = (count as u64).saturating_mul(1_000_000_000) / rate;

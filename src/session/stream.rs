@@ -26,7 +26,7 @@ pub(super) struct Stream {
     timeout: Duration,
     settle: Duration,
     waiting: Waiting,
-    /// How fast the peer is read, unless it is as fast as it can be.
+    /// The limit on how fast the peer's bytes are read; `None` for no limit.
     pace: Option<Reading>,
     /// A byte has come at least once.
     heard: bool,
@@ -107,7 +107,8 @@ impl Stream {
         self.unheard = None;
     }
 
-    /// From here on, both directions are deflated; what came and was not taken is of that.
+    /// Compresses both directions from here on. Bytes that came and were not taken are compressed
+    /// already.
     pub(super) fn deflate(&mut self) {
         let came = self.buffer.take(self.buffer.held().len()).to_vec();
         self.transport = self.transport.take().map(|transport| transport.deflated(came));
@@ -161,7 +162,7 @@ impl Stream {
         self.waiting.since = None;
     }
 
-    /// Reads no more than so many bytes a second from now on.
+    /// Limits how many bytes a second are read from now on.
     pub(super) fn slow_down(&mut self, bytes_per_second: u32) {
         if let Some(transport) = &mut self.transport {
             transport.narrow();
@@ -169,7 +170,7 @@ impl Stream {
         self.pace = Some(Reading::new(bytes_per_second));
     }
 
-    /// How fast the peer is read, if it is not as fast as it can be.
+    /// The limit on how fast the peer's bytes are read, if there is one.
     pub(super) fn pace(&self) -> Option<Reading> {
         self.pace
     }

@@ -86,7 +86,7 @@ impl Session {
         std::mem::replace(&mut self.stream.waiting_mut().overdue, late) && late
     }
 
-    /// Reads if the read needs no waiting by the runtime.
+    /// Reads if that is possible without waiting for the runtime.
     fn read_soon(&mut self, until: Instant) -> Option<Result<Arrival>> {
         if self.ending.is_seen() {
             return Some(Ok(Arrival::End));
@@ -104,7 +104,8 @@ impl Session {
         let pace = self.stream.pace();
         if let Some(pace) = pace {
             let next = pace.next().unwrap_or(until).min(until);
-            // In a box: hardly any session has a rate, and every operation would be larger by it.
+            // Boxed, because it would make the future of every operation larger, and hardly any
+            // session has a limited rate.
             Box::pin(tokio::time::sleep_until(next)).await;
             if next == until {
                 return Ok(Arrival::Late);
@@ -283,7 +284,7 @@ impl Session {
         self.closed(wait, wanted, Some(lacks.as_ref().unwrap_or(&begun)))
     }
 
-    /// What the peer says one at a time.
+    /// What errors call one message of the peer: a reply of a server, a command of a client.
     fn unit(&self) -> &'static str {
         match self.turn.role() {
             Role::Client => "reply",

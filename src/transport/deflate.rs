@@ -1,8 +1,8 @@
-//! DEFLATE (RFC 1951) on top of another transport, as COMPRESS of IMAP has it (RFC 4978).
+//! DEFLATE (RFC 1951) on top of another transport, for the COMPRESS command of IMAP (RFC 4978).
 //!
-//! What is read is inflated into the room that the reader gives: however much a few bytes stand
-//! for, no more of it is held than that. What is written ends with a sync flush, so that the peer
-//! has all of it without waiting for more.
+//! Data that is read is inflated directly into the reader's buffer. So a few bytes that inflate to
+//! gigabytes take no more memory than that buffer. Each write ends with a sync flush, so that the
+//! peer can inflate all of it without waiting for more.
 
 use std::fmt;
 use std::io;
@@ -12,34 +12,35 @@ use std::task::{Context, Poll, ready};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much of what came is held before it is inflated.
+/// The most received bytes that are held before they are inflated.
 const INCOMING: usize = 8 << 10;
-/// How much is deflated at once. Of what was deflated, no more than comes of this is held.
+/// The most bytes that are deflated at once. This also bounds the deflated bytes that are held
+/// until they are written.
 const PIECE: usize = 16 << 10;
-/// After so many reads that brought nothing to inflate, others have their turn: a stream may be
-/// made of empty blocks.
+/// The most reads in a row that inflate to nothing, before other tasks get a turn: a peer may send
+/// empty blocks without end.
 const EMPTY_READS: u32 = 32;
 
-/// A transport with DEFLATE on it, in both directions.
+/// A transport that compresses with DEFLATE in both directions.
 pub(crate) struct Deflate<T> {
     beneath: T,
     decompress: Decompress,
-    /// What came and was not inflated yet, from `at` on.
+    /// Received bytes; those from `at` on are not inflated yet.
     incoming: Vec<u8>,
     at: usize,
-    /// The peer has ended its stream of DEFLATE.
+    /// Whether the peer has ended its DEFLATE stream.
     over: bool,
     compress: Compress,
-    /// What was deflated and not written yet.
+    /// Deflated bytes that are not written yet.
     outgoing: Vec<u8>,
 }
 
-/// What came is no DEFLATE.
+/// The error for received data that is not DEFLATE.
 #[derive(Debug)]
 pub(crate) struct NotDeflate(&'static str);
 
 impl NotDeflate {
-    /// Why a read failed, if it is this.
+    /// Returns this error, if a read failed because of it.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -57,13 +58,14 @@ fn broken(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, NotDeflate(why))
 }
 
-/// How much a counter has moved on.
+/// Returns by how much a counter has grown.
 fn moved(now: u64, before: u64) -> usize {
     usize::try_from(now.saturating_sub(before)).unwrap_or_default()
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
-    /// Both directions are deflated from here on; this much has come of it already.
+    /// Compresses both directions from here on. `came` are compressed bytes that were received
+    /// already.
     pub(super) fn new(beneath: T, came: Vec<u8>) -> Self {
         Self {
             beneath,
@@ -84,8 +86,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
         self.beneath
     }
 
-    /// Holds that a peer has begun to compress: a line of text would be inflated to something, and
-    /// nobody would see what is wrong.
+    /// Fails if the first received bytes are a line of text, because the peer has not begun to
+    /// compress. Text would inflate to garbage, and nobody would see the reason.
     fn check_start(&self) -> io::Result<()> {
         let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
         let is_line = self.incoming.ends_with(b"\n") && self.incoming.iter().all(is_text);
@@ -95,7 +97,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
         Ok(())
     }
 
-    /// Inflates some of what came; whether that gave something, or the stream is over.
+    /// Inflates some of the received bytes. Returns whether this produced data or the stream is
+    /// over.
     fn inflate(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<bool> {
         loop {
             if self.over {
@@ -122,7 +125,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
         }
     }
 
-    /// Writes what was deflated.
+    /// Writes the deflated bytes.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
             let written = ready!(Pin::new(&mut self.beneath).poll_write(cx, &self.outgoing))?;
@@ -157,7 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Deflate<T> {
             this.incoming.truncate(count);
             ready!(read)?;
             if count == 0 {
-                // A peer may close without an end of its stream.
+                // A peer may close without ending its DEFLATE stream.
                 return Poll::Ready(Ok(()));
             }
         }
@@ -176,7 +179,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Deflate<T> {
         let piece = &buf[..buf.len().min(PIECE)];
         let this = &mut *self;
         let mut taken = 0;
-        // Room that is left is what says that the flush is complete.
+        // The flush is complete only if it leaves room in the output buffer.
         while taken < piece.len() || this.outgoing.len() == this.outgoing.capacity() {
             this.outgoing.reserve(PIECE);
             let before = this.compress.total_in();
@@ -188,7 +191,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Deflate<T> {
             deflated.map_err(io::Error::other)?;
             taken += moved(this.compress.total_in(), before);
         }
-        // What cannot be written now is written by the flush.
+        // Bytes that cannot be written now are written by `poll_flush`.
         if let Poll::Ready(Err(error)) = this.drain(cx) {
             return Poll::Ready(Err(error));
         }

@@ -77,8 +77,8 @@ impl Transport {
         if way == Segment::Whole { self } else { Self::Cut(Box::new(Cut::new(self, way))) }
     }
 
-    /// Deflates both directions from here on; what has come already is part of that. A recording
-    /// holds what was said in clear.
+    /// Deflates both directions from here on; bytes that have come already are compressed too. A
+    /// recording holds the uncompressed data.
     pub(crate) fn deflated(self, came: Vec<u8>) -> Self {
         match self {
             Self::Cut(cut) => cut.transport.deflated(came).cut(cut.way),
@@ -143,8 +143,8 @@ impl Transport {
         }
     }
 
-    /// Has the system take as little as it can of what is not read; if it does not let us, it takes
-    /// more.
+    /// Makes the system's receive buffer as small as it can be, so that the peer notices soon that
+    /// we do not read. If the system refuses, the buffer stays larger.
     pub(crate) fn narrow(&mut self) {
         let smallest = 1;
         match self {
@@ -161,7 +161,8 @@ impl Transport {
         }
     }
 
-    /// Whether all that had come was read just now, so that to look again would find nothing.
+    /// Whether the last read has just emptied the system's receive buffer, so that another read
+    /// would find nothing.
     pub(crate) fn is_drained(&self) -> bool {
         matches!(self, Self::Tcp(stream) if stream.is_drained())
     }
@@ -173,8 +174,8 @@ impl Transport {
         let read = match self {
             Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
             Self::Unix(stream) => rustix::net::recv(stream, room, flags),
-            // With TLS and DEFLATE, the system holds other bytes than those of the dialogue; a process
-            // and a recording have no socket.
+            // With TLS and DEFLATE, the system holds other bytes than those of the dialogue; a
+            // process and a recording have no socket.
             Self::Process(_) | Self::Tls(_) | Self::Deflate(_) | Self::Recorded(_) => return None,
             Self::Cut(cut) => return cut.transport.read_now(room),
         };

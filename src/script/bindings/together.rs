@@ -48,8 +48,9 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
 
 /// Gives each branch its own value for a captured session, listener, server, log or command. Rhai
 /// locks a captured variable while a method of its value runs: a branch in `l.accept()` would lock
-/// `l` for a branch that reads `l.url`. Values of these types are handles, so that a copy is the same
-/// session. A variable that a closure assigns stays shared, for the others to see that.
+/// `l` for a branch that reads `l.url`. Values of these types are handles, so that a copy is the
+/// same session. A variable that a closure assigns stays shared, so that the other branches see the
+/// new value.
 fn unshare(ctx: &NativeCallContext<'_>, functions: &mut [FnPtr]) {
     let library = ctx.tag().and_then(|tag| tag.clone().try_cast::<Arc<Library>>());
     let unit = ctx.call_source().and_then(|source| library?.get(source));

@@ -66,9 +66,9 @@ pub(crate) struct Run {
     checks: Cell<u64>,
     /// The resident memory at the first check, when the script had only just begun.
     memory: Cell<Option<usize>>,
-    /// How many bytes the process may add to that.
+    /// How many bytes the process may hold beyond its memory at the first check.
     allowance: usize,
-    /// How many checks there were.
+    /// How many times the memory was checked.
     looks: Cell<u32>,
     step: RefCell<Option<Arc<str>>>,
     /// The steps so far, each with the time at which it began.
@@ -83,15 +83,15 @@ pub(crate) struct Run {
     redaction: RefCell<Option<Redaction>>,
     /// Why the script has to end, if it has to.
     ended: RefCell<Option<Ended>>,
-    /// The closures that run at its end.
+    /// The closures that run at the end of the script.
     pub(super) deferred: Deferred,
-    /// The questions of its servers in the background.
+    /// The questions of the script's servers in the background.
     pub(super) questions: Questions,
-    /// The warnings so far.
+    /// The warnings that the script has caused so far.
     warned: RefCell<BTreeSet<String>>,
-    /// The commands that it started.
+    /// The commands that the script started.
     pub(super) programs: Programs,
-    /// The last value of the setup of its folder, if there is a setup.
+    /// The last value of the setup of the script's folder, if there is a setup.
     pub(super) fixture: Option<Arc<serde_json::Value>>,
     /// Whether the script is a setup or a teardown.
     is_fixture: bool,
@@ -99,15 +99,15 @@ pub(crate) struct Run {
     is_setup: bool,
     /// The last value of a setup, if it has one.
     ended_with: RefCell<Option<Result<serde_json::Value>>>,
-    /// The cases of its tables.
+    /// The cases that the script runs with `cases`.
     pub(super) table: Table,
     /// Values that differ from run to run, each with the token that stands for it in a golden.
     known: RefCell<Vec<(String, String)>>,
     /// The ports that the script was given.
     ports: RefCell<Ports>,
-    /// How large the values are that it read.
+    /// The sizes of the values that the script read.
     pub(super) sizes: Sizes,
-    /// The seed of the random decisions of its listeners and servers.
+    /// The seed of the random decisions of the script's listeners and servers.
     pub(super) seed: Seed,
     /// How many listeners and servers use the seed.
     seeded: Cell<u64>,

@@ -22,8 +22,8 @@ use crate::script::finally;
 use crate::script::program::Program;
 use crate::script::run::Run;
 
-/// Waits for the script's deadline, which the script races; or for a while before it, if something
-/// is deferred by then that needs time, too.
+/// Waits until the script's deadline. If the script has deferred closures by then, waits less, so
+/// that they have some of the time.
 async fn time_is_up(run: &Run, deadline: Duration) {
     let kept = finally::kept_of(deadline);
     sleep(deadline.saturating_sub(kept)).await;
@@ -82,7 +82,8 @@ impl Runner {
         tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            // Not waited for: the bound of what runs at the end of a script that was stopped.
+            // This is no pause: it bounds how long the deferred closures of a stopped script may
+            // run.
             () = unconstrained(sleep(left + finally::AFTER_A_STOP)) => {}
         }
         script.stop(Stop::Deadline);

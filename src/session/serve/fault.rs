@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// More of an endless line is not sent.
+/// The most bytes that are sent of an endless line.
 const LONGEST: usize = 64 << 20;
 
 /// What happens to the connection after a fault.
@@ -21,9 +21,9 @@ pub enum Then {
     CutTls,
 }
 
-/// What goes wrong while a server says something: an option of [`Session::greet`],
-/// [`Session::reply`], [`Session::replies`], [`Session::serve`] and the other words by which a server
-/// speaks, of a [`Listener`] and of the [`Embedded`] server; in clear and inside of TLS.
+/// What a server does wrong on purpose while it sends something, in clear or inside TLS. It is an
+/// option of [`Session::greet`], [`Session::reply`], [`Session::replies`], [`Session::serve`] and
+/// the other operations by which a server sends, of a [`Listener`], and of the [`Embedded`] server.
 ///
 /// [`Session::greet`]: crate::Session::greet
 /// [`Session::reply`]: crate::Session::reply
@@ -70,42 +70,44 @@ pub struct Fault {
     pub(crate) when: When,
 }
 
-/// When a fault happens; always, unless this says otherwise.
+/// When a fault happens. All conditions that are set must hold; without any, the fault always
+/// happens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct When {
     /// The words that the command begins with, in capitals.
     pub(crate) at: Vec<String>,
-    /// On this of the listener's connections, from 1.
+    /// The number of the connection on which the fault happens, counted from 1.
     pub(crate) connection: Option<u64>,
-    /// At this of the things said that it is for, from 1, over all connections.
+    /// Which of the times that the fault could happen is meant, counted from 1 over all
+    /// connections.
     pub(crate) number: Option<u64>,
-    /// In a transaction that has this address, or one of this `@domain`.
+    /// The address, or the `@domain`, that a command or its mail transaction must have.
     pub(crate) address: Option<String>,
-    /// Once in how often.
+    /// The probability that the fault happens, from 0 to 1.
     pub(crate) chance: Option<f64>,
 }
 
 impl Fault {
-    /// No fault; add some by the other methods.
+    /// Makes a fault that does nothing wrong yet; the other methods add what goes wrong.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits for this time before anything is sent.
+    /// Waits this long before anything is sent.
     #[must_use]
     pub fn after(self, pause: Duration) -> Self {
         Self { after: Some(pause), ..self }
     }
 
-    /// Adds a random time, up to that, to the pause before and to those between bytes. The seed of
-    /// the listener decides.
+    /// Adds a random time, at most this long, to the pause before the first byte and to the pauses
+    /// between bytes. The listener's seed decides how long.
     #[must_use]
     pub fn jitter(self, most: Duration) -> Self {
         Self { jitter: Some(most), ..self }
     }
 
-    /// Sends each byte in a write of its own, with such a pause between.
+    /// Sends each byte in its own write, with this pause between two bytes.
     #[must_use]
     pub fn drip(self, pause: Duration) -> Self {
         Self { drip: Some(pause), ..self }
@@ -135,7 +137,8 @@ impl Fault {
         Self { nul: has_nul, ..self }
     }
 
-    /// Sends this line in place of the last; in IMAP, a status has the tag of the command.
+    /// Sends this line in place of the last line. In IMAP, if the line is a status, the tag of the
+    /// command is put before it.
     #[must_use]
     pub fn wrong(self, line: impl Into<String>) -> Self {
         Self { wrong: Some(line.into()), ..self }
@@ -153,77 +156,81 @@ impl Fault {
         Self { missing: is_missing, ..self }
     }
 
-    /// Makes the last line this number of bytes long and never ends it; at most 64 MiB are sent. It
+    /// Appends this number of bytes, at most 64 MiB, to the last line, and never ends the line. It
     /// is no error if the client closes in the meantime.
     #[must_use]
     pub fn endless(self, bytes: usize) -> Self {
         Self { endless: Some(bytes.min(LONGEST)), ..self }
     }
 
-    /// Has each literal announce so many octets more than it has, or fewer.
+    /// Makes each literal announce this many octets more than it has; with a negative number,
+    /// fewer.
     #[must_use]
     pub fn literal(self, more: i64) -> Self {
         Self { literal: Some(more), ..self }
     }
 
-    /// Says another UIDVALIDITY than the one that is meant, larger by one.
+    /// Makes UIDVALIDITY larger by one.
     #[must_use]
     pub fn uidvalidity(self, is_changed: bool) -> Self {
         Self { uidvalidity: is_changed, ..self }
     }
 
-    /// Sends these bytes behind what is said, in the same write: behind the go-ahead of STARTTLS, in
-    /// clear.
+    /// Appends these bytes to what is sent, in the same write. After the go-ahead of STARTTLS they
+    /// are sent in clear.
     #[must_use]
     pub fn inject(self, bytes: impl Into<Vec<u8>>) -> Self {
         Self { inject: bytes.into(), ..self }
     }
 
-    /// Sends what is no TLS in place of the handshake, and closes: at STARTTLS, or at CONNECT if TLS
-    /// is on from the start.
+    /// Sends bytes that are not TLS in place of the handshake, and closes: at STARTTLS, or at
+    /// CONNECT if TLS is on from the start.
     #[must_use]
     pub fn garbage(self, is_garbage: bool) -> Self {
         Self { garbage: is_garbage, ..self }
     }
 
-    /// Reads no more than so many bytes a second of the client from then on; with 0, nothing.
+    /// Reads at most this many bytes a second from the client from then on; with 0, nothing.
     #[must_use]
     pub fn read_rate(self, bytes_per_second: u32) -> Self {
         Self { read_rate: Some(bytes_per_second), ..self }
     }
 
-    /// Happens once in so many times: 0.1 is one in ten. The seed of the listener decides.
+    /// Sets the probability that the fault happens: 0.1 is one time in ten. The listener's seed
+    /// decides which times.
     #[must_use]
     pub fn chance(mut self, chance: f64) -> Self {
         self.when.chance = Some(chance);
         self
     }
 
-    /// Of a listener: happens with what is said to commands that begin with these words, such as
-    /// `RCPT` or `AUTH PLAIN`; or at CONNECT, before TLS and the greeting; GREETING; MESSAGE, the
-    /// reply to a message; RESPONSE, that to a response of SASL.
+    /// For a listener: limits the fault to the answer to commands that begin with these words, such
+    /// as `RCPT` or `AUTH PLAIN`. It can also be `CONNECT` (before TLS and the greeting),
+    /// `GREETING`, `MESSAGE` (the reply to a message) or `RESPONSE` (the reply to a response of
+    /// SASL).
     #[must_use]
     pub fn at(mut self, command: &str) -> Self {
         self.when.at = command.split_whitespace().map(str::to_ascii_uppercase).collect();
         self
     }
 
-    /// Of a listener: happens on this of its connections, the first of which is 1.
+    /// For a listener: limits the fault to the connection with this number, counted from 1.
     #[must_use]
     pub fn connection(mut self, number: u64) -> Self {
         self.when.connection = Some(number);
         self
     }
 
-    /// Of a listener: happens at this of all times that it could, the first of which is 1.
+    /// For a listener: of all times that the fault could happen, it happens only this time, counted
+    /// from 1.
     #[must_use]
     pub fn number(mut self, number: u64) -> Self {
         self.when.number = Some(number);
         self
     }
 
-    /// Of a listener: happens at MAIL and RCPT with this address, and at what follows in their
-    /// transaction; `@example.com` is any address there.
+    /// For a listener: limits the fault to MAIL and RCPT with this address, and to what follows in
+    /// the same mail transaction. `@example.com` stands for all addresses of that domain.
     #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.when.address = Some(address.into());

@@ -1,4 +1,4 @@
-//! Which fault happens when: by the connection, the command, the address, and by chance.
+//! Decides when faults happen: by the connection, the command, the address, and by chance.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,27 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::fault::{Fault, When};
 use crate::chance::{Dice, Seed};
 
-/// Before TLS and the greeting.
+/// The occasion before TLS and the greeting.
 pub(crate) const CONNECT: &str = "CONNECT";
-/// What comes before any command, what ends a message, and a response to a challenge of SASL: none
-/// of them has a verb.
+/// The occasions that have no verb: before the first command, after a message, and after a response
+/// to a challenge of SASL.
 pub(crate) const GREETING: &str = "GREETING";
 pub(crate) const MESSAGE: &str = "MESSAGE";
 pub(crate) const RESPONSE: &str = "RESPONSE";
 
-/// The faults of a listener, of which the first that fits happens.
+/// The faults of a listener. If several fit, the first one happens.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     all: Vec<Counted>,
     seed: Seed,
-    /// Which of a script's listeners has them.
+    /// The number of the listener in its script.
     listener: u64,
 }
 
 #[derive(Debug)]
 struct Counted {
     fault: Fault,
-    /// How often it could have happened.
+    /// How many times the fault could have happened so far.
     could: AtomicU64,
 }
 
@@ -54,12 +54,13 @@ pub(crate) struct OnConnection {
     faults: Arc<Faults>,
     connection: u64,
     dice: Dice,
-    /// For each of them, whether its address stands in the transaction under way.
+    /// For each fault, whether the current mail transaction has its address.
     met: Vec<bool>,
 }
 
 impl OnConnection {
-    /// What goes wrong with what is said to this command, or at [`CONNECT`] and the like.
+    /// Returns the fault in the answer to this command, or at an occasion such as [`CONNECT`], if
+    /// there is one.
     pub(crate) fn at(&mut self, command: &str) -> Option<Fault> {
         if self.faults.is_empty() {
             return None;
@@ -75,12 +76,12 @@ impl OnConnection {
         None
     }
 
-    /// What is left to chance on this connection.
+    /// The source of the random decisions on this connection.
     pub(crate) fn dice(&mut self) -> &mut Dice {
         &mut self.dice
     }
 
-    /// Whether a fault happens that has a chance of its own.
+    /// Whether a fault happens this time. Decides at random if the fault has a probability.
     pub(crate) fn falls(&mut self, fault: &Fault) -> bool {
         fault.when.chance.is_none_or(|chance| self.dice.falls(chance))
     }
@@ -91,8 +92,8 @@ impl OnConnection {
         is_its && self.falls(&counted.fault)
     }
 
-    /// For each fault, whether the command has its address: in MAIL and RCPT their own counts, in
-    /// what follows those of the transaction.
+    /// For each fault, whether its address is there: in the command itself for MAIL and RCPT, in
+    /// the mail transaction so far for other commands.
     fn meet(&mut self, verb: Option<&str>, command: &str) -> Vec<bool> {
         if matches!(verb, Some("MAIL" | "RSET" | "EHLO" | "HELO" | "LHLO" | "STARTTLS")) {
             self.met.fill(false);
@@ -110,7 +111,7 @@ impl OnConnection {
     }
 }
 
-/// Whether an address in small letters is this one, or one of this `@domain`.
+/// Whether an address, in lower case, is the wanted address or belongs to the wanted `@domain`.
 fn is_at(address: &str, wanted: &str) -> bool {
     let wanted = wanted.to_ascii_lowercase();
     if wanted.starts_with('@') { address.ends_with(&wanted) } else { address == wanted }

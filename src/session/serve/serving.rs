@@ -11,9 +11,9 @@ use crate::tls::{Authority, ServerOptions};
 pub(crate) struct Serving {
     pub(super) tls: ServerOptions,
     pub(super) authority: Arc<Authority>,
-    /// What goes wrong on it.
+    /// The faults that the server plays on this connection.
     pub(super) faults: OnConnection,
-    /// What the client says next, if that is no command.
+    /// What the client sends next, if it is not a command.
     pub(super) next: Option<&'static str>,
 }
 

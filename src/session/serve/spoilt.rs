@@ -1,4 +1,4 @@
-//! What goes out in place of the bytes that a fault spoils.
+//! The bytes that are sent in place of others because of a fault.
 
 use bytes::{Bytes, BytesMut};
 
@@ -6,7 +6,7 @@ use super::fault::Fault;
 use crate::proto::chomp;
 
 impl Fault {
-    /// What goes out in place of the bytes.
+    /// Returns what is sent in place of these bytes.
     pub(crate) fn spoilt(&self, bytes: &[u8]) -> Bytes {
         let start = memchr::memrchr(b'\n', &bytes[..bytes.len().saturating_sub(1)]);
         let (before, last) = bytes.split_at(start.map_or(0, |at| at + 1));
@@ -47,7 +47,8 @@ impl Fault {
     }
 }
 
-/// This line as it is said in place of the last one: in IMAP, a status keeps the tag.
+/// Returns the bytes of a line that replaces the last line. In IMAP, a status keeps the tag of the
+/// last line.
 fn in_place_of(last: &[u8], line: &str) -> Vec<u8> {
     let is_status = |word: &[u8]| matches!(word, b"OK" | b"NO" | b"BAD");
     let mut words = chomp(last).split(|byte| *byte == b' ');
@@ -57,7 +58,7 @@ fn in_place_of(last: &[u8], line: &str) -> Vec<u8> {
     [tag.as_deref().unwrap_or_default(), line.as_bytes(), b"\r\n"].concat()
 }
 
-/// The numbers between these two, larger by so much.
+/// Adds `more` to each number that stands between `before` and `after`.
 fn renumbered(bytes: &[u8], before: &[u8], after: &[u8], more: i64) -> BytesMut {
     let mut all = BytesMut::new();
     let mut rest = bytes;

@@ -1,4 +1,4 @@
-//! Saying things with what goes wrong meanwhile.
+//! Sending on the server's side, with faults.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::proto::Speech;
 use crate::transcript::What;
 
 impl Session {
-    /// Says this in turn, with what goes wrong meanwhile; whether a handshake after it is to be
-    /// garbage.
+    /// Sends bytes if it is the server's turn, with the fault that applies. Returns whether the TLS
+    /// handshake that follows must be garbage.
     pub(super) async fn utter(
         &mut self,
         bytes: impl Into<Bytes>,
@@ -33,12 +33,12 @@ impl Session {
         Ok(fault.garbage)
     }
 
-    /// Whether a word's own fault happens, which may be left to chance.
+    /// Whether the fault that was given to a word happens this time; it may have a probability.
     pub(in crate::session) fn happens(&mut self, fault: &Fault) -> bool {
         self.serving.as_mut().is_none_or(|serving| serving.faults.falls(fault))
     }
 
-    /// Says this, whosever turn it is, with what goes wrong meanwhile.
+    /// Sends bytes with a fault, whether or not it is the server's turn.
     pub(in crate::session) async fn utter_with(
         &mut self,
         bytes: Bytes,
@@ -49,7 +49,7 @@ impl Session {
             tokio::time::sleep(after + self.jitter(fault)).await;
         }
         let spoilt = fault.spoilt(&bytes);
-        // The deadline is for the client to read, and not for the pauses that are wanted.
+        // The deadline bounds how long the client takes to read, so it begins after the pauses.
         let wait = Wait::new(wait.allowed);
         let said = match fault.drip {
             None => self.write_for(&bytes, spoilt, wait).await,
@@ -69,7 +69,8 @@ impl Session {
         self.end_by(fault.then.or(fault.cut.map(|_| Then::Close))).await
     }
 
-    /// What goes wrong now: the word's own fault if it happens, or else one of the listener's.
+    /// Returns the fault that applies now: the one given to the word, if any was given, or else one
+    /// of the listener's.
     fn fault_of(&mut self, own: Option<Box<Fault>>, bytes: &[u8]) -> Option<Box<Fault>> {
         let (at, speech) = (self.occasion(), self.turn.speech());
         let serving = self.serving.as_mut()?;
@@ -80,7 +81,7 @@ impl Session {
         }
     }
 
-    /// What is about to be answered, as the faults of a listener name it.
+    /// Returns what is about to be answered, by the name that a listener's faults use.
     fn occasion(&self) -> String {
         let Some(serving) = &self.serving else { return String::new() };
         if let Some(next) = serving.next {
@@ -95,14 +96,15 @@ impl Session {
         if uid && self.turn.speech() == Speech::Imap { &command[4..] } else { &command }.to_owned()
     }
 
-    /// A random time, as long as the fault has it at most.
+    /// Returns a random time, at most as long as the fault's jitter.
     fn jitter(&mut self, fault: &Fault) -> Duration {
         let most = fault.jitter.unwrap_or_default();
         let dice = self.serving.as_mut().map(|serving| serving.faults.dice());
         dice.map_or(Duration::ZERO, |dice| dice.up_to(most))
     }
 
-    /// Sends byte by byte, with a pause between; the client has so long to read each.
+    /// Sends byte by byte, with a pause between two bytes. `allowed` is how long the client may
+    /// take to read each byte.
     async fn drip(
         &mut self,
         meant: &Bytes,
@@ -144,7 +146,7 @@ impl Session {
     }
 }
 
-/// What the client says next if that is no command, after this was said to it.
+/// Returns what the client sends next after it was sent `said`, if that is not a command.
 fn next_after(at: &str, said: &[u8], speech: Speech) -> Option<&'static str> {
     let sasl = speech.facts().sasl;
     let in_exchange = at == RESPONSE

@@ -294,11 +294,11 @@ impl Session {
         self.exchange("xclient", &SMTP, 220, with_attributes("XCLIENT", attributes))
     }
 
-    /// Tells a server that trusts us, for its log and its filters, who the client is that we speak
-    /// for: `XFORWARD NAME=value ...`, an extension of Postfix that no RFC has. Values are sent as
-    /// [`xtext`]; what is not known is `[UNAVAILABLE]`. The server names the attributes that it
-    /// takes with XFORWARD in its reply to EHLO: `NAME`, `ADDR`, `PORT`, `PROTO`, `HELO`, `IDENT`
-    /// and `SOURCE`. They hold until the end of the next message.
+    /// Tells a server that trusts us on behalf of which client we speak, for its log and its
+    /// filters: `XFORWARD NAME=value ...`, an extension of Postfix that is in no RFC. Values are
+    /// sent as [`xtext`]; a value that is not known is `[UNAVAILABLE]`. In its reply to EHLO, the
+    /// server names the attributes that it takes: `NAME`, `ADDR`, `PORT`, `PROTO`, `HELO`, `IDENT`
+    /// and `SOURCE`. The attributes hold until the end of the next message.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -317,8 +317,7 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
+    /// # Errors See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn xforward<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,
@@ -327,7 +326,7 @@ impl Session {
     }
 }
 
-/// A command of Postfix with its attributes behind it, each value as xtext.
+/// A command of Postfix with its attributes, each value as xtext.
 fn with_attributes<N: AsRef<str>, V: AsRef<[u8]>>(
     command: &str,
     attributes: impl IntoIterator<Item = (N, V)>,

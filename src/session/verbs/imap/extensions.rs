@@ -126,9 +126,9 @@ impl Session {
         self.imap_read("threads", text, criteria.into().0, Answer::threads)
     }
 
-    /// Has both directions compressed from its answer on: `COMPRESS DEFLATE` (RFC 4978), in clear or
-    /// within TLS. The transcript has what is said in clear. Where the server refuses and that is
-    /// what was expected, by [`Operation::expect`], nothing is compressed.
+    /// Sends `COMPRESS DEFLATE` (RFC 4978), with or without TLS. If the server accepts, both
+    /// directions are compressed from then on. The transcript shows the uncompressed data. If
+    /// [`Operation::expect`] expects a refusal and the server refuses, nothing is compressed.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -146,9 +146,8 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors
-    /// As [`Session::command`]. From then on, an operation that reads fails as `malformed` where
-    /// what comes is no DEFLATE.
+    /// # Errors See [`Session::command`]. Afterwards, an operation that reads fails as `malformed`
+    /// if the data is not DEFLATE.
     pub fn compress(&mut self) -> Operation<'_, Answer> {
         self.operation(|session, call| {
             Box::pin(async move {
