@@ -1,4 +1,5 @@
-//! Chance that can be had again: what falls depends on a seed, and on what the dice are for.
+//! Random decisions that can be repeated: they depend only on a seed, and on the numbers that name
+//! what they are for.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +8,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// A number that decides what falls, and whether anything was left to it.
+/// The seed of random decisions, which also knows whether any were made.
 #[derive(Clone, Default)]
 pub(crate) struct Seed(Arc<Held>);
 
 #[derive(Default)]
 struct Held {
-    /// Of the system's random numbers, if none was given.
+    /// The seed. If none was given, it is taken from the system's random numbers when it is first
+    /// needed.
     value: OnceLock<u64>,
     used: AtomicBool,
 }
@@ -25,48 +27,52 @@ impl fmt::Debug for Seed {
 }
 
 impl Seed {
-    /// This number.
+    /// Makes a seed of the given number.
     pub(crate) fn of(value: u64) -> Self {
         Self(Arc::new(Held { value: value.into(), used: AtomicBool::new(false) }))
     }
 
-    /// The number; the system chooses it if none was given. Short enough to be typed again.
+    /// Returns the seed as a number. If none was given, the system chooses a number that is short
+    /// enough for a user to type.
     pub(crate) fn value(&self) -> u64 {
         *self.0.value.get_or_init(|| {
             let mut bytes = [0; 4];
-            // Without random numbers every run has the same, which is written down as any other is.
+            // If the system gives no random numbers, the seed is 0; the report shows it like any
+            // other seed.
             let _ = getrandom::fill(&mut bytes);
             u32::from_le_bytes(bytes).into()
         })
     }
 
-    /// The number, if anything was left to chance.
+    /// Returns the seed if any random decision was made.
     pub(crate) fn used(&self) -> Option<u64> {
         self.0.used.load(Ordering::Relaxed).then(|| self.value())
     }
 
-    /// Dice of their own for what these numbers name: what others throw changes nothing.
+    /// Returns separate dice for the purpose that these numbers name. Other dice of the same seed
+    /// do not change what they throw.
     pub(crate) fn dice(&self, of: &[u64]) -> Dice {
         Dice { seed: self.clone(), of: of.into(), thrown: None }
     }
 }
 
-/// What falls one after the other.
+/// A sequence of random decisions.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice {
     seed: Seed,
     of: Box<[u64]>,
-    /// Made when they are first thrown: until then the seed is not used.
+    /// The generator. It is made at the first throw, because until then the seed does not count as
+    /// used.
     thrown: Option<Rng>,
 }
 
 impl Dice {
-    /// Whether what has this chance, from 0 to 1, happens.
+    /// Decides whether something with this probability, from 0 to 1, happens.
     pub(crate) fn falls(&mut self, chance: f64) -> bool {
         self.rng().f64() < chance
     }
 
-    /// A time up to that.
+    /// Returns a random time, at most this long.
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
         if most.is_zero() {
             return most;
@@ -75,7 +81,7 @@ impl Dice {
         Duration::from_nanos(self.rng().u64(..=most))
     }
 
-    /// So many bytes.
+    /// Returns this number of random bytes.
     #[cfg(feature = "script")]
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];

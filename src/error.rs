@@ -45,7 +45,7 @@ struct Parts {
     waited: Option<Waited>,
     session: Option<String>,
     hint: Option<String>,
-    /// What decided what was left to chance, if anything was.
+    /// The seed of the random decisions before the error, if there were any.
     seed: Option<u64>,
     /// Where in a Rust source the operation was called, and the end of the transcript then.
     source: Option<(&'static Location<'static>, String)>,
@@ -195,19 +195,20 @@ impl Error {
         self.0.session.as_deref()
     }
 
-    /// Says what decided what was left to chance.
+    /// Sets the seed of the random decisions before the error.
     #[cfg(feature = "script")]
     pub(crate) fn note_seed(&mut self, seed: Option<u64>) {
         self.0.seed = seed;
     }
 
-    /// What decided what faults left to chance, if they left anything to it.
+    /// The seed of the random decisions before the error; `None` if there were none. A run with the
+    /// same seed makes the same decisions.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.0.seed
     }
 
-    /// The next step to try, where one is known.
+    /// The next step to try, if one is known.
     #[must_use]
     pub fn next_step(&self) -> Option<&str> {
         self.0.hint.as_deref()

@@ -23,8 +23,8 @@ const UNKNOWN: &str = "[SECRET]";
 /// The arguments.
 #[derive(Args, Debug)]
 pub(super) struct Playing {
-    /// Run against a recording in place of servers: what `--trace on` has written. A session is
-    /// answered as it was then, as long as the script sends what it sent; any secret will do.
+    /// Run against a recording, made by `--trace on`, in place of servers. Each session gets the
+    /// recorded answers as long as the script sends what it sent then; any secret is accepted.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["repeat", "segment", "trace"])]
     against: Option<PathBuf>,
 }

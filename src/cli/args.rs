@@ -39,14 +39,14 @@ pub(super) enum Command {
         after_help = "Examples:\n  mailexpect list scripts --verbose\n  mailexpect list --shipped"
     )]
     List(List),
-    /// Write scripts that are inside of the program to files, to be changed.
+    /// Write built-in scripts to files, so that you can change them.
     Eject(super::eject::Eject),
     /// Show side by side what two servers answer to a script, after redaction.
     Diff(Box<super::diff::Diff>),
-    /// Make reports of runs that are over.
+    /// Make reports of finished runs.
     #[command(after_help = "Example:\n  mailexpect report merge part-*.json --junit report.xml")]
     Report(super::merge::Report),
-    /// Show a recording of a run: what went by on its sessions, and when.
+    /// Show a recording of a run: what its sessions sent and received, and when.
     Show(super::show::Show),
     /// Review transcripts that differ from their goldens, one by one.
     #[command(
@@ -71,9 +71,9 @@ file or of stdin are read.\n\nExamples:\n  mailexpect redact --explain < transcr
         after_help = "Examples:\n  mailexpect serve\n  mailexpect serve --smtp 127.0.0.1:2525 --ca ca.pem\n  mailexpect serve --script fake.rhai --port 2525\n  mailexpect serve --on-demand --ready-fd 3 3>ready.json"
     )]
     Serve(Box<super::serve::Serve>),
-    /// Pass sessions on to a server, and leave a script, a golden and a trace of each.
+    /// Pass sessions on to a server, and write a script, a golden and a trace of each.
     Record(Box<super::record::Record>),
-    /// Start a project: a project file and a first script.
+    /// Create a project: a project file and a first script.
     New(super::new::New),
     /// Print code for a shell that completes arguments: scripts, targets, parameters, presets.
     Completions(super::completions::Completions),
@@ -93,19 +93,19 @@ file or of stdin are read.\n\nExamples:\n  mailexpect redact --explain < transcr
     Schema,
     /// Show which mail ports of a host are open, what speaks there, and how far a dialogue gets.
     Probe(Box<super::probe::Probe>),
-    /// Ask all hosts of a domain what people open telnet for, and answer yes or no with proof.
+    /// Check all mail hosts of a domain: relaying, TLS, AUTH and more, with proof of each answer.
     Doctor(Box<super::doctor::Doctor>),
-    /// Make a script of a pasted session, or of a test file of another tool.
+    /// Make a script from a pasted session, or from a test file of another tool.
     Import(super::import::Import),
-    /// Run scripts again and again, and show when what they come to changes.
+    /// Run scripts again and again, and show when their results change.
     Watch(Box<super::watch::Watch>),
     /// Explain a reply of a server: its codes, and what to do.
     Explain(super::explain::Explain),
     /// Encode text to base64, or decode it.
     Base64(super::encode::Base64),
-    /// Make the responses that AUTH takes: `mailexpect sasl plain hoge`.
+    /// Print the SASL responses to send after AUTH: `mailexpect sasl plain hoge`.
     Sasl(super::encode::Sasl),
-    /// Print the reference manual of the script language, as Markdown, or a word of it.
+    /// Print the reference manual of the script language, or its entry for one word.
     Reference(super::reference::Reference),
 }
 
@@ -122,10 +122,10 @@ pub(super) struct Check {
 pub(super) struct List {
     #[command(flatten)]
     pub(super) paths: Paths,
-    /// Show tags and parameters, too.
+    /// Also show tags and parameters.
     #[arg(short, long)]
     pub(super) verbose: bool,
-    /// List the scripts inside of the program: `mailexpect run @relay`.
+    /// List the built-in scripts, such as `@relay`.
     #[arg(long, conflicts_with = "paths")]
     pub(super) shipped: bool,
     #[command(flatten)]
@@ -137,7 +137,7 @@ pub(super) struct Redact {
     /// A golden, or a transcript as `mailexpect run -v` shows it; by default stdin.
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// Explain below each line which rule changed what.
+    /// Show below each line which rule changed what.
     #[arg(long)]
     pub(super) explain: bool,
     /// List all presets with their groups and places instead.
@@ -149,26 +149,26 @@ pub(super) struct Redact {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Review {
-    /// Scripts, goldens, `.snap.new` files, or folders with all below them; by default all of the
-    /// workspace that the current folder is in.
+    /// Scripts, goldens, `.snap.new` files, or folders with all that is below them; by default the
+    /// whole workspace of the current folder.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
-    /// Show what waits and ask nothing, for want of a terminal; the exit code is 1 if something
-    /// waits.
+    /// Show what waits for review and ask nothing, for use without a terminal. The exit code is 1
+    /// if something waits.
     #[arg(long)]
     pub(super) show: bool,
-    /// Show each change by another program, which is given the golden and what was said:
-    /// `--diff-tool 'delta --side-by-side'`.
+    /// Show each change with another program, which gets the files of the golden and of the new
+    /// transcript: `--diff-tool 'delta --side-by-side'`.
     #[arg(long, value_name = "COMMAND", env = "MAILEXPECT_DIFF_TOOL", hide_env_values = true)]
     pub(super) diff_tool: Option<String>,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Decide {
-    /// Scripts, goldens, `.snap.new` files, or folders with all below them.
+    /// Scripts, goldens, `.snap.new` files, or folders with all that is below them.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
-    /// Take all that wait in the workspace that the current folder is in.
+    /// Take all transcripts that wait for review in the workspace of the current folder.
     #[arg(long, conflicts_with = "paths")]
     pub(super) all: bool,
 }

@@ -12,7 +12,7 @@ use crate::workers::{Rules, Times};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Retries and limits")]
 pub(super) struct Attempts {
-    /// Run a script that fails up to N times more; one that passes then is flaky.
+    /// Run a script that fails up to N times more; if it passes then, it is flaky.
     #[arg(long, value_name = "N", conflicts_with_all = ["repeat", "segment"])]
     retries: Option<u32>,
     /// Whether flaky scripts pass (the default) or fail.
@@ -21,7 +21,7 @@ pub(super) struct Attempts {
     /// Begin no further script after one has failed; those in progress end.
     #[arg(long, conflicts_with_all = ["repeat", "segment"])]
     fail_fast: bool,
-    /// Skip a script if a parameter of it has no value and no default.
+    /// Skip a script if one of its parameters has neither a value nor a default.
     #[arg(long)]
     skip_incomplete: bool,
     /// Cancel all scripts after this time: `--global-timeout 10m`.

@@ -4,8 +4,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Kind, Result};
 
-/// How many descriptors a command opens before its first connection and for it: a server's ports
-/// (23), two runtimes, and signals.
+/// How many descriptors a command opens before its first connection and for this connection: a
+/// server's ports (23), two runtimes, and signals.
 pub(super) const NEEDED: usize = 30;
 
 /// Raises the limit, and makes sure that `wanted` descriptors can be opened.

@@ -25,10 +25,10 @@ use crate::workers::{self, Against, Audience, Job, Rules, Times, Work};
 pub(super) struct Diff {
     #[command(flatten)]
     paths: Paths,
-    /// Compare the answers of this server of `mailexpect.toml` with another's: give two.
+    /// Compare the servers of two targets of `mailexpect.toml`: give this option twice.
     #[arg(long, value_name = "NAME", value_delimiter = ',', required = true)]
     target: Vec<String>,
-    /// Show the lines that are the same, too.
+    /// Also show the lines that are the same.
     #[arg(short, long)]
     all: bool,
     #[command(flatten)]

@@ -35,8 +35,8 @@ pub(super) struct Doctor {
     /// Take the password from `env:NAME`, `file:PATH`, `cmd:PROGRAM` or `prompt`.
     #[arg(long, value_name = "SOURCE", requires = "user")]
     password: Option<String>,
-    /// Look for the message in this INBOX: `--imap imaps://mail.example.com`; by default that of
-    /// the first exchanger by IMAPS.
+    /// Look for the message in this INBOX: `--imap imaps://mail.example.com`; by default in that of
+    /// the first exchanger, over IMAPS.
     #[arg(long, value_name = "URL", requires = "deliver")]
     imap: Option<String>,
     /// Answer in this language, en or ja; by default that of `LC_ALL`, `LC_MESSAGES` or `LANG`.

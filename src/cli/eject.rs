@@ -24,7 +24,7 @@ pub(super) struct Eject {
     /// Write the files to this folder: `--into scripts`.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     into: PathBuf,
-    /// Replace files that are there.
+    /// Replace existing files.
     #[arg(long)]
     force: bool,
 }

@@ -26,10 +26,10 @@ const LARGEST: u64 = 16 << 20;
 A line end at the end of stdin is left out. What is decoded is shown with its
 bytes that are no text as escapes.")]
 pub(super) struct Base64 {
-    /// Decode.
+    /// Decode the text.
     #[arg(short, long)]
     decode: bool,
-    /// The text, in which \0, \r, \n, \\ and \xHH are escapes; by default what stdin holds.
+    /// The text, in which \0, \r, \n, \\ and \xHH are escapes; by default stdin.
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     text: Option<String>,
 }
@@ -79,7 +79,7 @@ pub(super) struct Sasl {
     /// The mechanism: plain, login, cram-md5, xoauth2, oauthbearer, external or anonymous.
     #[arg(value_name = "MECHANISM")]
     mechanism: String,
-    /// Who authenticates.
+    /// The user who authenticates.
     #[arg(value_name = "USER")]
     user: String,
     /// Take the password, or the token, from `env:NAME`, `file:PATH` or `cmd:PROGRAM`; by default

@@ -25,8 +25,8 @@ pub(super) struct Import {
     /// Replace the file that --output names if it is there.
     #[arg(long, requires = "output")]
     force: bool,
-    /// Say what the file is, if that is not seen: telnet, nc, swaks, openssl, marked (C: and S:),
-    /// transcript, mpt, chamuyero, imaptest, exim or blackbox.
+    /// Name the format of the file, if it is not recognised: telnet, nc, swaks, openssl, marked (C:
+    /// and S:), transcript, mpt, chamuyero, imaptest, exim or blackbox.
     #[arg(long, value_name = "FORMAT")]
     from: Option<Format>,
 }

@@ -32,7 +32,7 @@ struct Merge {
     /// Streams of events: what `mailexpect run --format json=FILE` has written.
     #[arg(value_name = "FILES", required = true)]
     files: Vec<PathBuf>,
-    /// Show whole transcripts, of scripts that passed, too.
+    /// Show whole transcripts, also of scripts that passed.
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]

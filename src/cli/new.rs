@@ -44,7 +44,7 @@ mailexpect::scripts!("scripts", let server = mailexpect::server::Embedded::start
 #[derive(Args, Debug)]
 #[command(after_help = "Example: mailexpect new mail-tests && cd mail-tests && mailexpect run")]
 pub(super) struct New {
-    /// The folder of the project; it is made if it is not there.
+    /// The folder of the project, which is created if it does not exist.
     #[arg(value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
 }

@@ -36,9 +36,9 @@ pub(super) struct Goldens {
     /// Never write files: no goldens, no `.snap.new`. On by default if `CI` is set.
     #[arg(long)]
     pub(super) check: bool,
-    /// Run against a server of `mailexpect.toml`: parameters and options from `[target.NAME]`,
-    /// goldens from `<script>@NAME.snap` if there are such. Repeat to run each script against
-    /// several; `all` is each of the file.
+    /// Run against a server of `mailexpect.toml`, with the parameters and options of
+    /// `[target.NAME]`, and compare with the golden `<script>@NAME.snap` if it exists. Repeat to
+    /// run each script against several; `all` stands for all targets of the file.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) target: Vec<String>,
     #[command(flatten)]
@@ -60,8 +60,8 @@ pub(super) struct Redacting {
     /// `--redact-regex 'TICKET=ticket (?P<v>\\d+)'`. Repeat for more.
     #[arg(long, value_name = "TOKEN=REGEX", value_parser = parse_redact_regex)]
     pub(super) redact_regex: Vec<(String, String)>,
-    /// Compare this much of replies: text, enhanced (codes, enhanced codes, data) or codes; what
-    /// servers offer counts in each.
+    /// Compare this much of each reply: text, enhanced (codes, enhanced codes, data) or codes. What
+    /// a server offers is always compared.
     #[arg(long, value_name = "STRICTNESS")]
     pub(super) strictness: Option<Strictness>,
 }
@@ -77,7 +77,7 @@ pub(super) struct Connecting {
     /// `--nameserver 192.0.2.53`.
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
     pub(super) nameserver: Option<SocketAddr>,
-    /// Allow scripts to connect to this host, and to no other that is not named so:
+    /// Allow connections to this host, and to no host that is not allowed in this way:
     /// `--allow-host mail.example.com`, `--allow-host '*.example.com'`. Repeat for more.
     #[arg(long, value_name = "HOST")]
     pub(super) allow_host: Vec<String>,

@@ -38,19 +38,19 @@ pub(super) struct Probe {
     /// Set the deadline of each port, from the connection to the end: `--timeout 30s`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
-    /// Print one line a host and exit with 0 or 1, as a container's HEALTHCHECK wants it.
+    /// Print one line for each host and exit with 0 or 1, for the HEALTHCHECK of a container.
     #[arg(short, long, conflicts_with_all = ["json", "verbose"])]
     quiet: bool,
-    /// Print what was found as JSON: docs/json.md.
+    /// Print the results as JSON, as docs/json.md describes.
     #[arg(long, conflicts_with = "verbose")]
     json: bool,
-    /// Show the dialogue with each port that is open, too.
+    /// Also show the dialogue with each open port.
     #[arg(short, long)]
     verbose: bool,
-    /// Connect to addresses of IPv4 alone.
+    /// Connect only to IPv4 addresses.
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
-    /// Connect to addresses of IPv6 alone.
+    /// Connect only to IPv6 addresses.
     #[arg(short = '6', long)]
     ipv6: bool,
     /// Refused: a UDP "connection" proves nothing.
@@ -59,7 +59,7 @@ pub(super) struct Probe {
     /// Begin each connection with a PROXY header of version 1 or 2.
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
     proxy: Option<u8>,
-    /// Count a certificate that does not hold as a failure.
+    /// Count a certificate that is not valid as a failure.
     #[arg(long, conflicts_with = "insecure")]
     verify: bool,
     #[command(flatten)]
@@ -83,14 +83,14 @@ struct Dialogue {
     /// Name this recipient: `--to rcpt --rcpt postmaster@example.com`.
     #[arg(long, value_name = "ADDRESS")]
     rcpt: Option<String>,
-    /// Authenticate as this user. Certificates must hold then, except with --insecure.
+    /// Authenticate as this user. Certificates have to be valid then, except with --insecure.
     #[arg(long, value_name = "USER", requires = "password")]
     user: Option<String>,
     /// Take the password from `env:NAME`, `file:PATH`, `cmd:PROGRAM` or `prompt`.
     #[arg(long, value_name = "SOURCE", requires = "user")]
     password: Option<String>,
-    /// Look for a message that was sent in this INBOX: `--imap imaps://mail.example.com`; by
-    /// default that of the host by IMAPS.
+    /// Look for the sent message in this INBOX: `--imap imaps://mail.example.com`; by default in
+    /// that of the host, over IMAPS.
     #[arg(long, value_name = "URL")]
     imap: Option<String>,
 }

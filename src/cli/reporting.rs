@@ -35,25 +35,27 @@ pub(super) struct Reporting {
     /// Write a report for browsers, a single file: `--html report.html`.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Record what sessions send and receive, as it is cut and when, secrets masked: on,
-    /// retain-on-failure (only of scripts that fail) or off (the default).
+    /// Record the bytes that sessions send and receive, with the time of each piece, secrets
+    /// masked: on, retain-on-failure (only of scripts that fail) or off (the default).
     #[arg(long, value_enum, value_name = "WHEN")]
     trace: Option<When>,
     /// Write the recording to this file, `mailexpect.trace` by default; without --trace, as with
     /// `--trace on`.
     #[arg(long, value_name = "FILE")]
     trace_file: Option<PathBuf>,
-    /// Draw no bar on a terminal while scripts run.
+    /// Draw no progress bar.
     #[arg(long)]
     no_progress: bool,
     /// Show only what failed, and nothing if all passed.
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
-    /// With --format nagios, warn if a metric is out of a range: `-w total=2 -w cert_days=14:`.
-    /// Metrics are total, connect, tls, `cert_days`, the titles of steps, and a script's own.
+    /// With --format nagios, report a warning if a metric is outside of its range: `-w total=2 -w
+    /// cert_days=14:`. The metrics are total, connect, tls, `cert_days`, the titles of steps, and
+    /// those of the script itself.
     #[arg(short, long, value_name = "METRIC=RANGE")]
     warning: Vec<Threshold>,
-    /// The same for what is critical: `-c total=10 -c cert_days=7:`.
+    /// With --format nagios, report a critical state if a metric is outside of its range: `-c
+    /// total=10 -c cert_days=7:`.
     #[arg(short, long, value_name = "METRIC=RANGE")]
     critical: Vec<Threshold>,
 }

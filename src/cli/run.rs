@@ -29,13 +29,13 @@ use crate::workers::{self, Against, Audience, Job, Times, Work};
 #[derive(Args, Debug)]
 pub(super) struct Run {
     /// Scripts, and the servers that they speak with. Scripts are files, globs, folders (all
-    /// `*.rhai` except those in folders named `lib`), `@relay` and other names that
-    /// `list --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there is no such
-    /// folder. A server is a URL: `smtp://localhost:2525`; beside `-e` and `@relay` a host will do.
+    /// `*.rhai` except those in folders named `lib`), `@relay` and other names that `list
+    /// --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there is no such folder.
+    /// A server is a URL: `smtp://localhost:2525`; with `-e` and `@relay`, a host is enough.
     #[arg(value_name = "SCRIPTS AND SERVERS")]
     paths: Vec<PathBuf>,
-    /// Run this code, in which `s` is a session with the server that stands beside it:
-    /// `-e 's.expect(220); s.ehlo("x")' smtp://localhost:2525`.
+    /// Run this code, in which `s` is a session with the server that is also named: `-e
+    /// 's.expect(220); s.ehlo("x")' smtp://localhost:2525`.
     #[arg(short = 'e', long, value_name = "CODE", allow_hyphen_values = true)]
     #[arg(conflicts_with = "rerun_failed")]
     eval: Option<String>,
@@ -50,16 +50,16 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(conflicts_with_all = ["format", "junit", "html", "trace", "trace_file", "quiet", "warning", "critical"])]
     repeat: Option<u32>,
-    /// Run again what changes, until Ctrl-C: a script that changes alone, all scripts if a module
-    /// or the project file does.
+    /// Run scripts again when they change, until Ctrl-C. If a module or the project file changes,
+    /// all scripts run.
     #[arg(long, conflicts_with_all = ["eval", "repeat", "segment"])]
     watch: bool,
     #[command(flatten)]
     playing: super::against::Playing,
     #[command(flatten)]
     cutting: super::segment::Cutting,
-    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures); with
-    /// -vv each line has its time.
+    /// Show whole transcripts, also of scripts that passed (with --repeat only of failures). With
+    /// -vv, each line has its time.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
     // Groups with a help heading stand last, because a heading holds for all arguments that follow.
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
 }
 
 /// Runs all scripts, and then those that change, until interrupted. An error does not end the loop,
-/// because the next change may mend it.
+/// because the next change may repair it.
 fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     let sources = Sources::of(args.paths.clone(), None)?;
     let interrupt = Interrupt::listen()?;
@@ -97,8 +97,8 @@ fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     }
 }
 
-/// Warns if scripts inside of the program run against the embedded server. A user who runs such a
-/// script usually means another server.
+/// Warns if built-in scripts run against the embedded server. A user who runs such a script usually
+/// means another server.
 fn note_embedded(scripts: &[PathBuf], against: &[Arc<Against>], screen: &Screen) {
     let is_shipped = |path: &PathBuf| path.to_str().is_some_and(shipped::is_named);
     if scripts.iter().any(is_shipped) && against.iter().any(|against| against.runner.is_embedded())

@@ -18,11 +18,11 @@ use crate::{suggest, visible};
 #[command(next_help_heading = "Selection")]
 pub(super) struct Selection {
     /// Run only the scripts that an expression selects: `--filter 'path(imap/) and not tag(slow)'`.
-    /// Repeat to add others.
+    /// Repeat to add more.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Vec<String>,
     /// Run only scripts with this tag, from a line `// tags: smoke, imap` of the first comment.
-    /// Repeat to add others.
+    /// Repeat to add more.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
     /// Run one part of all scripts, each in turn (slice) or by its path (hash): `slice:1/4`.

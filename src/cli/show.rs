@@ -25,13 +25,14 @@ const LONGEST: f64 = 5.0;
     after_help = "Example: mailexpect run --trace on && mailexpect show mailexpect.trace --speed 1"
 )]
 pub(super) struct Show {
-    /// A recording: what `mailexpect run --trace on` has written.
+    /// A recording that `mailexpect run --trace on` has written.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Show only the scripts whose path contains this.
+    /// Show only the scripts whose paths contain this text.
     #[arg(long, value_name = "TEXT")]
     script: Option<String>,
-    /// Replay it in time: 1 as fast as it was, 2 twice as fast; without it, all is shown at once.
+    /// Replay the recording in time: 1 as fast as it was, 2 twice as fast. By default, everything
+    /// is shown at once.
     #[arg(long, value_name = "FACTOR", value_parser = parse_speed)]
     speed: Option<f64>,
 }

@@ -30,24 +30,23 @@ const VARIABLE: &str = "MAILEXPECT_SET_";
 /// How scripts connect to servers, and their parameters and limits.
 #[derive(Args, Debug)]
 pub(super) struct Reach {
-    /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by
-    /// `--set password=env:NAME`, `file:PATH` or `cmd:PROGRAM`; `--set message=@mail.eml` is what
-    /// the file holds. Repeat for more.
+    /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by `--set
+    /// password=env:NAME`, `file:PATH` or `cmd:PROGRAM`; `--set message=@mail.eml` sets the content
+    /// of a file. Repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
     set: Vec<(String, String)>,
-    /// Set the deadline of each operation that has none of its own: `--timeout 30s`; 10 s by
-    /// default.
+    /// Set the deadline of each operation that sets none itself: `--timeout 30s`; 10 s by default.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// Wait this long at the end of a dialogue for the server to close; what it says until then is
-    /// judged: `--grace 3s`; 1 s by default.
+    /// Wait this long at the end of a dialogue for the server to close; unexpected bytes in this
+    /// time fail the script: `--grace 3s`; 1 s by default.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     grace: Option<Duration>,
     /// Set the deadline of each script as a whole: `--deadline 1m`; 5 minutes by default.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
-    /// Decide by a number what scripts leave to chance (`random`, and `chance` and `jitter` of
-    /// listeners), as the report of a run shows it: `--seed 42`.
+    /// Set the seed of random decisions (`random`, and `chance` and `jitter` of listeners), to
+    /// repeat those of a run whose report shows it: `--seed 42`.
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
     /// Set how much memory each script may hold: `--memory 1G`; 256 MiB by default.
@@ -64,12 +63,12 @@ pub(super) struct Reach {
     /// current one: `--allow-read /var/mail`. Repeat for more.
     #[arg(long, value_name = "DIR")]
     allow_read: Vec<PathBuf>,
-    /// Allow scripts to connect to unix sockets outside of their folder and of the current one:
+    /// Allow scripts to connect to unix sockets outside of their own folder and the current one:
     /// `smtp+unix:///run/mail.sock`.
     #[arg(long)]
     allow_sockets: bool,
-    /// Allow scripts to listen on other addresses than loopback, and on unix sockets outside of
-    /// their folder and of the current one: `listen("smtp://0.0.0.0:2525")`.
+    /// Allow scripts to listen on addresses other than loopback, and on unix sockets outside of
+    /// their own folder and the current one: `listen("smtp://0.0.0.0:2525")`.
     #[arg(long)]
     allow_listen: bool,
 }

@@ -30,16 +30,16 @@ pub(super) struct Watch {
     /// servers as URLs.
     #[arg(value_name = "SCRIPTS AND SERVERS", required = true)]
     paths: Vec<PathBuf>,
-    /// Begin a run every so often; one that takes longer delays the next.
+    /// Begin a run at this interval: `--every 5m`. A run that takes longer delays the next.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     every: Duration,
-    /// End after so many runs; by default with Ctrl-C.
+    /// End after N runs; by default, only Ctrl-C ends the watch.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Run against a server of `mailexpect.toml`. Repeat for more.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     target: Vec<String>,
-    /// Show a line for each run, and not only for changes.
+    /// Show a line for each run, not only for changes.
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]

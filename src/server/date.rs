@@ -21,7 +21,7 @@ fn calendar(time: SystemTime) -> OffsetDateTime {
     since.and_then(|since| of_seconds(since.as_secs())).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// The time so many seconds after the start of 1970. `None` after the year 9999.
+/// The time at this number of seconds after the start of 1970. `None` after the year 9999.
 fn of_seconds(seconds: u64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()
 }

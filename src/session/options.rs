@@ -223,7 +223,7 @@ impl Options {
         self
     }
 
-    /// Says whose thread the session waits on.
+    /// Sets whether the thread on which the session waits belongs to the session alone.
     #[cfg(feature = "script")]
     pub(crate) fn thread(mut self, thread: ThreadUse) -> Self {
         self.route.thread = thread;

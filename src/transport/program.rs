@@ -22,7 +22,7 @@ const FOLLOWED: usize = 1 << 20;
 const PIECE: usize = 8 << 10;
 /// How long a program that was asked to end may take before it is killed.
 const TO_END: Duration = Duration::from_secs(2);
-/// How long a program that has closed what it writes to may take to end.
+/// How long a program may take to exit after it has closed its stdout and stderr.
 const TO_EXIT: Duration = Duration::from_millis(100);
 /// How long to wait for the rest of a program's output after its exit. A process that it started
 /// may hold its stdout open for longer.
@@ -140,8 +140,8 @@ impl Program {
         self.status.is_some() || timeout_at(self.started + age, self.child.wait()).await.is_ok()
     }
 
-    /// How it ended, if it has, or is about to: what it wrote to is closed a moment before its end
-    /// can be seen.
+    /// Returns how the program ended, if it has. A program that exits closes its output a moment
+    /// before its exit can be seen, so if both are closed, this waits for that moment.
     pub(crate) async fn has_ended(&mut self) -> Option<ExitStatus> {
         let is_closed = |written: &Written| written.changed.has_changed().is_err();
         if self.status.is_none() && is_closed(&self.output) && is_closed(&self.errors) {

@@ -37,7 +37,7 @@ pub(crate) struct Route {
     pub(crate) allowed: Arc<[String]>,
     /// The PROXY header to begin the connection with.
     pub(crate) proxy: Option<Proxy>,
-    /// Whose thread the connection is waited for on.
+    /// Whether the thread that waits for the connection belongs to the session alone.
     pub(crate) thread: ThreadUse,
 }
 

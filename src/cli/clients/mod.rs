@@ -34,10 +34,10 @@ pub(super) struct Clients {
     #[arg(long, value_name = "SCHEME", default_value = "submission")]
     #[arg(value_parser = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"])]
     scheme: String,
-    /// Give the client this time with each server, then kill it.
+    /// Kill the client if it runs longer than this with one server.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
-    /// Try the servers alone whose names have this in them: `--only starttls`.
+    /// Try only the servers whose names contain this text: `--only starttls`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Run N clients at once.
@@ -49,10 +49,11 @@ pub(super) struct Clients {
     /// Show each dialogue, and what the client printed.
     #[arg(short, long)]
     verbose: bool,
-    /// The client, after `--`. In its arguments stand {host}, {port}, {url}, {ca} (a file), {user},
-    /// {password}, {from} and {to} for what they say, and {dir} for a new folder for each server, in
-    /// which a client may keep its settings and what it has fetched; its stdin is a message. It has
-    /// to exit with 0 if all went well, and with another code if not.
+    /// The command that starts the client, after `--`. In its arguments, {host}, {port}, {url},
+    /// {ca} (a PEM file), {user}, {password}, {from} and {to} are replaced by their values, and
+    /// {dir} by a new folder for each server, in which the client may keep its settings and what it
+    /// has fetched. Its stdin is a message. It has to exit with 0 if all went well, and with
+    /// another code if not.
     #[arg(value_name = "COMMAND", last = true, required = true)]
     command: Vec<String>,
 }

@@ -62,17 +62,17 @@ pub(super) struct Record {
     /// Listen here for clients: `smtp://127.0.0.1:2525`; a scheme alone is a free port of loopback.
     #[arg(long, value_name = "URL")]
     listen: String,
-    /// Pass all that they say on to this server, a URL or `HOST:PORT`. It speaks the same protocol,
-    /// with TLS from the start or without: `imap` may be passed on to `imaps`.
+    /// Pass everything that the clients send on to this server, a URL or `HOST:PORT`. It speaks the
+    /// same protocol, with TLS from the start or without: `imap` may be passed on to `imaps`.
     #[arg(long, value_name = "SERVER")]
     to: String,
-    /// Leave the files of sessions in this folder; what is there stays.
+    /// Write the files of the sessions to this folder. Existing files stay.
     #[arg(long, value_name = "DIR", default_value = "recorded")]
     folder: PathBuf,
     /// End after N sessions; otherwise Ctrl-C ends it.
     #[arg(long, value_name = "N")]
     connections: Option<NonZeroU32>,
-    /// Give connecting to the server and each TLS handshake this time.
+    /// Set the deadline of connecting to the server and of each TLS handshake.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
     #[command(flatten)]

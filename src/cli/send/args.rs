@@ -26,10 +26,12 @@ pub(in crate::cli) struct Send {
     /// to the mail exchangers of the first recipient's domain.
     #[arg(short, long, value_name = "SERVER")]
     pub(super) server: Option<String>,
-    /// Send from this address; by default from you at this host. An empty one is the null sender.
+    /// Send from this address; by default from your user name at this host. An empty address is the
+    /// null sender.
     #[arg(short, long, value_name = "ADDRESS")]
     pub(super) from: Option<String>,
-    /// Send to this address. Repeat for more: who is refused is named, the others get the message.
+    /// Send to this address. Repeat for more. If some recipients are refused, they are named, and
+    /// the others get the message.
     #[arg(short, long, value_name = "ADDRESS", required = true)]
     pub(super) to: Vec<String>,
     /// Say this name in EHLO, HELO or LHLO; by default that of this host.
@@ -71,7 +73,7 @@ pub(super) struct Secured {
     /// `--server smtps://mail.example.com`.
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, default_missing_value = "always")]
     pub(super) tls: Option<Starttls>,
-    /// Authenticate by this mechanism; by default by the strongest that is offered.
+    /// Authenticate with this mechanism; by default with the strongest that the server offers.
     #[arg(long, value_name = "MECHANISM", requires = "user")]
     pub(super) auth: Option<String>,
     /// Authenticate as this user.
@@ -116,7 +118,7 @@ pub(super) enum Stage {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Message")]
 pub(super) struct Content {
-    /// Add a header, or set one that there is: `--header 'Subject: lunch'`. Repeat for more.
+    /// Add a header, or replace an existing one: `--header 'Subject: lunch'`. Repeat for more.
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     pub(super) header: Vec<(String, String)>,
     /// Send this text; by default a message that says who sent it, and why.
@@ -125,7 +127,7 @@ pub(super) struct Content {
     /// Attach a file. Repeat for more.
     #[arg(long, value_name = "FILE")]
     pub(super) attach: Vec<PathBuf>,
-    /// Send this file as it is, headers and all; `-` is stdin.
+    /// Send this file unchanged, including its headers; `-` is stdin.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["header", "body", "attach"])]
     pub(super) data: Option<PathBuf>,
 }

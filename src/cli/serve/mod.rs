@@ -39,22 +39,23 @@ pub(super) struct Serve {
     #[command(flatten)]
     ports: Ports,
     /// Play a recorded dialogue instead: a golden (`snapshots/x.snap`), or a transcript as `run -v`
-    /// shows it. Where clients depart from it is shown; the exit code is 1 if one did.
+    /// shows it. Each departure of a client from the dialogue is shown; the exit code is 1 if there
+    /// was one.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
-    /// End after N connections to what is replayed.
+    /// End after N connections, with --replay.
     #[arg(long, value_name = "N", requires = "replay")]
     connections: Option<NonZeroU32>,
     /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
     #[arg(long, value_name = "FILE", conflicts_with = "script")]
     ca: Option<PathBuf>,
-    /// Do what addresses and names ask for: `rcpt452_4.2.2@example.com` gets 452 at RCPT (also
-    /// mail, data, message; close, reset, stall, drip, wait2s), `EHLO nostarttls.example` no
-    /// STARTTLS.
+    /// Play the faults that the client asks for by addresses and names: `rcpt452_4.2.2@example.com`
+    /// gets 452 at RCPT (also mail, data, message; close, reset, stall, drip, wait2s), and `EHLO
+    /// nostarttls.example` gets no STARTTLS.
     #[arg(long, conflicts_with_all = ["replay", "script"])]
     on_demand: bool,
-    /// Write where it listens to this descriptor, a line of JSON for each port, when it does:
-    /// `--ready-fd 3`. With --script they stand on stdout otherwise.
+    /// When the server listens, write the address of each port to this file descriptor, one line of
+    /// JSON for each: `--ready-fd 3`. Without this option, --script writes the lines to stdout.
     #[arg(long, value_name = "N")]
     ready_fd: Option<u32>,
     #[command(flatten)]

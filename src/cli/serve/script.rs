@@ -33,29 +33,29 @@ const LAST: Duration = Duration::from_secs(5);
 #[derive(Args, Debug)]
 #[command(next_help_heading = "A script as the server")]
 pub(super) struct Scripted {
-    /// Let this script be the server: its listen("smtp") and serve("smtp") listen where --port and
-    /// --smtp say, `accept()` waits as long as it has to, events go to stdout as JSON lines, and
+    /// Let this script be the server. Its listen("smtp") and serve("smtp") use the addresses of
+    /// --port and --smtp, `accept()` waits without a limit, events go to stdout as JSON lines, and
     /// the exit code is the script's verdict.
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     pub(super) script: Option<PathBuf>,
-    /// Listen at this port of 127.0.0.1 with the script's first listener; 0 is a free one.
+    /// Use this port of 127.0.0.1 for the script's first listener; 0 is a free port.
     #[arg(long, value_name = "PORT", requires = "script")]
     port: Option<u16>,
     /// Set a parameter of the script: `--set NAME=VALUE`.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set, requires = "script")]
     set: Vec<(String, String)>,
-    /// Set the deadline of each operation that has none of its own: `--timeout 30s`; 10 s by
-    /// default, and `accept()` has none.
+    /// Set the deadline of each operation that sets none itself: `--timeout 30s`; 10 s by default.
+    /// `accept()` has no deadline.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "script")]
     timeout: Option<Duration>,
-    /// Decide by a number what the script leaves to chance (`chance`, `jitter`), as a failure shows
-    /// it: `--seed 42`.
+    /// Set the seed of the script's random decisions (`chance`, `jitter`): `--seed 42`. A failure
+    /// shows its seed.
     #[arg(long, value_name = "SEED", requires = "script")]
     seed: Option<u64>,
     /// Allow the script to start processes.
     #[arg(long, requires = "script")]
     allow_run: bool,
-    /// Allow the script to listen on addresses of its own other than loopback.
+    /// Allow the script to listen on addresses other than loopback.
     #[arg(long, requires = "script")]
     allow_listen: bool,
 }

@@ -42,13 +42,13 @@ pub(super) struct Talk {
     /// The port, as telnet takes it.
     #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Write the dialogue to this file in the end, as a script that `mailexpect run` runs.
+    /// At the end, write the dialogue to this file, as a script for `mailexpect run`.
     #[arg(long, value_name = "FILE")]
     save: Option<std::path::PathBuf>,
     /// Replace the file that --save names if it is there.
     #[arg(long, requires = "save")]
     force: bool,
-    /// Set the deadline of connecting, and of a reply if stdin is no terminal: `--timeout 30s`.
+    /// Set the deadline of connecting, and of each reply if stdin is no terminal: `--timeout 30s`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
     #[command(flatten)]
