@@ -40,8 +40,8 @@
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, quoted, suggest, target, visible
-//!     chance             what is left to chance, had again by its seed
-//!     lacking            what the macros of a missing feature say
+//!     chance             random decisions, which a seed repeats
+//!     lacking            stand-ins for the macros of a missing feature
 //!     bench              feature "bench": what benches/hot calls of these
 //!
 //! L1  bytes, async on tokio
@@ -51,23 +51,23 @@
 //!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
 //! L2  dialogue
-//!     session/           send, expect and their kin; deadlines; the end that holds to account
+//!     session/           send, expect and similar operations; deadlines; the checks at the end
 //!     probe/             ports that answer, what speaks there, how far a dialogue gets
-//!     doctor/            the questions that are asked of a domain's hosts, and their answers
+//!     doctor/            questions about the mail hosts of a domain, and their answers
 //!     server/            the embedded server; real ones as processes, for tests
 //!
 //! L3  script, feature "script"
 //!     engine, library    Rhai with its limits; where modules come from
-//!     numbers            what scripts say of numbers
-//!     memory             what the process holds while scripts run
+//!     numbers            functions on numbers
+//!     memory             the memory that the process holds while scripts run
 //!     coroutine          a script runs on a stack of its own (the one place with unsafe)
 //!     branch, branches   closures of one script that run at once
 //!     bindings/          a file for each noun of the language
 //!     raise              errors to and from Rhai's
-//!     run/, regexes      what the words of one run share; what all runs share
+//!     run/, regexes      the state that the words of one run share; the state that all runs share
 //!     case, runner/      one file, to be run; files run to their outcomes
-//!     check, params      what can be known without running
-//!     heading            what the first comment says
+//!     check, params      problems and parameters that are found without running
+//!     heading            the title, the tags and other lines of the first comment
 //!     reference          the manual
 //!
 //! L4  tool, feature "cli" (golden, plan, project, report and testing come with "script")
@@ -78,13 +78,13 @@
 //!     interrupt          SIGINT, SIGTERM and SIGHUP
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     trace/             recordings of runs, as files
-//!     report/            what a run tells, to text: a file for each format, behind one trait
+//!     report/            what happens in a run, as text: a file for each format, behind one trait
 //!     testing/           scripts as Rust tests
 //!     fuzz               feature "fuzz": what fuzz/ calls of all these
 //!     cli/               clap, a file for each command; where reports are written
 //! ```
 //!
-//! The way of a value through the modules: arguments, plan, case, bindings, session, transport; and
+//! The path of data through the modules: arguments, plan, case, bindings, session, transport; and
 //! back as transcript, outcome, report, exit code.
 //!
 //! # Glossary

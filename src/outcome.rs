@@ -53,9 +53,9 @@ pub struct Outcome {
     pub redaction: Option<Arc<Redaction>>,
     /// What happened to the golden transcript.
     pub golden: Golden,
-    /// What decided what was left to chance, if anything was.
+    /// The seed of the random decisions of the run, if there were any.
     pub seed: Option<u64>,
-    /// What it took and measured.
+    /// The times and measurements of the run.
     pub measured: Measured,
     /// The recorded bytes of the sessions with their times, if the run was recorded.
     pub(crate) recorded: Option<Box<Recorded>>,
@@ -251,7 +251,7 @@ impl Outcome {
         }
     }
 
-    /// Says what decided what was left to chance.
+    /// Sets the seed of the random decisions of the run.
     pub(crate) fn seeded(&mut self, seed: Option<u64>) {
         self.seed = seed;
         self.beside.iter_mut().for_each(|failure| failure.error.note_seed(seed));
@@ -261,8 +261,7 @@ impl Outcome {
         self.cases.iter_mut().for_each(|case| case.seeded(seed));
     }
 
-    /// Masks what the run knows to be secret in all that its transcript does not hold, and so has
-    /// not masked itself.
+    /// Masks secrets in all parts of the outcome except the transcript, which masks them itself.
     pub(crate) fn mask(&mut self, secrets: Learned) {
         for (title, _) in &mut self.measured.steps {
             let mut text = title.to_string();

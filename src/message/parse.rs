@@ -9,10 +9,10 @@ use mail_parser::{Addr, HeaderName, MessageParser, MessagePart, MimeHeaders as _
 use super::Attachment;
 use crate::error::{Error, Kind, Result};
 
-/// How many parts a message may say that it has.
+/// The most parts of a message, counted by their Content-Type headers.
 const MOST_PARTS: usize = 100_000;
-/// How many parts of it may hold parts or messages in their turn: each could have to be searched to
-/// its end, and they can nest.
+/// The most parts that may contain other parts or messages. Each of them may have to be searched to
+/// its end, and they can be nested, so more could take quadratic time.
 const MOST_NESTED: usize = 250;
 
 /// A message that was read from its bytes.
@@ -78,7 +78,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
     })
 }
 
-/// Makes sure that reading the message takes no longer than its length says.
+/// Makes sure that the time to read the message is proportional to its length.
 fn check_parts(bytes: &[u8]) -> Result<()> {
     let is_like = |start: &[u8], word: &[u8]| {
         start.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
@@ -95,7 +95,8 @@ fn check_parts(bytes: &[u8]) -> Result<()> {
     if parts <= MOST_NESTED {
         return Ok(());
     }
-    // Wherever these stand: a type may be on the line behind its header's name.
+    // Counted anywhere in the message, because a folded header may have its type on another line
+    // than its name.
     let slashes = memchr::memchr_iter(b'/', bytes);
     let nested = slashes.filter(|slash| {
         let is_behind = |word: &[u8]| {

@@ -27,7 +27,7 @@ pub(crate) use search::{Found, Progress, Search};
 use crate::error::{Error, Result};
 use crate::visible;
 
-/// What the compiled form of a simple regex takes.
+/// The size in bytes of a simple regex in its compiled form.
 const SIMPLE: usize = 16 << 10;
 
 /// A pattern to match against a reply, or to search for in a stream.
@@ -195,8 +195,9 @@ impl Pattern {
         }
     }
 
-    /// How much work it may be to look through so many bytes: at worst, each byte is held against
-    /// each state of a regex. It is counted in bytes of a simple one.
+    /// An estimate of the work to search this many bytes, as the number of bytes that a simple
+    /// regex could search in the same time. In the worst case, each byte is compared with each
+    /// state of the regex, so the work grows with its size.
     pub(crate) fn effort(&self, bytes: usize) -> usize {
         match &self.kind {
             Kind::Regex(regex) => bytes.saturating_mul(regex.size() / SIMPLE + 1),

@@ -67,7 +67,7 @@ impl Regex {
         &self.0.source
     }
 
-    /// How many bytes it takes compiled.
+    /// The size in bytes of the compiled regex.
     pub(super) fn size(&self) -> usize {
         self.0.meta.memory_usage()
     }

@@ -69,10 +69,11 @@ impl Partition {
     }
 }
 
-/// The names of serial scripts, those in one set that are linked by scripts with several names.
+/// The names of serial scripts, in sets. Two names are in the same set if a script has both, or if
+/// other names link them.
 struct Groups {
     names: Vec<BTreeSet<String>>,
-    /// The set of each script that has a name.
+    /// One name of each script that has any.
     of: BTreeMap<PathBuf, String>,
 }
 
@@ -95,7 +96,7 @@ impl Groups {
         groups
     }
 
-    /// One name for all scripts that are linked with this one; `None` if it has no name.
+    /// Returns one name that stands for the set of this script; `None` if the script has no name.
     fn name(&self, script: &Path) -> Option<&str> {
         let own = self.of.get(script)?;
         let group = self.names.iter().find(|names| names.contains(own))?;

@@ -1,4 +1,4 @@
-//! The keys of a project file and where they stand, so that what is wrong is named with its line.
+//! The keys of a project file with their lines, so that errors can name the line.
 
 use toml::de::{DeTable, DeValue};
 
@@ -6,7 +6,7 @@ use super::says::{TARGET, VALUE};
 use crate::suggest;
 use crate::visible;
 
-/// All keys of a file, in its order.
+/// All keys of a file, in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     found: Vec<Key>,
@@ -14,19 +14,19 @@ pub(super) struct Keys {
 
 #[derive(Debug)]
 struct Key {
-    /// Where it begins, in bytes.
+    /// The offset at which the key begins, in bytes.
     start: usize,
     line: usize,
-    /// Its names from the outermost table on.
+    /// The names of the tables around the key, from the outermost on, and the name of the key.
     path: Vec<String>,
-    /// Whether its value is text, a number, true or false.
+    /// Whether the value is text, a number, true or false.
     is_plain: bool,
 }
 
-/// What is wrong in a project file.
+/// A mistake in a project file.
 pub(super) struct Wrong {
     pub(super) line: Option<usize>,
-    /// The key, dotted.
+    /// The key with its tables, separated by dots.
     pub(super) key: Option<String>,
     pub(super) why: String,
     pub(super) hint: String,
@@ -56,13 +56,13 @@ impl Keys {
         }
     }
 
-    /// The line of a key, `target.exim.smtp`.
+    /// The line of a key such as `target.exim.smtp`.
     pub(super) fn line(&self, dotted: &str) -> Option<usize> {
         self.found.iter().find(|key| key.path.join(".") == dotted).map(|key| key.line)
     }
 
-    /// What is wrong with the first key of a target that is no parameter: a slip in the name of an
-    /// option, which would be taken for a parameter, or a value that no parameter has.
+    /// Returns the first mistake in the keys of targets: a misspelled option, which would be taken
+    /// for a parameter, or a value that a parameter cannot have.
     pub(super) fn check_targets(&self) -> Result<(), Wrong> {
         for key in &self.found {
             let [first, _, name] = key.path.as_slice() else { continue };
@@ -88,12 +88,12 @@ impl Keys {
         Ok(())
     }
 
-    /// What is wrong, of an error of the deserializer.
+    /// Converts an error of the deserializer.
     pub(super) fn wrong(&self, text: &str, error: &toml::de::Error) -> Wrong {
         let start = error.span().map(|span| span.start);
         let line = start.map(|start| line_of(text, start));
         let why = visible::printable(&error.message().replace('\n', ", "));
-        // The error is about a key, or about the value behind it.
+        // The error is about a key, or about the value after it.
         let key = start.and_then(|start| self.found.iter().rfind(|key| key.start <= start));
         let dotted = key.map(|key| key.path.join("."));
         match Unknown::of(error.message()) {
@@ -136,7 +136,7 @@ impl<'a> Unknown<'a> {
 
     fn hint(&self) -> String {
         let near = suggest::nearest(self.name, self.there_are.iter().copied());
-        // Half of a word is no slip of the fingers: `strict` for `strictness`.
+        // The beginning of a name counts as well: `strict` for `strictness` is no typing error.
         let half = || self.there_are.iter().copied().find(|known| known.starts_with(self.name));
         match near.or_else(half) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -133,7 +133,8 @@ impl Project {
         self.says.run.params.keys().chain(of_target).cloned().collect()
     }
 
-    /// What is wrong with a name that no script takes, where another is near that they take.
+    /// Makes the error for a parameter that no script has, if its name resembles one that a script
+    /// has.
     pub(crate) fn slip(&self, target: Option<&str>, name: &str, near: &str) -> Error {
         let tables =
             target.map(|target| [format!("target.{target}"), format!("target.{target}.params")]);

@@ -43,12 +43,12 @@ impl Judge {
         self.verdict.unwrap_or_else(|| self.password(user) == Some(password))
     }
 
-    /// Whether `user` may act as `identity`: as themselves alone.
+    /// Whether `user` may act as `identity`. Users may act only as themselves.
     fn may_act_as(&self, user: &str, identity: &str) -> bool {
         self.verdict.unwrap_or(identity.is_empty() || identity == user)
     }
 
-    /// Whether somebody may log in who proves nothing.
+    /// Whether a client that proves nothing may log in, as with ANONYMOUS.
     fn admits_unproved(&self) -> bool {
         self.verdict.unwrap_or(true)
     }
@@ -63,7 +63,7 @@ pub(crate) enum Move {
         user: String,
         granted: bool,
     },
-    /// The exchange is over: the response is not what the mechanism has there.
+    /// The exchange is over: the response does not have the form that the mechanism requires.
     Malformed,
 }
 
@@ -81,8 +81,8 @@ enum Stage {
     Start,
     /// LOGIN: the user name was given, and the password is asked for.
     Password(String),
-    /// SCRAM: the first message of the client after its header, the challenge, the header, and
-    /// who the client is.
+    /// SCRAM: the client's first message without its header, the server's challenge, the header,
+    /// and the user.
     Proof {
         first: String,
         challenge: String,
@@ -100,7 +100,8 @@ fn text(response: &[u8]) -> String {
     String::from_utf8_lossy(response).into_owned()
 }
 
-/// A name, in which a comma and an equals sign are written otherwise (RFC 5802 section 5.1).
+/// Reads a name, in which a comma is written as `=2C` and an equals sign as `=3D` (RFC 5802 section
+/// 5.1).
 fn name_of(written: &str) -> String {
     written.replace("=2C", ",").replace("=3D", "=")
 }
@@ -137,7 +138,7 @@ impl Exchange {
     /// The server's next step after a response.
     pub(crate) fn respond(&mut self, response: &[u8]) -> Move {
         match std::mem::replace(&mut self.stage, Stage::Start) {
-            // The client has nothing more to say than that it heard.
+            // The client only confirms that it has read the last message.
             Stage::End { user, granted } => {
                 Move::Verdict { user, granted: granted && response.is_empty() }
             }
@@ -206,7 +207,7 @@ impl Exchange {
     }
 
     /// The client's first message: the GS2 header (RFC 5801 section 4), the user and a nonce (RFC
-    /// 5802 section 5.1). There is no channel to bind to.
+    /// 5802 section 5.1). Channel binding is not supported.
     fn scram(&mut self, message: &str) -> Move {
         let Some((at, _)) = message.match_indices(',').nth(1) else { return Move::Malformed };
         let (header, first) = message.split_at(at + 1);
@@ -232,7 +233,7 @@ impl Exchange {
         Move::Challenge(challenge.into_bytes())
     }
 
-    /// The client's last message, with its proof; `said` is what was said before, without the
+    /// The client's last message, with its proof. `said` is the messages before it, without the
     /// header.
     fn scram_proof(&mut self, user: String, said: &str, header: &str, message: &str) -> Move {
         let Some((bare, proof)) = message.rsplit_once(",p=") else { return Move::Malformed };

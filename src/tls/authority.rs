@@ -81,7 +81,7 @@ impl Authority {
 
 fn make(flaw: Flaw) -> Fallible<Made> {
     let mut authority = CertificateParams::default();
-    // One stands between it and a certificate that is signed by SHA-1.
+    // One intermediate authority is allowed, for the certificate that is signed with SHA-1.
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     named(&mut authority, "mailexpect throw-away CA");

@@ -1,7 +1,8 @@
-//! RSA with two keys that are published here, for certificates that no client should take: ring, as
-//! any library that is kept well, neither signs with keys of 1024 bits nor by SHA-1.
+//! RSA signatures for certificates that no client should accept. ring, like every well-maintained
+//! library, signs neither with keys of 1024 bits nor with SHA-1.
 //!
-//! No secret is held by it: it takes as long as its numbers make it.
+//! The two private keys are published here, so they need no protection: how long a signature takes
+//! may depend on the key.
 
 use data_encoding::HEXLOWER;
 use num_bigint::BigUint;
@@ -11,12 +12,12 @@ use sha2::{Digest as _, Sha256};
 /// A key pair, whose public exponent is 65537.
 #[derive(Debug)]
 pub(super) struct Rsa {
-    /// In hexadecimal digits.
+    /// The modulus in hexadecimal digits.
     modulus: &'static str,
     exponent: &'static str,
 }
 
-/// Too short: 1024 bits.
+/// A key that is too short: 1024 bits.
 pub(super) const SHORT: Rsa = Rsa {
     modulus: concat!(
         "b0464077c51b89493594c4b5950a2321881aabd71a66cbbcae2fe3a347ae819df1aeda7e3f333c2b",
@@ -32,7 +33,7 @@ pub(super) const SHORT: Rsa = Rsa {
     ),
 };
 
-/// Long enough: 2048 bits.
+/// A key that is long enough: 2048 bits.
 pub(super) const LONG: Rsa = Rsa {
     modulus: concat!(
         "be1cd410fefada14789c97dc05b9b53675bc136c047090ab0256d21b8824171e46f7b9aa0bea07c4",
@@ -54,24 +55,24 @@ pub(super) const LONG: Rsa = Rsa {
     ),
 };
 
-/// What stands before the digest (RFC 8017 section 9.2).
+/// The bytes before the digest in a signature, which name the hash function (RFC 8017 section 9.2).
 const OF_SHA1: &[u8] = &[0x30, 0x21, 0x30, 0x09, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0, 4, 0x14];
 const OF_SHA256: &[u8] =
     &[0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
 
 impl Rsa {
-    /// RSASSA-PKCS1-v1_5 with SHA-1 (RFC 8017 section 8.2).
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-1 (RFC 8017 section 8.2).
     pub(super) fn sign_by_sha1(&self, message: &[u8]) -> Vec<u8> {
         self.padded(OF_SHA1, &Sha1::digest(message))
     }
 
-    /// The same with SHA-256.
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256.
     pub(super) fn sign_by_sha256(&self, message: &[u8]) -> Vec<u8> {
         self.padded(OF_SHA256, &Sha256::digest(message))
     }
 
-    /// RSASSA-PSS with SHA-256, its salt nothing but zeros (RFC 8017 section 9.1.1): nobody has to be
-    /// kept from forging what it signs.
+    /// Signs with RSASSA-PSS and SHA-256 (RFC 8017 section 9.1.1). The salt is all zeros, because
+    /// nobody needs protection from forged signatures here.
     pub(super) fn sign_by_pss(&self, message: &[u8]) -> Vec<u8> {
         let salt = [0; 32];
         let digest = Sha256::new()
@@ -85,7 +86,7 @@ impl Rsa {
         for (place, octet) in mask(&digest, block.len()).into_iter().enumerate() {
             block[place] ^= octet;
         }
-        // The modulus has all bits of its first octet: one fewer than that is used.
+        // The highest bit of the modulus is set, and the block must have one bit less.
         block[0] &= 0x7f;
         block.extend(digest);
         block.push(0xbc);
@@ -115,7 +116,7 @@ impl Rsa {
     }
 }
 
-/// MGF1 with SHA-256 (RFC 8017 appendix B.2.1).
+/// The mask generation function MGF1 with SHA-256 (RFC 8017 appendix B.2.1).
 fn mask(seed: &[u8], length: usize) -> Vec<u8> {
     let block =
         |count: u32| Sha256::new().chain_update(seed).chain_update(count.to_be_bytes()).finalize();
@@ -126,7 +127,7 @@ fn octets(digits: &str) -> Vec<u8> {
     HEXLOWER.decode(digits.as_bytes()).unwrap_or_default()
 }
 
-/// The number to that power, in as many octets as the modulus has.
+/// Returns `base` to the power of `exponent`, modulo `modulus`, with as many octets as the modulus.
 fn power(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Vec<u8> {
     let [base, exponent, number] = [base, exponent, modulus].map(BigUint::from_bytes_be);
     let power = base.modpow(&exponent, &number).to_bytes_be();

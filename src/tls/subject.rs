@@ -1,18 +1,18 @@
-//! What all certificates of a throw-away authority have: a name and a time.
+//! The name and the validity period of all certificates of a throw-away authority.
 
 use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType};
 
-/// How long the certificates are valid, and from how long ago on, for clocks that are not quite
-/// right.
+/// How long the certificates are valid from now on, and since how long, for clocks that are a
+/// little slow.
 pub(super) const VALID: Duration = Duration::from_hours(30 * 24);
 pub(super) const BEFORE: Duration = Duration::from_hours(24);
 
-/// What comes of making a certificate.
+/// The result of making a certificate.
 pub(super) type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Names who it is for, or of, and says that it is valid now.
+/// Sets the name in the subject and the validity period.
 pub(super) fn named(certificate: &mut CertificateParams, name: &str) {
     let now = SystemTime::now();
     certificate.distinguished_name.remove(DnType::CommonName);

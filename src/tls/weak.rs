@@ -1,4 +1,4 @@
-//! Certificates that are weak: a key that is too short, and a signature by SHA-1.
+//! Weak certificates: one with a key that is too short, and one that is signed with SHA-1.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use rustls::{SignatureScheme, sign};
 use super::rsa::{LONG, Rsa, SHORT};
 use super::subject::{Fallible, named};
 
-/// The object identifiers of signatures by RSA with SHA-256 and with SHA-1 (RFC 8017 appendix C):
-/// they differ in the last octet.
+/// The object identifier of RSA with SHA-256, and the last octet of the one of RSA with SHA-1 (RFC
+/// 8017 appendix C). The other octets are the same.
 const BY_SHA256: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 0x0b];
 const BY_SHA1: u8 = 5;
 
-/// A key pair as certificates have it.
+/// An RSA key pair in the form that rcgen needs to issue certificates.
 struct Pair {
     rsa: &'static Rsa,
     public: Vec<u8>,
@@ -46,7 +46,7 @@ impl SigningKey for Pair {
     }
 }
 
-/// A certificate whose key has 1024 bits.
+/// Issues a certificate whose key has 1024 bits.
 pub(super) fn short(
     server: &CertificateParams,
     issuer: &Issuer<'static, KeyPair>,
@@ -55,7 +55,8 @@ pub(super) fn short(
     Ok(CertifiedKey::new(vec![certificate.into()], Arc::new(Short)))
 }
 
-/// A certificate that is signed by SHA-1: by an authority between, whose own one is signed as ever.
+/// Issues a certificate that an intermediate authority signs with SHA-1. Returns it with the
+/// certificate of that authority, which is signed as usual.
 pub(super) fn by_sha1(
     server: &CertificateParams,
     (key, issuer): (&KeyPair, &Issuer<'static, KeyPair>),
@@ -70,8 +71,8 @@ pub(super) fn by_sha1(
     Ok(vec![signed.into(), certificate.into()])
 }
 
-/// The certificate with a signature by SHA-1 in place of its own. It is a sequence of what is signed,
-/// the name of the algorithm, which stands in what is signed, too, and the signature (RFC 5280
+/// Replaces the signature of a certificate by one with SHA-1. A certificate is a sequence of the
+/// signed part, the algorithm, which the signed part names as well, and the signature (RFC 5280
 /// section 4.1).
 fn signed_again(mut certificate: Vec<u8>) -> Option<Vec<u8>> {
     let mut from = 0;
@@ -79,7 +80,8 @@ fn signed_again(mut certificate: Vec<u8>) -> Option<Vec<u8>> {
         from += at + BY_SHA256.len();
         certificate[from - 1] = BY_SHA1;
     }
-    // Both are longer than 255 octets: their lengths are two.
+    // The certificate and its signed part are longer than 255 octets, so each length takes two
+    // octets.
     let [0x30, 0x82, _, _, 0x30, 0x82, high, low, ..] = certificate[..] else { return None };
     let signed = certificate.get(4..8 + usize::from(u16::from_be_bytes([high, low])))?;
     let signature = LONG.sign_by_sha1(signed);
@@ -88,11 +90,11 @@ fn signed_again(mut certificate: Vec<u8>) -> Option<Vec<u8>> {
     Some(certificate)
 }
 
-/// The key that is too short, as rustls signs handshakes with it.
+/// The key that is too short, in the form that rustls needs to sign handshakes.
 #[derive(Debug)]
 struct Short;
 
-/// The same, with the scheme that was agreed on.
+/// The same key, with the signature scheme of a handshake.
 #[derive(Debug)]
 struct Signs(SignatureScheme);
 

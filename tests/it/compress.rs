@@ -46,7 +46,7 @@ const DIALOGUE: &str = r#"
         s.expect("* 3 EXISTS");
         s.expect(`n${n} OK`);
     }
-    // Much of little, and little that cannot be made less.
+    // A long text that compresses well, and then digits that do not.
     let much = repeat("a", MUCH);
     c.send_raw(`* 1 FETCH (BODY[] {${much.len()}}`+ "\r\n" + much + ")\r\n");
     let got = s.expect("* 1 FETCH");

@@ -239,7 +239,7 @@ fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
 fn a_server_that_hangs_or_leaves_at_a_recipient_accepts_no_mail() {
     let (_held, closed) = closed_port();
     let closed = closed.to_string();
-    // It says nothing to a recipient.
+    // This server never answers RCPT.
     let hangs = answering(&[("RCPT", ""), ("QUIT", "221 bye")]);
     let ports = ["--smtp-port", &hangs, "--submission-port", &closed];
     let ran = doctor(&[&["localhost", "--timeout", "300ms"], &ports[..]].concat());

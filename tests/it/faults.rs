@@ -259,7 +259,7 @@ fn a_client_that_is_not_read_has_to_wait() {
         s.expect_command("NOOP");
         s.send_raw("250 ok\r\n");
         c.expect(250);
-        // What is left comes at its time, and not with the first read.
+        // The rest arrives later, at the limited rate, and not with the first read.
         let kind = "";
         try { s.expect_command("NOOP", #{timeout: "1ms"}); } catch (e) { kind = e.kind; }
         assert_eq(kind, "timeout");

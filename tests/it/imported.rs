@@ -210,7 +210,7 @@ fn clients_and_servers_of_exim_speak_at_once() {
     let text = "exim -bd -oX PORT_D\n****\nserver PORT_S\n220 far\nHELO\n250 hi\nQUIT\n221 bye\n*eof\n****\n\
         client 127.0.0.1 PORT_D\n??? 220\nHELO x\n??? 250\nquit\n??? 221\n****\n";
     let imported = import("0400", text);
-    // In place of what is under test, two programs.
+    // Two programs play the server under test.
     let far = format!("tcp://127.0.0.1:{}", free_port());
     let replay =
         Replay::start("S: 220 near\nC: HELO x\nS: 250 ok\nC: quit\nS: 221 bye\nclose").unwrap();

@@ -24,7 +24,7 @@ struct Loaded {
 
 impl Loaded {
     fn start(is_read: bool) -> Self {
-        // Where it listens is told on stdout, before what happens.
+        // The server writes its ports to stdout, before it writes any events.
         let mut serving = Serving::of(program().args(["serve", "--ready-fd", "1"]));
         let bound =
             rustix::process::Rlimit { current: Some(ADDRESS_SPACE), maximum: Some(ADDRESS_SPACE) };

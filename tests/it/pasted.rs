@@ -1,4 +1,5 @@
-//! `mailexpect import` of what people paste: out of pages, mails and logs, with what these add.
+//! `mailexpect import` of sessions that people paste from web pages, mails and logs, with what
+//! these add to each line.
 
 use crate::import::{Imported, import};
 
@@ -24,10 +25,10 @@ const PASTED: [&str; 15] = [
     "221 2.0.0 Bye",
 ];
 
-/// The lines of the client among those that were pasted.
+/// The indices of the client's lines in [`PASTED`].
 const TYPED: [usize; 8] = [1, 4, 6, 8, 9, 10, 11, 13];
 
-/// The session, each line changed by its number and whether it is the client's.
+/// The pasted session. `change` converts each line, given its index and whether it is the client's.
 fn pasted(change: impl Fn(usize, bool, &str) -> String) -> String {
     let lines = PASTED.iter().enumerate();
     lines.map(|(n, line)| change(n, TYPED.contains(&n), line)).collect()

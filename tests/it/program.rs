@@ -209,8 +209,8 @@ fn help_fits_80_columns() {
         let mut before = "";
         for line in ran.out.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
-            // A line of the text itself is too long if its last words stand alone below it, and the
-            // text goes on after them.
+            // A line of the help text is longer than 80 columns if its last words stand alone on
+            // the next line and the text goes on after them.
             let is_rest = !before.is_empty() && before.len() + line.len() > 80 && line.len() < 12;
             let is_broken = is_rest && !line.starts_with(' ') && !line.ends_with('.');
             let is_title = ran.out.starts_with(before);

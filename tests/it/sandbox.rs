@@ -97,8 +97,8 @@ fn no_list_is_copied_that_a_script_has_no_room_for() {
     for grow in ["t.push(t);", "t = [t, t];"] {
         let script = format!("// Grows.\nlet t = [1]; loop {{ {grow} }}");
         let folder = folder(&[("a.rhai", script.as_str())]);
-        // In KiB: 2 GiB are set aside for the stacks of scripts. What is left has room for what the
-        // script may hold, and not for twice as much.
+        // The limit is in KiB. 2 GiB of it are reserved for the stacks of scripts. The rest has
+        // room for what the script may hold, but not for twice as much.
         let limited = "ulimit -v 3150000; exec \"$0\" run --memory 512M a.rhai";
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", limited]).arg(program().get_program()).current_dir(folder.path());
@@ -195,13 +195,13 @@ fn an_error_of_rhai_is_caught_with_the_same_parts() {
         try { broken([1, 2]) } catch (e) { assert_eq([e.kind, e.got, e.line], ["assert", "a list of 2", 3]); }
         try { 1 / list.len() } catch (e) { assert_eq([e.kind, e.session, e.hint], ["usage", (), ()]); }
         try { let n = 1; n.nothing } catch (e) { assert_eq(e.message, "an integer has no property `nothing`"); }
-        // It is the error however it is first come to.
+        // The variable is the error wherever it is first used.
         try { 1 / list.len() } catch (e) { let kinds = [1].map(|n| e.kind); assert_eq(kinds, ["usage"]); }
         try { 1 / list.len() } catch (e) { let other = e; assert_eq(type_of(other), type_of(e)); }
         try { 1 / list.len() } catch (e) { e = 5; assert_eq(e, 5); }
         let e = fails("assert", || list[7]);
         assert_eq(e.message, "the list has no element 7");
-        // What the script throws stays what it is.
+        // A value that the script itself throws is not changed.
         try { throw "mine"; } catch (e) { assert_eq(e, "mine"); }
         try { throw #{error: "mine", message: "x"}; } catch (e) { assert_eq(e.error, "mine"); }
         let map = #{};

@@ -7,10 +7,10 @@ use std::thread;
 
 use serde_json::Value;
 
-/// A server, and what it says on stdout. It is killed with this.
+/// A server process and its stdout. Dropping this kills the process.
 pub(crate) struct Serving {
     pub(crate) child: Child,
-    /// Gone once it is read by nobody but the thread that throws it away.
+    /// `None` once a thread reads the rest and discards it.
     lines: Option<BufReader<ChildStdout>>,
 }
 
@@ -30,18 +30,19 @@ impl Serving {
             .then(|| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
-    /// The port of the listener that the next line tells of.
+    /// The port of the listener that the next line reports.
     pub(crate) fn port(&mut self) -> u16 {
         port(&self.next().expect("it listens"))
     }
 
-    /// Has the rest read and thrown away: whoever writes events waits for a reader.
+    /// Lets a thread read the rest and discard it, because a process that writes events waits for a
+    /// reader.
     pub(crate) fn read_on(&mut self) {
         let mut lines = self.lines.take().unwrap();
         thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
     }
 
-    /// All lines up to the end, the exit code, and stderr.
+    /// Waits for the end of the process. Returns all further lines, the exit code, and stderr.
     pub(crate) fn end(mut self) -> (Vec<Value>, Option<i32>, String) {
         let events = std::iter::from_fn(|| self.next()).collect();
         let mut said = String::new();
@@ -52,13 +53,13 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may have ended already.
+        // This fails if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The port that a line about a listener names.
+/// The port in a line that reports a listener.
 pub(crate) fn port(listening: &Value) -> u16 {
     assert_eq!(listening["event"], "listening", "{listening}");
     listening["port"].as_u64().unwrap().try_into().unwrap()

@@ -160,7 +160,7 @@ fn a_row_is_not_named_by_its_secret() {
         "cases([#{user: \"ann\", password: \"hunter2-abc\"}, #{at: #{password: \"hunter2-abc\", port: 1}}, #{password: \"hunter2-abc\"}], |row| {
              connect().expect(554);
          });
-         // This one is known only after it was named.
+         // This secret is learned only after the case got its name.
          cases([\"hunter3-abc\"], |row| { let s = connect(param(\"submission\")); s.expect(220); s.ehlo(\"x\"); s.auth(\"a\", row, #{expect: 535, mechanism: \"PLAIN\"}); });",
     )]);
     for format in ["pretty", "plain", "tap", "json", "nagios", "prometheus"] {

@@ -1,4 +1,5 @@
-//! What a scripted server takes from clients, and how it words what they do not say.
+//! What a scripted server accepts from clients, and how its errors describe what a client did not
+//! send.
 
 use crate::program::{folder, run};
 
@@ -17,7 +18,7 @@ fn fails(script: &str, said: &[&str]) {
     }
 }
 
-/// Both sides of a dialogue, up to the greeting if that is asked for.
+/// A script with both sides of a dialogue, which begins with the greeting if `greeting` is set.
 fn both(greeting: bool, rest: &str) -> String {
     let greeting = if greeting { "s.greet(); c.expect(220);" } else { "" };
     format!(

@@ -1,4 +1,4 @@
-//! A certificate authority that signs once and is forgotten.
+//! A certificate authority whose private key is dropped once the certificates are signed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
@@ -12,8 +12,8 @@ use super::USER;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-/// PEM files by name: the authority's certificate, the servers' and a client's with their keys, and
-/// the forms of these that servers want in one file.
+/// PEM files by name: the certificate of the authority, the certificates and keys of the servers
+/// and of a client, and the combined files that some servers want.
 pub(crate) fn certificates() -> Vec<(&'static str, String)> {
     static MADE: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
     MADE.get_or_init(|| make().unwrap()).clone()
@@ -51,7 +51,7 @@ fn server(issuer: &Issuer) -> Result<(String, String), rcgen::Error> {
     sign(params, "mail.example.com", issuer)
 }
 
-/// Names the user, for SASL EXTERNAL.
+/// The certificate of a client. It contains the user's address, for SASL EXTERNAL.
 fn client(issuer: &Issuer) -> Result<(String, String), rcgen::Error> {
     let mut params = CertificateParams::default();
     params.subject_alt_names.push(SanType::Rfc822Name(USER.try_into()?));

@@ -1,4 +1,4 @@
-//! A server's process, with all that it starts.
+//! The process of a server, and all processes that it starts.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,22 +9,23 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// How long anything may take here. Only a broken machine needs more than a fraction of it.
+/// The timeout of every wait here. Only a broken machine needs more than a fraction of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs the server as the leader of a session, so that all that it starts can be found, with one
-/// more process in it: that waits for the end of a pipe which we hold and never write to. It comes
-/// with our own end, also where we are killed or interrupted and nothing is dropped.
+/// Runs the server as the leader of a session, so that all processes that it starts can be found.
+/// Another process in the session waits for the end of a pipe that the test holds open and never
+/// writes to, and then ends the session. So the server ends with the test, even if the test is
+/// killed and drops nothing.
 const WATCHED: &str = r#"exec 3<&0; ( (read _ <&3; kill -s TERM 0) & ); exec "$@" 3<&- </dev/null"#;
 
-/// A process in the foreground of a session of its own. Dropping it ends the session.
+/// A process that leads its own session. Dropping it ends the session.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
 }
 
 impl Daemon {
-    /// Starts a command line whose program stays in the foreground; what it prints goes to the log.
+    /// Starts a command whose program stays in the foreground. Its output goes to the log.
     pub(crate) fn start(command_line: &Command, log: File) -> io::Result<Self> {
         let mut command = Command::new("setsid");
         command
@@ -35,7 +36,7 @@ impl Daemon {
         Ok(Self { child })
     }
 
-    /// How it ended, if it has.
+    /// The exit status of the process, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap_or_else(|_| Some(ExitStatus::from_raw(0)))
     }
@@ -46,11 +47,11 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
-    /// The signal goes to the whole group: Dovecot's master alone would leave its auth process
-    /// after, half a minute long if somebody is connected to it.
+    /// Signals the whole process group: if only Dovecot's master got the signal, its auth process
+    /// would run on for up to half a minute while a client is connected to it.
     fn drop(&mut self) {
         for signal in [Signal::TERM, Signal::KILL] {
-            // Fails where nothing is left of it, which is what is wanted.
+            // This fails if no process of the group is left, which is the goal.
             let _ = kill_process_group(self.session(), signal);
             if wait_until(|| self.ended().is_some() && !is_running(self.session())) {
                 return;
@@ -59,8 +60,8 @@ impl Drop for Daemon {
     }
 }
 
-/// Whether anything of a session still runs. A zombie does not: when it goes depends on the
-/// machine's init, and in a container there may be none that cares.
+/// Whether any process of a session still runs. Zombies do not count: when they disappear depends
+/// on the init process of the machine, and a container may have none that reaps them.
 fn is_running(session: Pid) -> bool {
     let session = session.as_raw_pid().to_string();
     let Ok(processes) = fs::read_dir("/proc") else {
@@ -68,17 +69,17 @@ fn is_running(session: Pid) -> bool {
     };
     processes.flatten().any(|process| {
         let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        // pid (name) state parent group session ...; the name can hold anything, even a
-        // parenthesis.
+        // The fields are: pid (name) state parent group session ... The name may contain
+        // parentheses.
         let fields = stat.rsplit(") ").next().unwrap_or_default();
         let mut fields = fields.split(' ');
         !matches!(fields.next(), Some("Z" | "X")) && fields.nth(2) == Some(&session)
     })
 }
 
-/// Asks until the answer is yes, or for too long: a process says neither that it listens nor that
-/// its last child is gone in any way that could be waited for. The pause in between is a receive
-/// that nobody will ever send to.
+/// Calls `done` again and again until it returns true. Returns false if that takes too long. There
+/// is no event to wait for when a process begins to listen, or when its last child has ended.
+/// Between two calls, this waits on a channel that nobody sends to.
 pub(crate) fn wait_until(mut done: impl FnMut() -> bool) -> bool {
     let (_sender, pause) = mpsc::channel::<()>();
     let deadline = Instant::now() + PATIENCE;

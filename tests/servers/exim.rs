@@ -1,4 +1,4 @@
-//! Exim, as it is rather than as Debian configures it.
+//! Exim, with its own defaults and not with Debian's configuration.
 
 use std::io;
 use std::os::unix::fs::chown;
@@ -8,21 +8,20 @@ use super::home::{Home, Listener};
 use super::{Server, Unavailable, account, find, need_root, need_user};
 
 const PACKAGE: &str = "exim4-daemon-light or exim4-daemon-heavy";
-/// The user that the program was built to run as.
+/// The user as which Debian's Exim was built to run.
 const ACCOUNT: &str = "Debian-exim";
 
 const LISTENERS: &[Listener] = &[
-    // Like port 25: no AUTH, STARTTLS, mail for the users is taken, relaying is refused.
+    // Like port 25: no AUTH, STARTTLS; mail for the users is accepted, relaying is refused.
     ("smtp", "smtp"),
-    // Like port 587, where a password may also go in clear; and like port 465.
+    // Like port 587, but a password may also be sent in clear; and like port 465.
     ("submission", "submission"),
     ("submissions", "submissions"),
 ];
 
-/// Starts one, or says why this machine cannot.
+/// Starts Exim, or returns why this machine cannot.
 ///
-/// # Panics
-/// When Exim is there and yet does not come up, as every fixture here.
+/// # Panics If Exim is installed and does not start.
 pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Exim")?;
     let exim = find(&["usr/sbin/exim4"], PACKAGE)?;
@@ -44,7 +43,7 @@ fn configure(home: &Home) -> io::Result<()> {
     home.write("users", "@user@: @password@\n@other-user@: @other-password@\n")?;
     home.make_folder("mail", 0o755)?;
     home.make_folder("spool", 0o750)?;
-    // Exim gives root's rights away before it reads its key, writes its logs or keeps mail.
+    // Exim gives up root's rights before it reads its key, writes its logs or stores mail.
     let (user, group) = account(ACCOUNT)?;
     for name in ["", "mail", "spool", "tls/server_key.pem"] {
         chown(home.path(name), Some(user), Some(group))?;

@@ -1,4 +1,4 @@
-//! What every server here has: a folder, ports, a log.
+//! The folder, the ports and the log of a server.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -38,8 +38,8 @@ impl Home {
 
         for (name, pem) in authority::certificates() {
             home.write(&format!("tls/{name}.pem"), &pem)?;
-            // The servers' own users read the others; a private key that everybody can read is
-            // refused.
+            // The servers refuse a private key that everybody can read. The other files are read by
+            // the servers' own users.
             let mode = if pem.contains("PRIVATE KEY") { 0o600 } else { 0o644 };
             fs::set_permissions(
                 home.path(&format!("tls/{name}.pem")),
@@ -53,20 +53,20 @@ impl Home {
         self.folder.path().join(name)
     }
 
-    /// The mode is set by hand because the servers' own users have to get at some of it, whatever
-    /// our umask is.
+    /// Sets the mode explicitly, because the servers' own users need access to some folders,
+    /// whatever our umask is.
     pub(crate) fn make_folder(&self, name: &str, mode: u32) -> io::Result<()> {
         fs::create_dir_all(self.path(name))?;
         fs::set_permissions(self.path(name), Permissions::from_mode(mode))
     }
 
-    /// Writes a file, with `@name@` in it filled in.
+    /// Writes a file from a template, in which each `@name@` is replaced by its value.
     pub(crate) fn write(&self, name: &str, template: &str) -> io::Result<()> {
         let mut file = File::create(self.path(name))?;
         file.write_all(self.fill(template).as_bytes())?;
         file.set_permissions(Permissions::from_mode(0o644))?;
-        // Postfix reads a file younger than two seconds again and again until it is older, lest an
-        // editor is still at it. That would be most of the time a start takes.
+        // Postfix waits until a file is at least two seconds old, in case an editor is still
+        // writing it. Without an older time, this wait would be most of the time of a start.
         file.set_modified(SystemTime::now() - Duration::from_mins(1))
     }
 
@@ -88,7 +88,7 @@ impl Home {
         self.ports.nth(n.unwrap_or_else(|| panic!("no listener is called {listener}")))
     }
 
-    /// Each listener's URL by its name.
+    /// The URL of each listener, after its name.
     pub(crate) fn urls(&self) -> Vec<(String, String)> {
         let url = |(name, scheme): &Listener| {
             ((*name).to_owned(), format!("{scheme}://127.0.0.1:{}", self.port(name)))
@@ -96,7 +96,7 @@ impl Home {
         self.listeners.iter().map(url).collect()
     }
 
-    /// All files that are called `log` or begin so: Exim has several.
+    /// The content of all files whose names begin with `log`: Exim writes several.
     pub(crate) fn log(&self) -> String {
         let files = fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
         let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("log"));
@@ -110,7 +110,7 @@ impl Home {
         File::options().append(true).open(self.path("log"))
     }
 
-    /// Runs a command to its end. It speaks into the log, as the servers do.
+    /// Runs a command to its end. Its output goes to the log, as that of the servers does.
     pub(crate) fn run(&self, command: &mut Command) -> io::Result<()> {
         let status = command.stdout(self.log_file()?).stderr(self.log_file()?).status()?;
         status
@@ -123,8 +123,8 @@ impl Home {
         Daemon::start(command, self.log_file()?)
     }
 
-    /// Waits until this listener greets as it should, which makes sure that it is served. The
-    /// others are there with it: these servers listen to all before they serve one.
+    /// Waits until this listener sends the expected greeting. The other listeners are ready then,
+    /// too, because these servers listen on all ports before they serve one.
     pub(crate) fn wait_for(
         &self,
         daemon: &mut Daemon,

@@ -1,4 +1,4 @@
-//! Postfix with Dovecot behind it: from submission to IMAP, POP3 and ManageSieve.
+//! Postfix, which delivers to Dovecot: submission, IMAP, POP3 and ManageSieve.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,19 +9,20 @@ use super::home::{Home, Listener};
 use super::{Server, Unavailable, find, need_root};
 
 const LISTENERS: &[Listener] = &[
-    // Like port 25: no AUTH, STARTTLS, mail for the users is taken, relaying is refused.
+    // Like port 25: no AUTH, STARTTLS; mail for the users is accepted, relaying is refused.
     ("smtp", "smtp"),
-    // The same behind a proxy that says who the client is, and for a client that may say so itself.
+    // The same for connections that begin with a PROXY header, and for clients that may use
+    // XCLIENT.
     ("proxied", "smtp"),
     ("xclient", "smtp"),
-    // Behind postscreen, which makes a client wait a second for the end of its greeting.
+    // Served by postscreen, which makes a client wait one second for the last line of the greeting.
     ("postscreen", "smtp"),
-    // Like port 587, where a password may also go in clear; as it should be, with nothing before
-    // TLS; and like port 465.
+    // Like port 587, but a password may also be sent in clear; the same with AUTH only after TLS,
+    // as it should be; and like port 465.
     ("submission", "submission"),
     ("submission_tls", "submission"),
     ("submissions", "submissions"),
-    // Like port 465 for clients with a certificate alone.
+    // Like port 465, but only for clients with a certificate.
     ("submissions_certified", "submissions"),
     ("lmtp", "lmtp"),
     ("pop3", "pop3"),
@@ -31,7 +32,7 @@ const LISTENERS: &[Listener] = &[
     ("sieve", "sieve"),
 ];
 
-/// Dovecot's protocols and its Sieve are packages of their own.
+/// Dovecot's protocols and its Sieve plugin are in separate packages.
 const PARTS: [(&str, &str); 5] = [
     ("usr/lib/dovecot/imap", "dovecot-imapd"),
     ("usr/lib/dovecot/pop3", "dovecot-pop3d"),
@@ -40,15 +41,13 @@ const PARTS: [(&str, &str); 5] = [
     ("usr/lib/dovecot/modules/lib90_sieve_plugin.so", "dovecot-sieve"),
 ];
 
-/// What [`TOKEN`](super::TOKEN) is signed with, `a key for nothing but these tests`, as Dovecot
-/// wants it.
+/// The key that [`TOKEN`](super::TOKEN) is signed with, in base64 as Dovecot reads it.
 const OAUTH_KEY: &str = "YSBrZXkgZm9yIG5vdGhpbmcgYnV0IHRoZXNlIHRlc3Rz";
 
-/// Starts one, or says why this machine cannot.
+/// Starts both servers, or returns why this machine cannot.
 ///
-/// # Panics
-/// When everything needed is there and yet a server does not come up: that is a defect of this
-/// fixture, and must not pass for a skipped test. The message ends with the log.
+/// # Panics If everything is installed and a server does not start. This is a defect of the
+/// fixture, and must not count as a skipped test. The message ends with the log.
 pub(crate) fn start() -> Result<Server, Unavailable> {
     let (home, master, dovecot) = configured()?;
     // Dovecot first, because an smtpd asks it for the mechanisms before it greets.
@@ -59,8 +58,8 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
     Ok(Server::new(home, daemons))
 }
 
-/// The folder with the configuration of both, which do not run yet, and the programs to run:
-/// Postfix's master, and `dovecot`.
+/// Writes the configuration of both servers, without starting them. Returns the folder, and the
+/// programs to run: Postfix's master, and `dovecot`.
 pub(crate) fn configured() -> Result<(Home, PathBuf, PathBuf), Unavailable> {
     need_root("Postfix")?;
     let postfix = find(&["usr/sbin/postfix"], "postfix")?;
@@ -91,8 +90,8 @@ fn start_dovecot(home: &Home, mut dovecot: Command) -> io::Result<Daemon> {
     Ok(daemon)
 }
 
-/// The program `postfix`, which would be asked for this, leaves its master in a session that nobody
-/// could find.
+/// The usual program `postfix` is not used, because it starts the master in a new session, in which
+/// the test could not find it.
 fn start_postfix(home: &Home, mut master: Command) -> io::Result<Daemon> {
     let mut daemon = home.start(master.arg("-c").arg(home.path("postfix")).arg("-s"))?;
     home.wait_for(&mut daemon, "smtp", "220 ")?;
@@ -103,7 +102,7 @@ fn configure(home: &Home) -> io::Result<()> {
     for folder in ["postfix", "queue", "dovecot", "run", "keys/default/HS256"] {
         home.make_folder(folder, 0o755)?;
     }
-    // Dovecot delivers as a user of its own.
+    // Dovecot delivers mail as its own user.
     home.make_folder("mail", 0o777)?;
     home.write("postfix/main.cf", include_str!("mailserver/main.cf"))?;
     home.write("postfix/master.cf", include_str!("mailserver/master.cf"))?;

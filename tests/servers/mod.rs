@@ -1,9 +1,9 @@
-//! Real servers to test against, thrown away afterwards.
+//! Real mail servers for tests, which leave nothing behind.
 //!
-//! They need root and the packages that `docs/servers.md` names, but neither systemd nor any of the
-//! machine's own mail configuration: everything lives in one temporary folder, listens on free
-//! ports of the loopback, has no way to deliver off the machine, and ends with the [`Server`] that
-//! stands for it.
+//! They need root and the packages that `docs/servers.md` names, but neither systemd nor the
+//! machine's own mail configuration. All files are in one temporary folder, the servers listen on
+//! free ports of loopback, and they cannot deliver to other machines. They end when their
+//! [`Server`] is dropped.
 
 pub(crate) mod authority;
 pub(crate) mod daemon;
@@ -22,21 +22,22 @@ use std::process::Command;
 use daemon::Daemon;
 use home::Home;
 
-/// The one domain that is local to every server.
+/// The only domain that is local to each server.
 pub(crate) const DOMAIN: &str = "example.com";
-/// The user that the shipped scripts know, who is also an address.
+/// The user of the shipped scripts, which is also a mail address.
 pub(crate) const USER: &str = "hoge@example.com";
 pub(crate) const PASSWORD: &str = "pppwww";
-/// Another user, whose password has to be quoted where there are quotes.
+/// Another user, whose password needs escapes in every protocol that has quoted strings.
 pub(crate) const OTHER_USER: &str = "fuga@example.com";
 pub(crate) const OTHER_PASSWORD: &str = r#"build3r "pass\"#;
-/// What OAUTHBEARER and XOAUTH2 take for [`USER`] until the year 2100.
+/// The token of [`USER`] for OAUTHBEARER and XOAUTH2, valid until the year 2100.
 pub(crate) const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJob2dlQGV4YW1wbGUuY29tIiwiaWF0IjoxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.pUfG1O1D8IbX_o1snGb7mK5ZC8bvDMyo3USSUPBhKe8";
 
-/// The folder into which packages were unpacked that cannot be installed side by side.
+/// The environment variable with the folder of unpacked packages, which cannot be installed side by
+/// side.
 const UNPACKED: &str = "MAILEXPECT_SERVERS";
 
-/// Why a server could not be started, in words for a skip message.
+/// Why a server could not be started, for the message of a skipped test.
 #[derive(Debug)]
 pub(crate) struct Unavailable(pub(crate) String);
 
@@ -46,12 +47,12 @@ impl fmt::Display for Unavailable {
     }
 }
 
-/// Servers that run.
+/// Running servers.
 ///
-/// Dropping it stops them. A `static` is never dropped: keep it out of those.
+/// Dropping this stops them. Do not keep it in a `static`, which is never dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Stopped in this order, before the folder goes.
+    /// Stopped in this order, before the folder is removed.
     _daemons: Vec<Daemon>,
     home: Home,
 }
@@ -61,8 +62,8 @@ impl Server {
         Self { _daemons: daemons, home }
     }
 
-    /// What its scripts are told: each listener's URL by its name, the users, the certificates'
-    /// files.
+    /// The parameters of scripts for these servers: the URL of each listener by its name, the
+    /// users, and the files of the certificates.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         let mut parameters = self.home.urls();
         let texts = [("user", USER), ("password", PASSWORD), ("token", TOKEN)];
@@ -77,7 +78,7 @@ impl Server {
         parameters
     }
 
-    /// One of the [`parameters`](Self::parameters), such as `smtp` or `ca`.
+    /// The value of one of the [`parameters`](Self::parameters), such as `smtp` or `ca`.
     pub(crate) fn parameter(&self, name: &str) -> String {
         let found = self.parameters().into_iter().find(|(known, _)| known == name);
         found.unwrap_or_else(|| panic!("no parameter is called {name}")).1
@@ -94,7 +95,7 @@ impl Server {
     }
 }
 
-/// The first of these paths that is there: below the folder of unpacked packages, or installed.
+/// The first of these paths that exists, in the folder of unpacked packages or installed.
 fn find(paths: &[&str], package: &str) -> Result<PathBuf, Unavailable> {
     let unpacked = env::var_os(UNPACKED).map(PathBuf::from);
     let roots = unpacked.into_iter().chain([PathBuf::from("/")]);
@@ -107,13 +108,14 @@ fn find(paths: &[&str], package: &str) -> Result<PathBuf, Unavailable> {
     })
 }
 
-/// The servers change to users of their own and so want to be started by root.
+/// Fails unless the test runs as root, which the servers need to change to their own users.
 fn need_root(server: &str) -> Result<(), Unavailable> {
     let root = rustix::process::geteuid().is_root();
     root.then_some(()).ok_or_else(|| Unavailable(format!("a throw-away {server} needs root")))
 }
 
-/// A user that the package makes where it is installed rather than unpacked.
+/// Fails if the user does not exist. Installing the package creates it, unpacking the package does
+/// not.
 fn need_user(user: &str, package: &str) -> Result<(), Unavailable> {
     account(user).map(drop).map_err(|_| {
         Unavailable(format!("no user {user} here: install the package {package}, or add that user"))

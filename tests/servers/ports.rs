@@ -1,21 +1,22 @@
-//! Ports that nobody else takes between choosing them and listening on them.
+//! Chooses ports that no other process takes between the choice and the server's listening.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// A block has this many ports, the first of which is its lock.
+/// The ports of a block; the first of them is the lock of the block.
 const BLOCK: u16 = 32;
-/// Below what systems give to whoever asks for any port (on Linux from 32768 on), so that neither
-/// the listeners of other tests nor their connections are in the way.
+/// The first port. All blocks are below the ephemeral ports, which a system gives out for port 0
+/// and for outgoing connections (on Linux from 32768 on), so that neither collides with these
+/// blocks.
 const FIRST: u16 = 10_240;
 const BLOCKS: u16 = 700;
 
-/// A block of loopback ports of our own.
+/// A block of loopback ports that this process has locked.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    /// Held as long as the block is ours: everybody who chooses ports in this way, in whatever
-    /// process, listens here first.
+    /// Held as long as the block is in use: every process that chooses ports in this way listens on
+    /// this port first.
     _lock: TcpListener,
     first: u16,
 }
@@ -24,8 +25,8 @@ impl Ports {
     /// Takes a block in which `count` ports are free.
     pub(crate) fn take(count: u16) -> io::Result<Self> {
         assert!(count < BLOCK, "a block has {BLOCK} ports");
-        // The hasher is seeded by the system's randomness, which spreads those who choose at the
-        // same time.
+        // The hasher has a random seed, so processes that choose at the same time start at
+        // different blocks.
         let anywhere = RandomState::new().hash_one(());
         let start = u16::try_from(anywhere % u64::from(BLOCKS)).unwrap();
         let mut blocks = (0..BLOCKS).map(|n| FIRST + (start + n) % BLOCKS * BLOCK);
@@ -41,7 +42,7 @@ impl Ports {
         free.then_some(Self { _lock: lock, first })
     }
 
-    /// The port of that number, from 0.
+    /// The port with this number, counted from 0.
     pub(crate) fn nth(&self, n: usize) -> u16 {
         self.first + 1 + u16::try_from(n).unwrap()
     }

@@ -9,12 +9,12 @@ use super::home::{Home, Listener};
 use super::{DOMAIN, OTHER_PASSWORD, PASSWORD, Server, Unavailable, find, need_root};
 
 const LISTENERS: &[Listener] = &[
-    // Like port 25: STARTTLS, mail for the users is taken, relaying is refused. It offers AUTH all
-    // the same.
+    // Like port 25: STARTTLS; mail for the users is accepted, relaying is refused. Unlike the other
+    // servers, it offers AUTH here.
     ("smtp", "smtp"),
     // The same without AUTH: `M=A`.
     ("noauth", "smtp"),
-    // Like port 587, where a password may also go in clear; and like port 465.
+    // Like port 587, but a password may also be sent in clear; and like port 465.
     ("submission", "submission"),
     ("submissions", "submissions"),
 ];
@@ -44,7 +44,8 @@ impl Parts {
     }
 }
 
-/// Without its plugins, libsasl offers less and says nothing.
+/// Fails without the plugins of libsasl: the library would only offer fewer mechanisms, and report
+/// nothing.
 fn need_mechanisms() -> Result<(), Unavailable> {
     let mut folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let found = folders.any(|folder| folder.path().join("sasl2/liblogin.so").exists());
@@ -53,7 +54,7 @@ fn need_mechanisms() -> Result<(), Unavailable> {
     })
 }
 
-/// For what [`command_line`] does, root of a container may lack the right.
+/// Fails without the permission that [`command_line`] needs, which root may lack in a container.
 fn need_host_name(parts: &Parts) -> Result<(), Unavailable> {
     let output = Command::new(&parts.unshare).args(["--uts", "true"]).output();
     let allowed = output.is_ok_and(|output| output.status.success());
@@ -62,10 +63,9 @@ fn need_host_name(parts: &Parts) -> Result<(), Unavailable> {
     allowed.then_some(()).ok_or_else(|| Unavailable(why.into()))
 }
 
-/// Starts one, or says why this machine cannot.
+/// Starts Sendmail, or returns why this machine cannot.
 ///
-/// # Panics
-/// When Sendmail is there and yet does not come up, as every fixture here.
+/// # Panics If Sendmail is installed and does not start.
 pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Sendmail")?;
     let parts = Parts::find()?;
@@ -81,9 +81,9 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
     Ok(Server::new(home, vec![daemon]))
 }
 
-/// Sendmail sleeps a minute at each start where the host's name has no dot in it or cannot be
-/// looked up, before it has read what its name is. An address in place of the name is never looked
-/// up; the namespace keeps it to this one process.
+/// Sendmail sleeps for a minute at each start if the name of the host has no dot or cannot be
+/// looked up, even if the configuration sets the name. So the host gets an address as its name,
+/// which is never looked up. A namespace limits this name to the one process.
 fn command_line(home: &Home, parts: &Parts) -> Command {
     let mut command = Command::new(&parts.unshare);
     command.args(["--uts", "sh", "-c", r#"hostname 127.0.0.1 && exec "$@""#, "sh"]);

@@ -88,7 +88,8 @@ impl Preset {
     }
 }
 
-/// What a token of that name may stand for; of several, what would be found again in this line.
+/// Returns a sample value for which a token of this name could stand. Prefers a value that its
+/// preset finds in the line that `in_line` makes with it.
 pub(crate) fn sample(token: &str, in_line: impl Fn(&str) -> Vec<u8>) -> Option<&'static str> {
     let of_token = || presets().filter(|preset| preset.token == token);
     let is_found = |preset: &Preset, value: &str| {
@@ -103,7 +104,7 @@ pub(crate) fn sample(token: &str, in_line: impl Fn(&str) -> Vec<u8>) -> Option<&
     found.or_else(|| of_token().find_map(|preset| preset.samples.first()).map(|(_, value)| *value))
 }
 
-/// Whether there is a token of that name.
+/// Whether a preset has a token of this name.
 pub(crate) fn is_token(name: &str) -> bool {
     presets().any(|preset| preset.token == name)
 }

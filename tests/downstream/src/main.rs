@@ -1,5 +1,4 @@
-//! The mail server of which the next release is to be tested: `my-server --foreground --listen
-//! 127.0.0.1:2525`.
+//! A mail server whose next release is tested: `my-server --foreground --listen 127.0.0.1:2525`.
 
 use std::io::{BufRead, BufReader, Result, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +12,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What the golden of `scripts/relay.rhai` says that a server offers.
+/// The reply to EHLO in the golden of `scripts/relay.rhai`.
 const HELLO: &str = "250-my-server.example\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n\
                      250-PIPELINING\r\n250-SIZE 10485760\r\n250 STARTTLS";
 

@@ -5,8 +5,8 @@ use lettre::{Message, SmtpTransport, Transport as _};
 use mailexpect::server::Listener;
 use mailexpect::{Fault, Then, block_on};
 
-/// What is tested: mail is sent again after a temporary refusal or a lost connection, three times
-/// at most.
+/// The client under test: it sends mail again after a temporary refusal or a lost connection, three
+/// times at most.
 fn send(port: u16) -> Result<(), Error> {
     let mail = Message::builder().from("a@example.com".parse().unwrap());
     let mail = mail.to("b@example.com".parse().unwrap()).subject("hi").body("hello\n".to_owned());

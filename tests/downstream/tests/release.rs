@@ -1,4 +1,4 @@
-//! The server as the program that it is.
+//! Tests the server as a program, in its own process.
 
 use std::process::Command;
 
