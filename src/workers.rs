@@ -68,11 +68,11 @@ pub(crate) struct Against {
 /// How often all jobs are run, one round after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Times {
-    /// This number of rounds.
+    /// All jobs run this number of times.
     Rounds(usize),
-    /// Until this time is up; no further job begins after that.
+    /// Jobs run again until this time is up. No job begins after that.
     For(Duration),
-    /// Until something else ends the run.
+    /// Jobs run again until something else ends the run.
     Endless,
 }
 

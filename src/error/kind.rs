@@ -17,7 +17,7 @@ pub enum Kind {
     Malformed,
     /// More bytes arrived than the session may hold.
     TooLong,
-    /// Something came although it had to stay away.
+    /// Something came although the script expected that it would not come.
     Unexpected,
     /// The TLS handshake failed, or TLS broke off later.
     Tls,
@@ -49,7 +49,7 @@ impl Kind {
         matches!(self, Self::Unreachable | Self::Refused | Self::Filtered | Self::Unresolved)
     }
 
-    /// All kinds.
+    /// All kinds of errors.
     #[cfg(feature = "script")]
     pub(crate) const ALL: [Self; 18] = [
         Self::Mismatch,

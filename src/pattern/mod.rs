@@ -63,7 +63,7 @@ enum Kind {
 pub(crate) enum Finder {
     Literal(Box<memmem::Finder<'static>>),
     Regex(StreamRegex),
-    /// The pattern has nothing but the end of the stream.
+    /// The pattern matches only the end of the stream, so there is nothing to search for.
     Nothing,
 }
 
@@ -312,7 +312,7 @@ impl fmt::Display for Pattern {
         match &self.kind {
             Kind::Literal(bytes) => write!(f, "\"{}\"", visible::escape(bytes)),
             Kind::Code(code) => code.fmt(f),
-            // The source as it was written, without doubled backslashes.
+            // The source of the regex as the user wrote it: its backslashes are not doubled.
             Kind::Regex(regex) => write!(f, "re(`{}`)", visible::printable(regex.source())),
             Kind::Any(patterns) => {
                 for (n, pattern) in patterns.iter().enumerate() {

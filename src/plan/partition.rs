@@ -8,11 +8,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::script::serial_names;
 
-/// Part `number` of `of` parts.
+/// One of several parts into which the scripts are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Partition {
     by: By,
-    /// From 1.
+    /// The number of this part, from 1.
     number: u64,
     of: u64,
 }

@@ -46,7 +46,7 @@ pub(crate) struct Probe {
     pub(crate) mailbox: Option<String>,
 }
 
-/// The user whose mailbox it is.
+/// The account of the mailbox in which the message is looked for.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) user: String,

@@ -37,7 +37,7 @@ pub(crate) struct Facts {
     /// Reads the capabilities in a reply, or in the block after a reply. `answered` is the command
     /// that it answers; for the greeting, `answered` is empty.
     pub(crate) told: fn(answered: &[u8], said: &[u8]) -> Told,
-    /// What a server says if its script does not specify it.
+    /// The words of a server that a script plays, unless the script sets others.
     pub(crate) server: Server,
     /// Advice on common replies, in the order in which it is tried.
     pub(crate) advice: &'static [Advice],
@@ -52,12 +52,12 @@ pub(crate) struct Scheme {
     pub(crate) port: Option<u16>,
 }
 
-/// What an answer has to be.
+/// How a successful answer is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Success {
-    /// This reply code.
+    /// The answer has this reply code.
     Code(u16),
-    /// This word, at the beginning of the line that states the result.
+    /// The line that states the result begins with this word.
     Word(&'static str),
 }
 

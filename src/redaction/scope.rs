@@ -33,7 +33,7 @@ pub(super) enum Part {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verb {
     Greeting,
-    /// EHLO and LHLO.
+    /// EHLO in SMTP, LHLO in LMTP.
     Ehlo,
     Mail,
     Rcpt,
@@ -48,7 +48,7 @@ pub(super) enum Verb {
     Stat,
     List,
     Uidl,
-    /// RETR and TOP.
+    /// RETR and TOP, the commands of POP3 that fetch messages.
     Retrieve,
     #[default]
     Other,
@@ -107,7 +107,7 @@ impl Scope {
     }
 }
 
-/// Every place, commands first.
+/// All kinds of lines, commands first.
 const PLACES: &[Part] = &[
     Part::Command,
     Part::Greeting,

@@ -16,7 +16,7 @@ pub(crate) struct Threshold {
     is_inside: bool,
 }
 
-/// All thresholds.
+/// The thresholds that the user has set for a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Thresholds {
     pub(crate) warning: Vec<Threshold>,

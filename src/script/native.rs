@@ -295,7 +295,8 @@ pub(super) mod words {
 
     #[rhai_fn(return_raw)]
     pub fn parse_json(ctx: NativeCallContext, json: &str) -> Result<Dynamic, Raised> {
-        // An empty map is two bytes of text and takes the memory of three elements.
+        // In the worst case, two bytes of text (`{}`) make an empty map, which takes the memory of
+        // three elements.
         room(&ctx, json.len() * ELEMENT * 3 / 2)?;
         serde_json::from_str(json).map_err(|wrong| wrong.to_string().into())
     }

@@ -128,14 +128,14 @@ mod tests {
         for (script, got) in [
             // The reply to the next command cannot have come yet.
             ("s.expect(250);\ns.send(\"QUIT\");\ns.expect(221);", "221 shutting down"),
-            // Patterns that many replies match.
+            // Patterns that match many replies do not count.
             ("s.expect(250);\ns.expect(550);", "550 no such user"),
             ("s.expect(\"250 HELP\");\ns.expect(250);", "250 SIZE"),
             ("s.expect(\"250 2.1.5\");\ns.expect(\"250 ok\");", "250 ok"),
             ("s.expect(354);\ns.expect(re(`^\\d`));", "250 ok"),
-            // Another session.
+            // An expectation of another session does not count.
             ("s.expect(250);\nt.expect(\"220 mail.example\");", "220 mail.example"),
-            // Another branch.
+            // An expectation in a branch of the script does not count.
             ("s.expect(250);\nif x { s.expect(\"220 mail.example\"); }", "220 mail.example"),
         ] {
             assert_eq!(near(script, 1, got), None, "{script}");

@@ -10,11 +10,11 @@ use super::runner::Runner;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Survey {
-    /// Its title, from its first comment.
+    /// The title of the script, from its first comment.
     pub title: Option<String>,
-    /// Its parameters.
+    /// The parameters that the script takes.
     pub params: Params,
-    /// Its problems.
+    /// The problems that the check has found in the script.
     pub problems: Vec<Problem>,
 }
 

@@ -186,8 +186,8 @@ impl Embedded {
         self.site.spool.list()
     }
 
-    /// Waits for mail that fits, which may have arrived already; `None` if none arrives in this
-    /// time.
+    /// Waits for mail for which `fits` returns true, and which may have arrived already; `None` if
+    /// none arrives in this time.
     ///
     /// ```
     /// use std::time::Duration;

@@ -58,15 +58,15 @@ impl Lines {
     }
 }
 
-/// The place of the next byte in a line of a message.
+/// The position of the next byte in a line of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     LineStart,
-    /// After a dot at the start of a line.
+    /// The next byte follows a dot at the start of a line.
     Dot,
-    /// After that dot and a CR.
+    /// The next byte follows a dot at the start of a line and a CR.
     DotCr,
-    /// After a CR.
+    /// The next byte follows a CR.
     Cr,
     Text,
 }

@@ -14,11 +14,11 @@ use crate::proto::multiline::{self, Multiline};
 use crate::reply::Reply;
 use crate::transcript::{Excerpt, What};
 
-/// The block as errors name it among what was wanted.
+/// How errors name the block as something that was wanted.
 const WANTED: &str = "a block of lines up to a lone dot";
-/// The block as errors name it among what is owed.
+/// How errors name the block as something that is owed.
 pub(super) const BLOCK: &str = "the block of lines behind the +OK";
-/// What an error says that the caller should expect first.
+/// What errors advise the caller to expect first.
 pub(super) const TAKE_IT: &str = "expect_multiline() for it, first";
 
 impl Session {

@@ -129,8 +129,8 @@ impl Session {
         })
     }
 
-    /// Sends bytes as they are, whoever's turn it is. On the server's side, [`Operation::fault`] says
-    /// what goes wrong meanwhile.
+    /// Sends bytes as they are, no matter whose turn it is. On the server's side,
+    /// [`Operation::fault`] sets what goes wrong while they are sent.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};

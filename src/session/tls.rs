@@ -13,7 +13,7 @@ use crate::tls::{self, Attempt, Certificate, Established, Reason};
 use crate::transcript::{Close, SessionId, Transcript, What};
 use crate::transport::{Broken, Recorded, Segment, Tls, Transport};
 
-/// The handshake as errors name it among what was wanted.
+/// How errors name the handshake as something that was wanted.
 const WANTED: &str = "a TLS handshake";
 
 impl Session {

@@ -29,9 +29,9 @@ pub enum Flaw {
     AnotherName,
     /// The certificate is signed by its own key, and by no authority.
     SelfSigned,
-    /// Its key is too short: RSA with 1024 bits.
+    /// The certificate's key is too short: RSA with 1024 bits.
     WeakKey,
-    /// It is signed by SHA-1.
+    /// The certificate is signed with SHA-1.
     Sha1,
 }
 

@@ -46,7 +46,7 @@ pub struct Event {
     pub session: Option<SessionId>,
     /// What happened.
     pub what: What,
-    /// When it was, in microseconds since the transcript began.
+    /// When the event happened, in microseconds since the transcript began.
     at: Option<NonZeroU64>,
 }
 
@@ -129,7 +129,7 @@ pub enum Close {
 }
 
 impl Event {
-    /// One whose time is not known, as of a transcript that was written down.
+    /// An event whose time is not known, because it was read from the text of a transcript.
     pub(crate) fn new(session: Option<SessionId>, what: What) -> Self {
         Self { session, what, at: None }
     }
@@ -140,7 +140,7 @@ impl Event {
         Self { at: micros.and_then(NonZeroU64::new), ..self }
     }
 
-    /// How long after the transcript began it happened, if it is of a run in this process.
+    /// How long after the start of the transcript the event happened; `None` if it is not known.
     #[must_use]
     pub fn at(&self) -> Option<Duration> {
         self.at.map(|at| Duration::from_micros(at.get()))

@@ -30,7 +30,7 @@ pub enum About {
 }
 
 impl About {
-    /// All values.
+    /// All kinds of notes.
     pub(crate) const ALL: [Self; 11] = [
         Self::Case,
         Self::CaseEnded,

@@ -30,7 +30,8 @@ pub struct Line {
     pub mark: Mark,
     /// The text of the line, escaped.
     pub text: String,
-    /// How long after the transcript began it happened, if that is known. It is no part of the text.
+    /// How long after the start of the transcript the event happened, if that is known. This is not
+    /// part of the text.
     pub at: Option<Duration>,
 }
 

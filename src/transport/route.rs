@@ -10,9 +10,9 @@ use crate::target::Place;
 /// The version of the internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// IPv4.
+    /// Version 4 (RFC 791).
     V4,
-    /// IPv6.
+    /// Version 6 (RFC 8200).
     V6,
 }
 

@@ -50,11 +50,11 @@ pub enum Segment {
     /// No cuts: bytes that are sent at once are one write.
     #[default]
     Whole,
-    /// After each byte.
+    /// Cuts after each byte.
     Bytes,
-    /// After each line.
+    /// Cuts after each line.
     Lines,
-    /// Between CR and LF.
+    /// Cuts between CR and LF.
     Crlf,
 }
 

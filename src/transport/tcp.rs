@@ -229,7 +229,7 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Nothing is buffered.
+        // Writes are not buffered, so there is nothing to flush.
         Poll::Ready(Ok(()))
     }
 

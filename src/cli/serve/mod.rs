@@ -160,7 +160,7 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Something to show when it happens.
+/// Something that is shown on the screen as it happens.
 enum Shown {
     Event(Event),
     Departed(String),

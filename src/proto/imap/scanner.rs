@@ -50,9 +50,9 @@ impl Status {
 pub(super) enum Said {
     /// `+`: the server asks the client to go on.
     Continuation,
-    /// `*` and data.
+    /// Untagged data: a line that begins with `*`, without a status.
     Data,
-    /// `*` and a status.
+    /// An untagged status: a line that begins with `*` and a status.
     Untagged(Status),
     /// The end of the command with this tag.
     Tagged(Vec<u8>, Status),

@@ -15,23 +15,23 @@ pub struct BodyStructure {
     pub subtype: String,
     /// The parameters; their names are in lower case: `charset`.
     pub params: Vec<(String, String)>,
-    /// Content-ID.
+    /// The Content-ID field of the part.
     pub id: Option<String>,
-    /// Content-Description.
+    /// The Content-Description field of the part.
     pub description: Option<String>,
-    /// Content-Transfer-Encoding.
+    /// The Content-Transfer-Encoding field of the part.
     pub encoding: Option<String>,
     /// The number of octets as encoded; `None` for a multipart.
     pub size: Option<u64>,
     /// The number of lines, for text and for an enclosed message.
     pub lines: Option<u64>,
-    /// Content-MD5.
+    /// The Content-MD5 field of the part.
     pub md5: Option<String>,
-    /// Content-Disposition and its parameters.
+    /// The Content-Disposition field of the part, with its parameters.
     pub disposition: Option<(String, Vec<(String, String)>)>,
-    /// Content-Language.
+    /// The Content-Language field of the part.
     pub language: Vec<String>,
-    /// Content-Location.
+    /// The Content-Location field of the part.
     pub location: Option<String>,
     /// The envelope of an enclosed message.
     pub envelope: Option<Envelope>,

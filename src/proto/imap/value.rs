@@ -87,7 +87,7 @@ pub(super) enum Grammar {
     Data,
     /// The attributes of FETCH (`msg-att` in RFC 3501 section 9).
     Fetch,
-    /// Nothing but flags.
+    /// A list of flags and nothing else.
     Flags,
     /// A mailbox with its attributes, as LIST and LSUB send it.
     List,

@@ -20,7 +20,7 @@ pub(super) struct Spoilt {
     /// The client's URL.
     pub(super) peer: String,
     pub(super) said: &'static [u8],
-    /// How it ended; nothing if the client is left without a word.
+    /// How the connection ended; `None` if the client only got no answer.
     pub(super) close: Option<Close>,
 }
 

@@ -25,9 +25,9 @@ const WAITING: usize = 1024;
 /// A connection that has arrived.
 #[derive(Debug)]
 pub(super) enum Came {
-    /// It can be accepted, or its handshake took too long.
+    /// The connection can be accepted, or its handshake took too long.
     Ready(Box<Result<Incoming>>),
-    /// A fault has ended it; nobody has to accept it.
+    /// A fault has ended the connection, so the script does not have to accept it.
     Spoilt(Spoilt),
 }
 

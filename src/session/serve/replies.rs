@@ -107,7 +107,7 @@ impl Session {
                 let wait = session.begin(&call, "greet")?;
                 let is_usual = greeting.0.iter().all(String::is_empty);
                 let greeting = if is_usual { usual(session.turn.speech()) } else { greeting };
-                // Untagged, for it answers no command.
+                // The greeting is untagged, because it answers no command.
                 let greeting = greeting.wire(session.turn.speech(), "*");
                 session.utter(greeting, fault, wait).await.map(drop)
             })

@@ -15,7 +15,7 @@ use crate::tls::{self, Established, ServerOptions};
 use crate::transcript::What;
 use crate::transport::{Broken, Tls, Transport};
 
-/// The handshake as errors name it among what was wanted.
+/// How errors name the handshake as something that was wanted.
 const WANTED: &str = "a TLS handshake";
 
 impl Session {
