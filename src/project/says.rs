@@ -16,13 +16,13 @@ use crate::duration;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "cli", schemars(rename = "mailexpect.toml"))]
 pub(super) struct Says {
-    /// What holds for every run, unless a target or the command line says otherwise.
+    /// The settings of all runs, unless a target or the command line sets others.
     #[serde(default)]
     pub(super) run: Run,
-    /// What golden transcripts are compared by.
+    /// How golden transcripts are compared.
     #[serde(default)]
     pub(super) golden: Golden,
-    /// Regexes of the project's own, by names that are for its readers.
+    /// The project's own regexes for redaction, each under a name of your choice.
     #[serde(default)]
     pub(super) redact: BTreeMap<String, Rule>,
     /// The servers that scripts are run against, by the names that `--target` takes.
@@ -30,12 +30,12 @@ pub(super) struct Says {
     pub(super) target: BTreeMap<String, Target>,
 }
 
-/// What holds for every run.
+/// The settings of all runs.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Run {
-    /// The deadline of each operation that has none of its own.
+    /// The deadline of each operation that sets none itself.
     pub(super) timeout: Option<Span>,
     /// How long to wait at the end of a dialogue for the server to close.
     pub(super) grace: Option<Span>,
@@ -54,7 +54,7 @@ pub(super) struct Run {
     /// The hosts that scripts may connect to; all if none is named.
     #[serde(default)]
     pub(super) allow_host: Vec<String>,
-    /// How TLS is put on.
+    /// How TLS is set up.
     #[serde(default)]
     pub(super) tls: Tls,
     /// Values of parameters, for all targets.
@@ -62,10 +62,10 @@ pub(super) struct Run {
     pub(super) params: BTreeMap<String, Value>,
 }
 
-/// The keys of a target that are no parameters.
+/// The keys of a target that are not parameters.
 pub(super) const TARGET: [&str; 7] =
     ["strictness", "redact", "timeout", "grace", "deadline", "tls", "params"];
-/// What a parameter may be.
+/// The message about a value that no parameter can have.
 pub(super) const VALUE: &str = "the value of a parameter is text, a number, true or false";
 
 /// A server that scripts are run against.
@@ -77,16 +77,16 @@ pub(super) struct Target {
     /// Presets and groups to add to what is redacted, or to remove with a minus.
     #[serde(default)]
     pub(super) redact: Vec<String>,
-    /// The deadline of each operation that has none of its own.
+    /// The deadline of each operation that sets none itself.
     pub(super) timeout: Option<Span>,
     /// How long to wait at the end of a dialogue for the server to close.
     pub(super) grace: Option<Span>,
     /// The deadline of each script as a whole.
     pub(super) deadline: Option<Span>,
-    /// How TLS is put on.
+    /// How TLS is set up.
     #[serde(default)]
     pub(super) tls: Tls,
-    /// Values of parameters whose names mean something else here, such as `timeout`.
+    /// Values of parameters whose names are options of a target, such as `timeout`.
     #[serde(default)]
     pub(super) params: BTreeMap<String, Value>,
     /// Everything else is the value of a parameter: `smtp = "smtp://localhost:2525"`. A secret is
@@ -95,7 +95,7 @@ pub(super) struct Target {
     pub(super) others: BTreeMap<String, Value>,
 }
 
-/// What golden transcripts are compared by.
+/// How golden transcripts are compared.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -112,13 +112,13 @@ pub(super) struct Golden {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
-    /// What it matches, or its group `v`, is redacted.
+    /// The regex. What its group `v` matches is redacted, or the whole match without such a group.
     pub(super) regex: String,
-    /// What stands in its place, with a number.
+    /// The token that replaces what is redacted, with a number.
     pub(super) token: String,
 }
 
-/// How TLS is put on. Paths are relative to the project file.
+/// How TLS is set up. Paths are relative to the project file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line runs targets"))]
@@ -132,7 +132,7 @@ pub(super) struct Tls {
     pub(super) cert: Option<PathBuf>,
     /// The private key (PEM) of `cert`.
     pub(super) key: Option<PathBuf>,
-    /// Ask for this name (SNI), and hold the certificate against it.
+    /// Ask for this name (SNI), which the certificate has to contain.
     pub(super) sni: Option<String>,
     /// The oldest version that is offered, 1.2 or 1.3.
     pub(super) min: Option<String>,
@@ -140,15 +140,15 @@ pub(super) struct Tls {
     pub(super) max: Option<String>,
 }
 
-/// Whether a script that passed only when it was retried has passed.
+/// Whether a script that passes only after a retry counts as passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FlakyResult {
-    /// It has passed.
+    /// The script counts as passed.
     #[default]
     Pass,
-    /// It has failed.
+    /// The script counts as failed.
     Fail,
 }
 

@@ -25,7 +25,7 @@ const HISTORY: usize = 1000;
 pub(super) enum Input {
     /// A line, and the password that was asked for if the line needs one.
     Line(String, Option<Result<Password>>),
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C.
     Interrupted,
     /// Ctrl-D, or the end of a file.
     End,
