@@ -14,9 +14,10 @@ use crate::sasl::{Credentials, Known};
 use crate::script::raise::Raised;
 
 pub(super) const INTRO: &str = "SASL (RFC 4422): SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5, CRAM-MD5, PLAIN, LOGIN, OAUTHBEARER, \
-XOAUTH2, EXTERNAL and ANONYMOUS. An exchange that goes wrong ends cleanly, and the verdict is what counts: `#{expect: 535}`. \
-A mechanism in which the server proves itself too holds it to that. In the transcript, challenges and responses stand decoded \
-behind an arrow, and whatever is secret is `[SECRET]`. An exchange can always be written out by hand, from `s.send(\"AUTH LOGIN\")` on.";
+XOAUTH2, EXTERNAL and ANONYMOUS. If an exchange fails, the session can still be used, and only the verdict counts: `#{expect: \
+535}`. If the mechanism makes the server prove itself, its proof is checked. In the transcript, the decoded challenges and \
+responses follow an arrow, and secrets are `[SECRET]`. An exchange can always be written out by hand, beginning with \
+`s.send(\"AUTH LOGIN\")`.";
 
 /// The options that `auth` and `authenticate` take in the map that is their last argument.
 const OPTIONS: [&str; 12] = [

@@ -21,10 +21,11 @@ use crate::server::{Embedded, Mail, Options};
 use crate::session::Fault;
 use crate::transcript::{Transcript, What};
 
-pub(super) const INTRO: &str = "A server that runs by itself beside the script, on loopback and a free port: for a client that the script \
-starts or speaks as. It behaves well, as the embedded server does, except for what it is told, takes any number of connections, and is asked \
-afterwards. It ends with the script: it takes no more connections then, and clients that are connected have the grace of sessions (1 s; \
-`--grace`) to come to their end, so that a QUIT that comes late is answered.";
+pub(super) const INTRO: &str = "A server that runs by itself while the script goes on, on a free port of loopback. It is for \
+a client that the script starts, or for sessions of the script itself. It behaves well, as the embedded server does, except \
+for the given rules, and accepts any number of connections. The script can ask afterwards what happened. The server ends with \
+the script: it accepts no more connections, and connected clients have the grace time of sessions (1 s; `--grace`) to finish, \
+so that a late QUIT is answered.";
 
 /// How long `expect_message` waits for a message if the script sets no `timeout`.
 const WAIT: Duration = Duration::from_secs(10);

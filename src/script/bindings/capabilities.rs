@@ -19,9 +19,10 @@ use crate::script::run::end;
 use crate::session::Session;
 use crate::{suggest, visible};
 
-pub(super) const INTRO: &str = "What a server says that it can do, as `ehlo` and `lhlo` give it back. Keywords are found whatever \
-their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`, which is `caps.SIZE` too; `()` stands for one that was not said. All that came is \
-kept, in order, verbs that are not registered (`X-...`) too. Besides its keywords it has `auth`, `domain`, `keywords` and `reply`.";
+pub(super) const INTRO: &str = "The capabilities that a server announces, as `ehlo` and `lhlo` return them. Keywords are \
+found in upper and lower case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`, or `caps.SIZE`, which is `()` if the server did not \
+send the keyword. All keywords are kept in order, including verbs that are not registered (`X-...`). Capabilities also have \
+`auth`, `domain`, `keywords` and `reply`.";
 
 /// The names after a dot that are properties. Any other name after a dot is a keyword of the
 /// server.

@@ -25,9 +25,9 @@ use crate::secrets::is_secret_name;
 use crate::transcript::About;
 use crate::visible;
 
-pub(super) const INTRO: &str = "A table is a list of rows, and a closure that is called with each of them. Each row is a case of its own: \
-in every report, in JUnit and JSON, and as a section of the golden transcript, which is held against its golden apart. A case that fails \
-does not stop the others. In `cargo test` the script is one test, whose failure names the cases that failed.";
+pub(super) const INTRO: &str = "A table is a list of rows, with a closure that is called with each row. Each row is a case of \
+its own in all reports, in JUnit and JSON, and is a section of the golden transcript that is compared by itself. If a case \
+fails, the others still run. In `cargo test` the script is one test, and its failure names the cases that failed.";
 
 /// The most bytes that the name of a case has; the rest of a longer name is cut off.
 const NAME: usize = 100;

@@ -7,9 +7,10 @@
 use crate::script::raise::Caught;
 use rhai::plugin::{Dynamic, export_module};
 
-pub(super) const INTRO: &str = "A failed word can be caught: `try { s.expect(250); } catch (e) { print(e.got); }`. The deadline of the \
-whole script, Ctrl-C, `skip` and the limits of the sandbox cannot. An error of Rhai itself, such as an index that a list does not \
-have or a division by zero, has the same parts. Parts that do not apply are `()`. What a script throws is caught as it is: `throw \"mine\"` as text.";
+pub(super) const INTRO: &str = "A failure of a word can be caught: `try { s.expect(250); } catch (e) { print(e.got); }`. The \
+deadline of the whole script, Ctrl-C, `skip` and the limits of the sandbox cannot be caught. An error of Rhai itself, such as \
+an index outside of a list or a division by zero, has the same parts. Parts that do not apply are `()`. A value that the \
+script throws is caught unchanged: `throw \"mine\"` as text.";
 
 fn optional(part: Option<&str>) -> Dynamic {
     part.map_or(Dynamic::UNIT, |part| part.to_owned().into())

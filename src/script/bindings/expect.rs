@@ -14,11 +14,11 @@ use crate::reply::Reply;
 use crate::script::raise::Raised;
 use crate::session::Call;
 
-pub(super) const INTRO: &str = "On a session that speaks a protocol, `expect` takes the next whole reply and holds it against the \
-pattern; a reply that does not match fails at once. An integer is the reply code, or a class of codes (`2` is 2xx, `25` is 25x); \
-text is literal and is how the reply begins; `re(...)` is found somewhere in it. On `tcp://` and `pipe` sessions, which have no \
-framing, `expect` searches the stream and takes it to the end of the match. Each word takes `#{timeout: \"30s\"}` as its last \
-argument; without, the session's deadline holds, 10 s unless set.";
+pub(super) const INTRO: &str = "On a session that speaks a protocol, `expect` takes the next whole reply and compares it with \
+the pattern; a reply that does not match fails at once. An integer is the reply code, or a class of codes (`2` is 2xx, `25` \
+is 25x); text is the literal beginning of the reply; `re(...)` may match anywhere in it. `tcp://` and `pipe` sessions have no \
+framing: there, `expect` searches the stream and takes it to the end of the match. Each word takes `#{timeout: \"30s\"}` as \
+its last argument; without it, the session's deadline applies, 10 s unless set.";
 
 const OPTIONS: [&str; 2] = ["timeout", "after"];
 const BYTES: [&str; 2] = ["timeout", "keep"];

@@ -13,8 +13,9 @@ use crate::message::mbox;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "A script may read files in its folder, in the current one, and below; in folders that `--allow-read DIR` \
-names; and those whose paths are values of parameters. A path is relative to the script. A file may have 16 MiB.";
+pub(super) const INTRO: &str = "A script may read files in its folder, in the current folder, and below them; in folders that \
+`--allow-read DIR` names; and files whose paths are values of parameters. A path is relative to the script. A file may have \
+up to 16 MiB.";
 
 fn contents(path: &str, options: &Map) -> Result<Blob> {
     let mut crlf = false;

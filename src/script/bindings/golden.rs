@@ -18,11 +18,12 @@ use crate::script::run::Run;
 use crate::transcript::What;
 use crate::visible;
 
-pub(super) const INTRO: &str = "The transcript of a script that passes is held against its golden, `snapshots/<script>.snap` beside \
-the script, if there is one: `mailexpect run --record` writes it, `mailexpect review` accepts what has changed. The golden says what it was \
-made with, and is held against that; a run at a lower strictness, or with more redactions, leaves out as much on both sides. What varies \
-from run to run is redacted, and what `print` shows is not in it. These words say what else is to be held against it, and how strictly. They may \
-stand anywhere in the script; what they say holds for all of it.";
+pub(super) const INTRO: &str = "The transcript of a script that passes is compared with its golden, `snapshots/<script>.snap` \
+beside the script, if there is one. `mailexpect run --record` writes the golden, and `mailexpect review` accepts changes. The \
+golden contains the strictness and the redactions that it was made with, and these are used in the comparison. If a run has a \
+lower strictness or more redactions, both sides are reduced to that. Values that vary from run to run are redacted, and the \
+output of `print` is left out. These words set what else is compared, and how strictly. They may stand anywhere in the \
+script, and apply to all of it.";
 
 /// How deep lists and maps may be nested in a value for the golden transcript. A deeper value is an
 /// error.

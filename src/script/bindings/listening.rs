@@ -19,24 +19,26 @@ use crate::script::run::Run;
 use crate::server::Listener;
 use crate::tls::{Flaw, ServerOptions};
 
-pub(super) const INTRO: &str = "A script can be the server, for tests of clients: `listen(\"smtp\")` opens a port, a client connects to \
-the listener's `url`, and `accept()` gives the session, in which `greet`, `expect_command` and `reply` are this side's words. Every \
-scheme can be listened on: `smtp`, `submission`, `lmtp`, `pop3`, `imap`, `sieve` and `tcp`, `smtps` and its kin with TLS from the start, \
-and `lmtp+unix` and its kin for a unix socket in a folder of its own. A listener is open to loopback on a free port unless a URL says \
-otherwise (`listen(\"smtp://127.0.0.1:2525\")`); for any other address, and for a unix socket outside of the script's folder and the \
-current one, the script needs `--allow-listen`. `listen(to, #{...})` takes the options `timeout`, `settle`, `grace`, `limit` and \
-`segment` of `connect`, which hold on the sessions that are accepted, `read_rate: 1000` \
-(bytes a second that are read of each client), `faults`, and `tls`: `flaw` (what is wrong with the certificate: \
-`\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"`, `\"self_signed\"`, `\"weak_key\"`, an RSA key of 1024 bits, or `\"sha1\"`, a signature by SHA-1), or `cert` and `key` of one's own, `min` and `max`, and \
-`client_ca` (client certificates that it has issued are demanded), and for `expect_starttls` `inject` (bytes in clear behind the go-ahead) \
-and `garbage` (no TLS in place of the handshake). `faults` is a map or a list of maps \
-of what goes wrong on the sessions, whatever word speaks, with the options of `reply` (`cut`, `drip`, `chance` and so on) and when: `at: \"RCPT\"` (what \
-is said to commands that begin so; or `CONNECT`, before TLS and the greeting, `GREETING`, `MESSAGE`, `RESPONSE`), `connection: 2` (on the \
-second), `number: 3` (the third time that it could), `address: \"a@example.com\"` or `\"@example.com\"` (of MAIL and RCPT, and what follows \
-in their transaction). The first that fits happens: `faults: [#{at: \"GREETING\", connection: 1, then: \"reset\"}, #{chance: 0.1, after: \"2s\"}]`. \
-A connection that a fault ends at CONNECT is not to be accepted; the transcript has it from the next `accept()` on. A connection that nobody accepted fails the script at its end. In a \
-golden transcript the free port, the unix socket and the ports of clients are tokens. A \
-script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
+pub(super) const INTRO: &str = "A script can be the server, for tests of clients: `listen(\"smtp\")` opens a port, a client \
+connects to the listener's `url`, and `accept()` returns the session, in which `greet`, `expect_command` and `reply` are the \
+words of the server's side. A listener can have any scheme: `smtp`, `submission`, `lmtp`, `pop3`, `imap`, `sieve` and `tcp`; \
+`smtps` and similar schemes with TLS from the start; `lmtp+unix` and similar schemes for a unix socket in a new folder. By \
+default, a listener listens on a free port of loopback. A URL sets another address (`listen(\"smtp://127.0.0.1:2525\")`). \
+Addresses other than loopback, and unix sockets outside of the script's folder and the current one, need \
+`--allow-listen`.\n\n`listen(to, #{...})` takes the options `timeout`, `settle`, `grace`, `limit` and `segment` of `connect`, \
+which apply to the accepted sessions, `read_rate: 1000` (the bytes that are read from each client in a second), `faults`, and \
+`tls`: `flaw` (what is wrong with the certificate: `\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"`, `\"self_signed\"`, \
+`\"weak_key\"`, an RSA key of 1024 bits, or `\"sha1\"`, a signature with SHA-1), or your own `cert` and `key`, `min` and \
+`max`, `client_ca` (the authority whose client certificates are demanded), and for `expect_starttls` `inject` (bytes in clear \
+after the go-ahead) and `garbage` (bytes that are not TLS, in place of the handshake).\n\n`faults` is a map or a list of maps \
+of faults on the sessions, whichever word sends. The maps have the options of `reply` (`cut`, `drip`, `chance` and so on), \
+and conditions: `at: \"RCPT\"` (in the answer to commands that begin like this; also `CONNECT`, before TLS and the greeting, \
+`GREETING`, `MESSAGE`, `RESPONSE`), `connection: 2` (on the second connection), `number: 3` (the third time that it could \
+happen), `address: \"a@example.com\"` or `\"@example.com\"` (in MAIL and RCPT, and what follows in their transaction). The \
+first fault that fits happens: `faults: [#{at: \"GREETING\", connection: 1, then: \"reset\"}, #{chance: 0.1, after: \
+\"2s\"}]`. A connection that a fault ends at CONNECT does not have to be accepted; the transcript shows it at the next \
+`accept()`.\n\nA connection that nobody accepted fails the script at its end. In a golden transcript the free port, the unix \
+socket and the ports of clients are tokens. A script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
 
 /// How long `accept` waits in a script that serves clients from outside: a client may come at any
 /// time.

@@ -20,12 +20,13 @@ use crate::script::programs::Running;
 use crate::script::raise::{self, Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "What a server writes to its log while the dialogue runs can be expected, too. `follow` begins to follow a \
-log: what is written from then on counts. Lines may come in any order, because several processes of a server write them: an expectation \
-looks at all lines since `follow` that none has taken, and takes the first one that has a match. With `#{id: ...}` only the lines about \
-one message count: its queue id, its Message-ID, or the reply to the end of the message, in which the server named it. The lines that \
-link identifiers are known for Postfix, Dovecot, Exim and Sendmail. A file may come later, be rotated or be made empty. The newest \
-20,000 lines and 1 MiB are kept. docs/logs.md shows what to follow for which server.";
+pub(super) const INTRO: &str = "A script can also expect lines that a server writes to its log while the dialogue runs. \
+`follow` begins to follow a log: only lines that are written from then on count. Lines may come in any order, because several \
+processes of a server write them. An expectation looks at all lines since `follow` that no other has taken, and takes the \
+first one that matches. With `#{id: ...}`, only the lines about one message count. The id is its queue id, its Message-ID, or \
+the reply to the end of the message, in which the server named it. The lines that link identifiers are known for Postfix, \
+Dovecot, Exim and Sendmail. The file may appear later, be rotated or be emptied. The newest 20,000 lines are kept, up to 1 \
+MiB. docs/logs.md shows what to follow for which server.";
 
 /// Reads the option `id`: the message that a line of the log has to be about.
 fn subject(value: &Dynamic) -> Result<Subject> {

@@ -16,8 +16,8 @@ use crate::script::bounds::room;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). What is not said of a message is chosen so that the same call gives the same \
-message in every run.";
+pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). Fields that are not given get values that are the same in every \
+run, so the same call gives the same message.";
 
 /// The memory, in bytes, that a header takes in the parser and in its result even if it is only a
 /// name and a colon.

@@ -11,8 +11,9 @@ use crate::outcome::Metric;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "A monitor that runs scripts (`--format nagios`, `--format prometheus`) has the time of the whole, of each \
-step, of connecting and of TLS, and the days that the certificate has left. What else a script measures, it says here.";
+pub(super) const INTRO: &str = "A monitor that runs scripts (`--format nagios`, `--format prometheus`) gets the times of the \
+whole script, of each step, of connecting and of TLS, and the remaining days of the certificate. A script can report other \
+numbers with this word.";
 
 /// The units that the guidelines of monitoring plugins define.
 const UNITS: [&str; 5] = ["", "s", "%", "B", "c"];

@@ -13,8 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "What differs from run to run on purpose. A name by `unique` and a time by `now` are one token each in a \
-golden transcript, `[BOX_1]` and `[NOW]`, wherever they stand.";
+pub(super) const INTRO: &str = "Values that differ from run to run on purpose. In a golden transcript, a name made by \
+`unique` and a time made by `now` are tokens wherever they occur: `[BOX_1]` and `[NOW]`.";
 
 /// The characters of unique names. Every server accepts them in names, and they stay distinct if a
 /// server changes the case of letters.

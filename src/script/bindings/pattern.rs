@@ -18,9 +18,9 @@ use crate::script::bounds::beginning;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "Text is a literal pattern and is sent as UTF-8. In text between double quotes the escapes of Rhai hold \
-(`\\r`, `\\n`, `\\x41` as a character); between backticks a backslash is a backslash and `${...}` puts in a value. A blob holds bytes \
-that are not text.";
+pub(super) const INTRO: &str = "Text is a literal pattern, and is sent as UTF-8. Text in double quotes has the escapes of \
+Rhai (`\\r`, `\\n`, `\\x41` as a character). In text in backticks, a backslash is just a backslash, and `${...}` inserts a \
+value. A blob holds bytes that are not text.";
 
 /// The most bytes of a text that an error shows.
 const SHOWN: usize = 200;

@@ -7,9 +7,9 @@ use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 use crate::session::{Scan, UniqueId};
 
-pub(super) const INTRO: &str = "POP3 (RFC 1939, RFC 2449). A reply is a status line, `+OK` or `-ERR`. Behind the `+OK` of CAPA, LIST, UIDL, \
-RETR and TOP comes a block of lines, which `expect_multiline` takes where the command was written out by hand; nothing can be sent \
-before that. What a refusal says besides is its `response_code`.";
+pub(super) const INTRO: &str = "POP3 (RFC 1939, RFC 2449). A reply is a status line, `+OK` or `-ERR`. The `+OK` of CAPA, \
+LIST, UIDL, RETR and TOP is followed by a block of lines. If the script has written out the command by hand, \
+`expect_multiline` takes this block; nothing can be sent before that. The response code of a refusal is its `response_code`.";
 
 fn number(number: u64) -> Dynamic {
     i64::try_from(number).unwrap_or(i64::MAX).into()

@@ -13,10 +13,10 @@ use crate::probe::{self, Place, State};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "A port is `open` (a connection can be made), `closed` (it is refused: the host is there and nothing \
-listens), `filtered` (nothing answers until the deadline, as behind a firewall that drops packets) or `unreachable` (there is no way to \
-the host). `connect` fails with these as `e.kind`, by the names that the system has for them: `refused`, `filtered`, `unreachable`, and \
-`unresolved` for a name that has no address. `mailexpect probe` shows them for all ports of mail.";
+pub(super) const INTRO: &str = "A port is `open` (a connection can be made), `closed` (connections are refused: the host is \
+up and nothing listens), `filtered` (nothing answers until the deadline, as behind a firewall that drops packets) or \
+`unreachable` (there is no route to the host). If `connect` fails for one of these reasons, `e.kind` is `refused`, `filtered` \
+or `unreachable`, and `unresolved` if the name has no address. `mailexpect probe` shows the states of all mail ports.";
 
 const OPTIONS: [&str; 4] = ["timeout", "source_ip", "family", "proxy"];
 

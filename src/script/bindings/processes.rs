@@ -23,11 +23,11 @@ use crate::transcript::About;
 use crate::transport::Program;
 use crate::visible;
 
-pub(super) const INTRO: &str = "With `--allow-run` a script may run commands: a tool, or the client or the server that is under test. The \
-words of a command are parted at blanks, or given as a list; there is no shell. What a command starts ends with it. How a command ended \
-stands in the transcript where the script waited for it, or at the script's end; one that failed and that nobody looked at fails the \
-script. One that is still running at the script's end is ended then, but not before it is as old as the grace (--grace, 1 s): one that \
-fails at its start is always found.";
+pub(super) const INTRO: &str = "With `--allow-run` a script may run commands: a tool, or the client or the server under test. \
+A command is split into words at blanks, or given as a list; there is no shell. All processes that a command starts end with \
+it. The transcript shows how a command ended where the script waited for it, or at the script's end. A command that failed \
+fails the script, unless the script has looked at how it ended. A command that still runs at the script's end is stopped, but \
+only after it has run for the grace time (`--grace`, 1 s), so that a command that fails at its start is always noticed.";
 
 /// The most bytes of a command's output that an error shows.
 const SHOWN: usize = 1000;

@@ -12,8 +12,8 @@ use crate::reply::Reply;
 use crate::script::raise::{Raised, raise};
 use crate::{suggest, visible};
 
-pub(super) const INTRO: &str = "What an expectation gives back: a whole reply, a line, or a stretch of a stream. What a regex's groups \
-caught is had by number (`r[1]`) and by name (`r[\"id\"]`); `()` stands for a group that took no part.";
+pub(super) const INTRO: &str = "The result of an expectation: a whole reply, a line, or a piece of a stream. The groups of a \
+regex are available by number (`r[1]`) and by name (`r[\"id\"]`); a group that took no part in the match is `()`.";
 
 /// The names of the properties of a reply.
 fn properties() -> Vec<&'static str> {

@@ -12,7 +12,7 @@ use crate::script::native;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "What a server may send in any order is compared so.";
+pub(super) const INTRO: &str = "Compares lists that a server may send in any order.";
 
 /// An element of a list, and the key by which it is compared.
 struct Element {

@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::script::raise::Raised;
 use crate::session::{Call, Session};
 
-pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything that came \
-is unread, and say what. `pipeline` and `send_raw` are how a script says that it means to run ahead. Nothing refuses to send what \
-breaks a protocol's rules. Text is sent as UTF-8; a blob (see `bytes` and `hex`) goes out as it is. Each word takes \
+pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything \
+that came is unread, and show it. To send ahead on purpose, use `pipeline` and `send_raw`. Nothing refuses to send text that \
+breaks the rules of a protocol. Text is sent as UTF-8, and a blob (see `bytes` and `hex`) unchanged. Each word takes \
 `#{timeout: \"30s\"}` as its last argument.";
 
 const OPTIONS: [&str; 1] = ["timeout"];

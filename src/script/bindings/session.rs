@@ -12,12 +12,13 @@ use crate::error::{Error, Result};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
-pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows whether a reply is owed: one after connecting, \
-one for each command. At its end (`close()`, or the end of the script) a dialogue is held to account: a reply that was never expected \
-fails the script. Our side is closed, and the server's is read until it closes too, or for a grace of 1 s \
-(`connect(url, #{grace: \"3s\"})`, `--grace`): a reply that comes, or bytes that are none, fail the script and are shown. What a server may \
-say unasked is no fault: 421 in SMTP, untagged data in IMAP, BYE in ManageSieve. That the server closes is no fault either; \
-`expect_close()` demands it, and `expect_silence(...)` demands that it does not. A script that fails leaves at once.";
+pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows whether a reply is owed: one after \
+connecting, and one for each command. A dialogue ends with `close()` or at the end of the script. A reply that was never \
+expected then fails the script. Our side is closed, and the server's side is read until the server closes too, or until the \
+grace time of 1 s is over (`connect(url, #{grace: \"3s\"})`, `--grace`). A reply that comes in this time, or bytes that are \
+not a reply, fail the script and are shown. What a server may send unasked is allowed: 421 in SMTP, untagged data in IMAP, \
+BYE in ManageSieve. The server may also close; `expect_close()` requires that it does, and `expect_silence(...)` that it does \
+not. A script that has failed leaves at once.";
 
 const CONNECT: [&str; 9] =
     ["timeout", "settle", "grace", "limit", "source_ip", "family", "proxy", "tls", "segment"];

@@ -7,10 +7,11 @@ use super::verb::{Manual, verbs};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 
-pub(super) const INTRO: &str = "Each verb sends its command, takes the reply and holds it against success; it gives the reply back. \
-`#{expect: 550}` as the last argument says what the reply must be instead, and `#{timeout: \"30s\"}` how long all of it may take. \
-A verb can always be written out by hand with `send` and `expect`. In IMAP, what comes back is the whole answer with its untagged responses, \
-as `command` gives it. These mean the same in every protocol that has them.";
+pub(super) const INTRO: &str = "Each verb sends its command, takes the reply, fails unless it means success, and returns it. \
+With `#{expect: 550}` as the last argument, the reply has to match this pattern instead. `#{timeout: \"30s\"}` sets the \
+deadline of the whole verb. A verb can always be written out by hand with `send` and `expect`. In IMAP, a verb returns the \
+whole answer with its untagged responses, as `command` does. The verbs of this chapter do the same in each protocol that has \
+them.";
 
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();

@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::reply::Reply;
 use crate::session::{Payload, SieveScript};
 
-pub(super) const INTRO: &str = "ManageSieve (RFC 5804). A response is its lines of data up to and with the one that says `OK`, `NO` or \
-`BYE`, the greeting with the capabilities included; text for `expect` fits at the beginning of the response and of that line. In \
-AUTHENTICATE each challenge is a response of its own. Arguments are quoted, or sent as literals that do not wait (`{n+}`) where they \
-have line ends or are long. What a response says besides is its `response_code`.";
+pub(super) const INTRO: &str = "ManageSieve (RFC 5804). A response is its lines of data, up to and including the line that \
+says `OK`, `NO` or `BYE`. The greeting is a response with the capabilities. Text for `expect` may match at the beginning of \
+the response, or at the beginning of that last line. In AUTHENTICATE, each challenge is a response of its own. Arguments are \
+quoted; arguments that are long or have line ends are sent as literals that do not wait (`{n+}`). The response code is \
+`response_code`.";
 
 /// A Sieve script: text, whose line ends become CRLF, or a blob.
 struct Source {

@@ -13,8 +13,8 @@ use super::verb::{Manual, words_of};
 use crate::script::bounds::fits;
 use crate::script::raise::Raised;
 
-pub(super) const INTRO: &str = "As in Rhai, but that a failure in the function given to them is not swallowed, and that texts have \
-the size they have anywhere.";
+pub(super) const INTRO: &str = "These functions are the same as in Rhai, except that a failure in the function given to them \
+is not swallowed, and that texts have the same size limit as everywhere.";
 
 /// The words of this module, and those that put text together.
 pub(super) fn all_words(manual: Manual) -> Module {

@@ -15,12 +15,14 @@ use crate::transcript::What;
 use crate::visible;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
-pub(super) const INTRO: &str = "The first line of a script's first comment is its title; \
-a line `// ignored: takes an hour` further down in that comment keeps it out of `cargo test` unless ignored tests are asked for (`mailexpect \
-run` runs it). A line `// serial: carol's maildrop` there names what no two scripts may use at once, several names with commas between them: scripts that have a name in common \
-never run at the same time, also in other workers, and in other runs of the same user on the machine (by a lock on a file); \
-`--partition` keeps all scripts of a name in one part. `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
-not grant, and they cannot run, recurse or allocate without bound.";
+pub(super) const INTRO: &str = "The first line of a script's first comment is its title. A line `// ignored: takes an hour` \
+in that comment excludes the script from `cargo test`, unless ignored tests are asked for (`mailexpect run` runs it). A line \
+`// serial: carol's maildrop` names something that no two scripts may use at once; several names are separated by commas. \
+Scripts that have a name in common never run at the same time, not even in other workers, or in other runs of the same user \
+on the machine (a lock on a file ensures this). `--partition` keeps all scripts of a name in one part.\n\n`print(...)` writes \
+to the report. A script fails if it met no expectation and no assertion. Scripts are sandboxed: they have access only to \
+files, environment variables and processes that their caller has granted, and they cannot run, recurse or allocate without a \
+limit.";
 
 /// The longest title of a step, in bytes; the rest is cut off.
 const TITLE: usize = 1 << 10;

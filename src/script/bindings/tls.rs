@@ -16,15 +16,16 @@ use crate::script::run::Run;
 use crate::session::{Call, Session};
 use crate::tls::{Certificate, Established, Options, Version, timestamp};
 
-pub(super) const INTRO: &str = "TLS is put on at once where the scheme of the URL ends in s (`smtps://`, `submissions://`, `tls://`), \
-and by `starttls()` in a dialogue that began in clear. `connect(url, #{tls: #{...}})` and `starttls(#{...})` take the same options: \
-`ca` (the certificates to trust, in place of the system's), `verify: false` (go on whatever is wrong with the server's certificate; \
-the transcript says so), `sni` (the name to ask for and to hold the certificate against, in place of the URL's host), `min` and `max` \
-(`\"1.2\"` or `\"1.3\"`), `cert` and `key` (a certificate of our own, for servers that want one) and `injected: \"keep\"` (bytes that \
-came in clear behind the go-ahead stay to be read, in place of the error that they are). `ca`, `cert` and `key` are PEM text, or the \
-path of a PEM file: one that the caller gave by `--set` as it is, or one in the script's folder or below. Where an option is `()`, or \
-not there, what the caller said holds (`--cacert`, `--insecure`, `--cert`, `--key`). A handshake that fails is an error of the kind \
-`tls`, says why, and ends the session; unless caught, the exit code is 3.";
+pub(super) const INTRO: &str = "TLS begins with the connection if the scheme of the URL ends in s (`smtps://`, \
+`submissions://`, `tls://`), and later by `starttls()` in a dialogue that began in clear. `connect(url, #{tls: #{...}})` and \
+`starttls(#{...})` take the same options: `ca` (the certificates to trust, in place of the system's), `verify: false` (go on \
+whatever is wrong with the server's certificate; the transcript says so), `sni` (the name to ask for, and for which the \
+certificate has to be valid, in place of the URL's host), `min` and `max` (`\"1.2\"` or `\"1.3\"`), `cert` and `key` (our own \
+certificate, for servers that ask for one) and `injected: \"keep\"` (keep bytes that came in clear after the go-ahead, to be \
+read; otherwise they are an error).\n\n`ca`, `cert` and `key` are PEM text, or the path of a PEM file. A path may be one that \
+the caller gave by `--set`, or one in the script's folder or below. If an option is missing or `()`, the setting of the \
+caller applies (`--cacert`, `--insecure`, `--cert`, `--key`). A handshake that fails is an error of the kind `tls`, which \
+gives the reason, and ends the session; unless it is caught, the exit code is 3.";
 
 /// The options that `connect` takes as `tls`.
 pub(super) const TLS: [&str; 8] = ["ca", "verify", "sni", "min", "max", "cert", "key", "injected"];

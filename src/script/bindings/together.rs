@@ -21,11 +21,13 @@ use crate::script::listening::Listening;
 use crate::script::programs::Running;
 use crate::script::raise::{Raised, kind, raise};
 
-pub(super) const INTRO: &str = "One script can hold several dialogues at once: both ends of one, a client that waits while another one delivers, two hundred logins. \
-A branch runs until one of its words waits (`expect`, `connect`, `barrier()`), and then another one does: between two waits nothing comes between, so that branches may share \
-lists and maps, and a loop that waits for a variable of another branch without such a word never ends. A session that two branches use at the same moment is an error of kind `busy`. \
-The limits and the deadline are those of the whole script. The transcript shows the branches one behind the other, up to each barrier, whichever was quicker; \
-sessions that a branch opens are named after it (`b2.s1`).";
+pub(super) const INTRO: &str = "One script can hold several dialogues at once: both ends of a dialogue, a client that waits \
+while another one delivers, two hundred logins. A branch runs until one of its words waits (`expect`, `connect`, \
+`barrier()`); then another branch runs. Between two waits, no other branch runs, so branches may share lists and maps. But a \
+loop that waits for a variable of another branch without such a word never ends. If two branches use a session at the same \
+moment, that is an error of kind `busy`. The limits and the deadline are those of the whole script. The transcript shows the \
+branches one after the other, up to each barrier, whichever was quicker. Sessions that a branch opens are named after it \
+(`b2.s1`).";
 
 /// The most branches that run at once. Each has a stack of its own, so more would take too much
 /// memory.

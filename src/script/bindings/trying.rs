@@ -20,9 +20,9 @@ use crate::script::run::Run;
 use crate::transcript::About;
 use crate::{duration, suggest};
 
-pub(super) const INTRO: &str = "A failure that is wanted is asked for by `fails`, and what takes its time by `eventually` or `retry`: no \
-script has a sleep. In a golden transcript only the attempt that passed is left. What `defer` was given runs at the end of the script, or \
-of the case in `cases`, whatever happened.";
+pub(super) const INTRO: &str = "`fails` requires a failure, and `eventually` and `retry` try again until something succeeds, \
+because scripts have no sleep. A golden transcript contains only the attempt that passed. A closure that was given to `defer` \
+runs at the end of the script, or of the case in `cases`, whatever happened.";
 
 /// The pause after the first attempt, and the longest pause, to which the pauses grow.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));

@@ -7,8 +7,8 @@ use super::{argument, criteria, mailbox, numbers, value};
 use crate::error::{Error, Result};
 use crate::imap::{Answer, Argument, Value};
 
-pub(in crate::script::bindings) const INTRO: &str = "Commands that are sent together or by hand, and verbs of extensions. What they give back is read out of the answer, \
-and the answer itself is `s.answer`.";
+pub(in crate::script::bindings) const INTRO: &str = "Words for commands that are sent together or by hand, and verbs of \
+extensions. A verb returns the data that it has read in the answer; the whole answer is `s.answer`.";
 
 /// The values of all responses with this name, in one list.
 fn data(answer: &Answer, name: &str) -> Result<Vec<Value>> {

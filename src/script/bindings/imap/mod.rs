@@ -19,22 +19,26 @@ use crate::reply::Reply;
 use crate::script::raise;
 use crate::session::Session;
 
-pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, takes all that \
-comes up to the tagged response, and holds that against OK; `#{expect: \"NO\"}` says what has to stand behind the tag instead. Untagged \
-responses may come in any order: `require: [...]` lists patterns that each have to match one of them, `forbid: [...]` those that must not \
-match any; with `only: true` nothing may come but what is required or in `allow: [...]`, and with `ordered: true` what is required has to \
-come in that order. A server that says OK without the data that a command is for (SELECT without EXISTS, SEARCH without its list, STATUS, \
-CAPABILITY, ENABLE, SORT, THREAD, NAMESPACE, GETQUOTA, GETACL, GETMETADATA, LOGOUT without BYE, FETCH without what was asked for) fails; `bare: true` lets it off. What a server tells of itself \
-between two commands waits for the next answer; `FETCH` of other messages, `STATUS` of other mailboxes and ESEARCH with another tag are \
-in an answer's `untagged` and in no result. `* BYE` ends a verb at once, unless it is `logout`. Strings are sent as atoms, quoted, or as literals, \
-as they need; literals wait to be asked for, unless `literal: \"plus\"` (or `\"minus\"`, RFC 7888) says otherwise. `uid: true` lets `fetch`, \
-`store`, `search`, `esearch`, `copy`, `move` and `expunge` name messages by their unique identifiers.";
+pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, and \
+takes all responses up to the tagged one, which has to say OK. With `#{expect: \"NO\"}`, the text after the tag has to match \
+this pattern instead.\n\nUntagged responses may come in any order. `require: [...]` lists patterns, each of which has to \
+match one of them; `forbid: [...]` lists patterns that must not match any. With `only: true`, only responses that are \
+required or in `allow: [...]` may come. With `ordered: true`, the required responses have to come in the order of their \
+patterns.\n\nA verb fails if the server says OK without the data that the command asks for: SELECT without EXISTS, SEARCH \
+without its list, STATUS, CAPABILITY, ENABLE, SORT, THREAD, NAMESPACE, GETQUOTA, GETACL, GETMETADATA, LOGOUT without BYE, \
+FETCH without the requested items. `bare: true` accepts such an answer. Responses that a server sends unasked between two \
+commands wait for the next answer. `FETCH` of other messages, `STATUS` of other mailboxes and ESEARCH with another tag are in \
+an answer's `untagged`, but in no result. `* BYE` ends a verb at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
+or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \
+`\"minus\"`, RFC 7888) is set. With `uid: true`, `fetch`, `store`, `search`, `esearch`, `copy`, `move` and `expunge` name \
+messages by their unique identifiers.";
 
-pub(super) const MAILBOXES: &str = "Verbs of IMAP about mailboxes. Names are sent as they are given; those that are not ASCII are \
-in modified UTF-7, unless the server was told otherwise (RFC 3501 section 5.1.3).";
+pub(super) const MAILBOXES: &str = "Verbs of IMAP about mailboxes. Names are sent unchanged. Names that are not ASCII have to \
+be in modified UTF-7, unless another encoding was agreed on with the server (RFC 3501 section 5.1.3).";
 
-pub(super) const MESSAGES: &str = "Verbs of IMAP about messages, which are named by a number, a list of numbers, or a set as \
-text: `7`, `[1, 2, 5]`, `\"2:4,7\"`, `\"1:*\"`. What such a verb read is what it gives back; all that came for it is `s.answer` then.";
+pub(super) const MESSAGES: &str = "Verbs of IMAP about messages. Messages are named by a number, a list of numbers, or a set \
+as text: `7`, `[1, 2, 5]`, `\"2:4,7\"`, `\"1:*\"`. A verb returns the data that it has read; all responses to its command are \
+then in `s.answer`.";
 
 pub(super) const ANSWERS: &str =
     "What verbs of IMAP give back: all that came for a command, and each response on its own.";

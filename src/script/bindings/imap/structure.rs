@@ -13,8 +13,9 @@ use crate::imap::BodyStructure;
 use crate::script::raise::{Raised, raise};
 use crate::visible;
 
-pub(in crate::script::bindings) const INTRO: &str = "What `fetch` gives for `BODYSTRUCTURE` and `BODY`: a message, with its parts by their numbers as `BODY[3.2]` takes \
-them (RFC 3501 section 6.4.5). What a part does not have is `()`.";
+pub(in crate::script::bindings) const INTRO: &str = "The value that `fetch` returns for `BODYSTRUCTURE` and `BODY`: a \
+message, whose parts are found by their numbers as in `BODY[3.2]` (RFC 3501 section 6.4.5). A property that a part does not \
+have is `()`.";
 
 fn params(params: &[(String, String)]) -> Map {
     params.iter().map(|(name, value)| (name.into(), value.into())).collect()
