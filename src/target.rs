@@ -39,9 +39,8 @@ fn schemes() -> impl Iterator<Item = &'static Scheme> {
 
 /// The error that explains why nothing is said over UDP.
 pub(crate) fn udp_refused() -> Error {
-    let message = "a UDP \"connection\" proves nothing: connect() sends no packet, and so succeeds whether or not \
-                   anybody listens, as `nc -vu` does";
-    Error::usage(message).hint("mail is spoken over TCP alone: leave UDP out")
+    let message = "a UDP \"connection\" proves nothing: connect() sends no packet, so it succeeds even if nothing listens, as `nc -vu` does";
+    Error::usage(message).hint("mail protocols use only TCP: leave UDP out")
 }
 
 pub(crate) fn scheme(name: &str) -> Result<&'static Scheme> {

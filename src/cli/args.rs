@@ -61,9 +61,9 @@ pub(super) enum Command {
     Reject(Decide),
     /// Redact a transcript as goldens are, and explain which rule changed what.
     #[command(
-        after_help = "Passwords and tokens that its clients sent are masked in all of it, in each form
-that they take. For that, the whole transcript is held: no more than 64 MiB of a
-file or of stdin are read.\n\nExamples:\n  mailexpect redact --explain < transcript.txt\n  mailexpect redact --list"
+        after_help = "Passwords and tokens that clients sent are masked everywhere in the transcript,
+in all their forms. For this, the whole transcript is read first, from the file
+or from stdin: at most 64 MiB.\n\nExamples:\n  mailexpect redact --explain < transcript.txt\n  mailexpect redact --list"
     )]
     Redact(Redact),
     /// Run the embedded mail server, or a script as the server, and show each dialogue.

@@ -64,10 +64,10 @@ pub(super) struct Doctor {
 }
 
 const EXAMPLES: &str =
-    "Each answer stands with the line that proves it. Nothing is sent except envelopes
-that are taken back with RSET, unless --deliver is given. Exit codes: 0 nothing
-is wrong, 1 an answer is not as it should be, 3 the domain or all of its hosts
-cannot be reached.
+    "Each answer is shown with the line that proves it. Only envelopes are sent, and
+cancelled with RSET, unless --deliver is given. Exit codes: 0 nothing is wrong,
+1 an answer is not as it should be, 3 the domain or all of its hosts cannot be
+reached.
 
 Examples:
   mailexpect doctor example.com

@@ -43,7 +43,7 @@ pub(super) fn eject(args: &Eject, screen: &mut Screen) -> Result<ExitCode> {
 fn text(name: &str) -> Result<&'static str> {
     shipped::script(name).ok_or_else(|| {
         let shown = visible::escape(name.as_bytes());
-        let error = Error::usage(format!("no script inside of the program is called {shown}"));
+        let error = Error::usage(format!("there is no built-in script {shown}"));
         match shipped::nearest(name) {
             Some(near) => error.hint(format!("did you mean {near}?")),
             None => error.hint("mailexpect list --shipped shows them all"),

@@ -23,8 +23,8 @@ const LARGEST: u64 = 16 << 20;
   mailexpect base64 -d VXNlcm5hbWU6
   mailexpect base64 < file
 
-A line end at the end of stdin is left out. What is decoded is shown with its
-bytes that are no text as escapes.")]
+A line end at the end of stdin is left out. Decoded bytes that are not text are
+shown as escapes.")]
 pub(super) struct Base64 {
     /// Decode the text.
     #[arg(short, long)]
@@ -73,8 +73,8 @@ fn stdin() -> Result<Vec<u8>> {
   mailexpect sasl cram-md5 hoge --challenge PDE4OTYuNjk3QG1haWw+
   mailexpect sasl xoauth2 hoge --password cmd:'oauth-token hoge'
 
-Each line is a response as it is typed after AUTH or 334. Mechanisms that need
-more than one challenge, such as SCRAM, are spoken by `:auth` of `talk`.")]
+Each line is a response to send after AUTH or 334. For mechanisms with more than
+one challenge, such as SCRAM, use `:auth` of `mailexpect talk`.")]
 pub(super) struct Sasl {
     /// The mechanism: plain, login, cram-md5, xoauth2, oauthbearer, external or anonymous.
     #[arg(value_name = "MECHANISM")]

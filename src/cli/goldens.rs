@@ -49,9 +49,9 @@ fn writing(flag: &str, policy: Policy) -> Result<Policy> {
         return Ok(policy);
     }
     let error = Error::usage(format!(
-        "{flag} would write golden transcripts, and nothing is written where CI is set"
+        "{flag} would write golden transcripts, but nothing is written if CI is set"
     ));
-    Err(error.hint("record where the change can be reviewed; in CI, a run without it compares"))
+    Err(error.hint("record on a machine where the change can be reviewed; in CI, leave the option out to compare"))
 }
 
 /// Lists the goldens at or below these paths whose script or target is gone.

@@ -32,9 +32,9 @@ pub(super) struct Import {
 }
 
 const EXAMPLES: &str =
-    "What the server said is what the script expects; for what varies (queue ids,
-dates), the script takes anything. Lines that cannot be read are named on stderr
-and at the head of the script.
+    "The script expects what the server said, and accepts any value in place of those
+that vary (queue ids, dates). Lines that cannot be read are listed on stderr and
+at the head of the script.
 
 Examples:
   mailexpect import session.txt > session.rhai

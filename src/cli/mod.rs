@@ -70,18 +70,18 @@ mailexpect runs mail dialogues against servers, in lock-step.
   mailexpect probe mail.example.com        see which mail ports are open
   mailexpect talk mail.example.com 25      talk with a server, as by telnet
   mailexpect send --server HOST --to ADDR  send a message, as by swaks
-  mailexpect @relay mail.example.com       run a script inside of the program
-  mailexpect list --shipped                show all of those
-  mailexpect run scripts --set smtp=URL    run scripts of your own
+  mailexpect @relay mail.example.com       run a built-in script
+  mailexpect list --shipped                show all built-in scripts
+  mailexpect run scripts --set smtp=URL    run your own scripts
   mailexpect run -e 's.expect(220)' URL    run a line of script
-  mailexpect check scripts                 check them without connecting
+  mailexpect check scripts                 check scripts without connecting
   mailexpect review                        accept or reject changed goldens
-  mailexpect serve                         run a mail server to try things on
-  mailexpect explain '454 4.7.1 Denied'    say what a reply means
-  mailexpect reference expect              show the manual, or a word of it
+  mailexpect serve                         run a mail server to try things with
+  mailexpect explain '454 4.7.1 Denied'    explain a reply
+  mailexpect reference expect              show the manual, or one word of it
 
 `mailexpect --help` shows all commands and the exit codes, and
-`mailexpect COMMAND --help` what a command takes, with examples.
+`mailexpect COMMAND --help` the options of a command, with examples.
 ";
 
 /// Forbids core dumps: the memory of a run holds passwords, and a core file would keep them.

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
 use crate::report::Human;
 
-const PROJECT: &str = r#"# What holds for all scripts of this project. mailexpect schema prints all that this file may say.
+const PROJECT: &str = r#"# The settings of all scripts of this project. mailexpect schema prints the schema of this file.
 
 [run]
 timeout = "30s"
@@ -22,7 +22,7 @@ smtp = "smtp://localhost:25"
 # password = "env:TEST_PASSWORD"
 "#;
 
-const SCRIPT: &str = r#"// The server greets, and says what it offers.
+const SCRIPT: &str = r#"// The server greets, and supports PIPELINING.
 // tags: smoke
 let s = connect(param("smtp"));      // --set smtp=..., --target, or else the embedded server
 s.expect(220);
@@ -31,7 +31,7 @@ s.require_capability("PIPELINING");
 s.quit();
 "#;
 
-const TEST: &str = r#"//! Each script of the folder as a test of its own. It needs `harness = false` in Cargo.toml:
+const TEST: &str = r#"//! Makes each script in the folder a test. This needs `harness = false` in Cargo.toml:
 //!
 //! [[test]]
 //! name = "scripts"

@@ -129,7 +129,7 @@ fn parse_nameserver(text: &str) -> std::result::Result<SocketAddr, String> {
     const PORT: u16 = 53;
     let address = text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, PORT)));
     address.map_err(|_| {
-        "a name server is an IP address, with a port behind a colon where it is not 53".to_owned()
+        "a name server is an IP address, with a colon and a port unless the port is 53".to_owned()
     })
 }
 
@@ -138,7 +138,7 @@ pub(super) fn parse_duration(text: &str) -> std::result::Result<Duration, String
         format!("{}; {}", error.message(), error.next_step().unwrap_or_default())
     })?;
     if parsed.is_zero() {
-        Err("a deadline of nothing leaves no time for anything".to_owned())
+        Err("a deadline of 0 leaves no time for anything".to_owned())
     } else {
         Ok(parsed)
     }

@@ -96,10 +96,11 @@ struct Dialogue {
 }
 
 const EXAMPLES: &str =
-    "Exit codes: 0 all is as expected, 1 a port is in another state or its dialogue
-failed, 2 the command line is wrong, 3 nothing could be reached; with -q 0 or 1.
-A port is open if one of the host's addresses is. Without --expect, each port
-that is named has to be open, or one of the usual ones if none is named.
+    "Exit codes: 0 everything is as expected, 1 a port is in another state or its
+dialogue failed, 2 the command line is wrong, 3 nothing could be reached; with
+-q 0 or 1. A port is open if it is open at one of the host's addresses. Without
+--expect, each named port has to be open, or one of the usual ports if none is
+named.
 
 Examples:
   mailexpect probe mail.example.com

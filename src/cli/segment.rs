@@ -185,7 +185,7 @@ impl Parting {
         };
         let error = parting.error(format!("the result depends on packet boundaries: {what}"));
         let hint = format!(
-            "a reader must go on until it has a whole line, however many reads that takes, and keep what is behind it; \
+            "a reader must go on until it has a whole line, however many reads that takes, and keep the bytes after it; \
              --segment={} -v shows this run alone",
             bad.name()
         );
@@ -197,10 +197,7 @@ impl Parting {
     }
 
     fn unstable(&self) -> Error {
-        let error = self.error(
-            "the dialogue varies from run to run, so that cutting cannot be blamed for it"
-                .to_owned(),
-        );
+        let error = self.error("the dialogue varies from run to run even without cuts".to_owned());
         error.hint("redact what varies by redact(...) or --redact, and leave the server as the script found it")
     }
 }

@@ -47,8 +47,8 @@ pub(super) struct Watch {
 }
 
 const EXAMPLES: &str =
-    "A line says when, what came of it, and how long connecting, TLS and each step
-took. Nothing is held against golden transcripts. The exit code is the worst of
+    "A line shows the time, the result, and how long connecting, TLS and each step
+took. Transcripts are not compared with goldens. The exit code is the worst of
 the last run of each script.
 
 Example: mailexpect watch relay.rhai smtp://mail.example.com --every 60s";

@@ -91,7 +91,7 @@ fn inside(name: &str) -> Result<Vec<PathBuf>> {
     if shipped::is_there(name) {
         return Ok(vec![PathBuf::from(name)]);
     }
-    let error = Error::usage(format!("no script inside of the program is called {name}"));
+    let error = Error::usage(format!("there is no built-in script {name}"));
     Err(match shipped::nearest(name) {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None => error.hint("mailexpect list --shipped shows them all; ./@name is a file"),

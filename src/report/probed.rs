@@ -154,7 +154,7 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
     }
     let fault = found.service.tls.as_ref().and_then(|tls| tls.fault.as_deref());
     if let Some(fault) = fault {
-        for line in wrapped(&format!("the certificate does not hold: {fault}"), ROOM) {
+        for line in wrapped(&format!("the certificate is not valid: {fault}"), ROOM) {
             let _ = writeln!(text, "{:INDENT$}{ODD}{line}{ODD:#}", "");
         }
     }

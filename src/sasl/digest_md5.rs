@@ -176,7 +176,7 @@ fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     }
     Err(Error::new(
         Kind::Unexpected,
-        "the server's own proof is wrong: it does not know the password, or is not who it says",
+        "the server's own proof is wrong: it does not know the password, or is not the server that it claims to be",
     )
     .with_expected("an rspauth made with the password (RFC 2831, 2.1.3)")
     .with_got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))

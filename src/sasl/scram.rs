@@ -216,12 +216,12 @@ impl Scram {
             return Err(wrong("the server added nothing to the client's nonce"));
         }
         let salt = next("s=")
-            .ok_or_else(|| wrong("the server's first message has no salt behind its nonce"))?;
+            .ok_or_else(|| wrong("the server's first message has no salt after its nonce"))?;
         let salt = BASE64_STANDARD.decode(salt).ok().filter(|salt| !salt.is_empty());
         let salt =
             salt.ok_or_else(|| wrong("the salt in the server's first message is not base64"))?;
         let rounds = next("i=").ok_or_else(|| {
-            wrong("the server's first message has no number of rounds behind its salt")
+            wrong("the server's first message has no number of rounds after its salt")
         })?;
         let digits = !rounds.is_empty() && rounds.bytes().all(|byte| byte.is_ascii_digit());
         let rounds = if digits { rounds.parse().unwrap_or(u64::MAX) } else { 0 };
@@ -254,7 +254,7 @@ fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
         Some(said) if said == proof => Ok(true),
         Some(_) => Err(Error::new(
             Kind::Unexpected,
-            "the server's own signature is wrong: it does not know the password, or is not who it says",
+            "the server's own signature is wrong: it does not know the password, or is not the server that it claims to be",
         )
         .with_expected("v=..., made with the password (RFC 5802, 3)")
         .with_got(crate::visible::excerpt(first.as_bytes(), 100))),

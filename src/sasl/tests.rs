@@ -242,7 +242,7 @@ fn a_server_that_proves_itself_wrongly_is_not_believed() {
         &["", PENCIL_SHA_1[1], "v=AAAAAAAAAAAAAAAAAAAAAAAAAAA="],
     );
     insta::assert_snapshot!(error, @r"
-    the server's own signature is wrong: it does not know the password, or is not who it says
+    the server's own signature is wrong: it does not know the password, or is not the server that it claims to be
       expected: v=..., made with the password (RFC 5802, 3)
       got: v=AAAAAAAAAAAAAAAAAAAAAAAAAAA=
     ");

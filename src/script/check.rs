@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
             Err(error) => {
                 self.unreadable = true;
                 let error = Error::usage(format!("cannot read {name}: {error}"))
-                    .hint("look for a slip in the path");
+                    .hint("look for a mistake in the path");
                 self.report(imported_at, error);
                 return BTreeMap::new();
             }

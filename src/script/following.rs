@@ -155,8 +155,8 @@ impl Following {
 }
 
 fn busy() -> Error {
-    Error::new(Kind::Busy, "somebody waits for a line of the log already")
-        .hint("follow the log a second time: each has its own place in it")
+    Error::new(Kind::Busy, "another word already waits for a line of this log")
+        .hint("call follow(...) a second time: each has its own position in the log")
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> Error {

@@ -56,7 +56,7 @@ impl Handle {
 }
 
 /// The message for an operation that was cut off because the time of `eventually` is up.
-const TIME_IS_UP: &str = "the time in which it was to pass is up";
+const TIME_IS_UP: &str = "the time for it to pass is up";
 
 fn time_is_up() -> Error {
     Error::new(Kind::Timeout, TIME_IS_UP)

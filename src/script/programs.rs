@@ -68,7 +68,7 @@ impl Running {
         let program = self.slot().program.take();
         let mut taken = Taken { running: self.clone(), program };
         let program = taken.program.as_mut().ok_or_else(|| {
-            Error::new(Kind::Busy, "somebody waits for the command already")
+            Error::new(Kind::Busy, "another word already waits for this command")
                 .hint("use a command from one place at a time")
         })?;
         work(program).await.map_err(|error| {
@@ -188,10 +188,10 @@ impl Programs {
             let error = match ended {
                 Ok(status) if status.success() || is_seen => continue,
                 Ok(status) => {
-                    let message = "failed, and nobody looked at that";
+                    let message = "failed, and the script did not look at that";
                     let error = running.ended_wrong(transcript, message, status);
                     let error = error.with_expected("exit status: 0");
-                    error.hint("expect_exit(...) says how it has to end")
+                    error.hint("expect_exit(...) says which exit status is right")
                 }
                 // It is not known how the program ended, so this is not a success.
                 Err(error) => error,

@@ -299,7 +299,7 @@ impl Session {
             self.turn.expected();
             return Ok(Reply::whole(taken, Match::default()).after(wait.started.elapsed()));
         }
-        let error = self.fault(Kind::Unexpected, "the reply is the one that must not come");
+        let error = self.fault(Kind::Unexpected, "the reply that must not come came");
         Err(hint::add(
             self.turn.speech(),
             error
@@ -329,7 +329,7 @@ impl Session {
         // The error shows everything that has arrived by now. If this read fails, the next
         // operation reports it.
         drop(self.look().await);
-        let error = self.fault(Kind::Unexpected, "something came where silence was wanted");
+        let error = self.fault(Kind::Unexpected, "something came although silence was expected");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
 
@@ -365,7 +365,7 @@ impl Session {
         // The error shows everything that has arrived by now. If this read fails, the next
         // operation reports it.
         drop(self.look().await);
-        let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
+        let error = self.fault(Kind::Unexpected, "something came although the close was expected");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
 }

@@ -282,7 +282,9 @@ impl Session {
         if self.turn.protocol().owes_block() {
             return error.hint("take it with expect_multiline(), or leave with reset()");
         }
-        error.hint("add the expect, say expect_silence(...) where no reply must come, or leave with reset()")
+        error.hint(
+            "add the expect, say expect_silence(...) if no reply must come, or leave with reset()",
+        )
     }
 
     fn record_unread(&mut self) {

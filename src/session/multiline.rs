@@ -17,7 +17,7 @@ use crate::transcript::{Excerpt, What};
 /// How errors name the block as something that was wanted.
 const WANTED: &str = "a block of lines up to a lone dot";
 /// How errors name the block as something that is owed.
-pub(super) const BLOCK: &str = "the block of lines behind the +OK";
+pub(super) const BLOCK: &str = "the block of lines after the +OK";
 /// What errors advise the caller to expect first.
 pub(super) const TAKE_IT: &str = "expect_multiline() for it, first";
 
@@ -72,7 +72,7 @@ impl Session {
         error
             .with_expected(TAKE_IT)
             .with_got(self.shown_unread())
-            .hint("a reply is one status line here; what stands behind the +OK is a block")
+            .hint("a reply is one status line here; the lines after the +OK are a block")
     }
 
     /// Makes the error for expecting a block while a status line comes next.
@@ -84,7 +84,7 @@ impl Session {
         error
             .with_expected("an expect for the reply, first")
             .with_got(self.shown_unread())
-            .hint("the block comes behind an +OK")
+            .hint("the block comes after an +OK")
     }
 
     /// Takes a block as part of an operation that has begun.
@@ -164,7 +164,7 @@ impl Session {
             return self.timed_out(wait, self.named().1);
         }
         self.record.note(What::TimedOut(wait.allowed));
-        let error = self.fault(Kind::Timeout, "nothing came behind the +OK in time");
+        let error = self.fault(Kind::Timeout, "nothing came after the +OK in time");
         let error =
             error.with_expected(WANTED).with_got(self.shown_held()).with_waited(wait.waited());
         error.hint(

@@ -56,14 +56,14 @@ pub(super) fn of_mismatch(
 fn literal(text: &[u8], reply: &[u8], told: &Told<'_>) -> Option<String> {
     let bare = chomp(text);
     if bare.len() < text.len() && reply.starts_with(bare) {
-        let advice = "a reply is held against text without its line end: leave `\\r\\n` out";
+        let advice = "a reply is compared with text without its line end: leave `\\r\\n` out";
         return Some(advice.to_owned());
     }
     let begins = reply.get(..text.len())?;
     (begins != text && begins.eq_ignore_ascii_case(text)).then(|| {
         let shown = (told.shown)(begins);
         format!(
-            "text counts with its case, and the server says `{shown}`; re(`(?i)...`) takes any case"
+            "upper and lower case differ, and the server says `{shown}`; re(`(?i)...`) takes any case"
         )
     })
 }
@@ -75,7 +75,7 @@ fn left_over(before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
     let goes_on = last.get(3) == Some(&b'-') && last[..3].iter().all(u8::is_ascii_digit);
     (goes_on && reply.starts_with(&last[..3])).then(|| {
         let shown = beginning((told.shown)(last));
-        format!("this is what is left of the reply that began with `{shown}`: expect(...) takes all lines of a reply, expect_line(...) only one")
+        format!("this is the rest of the reply that began with `{shown}`: expect(...) takes all lines of a reply, expect_line(...) only one")
     })
 }
 
@@ -95,7 +95,7 @@ fn one_behind(pattern: &Pattern, before: &Before, reply: &[u8], told: &Told<'_>)
     let is_behind = says_enough && is_success && wanted != wanted_before;
     (is_behind && (told.fits)(&before.reply)).then(|| {
         let shown = beginning((told.shown)(&before.reply));
-        format!("the reply before it, `{shown}`, is one that is expected here, and was taken already: the script may be a reply behind")
+        format!("the reply before it, `{shown}`, would match here, but was taken already: the script may be one reply late")
     })
 }
 
@@ -130,12 +130,12 @@ mod tests {
     fn what_is_nearly_right_is_told() {
         let nothing = ("250", "");
         for (text, reply, before, word) in [
-            ("250 OK", "250 ok\r\n", nothing, "with its case"),
+            ("250 OK", "250 ok\r\n", nothing, "upper and lower case differ"),
             ("250 ok\r\n", "250 ok\r\n", nothing, "leave `\\r\\n` out"),
-            ("250 done", "250 HELP\r\n", ("250", "250-mail.example\r\n"), "what is left of the"),
-            ("250 queued as", "221 bye\r\n", ("250", "250 queued as 4711\r\n"), "a reply behind"),
-            ("+OK 2 messages", "+OK bye\r\n", ("+OK", "+OK 2 messages\r\n"), "a reply behind"),
-            ("a1 OK Selected", "a2 OK bye\r\n", ("a1 OK", "a1 OK Selected\r\n"), "a reply behind"),
+            ("250 done", "250 HELP\r\n", ("250", "250-mail.example\r\n"), "the rest of the"),
+            ("250 queued as", "221 bye\r\n", ("250", "250 queued as 4711\r\n"), "one reply late"),
+            ("+OK 2 messages", "+OK bye\r\n", ("+OK", "+OK 2 messages\r\n"), "one reply late"),
+            ("a1 OK Selected", "a2 OK bye\r\n", ("a1 OK", "a1 OK Selected\r\n"), "one reply late"),
         ] {
             let hint = near(text, reply, before);
             assert!(hint.as_ref().is_some_and(|hint| hint.contains(word)), "{text}: {hint:?}");

@@ -151,7 +151,7 @@ impl Options {
                 .with_got(result);
             error
                 .with_session(format!("{id}, {peer}"))
-                .hint("look for a slip in its name, or give its whole path")
+                .hint("look for a mistake in its name, or give its whole path")
         })?;
         let caller = self.caller();
         let process = Transport::Process(Box::new(process));

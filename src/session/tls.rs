@@ -196,10 +196,9 @@ impl Session {
     /// Makes the error for bytes that came in clear where only TLS may come: an attacker could have
     /// inserted them (CVE-2011-0411 is this attack on the server's side).
     fn injected(&self, wait: Wait) -> Error {
-        let error = self.fault(Kind::Injected, "bytes came in clear behind the go-ahead for TLS");
+        let error = self.fault(Kind::Injected, "bytes came in clear after the go-ahead for TLS");
         error.with_expected("nothing before the handshake").with_got(self.shown_held()).with_waited(wait.waited()).hint(
-            "a man in the middle can do this; to look at them, say starttls(#{injected: \"keep\"}), and read them behind the \
-             handshake",
+            "a man in the middle can do this; to look at them, say starttls(#{injected: \"keep\"}), and read them after the handshake",
         )
     }
 
@@ -275,7 +274,7 @@ impl Session {
         self.record.note(What::TimedOut(wait.allowed));
         let error = self.fault(kind, message).with_expected(WANTED).with_waited(wait.waited());
         error.hint(if self.turn.last_sent().is_none() {
-            "where TLS is begun by a command, connect in clear and say starttls()".to_owned()
+            "if TLS begins with a command here, connect in clear and call starttls()".to_owned()
         } else {
             format!("look at the server's log; #{{timeout: \"{}\"}} gives it longer", wait.longer())
         })

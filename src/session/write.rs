@@ -38,7 +38,7 @@ impl Session {
         if self.ending.is_half_closed() {
             let error = self.fault(Kind::Usage, "nothing can be sent after shutdown()");
             return Err(
-                error.hint("shutdown() says that no more will be sent; the server may still speak")
+                error.hint("after shutdown() nothing can be sent; the server may still send")
             );
         }
         // The transcript is written while the bytes are on their way. A failure of this first write

@@ -155,7 +155,7 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
 
 pub(super) fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
     let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let wanted = "what is wanted is PEM text, with -----BEGIN CERTIFICATE-----";
+    let wanted = "it has to be PEM text, with -----BEGIN CERTIFICATE-----";
     let certificates = read.map_err(|error| {
         let why = words(&error.to_string());
         Error::usage(format!("`{what}` is not PEM: {why}")).hint(wanted)
@@ -169,7 +169,7 @@ pub(super) fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<
 pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
         Error::usage("`key` has no private key in it that can be read")
-            .hint("what is wanted is PEM text, with -----BEGIN PRIVATE KEY----- and no passphrase")
+            .hint("it has to be PEM text, with -----BEGIN PRIVATE KEY----- and no passphrase")
     })
 }
 
@@ -232,7 +232,7 @@ fn server_name(options: &Parts, host: Option<&str>) -> Result<ServerName<'static
     // Verification is off, so the name does not matter; 0.0.0.0 because rustls sends no SNI for
     // addresses.
     let name = wanted.or(options.unverified.then_some("0.0.0.0")).ok_or_else(|| {
-        Error::usage("there is no name to hold the server's certificate against")
+        Error::usage("there is no name for which the server's certificate could be valid")
             .hint("say which one is meant: #{sni: \"mail.example.com\"}")
     })?;
     ServerName::try_from(name.to_owned()).map_err(|_| {

@@ -39,7 +39,7 @@ pub(super) fn of_handshake(
             ..Reason::handshake(
                 "the server does not speak TLS here",
                 "plain bytes",
-                "where TLS is begun by a command, connect in clear and say starttls()",
+                "if TLS begins with a command here, connect in clear and call starttls()",
             )
         },
         Some(Fault::PeerIncompatible(
@@ -51,7 +51,7 @@ pub(super) fn of_handshake(
         }
         Some(Fault::AlertReceived(alert)) => of_alert(*alert),
         Some(other) => Reason::handshake(
-            "the handshake is not as TLS wants it",
+            "the handshake violates the TLS protocol",
             words(&other.to_string()),
             "look at the server's log",
         ),
@@ -73,7 +73,7 @@ pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
     Some(match fault(error)? {
         Fault::AlertReceived(alert) => of_alert(*alert),
         other => Reason::new(
-            "what came is not as TLS wants it",
+            "the received data violates the TLS protocol",
             "TLS",
             words(&other.to_string()),
             "look at the server's log",
@@ -86,8 +86,8 @@ fn no_version(came: &str, (min, max): (Option<Version>, Option<Version>)) -> Rea
         (min, max) if min == max => format!("TLS {min}"),
         (min, max) => format!("TLS {min} or {max}"),
     };
-    let hint = "see #{min, max}; nothing older than TLS 1.2 is spoken here";
-    Reason::new("the server speaks no version of TLS that is wanted", wanted, came, hint)
+    let hint = "see #{min, max}; versions older than TLS 1.2 are not supported here";
+    Reason::new("the server supports none of the allowed TLS versions", wanted, came, hint)
 }
 
 /// Explains why the handshake of a client failed, for a server's transcript.
@@ -121,8 +121,8 @@ fn of_alert(alert: AlertDescription) -> Reason {
             "look at the one given by #{cert: ...}, and at the CA that the server trusts",
         ),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => (
-            "the server accepts nothing of what was offered",
-            "its ciphers may be too old, or it may have no certificate; some servers say so for want of a client certificate",
+            "the server accepts none of the offered TLS parameters",
+            "its ciphers may be too old, or it may have no certificate; some servers also say this if a client certificate is missing",
         ),
         AlertDescription::UnrecognisedName => (
             "the server has no certificate for the name that was asked for",

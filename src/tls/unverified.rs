@@ -18,7 +18,7 @@ const ALL_THE_SAME: &str = "to go on all the same: #{verify: false}, or --insecu
 pub(super) fn reason(fault: &Fault, seen: &Seen, name: &str) -> Reason {
     let Fault::InvalidCertificate(error) = fault else {
         return Reason::new(
-            "the server showed no certificate that counts",
+            "the server presented no usable certificate",
             "a certificate",
             words(&fault.to_string()),
             ALL_THE_SAME,

@@ -254,14 +254,14 @@ fn next_step(tried: &[Tried]) -> String {
         return no_descriptors();
     }
     let step = if any("cannot assign requested address") {
-        "no local port is left for that address: fewer connections at once, or a `source_ip` of their own for some"
+        "no local port is left for that address: make fewer connections at once, or give some of them another `source_ip`"
     } else if any("reset") {
         "the server resets connections at once: a ban or a limit on connections looks like this"
     } else if tried.iter().all(|tried| ["refused", "not found"].contains(&tried.why.text.as_str()))
     {
         "nothing listens there: start the server, or name another"
     } else {
-        "a firewall or a blocked port looks like this; try another port or a nearer host"
+        "a firewall that drops packets looks like this; try another port, or a host that is nearer"
     };
     step.to_owned()
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// The error for a domain that announces that it takes no mail.
 #[cfg(any(feature = "dns", feature = "cli", test))]
-pub(crate) const NULL_MX: &str = "a null MX: the domain says that it takes no mail (RFC 7505)";
+pub(crate) const NULL_MX: &str = "a null MX: the domain says that it accepts no mail (RFC 7505)";
 
 /// A host that takes mail for a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,8 +104,9 @@ async fn of_its_own(
 #[cfg(not(feature = "dns"))]
 #[allow(clippy::unused_async, reason = "the other one waits")]
 pub(super) async fn exchangers(domain: &str, _: Option<SocketAddr>) -> Result<Vec<Exchanger>> {
-    let error =
-        Error::usage(format!("mail exchangers cannot be looked up, and so not those of {domain}"));
+    let error = Error::usage(format!(
+        "this build cannot look up mail exchangers, such as those of {domain}"
+    ));
     Err(error.hint("build with the feature `dns`, or connect to a host by smtp://"))
 }
 
@@ -193,9 +194,7 @@ fn relative(host: &str) -> String {
 fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchanger>> {
     if exchangers.len() == 1 && exchangers[0].host.is_empty() {
         let error = failed(domain, NULL_MX);
-        return Err(
-            error.hint("connect to a host of it by smtp://host if you mean to try nonetheless")
-        );
+        return Err(error.hint("connect to one of its hosts by smtp://host to try anyway"));
     }
     exchangers.sort_by(|a, b| (a.preference, &a.host).cmp(&(b.preference, &b.host)));
     Ok(exchangers)

@@ -38,7 +38,10 @@ fn a_command_that_failed_and_that_nobody_looked_at_fails_the_script_at_the_same_
     }
     let failed = outcome("run(\"false\"); connect().expect(220);");
     let failure = failed.failure().unwrap();
-    assert!(failure.error.message().contains("failed, and nobody looked at that"), "{failure:?}");
+    assert!(
+        failure.error.message().contains("failed, and the script did not look at that"),
+        "{failure:?}"
+    );
     assert_eq!(failure.place.as_ref().unwrap().line, 1);
     assert!(outcome("run(\"false\").expect_exit(1);").is_ok());
 }

@@ -107,7 +107,7 @@ fn a_refused_command_shows_the_line_that_says_so() {
       after: a1 LOGIN alice [SECRET]
       waited: [TIME]
       session: s1, imap://127.0.0.1:[PORT]
-      hint: wrong credentials; where the user is name@domain, try the name alone, and the other way round
+      hint: wrong credentials; if the user is name@domain, try only the name, or the other way round
     "#);
 }
 
@@ -239,7 +239,7 @@ fn a_required_response_that_did_not_come_is_named_with_all_that_came() {
         s.select("INBOX").untagged(untagged).await
     });
     insta::assert_snapshot!(filtered(&error, &FILTERS), @r#"
-    untagged responses that are required did not come
+    required untagged responses did not come
       expected: "* FLAGS"
         re(`UIDNEXT`)
       got: * 3 EXISTS
@@ -307,7 +307,7 @@ fn a_command_in_idle_is_told_how_to_end_it() {
 fn a_command_that_goes_on_is_not_waited_for() {
     let error = failing("S: + \nstall", async |s| s.command("AUTHENTICATE PLAIN", &[]).await);
     assert_eq!(error.kind().name(), "unexpected");
-    assert_eq!(error.message(), "the server asks for more where the command was over");
+    assert_eq!(error.message(), "the server asks for more after the end of the command");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn what_a_setup_ends_with_has_to_be_plain_data() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.out.contains("a session is no plain data"), "{}", ran.out);
     let ran = run(folder.path(), &["run", "b.rhai"]);
-    assert!(ran.out.contains("no setup.rhai stands before this script"), "{}", ran.out);
+    assert!(ran.out.contains("there is no setup.rhai for this script"), "{}", ran.out);
 }
 
 #[test]

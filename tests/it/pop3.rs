@@ -61,14 +61,14 @@ fn nothing_is_sent_while_a_block_is_owed_whether_or_not_it_has_arrived() {
         assert!(sent.is_out_of_step() && expected.is_out_of_step() && left.is_vacuous());
         assert_eq!(
             sent.message(),
-            "`STAT` was about to be sent while the block of lines behind the +OK is owed"
+            "`STAT` was about to be sent while the block of lines after the +OK is owed"
         );
         assert_eq!(sent.expected(), Some("expect_multiline() for it, first"));
         assert_eq!(
             expected.message(),
-            "\"+OK\" was about to be expected while the block of lines behind the +OK is owed"
+            "\"+OK\" was about to be expected while the block of lines after the +OK is owed"
         );
-        assert_eq!(left.message(), "the block of lines behind the +OK was never taken");
+        assert_eq!(left.message(), "the block of lines after the +OK was never taken");
         assert_eq!(left.sent(), Some("LIST"));
     }
 }
@@ -224,7 +224,7 @@ fn a_login_that_is_refused_hides_the_password_and_says_what_to_try() {
       got: -ERR [AUTH] no [SECRET] here
       after: PASS [SECRET]
       session: s1, pop3://PEER
-      hint: wrong credentials; where the user is name@domain, try the name alone, and the other way round
+      hint: wrong credentials; if the user is name@domain, try only the name, or the other way round
     "#);
 }
 
@@ -298,7 +298,7 @@ fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
         let mut s = greeted(&peer).await;
         let error = s.capa().timeout(Duration::from_millis(50)).await.unwrap_err();
         assert!(error.is_timeout(), "{error}");
-        assert_eq!(error.message(), "nothing came behind the +OK in time");
+        assert_eq!(error.message(), "nothing came after the +OK in time");
         assert!(error.to_string().contains("expect_silence(...)"), "{error}");
         s.expect_silence(Duration::from_millis(1)).await.unwrap();
         s.send("CAPA").await.unwrap();

@@ -145,7 +145,7 @@ fn a_wrong_command_line_says_what_would_be_right() {
             &["`client` is set twice"],
         ),
         (&["run", "--timeout", "soon", "relay.rhai"], &["`soon` is not a duration", "500ms"]),
-        (&["run", "--timeout", "0", "relay.rhai"], &["a deadline of nothing"]),
+        (&["run", "--timeout", "0", "relay.rhai"], &["a deadline of 0"]),
         (&["run", "--colour", "relay.rhai"], &["--color"]),
         (&["run", "--retires", "2"], &["'--retries'"]),
         (&["rnu"], &["unrecognized subcommand"]),

@@ -509,7 +509,8 @@ fn bytes_that_are_no_tls_in_the_middle_of_it_are_an_error() {
         session.expect(220).await.unwrap();
         let error = session.line().await.unwrap_err();
         assert!(
-            error.is_tls() && error.message() == "TLS failed: what came is not as TLS wants it",
+            error.is_tls()
+                && error.message() == "TLS failed: the received data violates the TLS protocol",
             "{error}"
         );
         session.reset().unwrap();

@@ -41,14 +41,14 @@ pub(super) fn of(case: &Case, did: &Did, baseline: &Did, timeout: Duration) -> V
         (None, None) if case.waits => Verdict::Good(ended),
         (None, None) => Verdict::Bad(format!("it hangs: {ended}")),
         (Some(Some(0)), None) if is_fooled(case, did) => {
-            Verdict::Bad("it shows what came before TLS for an answer in it".to_owned())
+            Verdict::Bad("it shows a reply from before TLS as a reply within TLS".to_owned())
         }
         (Some(Some(0)), None) => on_success(case, did, baseline),
         (Some(Some(_)), None) => match case.should {
             Should::Succeed => Verdict::Bad(format!("it gave up where it could go on: {ended}")),
-            Should::Unfooled if did.tls => {
-                Verdict::Bad(format!("it took what came before TLS for an answer in it: {ended}"))
-            }
+            Should::Unfooled if did.tls => Verdict::Bad(format!(
+                "it took a reply from before TLS for a reply within TLS: {ended}"
+            )),
             Should::Fail | Should::Either | Should::Unfooled => Verdict::Good(ended),
         },
     }

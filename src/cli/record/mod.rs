@@ -46,9 +46,9 @@ const BACKLOG: usize = 16;
 const PAUSE: Duration = Duration::from_millis(20);
 
 const EXAMPLES: &str = "\
-Of each session, session-1.rhai (a script), session-1.trace (what went by) and
-snapshots/session-1.snap (the golden of the script) are left in the folder.
-Secrets are masked in all of them, and parameters in the script.
+For each session, the folder gets session-1.rhai (a script), session-1.trace (a
+recording) and snapshots/session-1.snap (the golden of the script), and so on.
+Secrets are masked in all files, and are parameters of the script.
 
 Examples:
   mailexpect record --listen smtp://127.0.0.1:2525 --to smtp://mail.example.com

@@ -27,9 +27,9 @@ const EXAMPLES: &str = "Examples:
   mailexpect talk localhost:2525 --save dialogue.rhai
   printf 'EHLO x\\nQUIT\\n' | mailexpect talk localhost:2525
 
-At the prompt, `:help` shows what else there is than to type lines: `:starttls`,
-`:auth USER`, `:data FILE`, `:raw TEXT`, `:save FILE`. Ctrl-D leaves. If
-stdin is no terminal, each line is sent after the reply to the one before.";
+At the prompt, `:help` shows the commands: `:starttls`, `:auth USER`,
+`:data FILE`, `:raw TEXT`, `:save FILE`. Ctrl-D leaves. If stdin is not a
+terminal, each line is sent after the reply to the line before.";
 
 /// The arguments.
 #[derive(Args, Debug)]

@@ -140,7 +140,7 @@ const ADVICE: [Advice; 6] = [
     Advice {
         code: "no",
         text: "[authenticationfailed]",
-        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
     },
     Advice {
         code: "no",
@@ -165,6 +165,6 @@ const ADVICE: [Advice; 6] = [
     Advice {
         code: "bad",
         text: "",
-        says: "the server does not take this command here: look for a slip in it, or for the login or select(...) that it needs",
+        says: "the server does not take this command here: look for a mistake in it, or for the login or select(...) that it needs",
     },
 ];

@@ -68,7 +68,7 @@ const ADVICE: [Advice; 7] = [
     Advice {
         code: "-err",
         text: "[in-use]",
-        says: "another session holds the maildrop: let it say QUIT, or wait until the server has given it up",
+        says: "another session has the maildrop open: let it send QUIT, or wait until the server ends that session",
     },
     Advice {
         code: "-err",
@@ -78,17 +78,17 @@ const ADVICE: [Advice; 7] = [
     Advice {
         code: "-err",
         text: "[auth]",
-        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
     },
     Advice {
         code: "-err",
         text: "[sys/temp]",
-        says: "the server has a passing trouble of its own: the same may work later",
+        says: "the server has a temporary problem: the same may work later",
     },
     Advice {
         code: "-err",
         text: "[sys/perm]",
-        says: "the server has a lasting trouble of its own: look at its log",
+        says: "the server has a permanent problem: look at its log",
     },
     Advice {
         code: "-err",

@@ -74,7 +74,7 @@ fn check(line: &[u8]) -> Result<(), String> {
         Some(other) => {
             let (word, other) = (visible::escape(word), visible::escape(&[*other]));
             Err(format!(
-                "a status line has `{other}` behind `{word}` where a space belongs (RFC 1939, 3)"
+                "a status line has `{other}` after `{word}` in place of a space (RFC 1939, 3)"
             ))
         }
     }
@@ -106,9 +106,9 @@ mod tests {
         for (line, why) in [
             (&b"250 hi\r\n"[..], "does not begin with +OK, -ERR"),
             (b"\r\n", "does not begin with +OK"),
-            (b"+OKAY\r\n", "`A` behind `+OK`"),
-            (b"+OK\x00\r\n", "`\\0` behind `+OK`"),
-            (b"-ERROR\r\n", "`O` behind `-ERR`"),
+            (b"+OKAY\r\n", "`A` after `+OK`"),
+            (b"+OK\x00\r\n", "`\\0` after `+OK`"),
+            (b"-ERROR\r\n", "`O` after `-ERR`"),
             (b".\r\n", "does not begin with +OK"),
         ] {
             let error = StatusLines::default().frame(line).unwrap_err();

@@ -129,11 +129,11 @@ const ADVICE: [Advice; 10] = [
     Advice {
         code: "no",
         text: "(trylater)",
-        says: "the server has a passing trouble of its own: the same may work later",
+        says: "the server has a temporary problem: the same may work later",
     },
     Advice {
         code: "no",
         text: "authentication failed",
-        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
     },
 ];

@@ -65,7 +65,7 @@ impl Rest {
 const NO_LINE: &str = "a line begins with neither a string nor OK, NO or BYE (RFC 5804, 1.2)";
 const BLANK: &str = "a line begins with a blank (RFC 5804, 4)";
 const REST: &str =
-    "behind OK, NO or BYE stands more than a code in parentheses and one string (RFC 5804, 4)";
+    "after OK, NO or BYE comes more than a code in parentheses and one string (RFC 5804, 4)";
 /// The length of the longest first word that matters.
 const LONGEST: usize = 3;
 

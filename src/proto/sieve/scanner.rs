@@ -65,7 +65,7 @@ enum State {
 
 const UNCLOSED: &str = "a quoted string is not closed on its line (RFC 5804, 4)";
 const NO_SIZE: &str = "the size of a literal is no number (RFC 5804, 4)";
-const NO_LINE_END: &str = "the size of a literal has no line end behind it (RFC 5804, 4)";
+const NO_LINE_END: &str = "the size of a literal has no line end after it (RFC 5804, 4)";
 
 impl Scanner {
     pub(super) fn new(side: Side) -> Self {

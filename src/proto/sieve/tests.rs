@@ -47,7 +47,7 @@ fn what_is_no_response_says_why() {
         ("{}\r\n", "is no number"),
         ("{5++}\r\n", "is no number"),
         ("{99999999999999999999999}\r\n", "is no number"),
-        ("{5} hello\r\n", "has no line end behind it"),
+        ("{5} hello\r\n", "has no line end after it"),
     ] {
         let error = frames(&[stream.as_bytes()]).unwrap_err();
         assert!(error.contains(why), "{stream:?}: {error}");

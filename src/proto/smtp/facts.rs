@@ -152,7 +152,7 @@ const ADVICE: [Advice; 12] = [
     Advice {
         code: "535",
         text: "",
-        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
     },
     Advice {
         code: "534",

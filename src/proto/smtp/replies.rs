@@ -69,7 +69,7 @@ impl Replies {
             Some(b' ') | None => Ok(true),
             Some(b'-') => Ok(false),
             Some(other) => Err(format!(
-                "a reply line has `{}` behind its code where a space or a hyphen belongs (RFC 5321, 4.2.1)",
+                "a reply line has `{}` after its code in place of a space or a hyphen (RFC 5321, 4.2.1)",
                 visible::escape(&[*other])
             )),
         }
@@ -108,8 +108,8 @@ mod tests {
     fn what_is_no_reply_says_why() {
         for (stream, why) in [
             (&b"220-hi\r\n250 there\r\n"[..], "the code changes inside a reply, from 220 to 250"),
-            (b"250_ok\r\n", "`_` behind its code"),
-            (b"2500 ok\r\n", "`0` behind its code"),
+            (b"250_ok\r\n", "`_` after its code"),
+            (b"2500 ok\r\n", "`0` after its code"),
             (b"hello\r\n", "does not begin with a three-digit code"),
             (b"\r\n", "does not begin with a three-digit code"),
             (b"25\xb2 x\r\n", "does not begin with a three-digit code"),

@@ -17,7 +17,8 @@ use crate::script::aside::aside;
 use crate::script::bounds::room;
 use crate::script::raise::{self, Raised, raise};
 
-pub(super) const INTRO: &str = "Searches text or a reply that a script already has, as an expectation searches a stream.";
+pub(super) const INTRO: &str =
+    "Searches text or a reply that a script already has, as an expectation searches a stream.";
 
 /// The bytes to search: text and blobs as they are, replies and answers without their last line
 /// end, and the elements of a list with a line feed between them.

@@ -162,8 +162,11 @@ pub mod words {
     pub fn fixture(ctx: NativeCallContext) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
         let Some(fixture) = &run.fixture else {
-            let error = Error::usage("no setup.rhai stands before this script");
-            return Err(raise(&ctx, error.hint("it lies in the script's folder, or in one above")));
+            let error = Error::usage("there is no setup.rhai for this script");
+            return Err(raise(
+                &ctx,
+                error.hint("it has to be in the script's folder, or in one above"),
+            ));
         };
         Ok(plain::to(fixture))
     }

@@ -71,7 +71,7 @@ fn keep(value: &Dynamic) -> Result<bool> {
     match value.to_string().as_str() {
         "keep" => Ok(true),
         "refuse" => Ok(false),
-        other => Err(Error::usage(format!("`{other}` is nothing to do with injected bytes"))
+        other => Err(Error::usage(format!("`{other}` is no way to treat injected bytes"))
             .hint("\"keep\" or \"refuse\"")),
     }
 }
@@ -243,7 +243,7 @@ pub mod words {
     pub fn peer_certificate(ctx: NativeCallContext, session: &mut Handle) -> Result<Map, Raised> {
         let shown = session.with(&ctx, |session| session.peer_certificate().map(certificate))?;
         shown.ok_or_else(|| {
-            let error = Error::usage("there is no certificate where there is no TLS");
+            let error = Error::usage("there is no certificate, because the session has no TLS");
             raise(&ctx, error.hint("connect by smtps:// or the like, or say starttls() first"))
         })
     }

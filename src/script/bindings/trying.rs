@@ -149,12 +149,13 @@ pub mod words {
             return Err(raise(&ctx, unknown_kind(kind)));
         }
         let Some(caught) = failure_of(&ctx, &closure)? else {
-            let error = Error::new(Kind::Assert, "nothing failed, and a failure was wanted");
+            let error = Error::new(Kind::Assert, "nothing failed, although a failure was required");
             return Err(raise(&ctx, error.with_expected(format!("a failure of kind {kind}"))));
         };
         let error = caught.error();
         if error.kind().name() != kind {
-            let other = Error::new(Kind::Assert, "the failure is of another kind than was wanted");
+            let other =
+                Error::new(Kind::Assert, "the failure is of another kind than the required one");
             let other = other.with_expected(format!("a failure of kind {kind}"));
             return Err(raise(&ctx, other.with_got(format!("{}: {error}", error.kind().name()))));
         }

@@ -266,7 +266,7 @@ impl Runner {
     fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
         let unit = self.library.load(self.engine(), name).map_err(|error| {
             let error = Error::usage(format!("cannot read {name}: {error}"));
-            Failure::from(error.hint("look for a slip in the path"))
+            Failure::from(error.hint("look for a mistake in the path"))
         })?;
         let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
         match unit.forbids_start(|| check::forbids_start(self.engine(), &self.library, name)) {

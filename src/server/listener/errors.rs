@@ -21,7 +21,7 @@ pub(super) fn unavailable(to: &str, error: &io::Error) -> Error {
 
 /// Makes the error for a client that connected while no client was expected.
 pub(super) fn unwanted(span: Duration, came: String) -> Error {
-    let error = Error::new(Kind::Unexpected, "a client connected and nobody was to")
+    let error = Error::new(Kind::Unexpected, "a client connected, although none was expected")
         .with_expected(format!("no connection for {}", crate::duration::show(span)));
     error.with_got(came)
 }

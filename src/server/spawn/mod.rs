@@ -208,7 +208,7 @@ impl Server {
         let hint = if log.to_ascii_lowercase().contains("already in use") {
             "another program has taken its port in the meantime, or a file that it locks: run the test again, and look for a server that was left over"
         } else if status.code() == Some(NOT_FOUND) {
-            "look for a slip in its name, or give its whole path"
+            "look for a mistake in its name, or give its whole path"
         } else if status.success() {
             "it has to stay in the foreground: look for an option to that effect, such as -F or --foreground"
         } else {
@@ -321,7 +321,7 @@ impl Spawn {
                 .with_got(error.to_string());
             error
                 .with_expected("a running command")
-                .hint("look for a slip in its name, or give its whole path")
+                .hint("look for a mistake in its name, or give its whole path")
         })?;
         let server = Server { group, log, name, url, ports: self.ports, patience: self.patience };
         server.greeted(&server.url).await?;

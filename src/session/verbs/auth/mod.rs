@@ -236,7 +236,7 @@ impl Session {
         }
         let error = Error::new(
             Kind::Unexpected,
-            "the server says success before the exchange has come to its end",
+            "the server says success before the end of the exchange",
         )
         .with_expected(
             "the rest of the exchange, with the server's own proof where the mechanism has one",

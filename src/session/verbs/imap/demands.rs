@@ -144,7 +144,7 @@ impl Demands {
         if let Some(pattern) = self.forbidden.iter().find(|pattern| response.is_like(pattern)) {
             let wanted = format!("anything but {pattern}");
             return Err(Unwanted {
-                message: "an untagged response is one that must not come",
+                message: "an untagged response came that must not come",
                 wanted,
             });
         }

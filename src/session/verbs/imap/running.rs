@@ -79,7 +79,7 @@ impl Session {
 
     pub(super) fn asks_for_more(&self, running: &Running, response: &Response) -> Error {
         let error =
-            self.fault(Kind::Unexpected, "the server asks for more where the command was over");
+            self.fault(Kind::Unexpected, "the server asks for more after the end of the command");
         let error =
             error.with_expected(&running.verb.wanted).with_got(self.shown_lines(response.bytes()));
         let error = error.with_waited(running.verb.wait.waited());
@@ -190,11 +190,11 @@ impl Session {
     /// Makes the error for a server that said BYE unasked: it will not answer any more (RFC 3501
     /// section 7.1.5).
     fn left_by_server(&self, running: &Running) -> Error {
-        let message = "the server said BYE where a command was to be answered";
+        let message = "the server said BYE in place of the answer to a command";
         let error = self.fault(Kind::Closed, message).with_expected(&running.verb.wanted);
         let error = error.with_got(self.shown_untagged(running).shown());
         let error = error.with_waited(running.verb.wait.waited());
-        error.hint("the server ends the session of itself: its log says why")
+        error.hint("the server ends the session by itself: its log gives the reason")
     }
 
     /// Checks the response that ends the command, and all responses before it, against what is
@@ -213,14 +213,14 @@ impl Session {
             let error = error.with_got(self.shown_lines(tagged.held())).with_waited(wait.waited());
             if tagged.is_like(&running.verb.wanted) {
                 return Err(error.hint(
-                    "a verb holds its pattern against what stands behind the tag: leave the tag out of it",
+                    "a verb compares its pattern with the text after the tag: leave the tag out of the pattern",
                 ));
             }
             return Err(hint::add(Speech::Imap, error, tagged.body()));
         }
         if let Some(missing) = running.demands.missing() {
             let error = self
-                .fault(Kind::Mismatch, "untagged responses that are required did not come")
+                .fault(Kind::Mismatch, "required untagged responses did not come")
                 .with_expected(missing);
             let mut came = self.shown_untagged(&running);
             came.push(self.shown_lines(tagged.bytes()));
@@ -240,13 +240,13 @@ impl Session {
             return Ok(());
         }
         let Some(missing) = self.read(required.missing(answer))? else { return Ok(()) };
-        let message = "the command succeeded without the data that it is for";
+        let message = "the command succeeded without the data that it asks for";
         let mut came = Taken::default();
         let responses = answer.untagged().iter().chain([answer.tagged()]);
         came.extend(responses.map(|response| self.shown_lines(response.bytes())));
         let error = self.fault(Kind::Mismatch, message).with_expected(missing);
         let error = error.with_got(came.shown()).with_waited(wait.waited());
-        Err(error.hint("#{bare: true} as the last argument lets the server off"))
+        Err(error.hint("#{bare: true} as the last argument accepts that"))
     }
 
     fn shown_untagged(&self, running: &Running) -> Taken {
