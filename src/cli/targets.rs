@@ -144,7 +144,7 @@ fn variables() -> BTreeMap<String, String> {
 fn in_clear(name: &str) -> Error {
     let name = visible::escape(name.as_bytes());
     Error::usage(format!(
-        "the value of `{name}` stands on the command line, for others to see; \
+        "the value of `{name}` is on the command line, where others can see it; \
          --set {name}=env:NAME, file:PATH, cmd:PROGRAM or prompt fetches it"
     ))
 }

@@ -106,7 +106,7 @@ pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
 pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
     if is_clear(source) {
         let error =
-            Error::usage(format!("the {name} stands on the command line, for others to see"));
+            Error::usage(format!("the {name} is on the command line, where others can see it"));
         return Err(error.hint("give it as env:NAME, file:PATH, cmd:PROGRAM or prompt"));
     }
     let mut params = BTreeMap::from([(name.to_owned(), source.to_owned())]);

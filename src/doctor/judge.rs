@@ -149,7 +149,7 @@ impl Seen<'_> {
             );
         }
         let is_refusal = |reply: &str| reply.starts_with('5') || is_relay_refusal(reply);
-        // A sender that is put off may be accepted later, and relayed for.
+        // A sender that is deferred may be accepted later, and its mail relayed.
         if !replies.is_empty() && replies.iter().all(|(_, reply)| is_refusal(reply)) {
             return self.answer(Question::Relays, Said::No, Some(true), proof);
         }

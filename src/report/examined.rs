@@ -219,11 +219,11 @@ fn note(note: &Note, language: Language) -> String {
             "\u{6295}\u{7a3f}\u{30dd}\u{30fc}\u{30c8}\u{306b}\u{63a5}\u{7d9a}\u{3067}\u{304d}\u{307e}\u{305b}\u{3093}\u{3002}",
         ).to_owned(),
         Note::EnvelopeOnly => language.of(
-            "only the envelope was given, and taken back with RSET: nothing was sent",
+            "only the envelope was sent, and cancelled with RSET: no message was sent",
             "\u{30a8}\u{30f3}\u{30d9}\u{30ed}\u{30fc}\u{30d7}\u{306e}\u{307f}\u{3092}\u{9001}\u{308a} RSET \u{3057}\u{307e}\u{3057}\u{305f}\u{3002}\u{30e1}\u{30fc}\u{30eb}\u{306f}\u{9001}\u{4fe1}\u{3057}\u{3066}\u{3044}\u{307e}\u{305b}\u{3093}\u{3002}",
         ).to_owned(),
         Note::PutOff => language.of(
-            "it was put off (greylisting?), which says neither yes nor no: ask again later",
+            "it was deferred (greylisting?), which means neither yes nor no: ask again later",
             "\u{4e00}\u{6642}\u{62d2}\u{5426} (\u{30b0}\u{30ec}\u{30a4}\u{30ea}\u{30b9}\u{30c8}\u{ff1f}) \u{306e}\u{305f}\u{3081}\u{5224}\u{5b9a}\u{3067}\u{304d}\u{307e}\u{305b}\u{3093}\u{3002}",
         ).to_owned(),
         Note::InClear => language.of(

@@ -52,7 +52,7 @@ fn the_responses_of_sasl_are_made_from_a_password_that_is_not_on_the_command_lin
     for (args, why) in [
         (&["cram-md5", "tim", "--password", "env:SECRET"][..], "--challenge"),
         (&["scram-sha-256", "tim", "--password", "env:SECRET"], "more than one challenge"),
-        (&["plain", "tim", "--password", "password"], "for others to see"),
+        (&["plain", "tim", "--password", "password"], "where others can see it"),
         (&["plan", "tim"], "did you mean PLAIN?"),
     ] {
         let (code, _, err) = sasl(args);

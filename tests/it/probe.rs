@@ -145,7 +145,7 @@ fn what_cannot_be_probed_is_refused_with_the_reason() {
         (&["localhost", "--to", "depth"], "a depth is banner, ehlo"),
         (&["localhost", "--to", "rcpt"], "needs a recipient"),
         (&["localhost", "--to", "auth"], "needs an account"),
-        (&["localhost", "--user", "x", "--password", "y"], "stands on the command line"),
+        (&["localhost", "--user", "x", "--password", "y"], "is on the command line"),
         (&["--expect", "open=25", "localhost"], "write hosts in front of --expect"),
         (&["localhost", "--expect", "opened=25"], "no state of a port"),
     ] {

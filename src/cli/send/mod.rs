@@ -81,7 +81,8 @@ fn params(args: &Send, screen: &Screen) -> Result<BTreeMap<String, String>> {
     if args.secured.user.is_some() && args.secured.needs_password() {
         let source = args.secured.password.clone().unwrap_or_else(|| "prompt".to_owned());
         if value::is_clear(&source) {
-            let error = Error::usage("the password stands on the command line, for others to see");
+            let error =
+                Error::usage("the password is on the command line, where others can see it");
             let error = error.hint("--password env:NAME, file:PATH or cmd:PROGRAM fetches it, and without --password the terminal is asked");
             screen.note(&Human::warning(&error));
         }

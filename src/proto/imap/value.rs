@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         }
         let atom = &self.bytes[start..self.at];
         if atom.is_empty() {
-            return Err("something stands where a value belongs");
+            return Err("a value is missing");
         }
         Ok(atom)
     }

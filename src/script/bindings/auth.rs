@@ -184,7 +184,7 @@ fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
         }
         [mechanism, _] if Known::find(mechanism).is_some() => {
             let error = Error::usage(format!(
-                "{mechanism} is a mechanism, and stands where the user belongs"
+                "{mechanism} is a mechanism, but is in the place of the user"
             ));
             return Err(error
                 .hint(format!("auth(\"{mechanism}\", user, password), or auth(user, password)")));

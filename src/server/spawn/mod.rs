@@ -349,7 +349,7 @@ async fn make_sure_nobody_listens(url: &str) -> Result<()> {
     }
     let error = Error::new(
         Kind::Unreachable,
-        format!("somebody listens at {url} before the server was started"),
+        format!("something already listens at {url} before the server was started"),
     );
     let error = error.with_expected("nobody there").with_got("a connection");
     Err(error.hint("end the server that was left over, or write {port} for a port that is free"))
