@@ -48,7 +48,7 @@ impl Sources {
         if let Some(code) = eval {
             if let Some(path) = paths.first() {
                 let error = Error::usage(format!("{} beside -e", path.display()));
-                return Err(error.hint("-e is the script; beside it stands the server that `s` is connected to: smtp://localhost"));
+                return Err(error.hint("-e is the script; the argument after it is the server that `s` connects to: smtp://localhost"));
             }
             paths.push(PathBuf::from(EVAL));
             given.push((PathBuf::from(EVAL), with_session(code, &servers)?));

@@ -163,7 +163,7 @@ pub(super) fn against(
     for name in project.secrets_in_clear(value::is_clear) {
         let name = visible::escape(name.as_bytes());
         screen.note(&Human::warning(&Error::usage(format!(
-            "{name} stands in mailexpect.toml in clear; \"env:NAME\", \"file:PATH\" or \"cmd:PROGRAM\" fetches it"
+            "{name} is in mailexpect.toml in clear; \"env:NAME\", \"file:PATH\" or \"cmd:PROGRAM\" fetches it"
         ))));
     }
     let targets = project.expand(&asked.goldens.target)?;

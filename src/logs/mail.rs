@@ -156,7 +156,7 @@ const KNOWN: [(&[&str], &str); 18] = [
     ),
     (
         &["status=bounced"],
-        "Postfix gave the message back to its sender; what stands in parentheses is why (mailexpect explain)",
+        "Postfix gave the message back to its sender; the reason is in parentheses (mailexpect explain)",
     ),
     (
         &["milter-reject: "],

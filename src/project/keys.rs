@@ -77,7 +77,7 @@ impl Keys {
                 return wrong(
                     why,
                     format!(
-                        "did you mean `{near}`? A parameter of that name stands in the target's table `params`"
+                        "did you mean `{near}`? A parameter of that name is in the target's table `params`"
                     ),
                 );
             }

@@ -23,7 +23,7 @@ impl Human {
             } else {
                 writeln!(
                     text,
-                    "{ODD}line {line}: a secret stands in the script, as the default of {name}; --set {name}=env:NAME gives another{ODD:#}"
+                    "{ODD}line {line}: the script contains a secret, as the default of {name}; --set {name}=env:NAME gives another{ODD:#}"
                 )
             };
         }

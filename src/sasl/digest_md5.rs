@@ -116,7 +116,7 @@ impl DigestMd5 {
         if !all("algorithm").all(|algorithm| algorithm.eq_ignore_ascii_case("md5-sess")) {
             return Err(unreadable(
                 challenge,
-                "the server's challenge wants another algorithm than md5-sess",
+                "the server's challenge requires another algorithm than md5-sess",
                 "algorithm=md5-sess",
             ));
         }

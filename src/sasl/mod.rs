@@ -151,7 +151,7 @@ impl Known {
             )
             .with_expected(format!("one of {}", ours.join(", ")))
             .with_got(offered)
-            .hint("name a mechanism to use it all the same; many servers offer more behind TLS")
+            .hint("name a mechanism to use it anyway; many servers offer more within TLS")
         })
     }
 
@@ -192,7 +192,7 @@ fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
 fn overdue(challenge: &[u8], name: &str) -> Error {
     unreadable(
         challenge,
-        format!("the server goes on asking when {name} is over"),
+        format!("the server continues to ask after the end of {name}"),
         "the server's verdict",
     )
 }

@@ -200,7 +200,7 @@ impl Scram {
             .map_err(|_| wrong("the server's first message is not UTF-8"))?;
         if text.starts_with("m=") {
             return Err(wrong(
-                "the server's first message wants an extension that is not known here",
+                "the server's first message requires an extension that is not known here",
             ));
         }
         let mut parts = text.split(',');
@@ -209,7 +209,7 @@ impl Scram {
             .ok_or_else(|| wrong("the server's first message does not begin with a nonce"))?;
         if !self.is_believed && !nonce.starts_with(&self.nonce) {
             return Err(wrong(
-                "the server's nonce does not begin with the client's: it answers somebody else",
+                "the server's nonce does not begin with the client's: it answers another client",
             ));
         }
         if nonce.len() == self.nonce.len() {
@@ -231,7 +231,7 @@ impl Scram {
             )),
             Ok(rounds @ ..=MOST_ROUNDS) => Ok(Terms { text, nonce, salt, rounds }),
             _ => Err(wrong(&format!(
-                "the server wants more than {MOST_ROUNDS} rounds of hashing, the most that is done here"
+                "the server demands more than {MOST_ROUNDS} rounds of hashing, the most that is done here"
             ))),
         }
     }

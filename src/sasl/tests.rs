@@ -210,7 +210,7 @@ fn a_challenge_that_cannot_be_answered_says_why() {
         (&digest, &[DIGEST_CHALLENGE, ""], "no rspauth"),
         (&scram, &["", ""], "does not begin with a nonce"),
         (&scram, &["", "m=1,r=x"], "an extension"),
-        (&scram, &["", "r=other,s=QQ==,i=1"], "somebody else"),
+        (&scram, &["", "r=other,s=QQ==,i=1"], "another client"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawL,s=QQ==,i=1"], "added nothing"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx"], "no salt"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=?,i=1"], "not base64"),
@@ -264,7 +264,7 @@ fn a_challenge_behind_the_last_is_refused() {
         let mut mechanism = begin(&credentials);
         let refused = (0..4).find_map(|_| mechanism.respond(b"more").err()).unwrap();
         assert!(
-            refused.message().starts_with("the server goes on asking"),
+            refused.message().starts_with("the server continues to ask"),
             "{credentials:?}: {refused}"
         );
     }
@@ -285,7 +285,7 @@ fn the_strongest_of_what_both_have_is_chosen() {
     the server offers no mechanism that these credentials can be used with
       expected: one of SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5, CRAM-MD5, PLAIN, LOGIN
       got: GSSAPI, XOAUTH2
-      hint: name a mechanism to use it all the same; many servers offer more behind TLS
+      hint: name a mechanism to use it anyway; many servers offer more within TLS
     ");
 }
 

@@ -61,7 +61,7 @@ impl Branch {
         self.is_at_barrier.set(false);
         ended.map_or(Ok(()), |ended| {
             let error = Error::usage(format!(
-                "branch {} waits at a barrier that branch {ended} never comes to: it has ended",
+                "branch {} waits at a barrier that branch {ended} never reaches: it has ended",
                 self.number
             ));
             Err(error.hint("each branch calls barrier() as often as the others"))

@@ -118,7 +118,8 @@ fn unknown_word(signature: &str) -> Error {
     let arguments = arguments.join(", ");
     if name.starts_with("anon$") {
         let error = Error::usage(format!("the closure does not take ({arguments})"));
-        return error.hint("a closure takes as many arguments as stand between its bars: |a, b|");
+        return error
+            .hint("a closure takes as many arguments as it has names between its bars: |a, b|");
     }
     let error = Error::usage(format!("there is no `{name}({arguments})`"));
     match vocabulary::advice(name) {

@@ -112,7 +112,7 @@ impl Servers {
         let separator = if *self == Self::Given { ", " } else { " " };
         let sets: Vec<_> = names.iter().map(set).collect();
         let sets = sets.join(separator);
-        let behind = if *self == Self::Given { " behind the script's path" } else { "" };
+        let behind = if *self == Self::Given { " after the script's path" } else { "" };
         let said = match names {
             [one] => format!("the parameter `{one}` has no value"),
             _ => format!("the parameters {} have no value", listed(names)),

@@ -53,9 +53,9 @@ impl Session {
             .with_got(status.to_string())
             .hint(match status.code() {
                 Some(code) if code != wanted => format!(
-                    "what it wrote to stderr stands in the transcript; if that is right, say expect_exit({code}); reset() leaves it unjudged"
+                    "the transcript shows what it wrote to stderr; if that is right, say expect_exit({code}); reset() leaves it unjudged"
                 ),
-                _ => "what it wrote to stderr stands in the transcript; reset() leaves it unjudged".to_owned(),
+                _ => "the transcript shows what it wrote to stderr; reset() leaves it unjudged".to_owned(),
             })
     }
 }

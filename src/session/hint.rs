@@ -61,7 +61,7 @@ fn advice(speech: Speech, reply: &str, answered: Option<&str>) -> Option<&'stati
 }
 
 /// The advice if the command that begins an exchange is refused before any credentials were sent.
-const NO_CREDENTIALS: &str = "no credentials were sent: the server refused the command that begins the exchange; it may want the first response with it, as in auth(..., #{initial: true}), or TLS, or another mechanism";
+const NO_CREDENTIALS: &str = "no credentials were sent: the server refused the command that begins the exchange; it may require the first response with it, as in auth(..., #{initial: true}), or TLS, or another mechanism";
 
 /// Whether a line begins an exchange without an initial response: `AUTH PLAIN`, or AUTHENTICATE
 /// with or without a tag.

@@ -100,7 +100,7 @@ fn further_down(text: &str, reply: &[u8]) -> Option<String> {
     let is_there = reply.split_inclusive(|byte| *byte == b'\n').skip(1).any(same);
     is_there.then(|| {
         let word = text.get(4..).filter(|word| !word.is_empty()).unwrap_or(text);
-        format!("text is how the whole reply begins, and this stands further down: expect(250), then `\"{word}\" in` the capabilities; or expect(re(`{word}`))")
+        format!("text is how the whole reply begins, and this is further down: expect(250), then `\"{word}\" in` the capabilities; or expect(re(`{word}`))")
     })
 }
 

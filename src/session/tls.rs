@@ -264,11 +264,11 @@ impl Session {
 
     fn stalled(&mut self, wait: Wait) -> Error {
         let (kind, message) = if self.stream.has_heard() {
-            (Kind::Timeout, "the server did not come to the end of the TLS handshake in time")
+            (Kind::Timeout, "the server did not finish the TLS handshake in time")
         } else {
             (
                 Kind::Unreachable,
-                "the server accepted the connection and did not come to the end of the TLS handshake in time",
+                "the server accepted the connection and did not finish the TLS handshake in time",
             )
         };
         self.record.note(What::TimedOut(wait.allowed));

@@ -108,7 +108,7 @@ fn of_alert(alert: AlertDescription) -> Reason {
     let name = name(alert);
     let (why, hint) = match alert {
         AlertDescription::CertificateRequired => (
-            "the server wants a client certificate",
+            "the server requires a client certificate",
             "give one: #{cert: ..., key: ...}, or --cert FILE --key FILE",
         ),
         AlertDescription::UnknownCA

@@ -103,7 +103,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
         loop {
             if self.over {
                 let left = self.incoming.len() > self.at;
-                return if left { Err(broken("there is more behind its end")) } else { Ok(true) };
+                return if left { Err(broken("more bytes come after its end")) } else { Ok(true) };
             }
             self.check_start()?;
             let (came, gave) = (self.decompress.total_in(), self.decompress.total_out());

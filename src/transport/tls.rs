@@ -235,7 +235,7 @@ impl Start {
                 let (clear, rest) = new.split_at(record.unwrap_or(new.len()));
                 plain.extend_from_slice(clear);
                 if plain.len() > MOST_PLAIN {
-                    return Err(io::Error::other("no TLS came behind all that came in clear"));
+                    return Err(io::Error::other("no TLS followed the bytes that came in clear"));
                 }
                 let rest = rest.to_vec();
                 buf.set_filled(before);

@@ -463,7 +463,7 @@ fn an_exchange_is_cancelled_or_handed_over_where_that_is_asked_for() {
 fn a_server_that_asks_without_end_is_cut_short() {
     let peer = format!("S: 220 hi\n{}stall", "C\nS: 334 bW9yZQ==\n".repeat(8));
     let (error, heard) = exchange_with(&peer, credentials("LOGIN"));
-    assert!(error.message().contains("the server goes on asking"), "{error}");
+    assert!(error.message().contains("the server continues to ask"), "{error}");
     assert_eq!(heard.lines().count(), 4, "{heard}");
 }
 

@@ -11,7 +11,7 @@ const BASIC: [(u16, &str); 38] = [
     (250, "Done."),
     (251, "The user is not local; the server forwards the message."),
     (252, "The server cannot verify the user, and takes the message all the same."),
-    (334, "The server's challenge, in base64: the exchange of AUTH goes on (RFC 4954)."),
+    (334, "The server's challenge, in base64: the exchange of AUTH continues (RFC 4954)."),
     (353, "A reply for each recipient follows (PRDR)."),
     (354, "Send the message, and end it with a dot on a line of its own."),
     (
@@ -21,7 +21,7 @@ const BASIC: [(u16, &str); 38] = [
     (432, "The password has to be changed first (RFC 4954)."),
     (
         450,
-        "The mailbox is not available for now: it is locked, or the server wants to see the client again (greylisting).",
+        "The mailbox is not available for now: it is locked, or the server tests whether the client tries again (greylisting).",
     ),
     (451, "The server has a local error, or defers by its policy (greylisting); try again later."),
     (452, "The server has too little space for now, or takes no more recipients for this message."),
@@ -29,7 +29,7 @@ const BASIC: [(u16, &str); 38] = [
         454,
         "TLS is not available for now (RFC 3207), authentication failed for now (RFC 4954), or relaying is refused for now (Postfix).",
     ),
-    (455, "The parameters cannot be taken for now."),
+    (455, "The parameters cannot be accepted for now."),
     (500, "The command is not known, or too long."),
     (501, "The parameters or arguments are wrong."),
     (502, "The command is known and not implemented."),
@@ -41,7 +41,7 @@ const BASIC: [(u16, &str); 38] = [
     (521, "The host takes no mail (RFC 7504)."),
     (523, "The message is too large for this recipient."),
     (524, "The address of the mailing list cannot be expanded."),
-    (530, "Authentication, or TLS before it, is wanted first (RFC 4954, 3207)."),
+    (530, "Authentication, or TLS before it, is required first (RFC 4954, 3207)."),
     (534, "The mechanism is too weak (RFC 4954)."),
     (535, "The credentials are wrong (RFC 4954)."),
     (538, "The mechanism needs TLS first (RFC 4954)."),
@@ -162,7 +162,7 @@ const SUBJECTS: [(&str, &str); 8] = [
 fn class(digit: u8) -> &'static str {
     match digit {
         b'2' => "It succeeded.",
-        b'3' => "It goes on: the server waits for more.",
+        b'3' => "It is not over: the server waits for more.",
         b'4' => "It failed for now: the same may succeed later.",
         _ => "It is refused for good: the same will fail again.",
     }

@@ -99,7 +99,7 @@ impl Script {
                     return self.unread(at, line, "its command is not read");
                 }
                 let Some(last) = self.commands.last_mut() else {
-                    return self.unread(at, line, "no command stands in front of it");
+                    return self.unread(at, line, "no command comes before it");
                 };
                 // In `! * 1 fetch`, the second mark belongs to the response.
                 let response = rest.strip_prefix("* ").unwrap_or(rest).to_owned();

@@ -145,7 +145,7 @@ const ADVICE: [Advice; 6] = [
     Advice {
         code: "no",
         text: "[privacyrequired]",
-        says: "the server wants TLS before this command (RFC 5530)",
+        says: "the server requires TLS before this command (RFC 5530)",
     },
     Advice {
         code: "no",

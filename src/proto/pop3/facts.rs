@@ -93,7 +93,7 @@ const ADVICE: [Advice; 7] = [
     Advice {
         code: "-err",
         text: "disallowed on non-secure",
-        says: "the server wants TLS before a password: stls(), or the pop3s port (RFC 2595)",
+        says: "the server requires TLS before a password: stls(), or the pop3s port (RFC 2595)",
     },
     Advice {
         code: "-err",

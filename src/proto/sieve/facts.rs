@@ -119,12 +119,12 @@ const ADVICE: [Advice; 10] = [
     Advice {
         code: "no",
         text: "(encrypt-needed)",
-        says: "the server wants TLS before this mechanism: STARTTLS comes first",
+        says: "the server requires TLS before this mechanism: STARTTLS comes first",
     },
     Advice {
         code: "no",
         text: "(auth-too-weak)",
-        says: "the server wants a stronger mechanism: see SASL among its capabilities",
+        says: "the server requires a stronger mechanism: see SASL among its capabilities",
     },
     Advice {
         code: "no",

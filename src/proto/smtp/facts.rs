@@ -132,22 +132,22 @@ const ADVICE: [Advice; 12] = [
     Advice {
         code: "421",
         text: "too soon",
-        says: "the server wants its greeting to be awaited: expect(220) before the first send",
+        says: "the server requires clients to wait for its greeting: expect(220) before the first send",
     },
     Advice {
         code: "530",
         text: "starttls",
-        says: "the server wants TLS before this command: starttls() (RFC 3207)",
+        says: "the server requires TLS before this command: starttls() (RFC 3207)",
     },
     Advice {
         code: "530",
         text: "",
-        says: "the server wants AUTH before this command, and perhaps TLS before that (RFC 4954, 6)",
+        says: "the server requires AUTH before this command, and perhaps TLS before that (RFC 4954, 6)",
     },
     Advice {
         code: "538",
         text: "",
-        says: "the server wants TLS before this mechanism (RFC 4954, 6)",
+        says: "the server requires TLS before this mechanism (RFC 4954, 6)",
     },
     Advice {
         code: "535",
@@ -157,7 +157,7 @@ const ADVICE: [Advice; 12] = [
     Advice {
         code: "534",
         text: "",
-        says: "the server wants a stronger mechanism; see the AUTH line of its EHLO reply",
+        says: "the server requires a stronger mechanism; see the AUTH line of its EHLO reply",
     },
     Advice {
         code: "454",

@@ -22,7 +22,7 @@ pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
         return Code::new(code).map(Into::into);
     }
     if value.is_array() {
-        return Err(Error::usage("a list where one pattern belongs").hint(
+        return Err(Error::usage("a list in the place of one pattern").hint(
             "a list is for several replies, a pattern each; alternatives are any(250, 501)",
         ));
     }

@@ -331,7 +331,7 @@ async fn shake(
         Err(_) => {
             return Err(Error::new(
                 Kind::Timeout,
-                format!("the client {peer} did not come to the end of the TLS handshake in time"),
+                format!("the client {peer} did not finish the TLS handshake in time"),
             ));
         }
     };

@@ -119,7 +119,7 @@ impl Session {
             }
             Err(_) => {
                 self.record.note(What::TimedOut(wait.allowed));
-                let message = "the client did not come to the end of the TLS handshake in time";
+                let message = "the client did not finish the TLS handshake in time";
                 let error = self.fault(Kind::Timeout, message);
                 self.hang_up();
                 Err(error.with_expected(WANTED).with_waited(wait.waited()))

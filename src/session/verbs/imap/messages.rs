@@ -310,9 +310,7 @@ impl Session {
         self.operation(move |session, call| {
             Box::pin(async move {
                 if is_set != call.by_uid {
-                    let error = Error::usage(
-                        "a set belongs to an expunge by unique identifiers, and to no other",
-                    );
+                    let error = Error::usage("only an expunge by unique identifiers takes a set");
                     return Err(
                         error.hint("expunge() or, by UIDPLUS, expunge(\"3:5\", #{uid: true})")
                     );
