@@ -24,8 +24,9 @@ const NAMES: [(&str, bool); 12] = [
     ("\u{30af}\u{30e9}\u{30a4}\u{30a2}\u{30f3}\u{30c8}", false),
 ];
 
-/// Arrows, and whether each is the server's. A longer arrow stands before its own beginning,
-/// because the first match counts. swaks has other arrows for refusals (`<**`) and for TLS (`<~`).
+/// Arrows, and whether each is the server's. A longer arrow comes before the shorter one that it
+/// begins with, because the first match counts. swaks has other arrows for refusals (`<**`) and for
+/// TLS (`<~`).
 const ARROWS: [(&str, bool); 18] = [
     ("<<<", true),
     (">>>", false),

@@ -8,10 +8,11 @@ use crate::proto::Speech;
 /// What the addresses of a transaction ask for at later stages of the transaction.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
-    /// At DATA: the first request counts.
+    /// What to do at DATA. The first request counts.
     data: Option<Conduct>,
-    /// In place of the reply to the message: the first request counts. In LMTP each recipient has a
-    /// request of its own, by its index among the accepted recipients (RFC 2033 section 4.2).
+    /// What to do in place of the reply to the message. The first request counts. In LMTP, each
+    /// recipient has its own request, by its index among the accepted recipients (RFC 2033 section
+    /// 4.2).
     message: Vec<(usize, Conduct)>,
     /// How many recipients were accepted.
     accepted: usize,

@@ -108,8 +108,8 @@ impl Options {
         if target.scheme.is_tls() {
             session.handshake(None, started).await?;
         }
-        // Set after the handshake: an error of the handshake explains itself, and the session that
-        // it drops must not panic.
+        // Set only after the handshake: if the handshake fails, the session is dropped here, and
+        // must not panic over its unfinished dialogue.
         session.caller = caller;
         Ok(session)
     }

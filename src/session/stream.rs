@@ -30,7 +30,7 @@ pub(super) struct Stream {
     pace: Option<Reading>,
     /// A byte has come at least once.
     heard: bool,
-    /// Held until the peer's first byte, which paces how fast others connect.
+    /// A permit, held until the peer's first byte. It limits how many connections open at once.
     unheard: Option<Unheard>,
     /// How TLS is set up.
     tls_options: tls::Options,

@@ -26,7 +26,7 @@ pub(crate) struct Pace(Arc<State>);
 struct State {
     waiting: Mutex<Waiting>,
     heard: Notify,
-    /// Held by the next one to connect; the others queue for it.
+    /// Held by the session that connects next. The others wait for it in a queue.
     head: tokio::sync::Mutex<()>,
 }
 

@@ -73,8 +73,8 @@ impl Tcp {
         if let Some(source) = source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
-        // Without this, a message and its final dot in a write of its own would each wait for the
-        // other's acknowledgement.
+        // Otherwise the final dot, which is written apart from its message, would wait until the
+        // peer has acknowledged the message.
         socket.set_tcp_nodelay(true)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {

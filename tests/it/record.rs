@@ -206,7 +206,7 @@ fn tls_is_put_on_with_both_sides_when_a_client_asks_for_it() {
     // TLS from the start, and a mechanism in which the server proves itself.
     let imaps = client("imaps", "\"* OK\"", "").replace("PLAIN", "SCRAM-SHA-256");
     let all = recorded(&server, "imaps", &imaps, &["password"]);
-    // Whoever has the server's proof can try passwords against it.
+    // With the server's proof, anyone could try passwords without asking the server.
     assert!(all.contains("→ v=[SECRET]") && !all.contains("v=[SIGNATURE"), "{all}");
     recorded(&server, "submission", &smtp.replace("PLAIN", "SCRAM-SHA-256"), &["password"]);
 }

@@ -186,7 +186,7 @@ impl Dialogue<'_> {
         let last = self.ask(&challenge)?;
         let (bare, proof) = last.rsplit_once(",p=").unwrap();
         assert_eq!(bare, "c=biws,r=CS");
-        // Hi() of section 2.2, with three iterations.
+        // Hi() of RFC 5802 section 2.2, with three iterations.
         let password = self.password.as_bytes();
         let one = mac(password, b"salt\0\0\0\x01");
         let two = mac(password, &one);

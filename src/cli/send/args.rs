@@ -18,7 +18,7 @@ const EXAMPLES: &str = "Examples:
   mailexpect send --lmtp --server /run/dovecot/lmtp --to hoge --data message.eml
   mailexpect send --server localhost --to b@example.com --save send.rhai";
 
-/// The arguments.
+/// The arguments of `mailexpect send`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Send {

@@ -14,7 +14,7 @@ pub(super) struct Clock<'a> {
     last: HashMap<Option<SessionId>, Duration>,
 }
 
-/// The kind of passages among which an event is looked for.
+/// The kind of a passage. An event is looked for among the passages of its kind.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Client,

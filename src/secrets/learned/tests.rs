@@ -42,7 +42,7 @@ fn a_long_token_that_is_cut_in_the_middle_is_masked_at_both_ends() {
     let wire = BASE64_STANDARD.encode(format!("user=a\x01auth=Bearer {token}\x01\x01"));
     let shown = format!("500 \"{} ... {}\"", &wire[..100], &wire[wire.len() - 100..]);
     let masked = masked(&[token.as_bytes()], shown.as_bytes());
-    // The user and the text after the token are left.
+    // The user, and the text after the token, are not masked.
     assert_eq!(masked, "500 \"dXNlcj1hAWF1dGg9QmVhcmVyI[SECRET] ... [SECRET]EB\"");
 }
 
