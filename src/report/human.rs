@@ -18,7 +18,7 @@ const LAST_LINES: usize = 12;
 /// The number of printed lines shown from the part of the transcript before those.
 const LAST_PRINTS: usize = 50;
 
-/// What the times before the lines of a transcript are.
+/// Explains the times before the lines of a transcript.
 const CLOCK: &str = ", each line with the seconds since the script began and since the line before";
 
 const CLIENT: Style = AnsiColor::Cyan.on_default();

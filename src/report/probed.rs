@@ -162,7 +162,7 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
         for line in wrapped(&format!("failed at {}: {}", found.at, error.in_short()), ROOM) {
             let _ = writeln!(text, "{:INDENT$}{BAD}{line}{BAD:#}", "");
         }
-        // What a script could say is of no use to a probe.
+        // A hint with code for a script is left out, because a probe has no script.
         let step = error.next_step().filter(|step| !step.contains("(["));
         let step =
             if error.is_timeout() { Some("--timeout gives the server longer") } else { step };

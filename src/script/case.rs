@@ -106,9 +106,8 @@ impl Case {
         self
     }
 
-    /// Decides by this number what the script leaves to chance (`random`, `chance`, `jitter`), as
-    /// `--seed` does.
-    /// What a failure's [`Error::seed`](crate::Error::seed) tells has the same chance again.
+    /// Sets the seed of the script's random decisions (`random`, `chance`, `jitter`), as `--seed`
+    /// does. The seed of a failure, [`Error::seed`](crate::Error::seed), repeats its decisions.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);

@@ -48,8 +48,8 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .set_max_call_levels(CALL_LEVELS)
         .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH / 2)
         .set_max_modules(MODULES)
-        // What the optimizer folds is not what the script says: it makes `()` of a property that a
-        // map of constants does not have.
+        // The optimizer would hide mistakes: it replaces a property that a map of constants does not
+        // have by `()`.
         .set_optimization_level(OptimizationLevel::None)
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)

@@ -47,7 +47,7 @@ impl Program {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// What may be copied of a variable of that name when it is read.
+    /// How much of a variable's value is copied when it is read; `None` if nothing is.
     pub(super) fn copies(&self, variable: &str) -> Option<Copies> {
         self.copied.get_or_init(|| Copied::of(&self.ast)).get(variable)
     }

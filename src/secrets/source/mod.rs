@@ -9,7 +9,7 @@ use super::command::{is_mechanism, is_secret_name, password_of_url, secret_of_co
 use super::token::{SECRET, SHORTEST};
 use tokens::{Literal, Token, tokens};
 
-/// The named arguments of functions that take a secret which are not secret themselves.
+/// Named arguments that are not secret, in calls of functions that also take a secret.
 const SHOWN: [&str; 17] = [
     "timeout",
     "expect",

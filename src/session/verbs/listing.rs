@@ -7,7 +7,7 @@ use crate::reply::Reply;
 
 /// The protocols that have these verbs.
 pub(super) const POP3: [Speech; 1] = [Speech::Pop3];
-/// What POP3 calls success.
+/// The status that means success in POP3.
 pub(super) const OK: &str = "+OK";
 
 impl Session {

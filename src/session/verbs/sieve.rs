@@ -12,7 +12,7 @@ use crate::session::Payload;
 
 /// The protocols that have these verbs.
 const SIEVE: [Speech; 1] = [Speech::Sieve];
-/// What ManageSieve calls success.
+/// The status that means success in ManageSieve.
 pub(super) const OK: &str = "OK";
 
 /// A script that a user has stored on the server (RFC 5804 section 2.7).
