@@ -8,15 +8,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Command, ValueEnum as _};
+use clap::{Args, Command};
 use tempfile::NamedTempFile;
 
 use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
 use crate::report::{
-    Github, Html, Human, Json, Junit, Nagios, Plain, Planned, Pretty, Prometheus, Report, Summary,
-    Tally, Tap, Threshold, Thresholds, Trace,
+    FORMATS, Format, Github, Html, Human, Junit, Planned, Report, Setup, Summary, Tally, Threshold,
+    Thresholds, Trace,
 };
 use crate::workers::{Audience, Job};
 
@@ -24,11 +24,8 @@ use crate::workers::{Audience, Job};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct Reporting {
-    /// Report in this format: pretty (the default), plain, json, tap, nagios or prometheus;
-    /// `json=FILE` writes it to a file. Repeat for more:
-    /// `--format pretty --format json=events.json`.
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_format)]
-    format: Vec<(Format, Option<PathBuf>)>,
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_format, help = help_of_format())]
+    format: Vec<(&'static Format, Option<PathBuf>)>,
     /// Write a report in `JUnit` XML, for Jenkins or GitLab: `--junit report.xml`.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -68,40 +65,38 @@ enum When {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Pretty,
-    Plain,
-    Json,
-    Tap,
-    Nagios,
-    Prometheus,
+fn help_of_format() -> String {
+    format!(
+        "Report in this format: {}; the default is {}. `json=FILE` writes it to a file. Repeat for \
+         more: `--format pretty --format json=events.json`",
+        Format::names(),
+        FORMATS[0].name
+    )
 }
 
-fn parse_format(text: &str) -> Result<(Format, Option<PathBuf>), String> {
+fn parse_format(text: &str) -> Result<(&'static Format, Option<PathBuf>), String> {
     let (name, file) = match text.split_once('=') {
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
-    let format = Format::from_str(name, false).map_err(|_| {
-        "a format is pretty, plain, json, tap, nagios or prometheus, such as json=events.json"
-            .to_owned()
-    });
-    Ok((format?, file))
+    let format = Format::find(name)
+        .ok_or_else(|| format!("a format is {}, such as json=events.json", Format::names()))?;
+    Ok((format, file))
 }
 
 /// Whether the program runs as a Nagios plugin. A plugin reports its state by its exit code and the
 /// first line of stdout, even if it cannot run. The environment variable counts for `run` only.
 pub(super) fn is_for_nagios(args: impl Iterator<Item = OsString>, command: &Command) -> bool {
     let args: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let is_plugin = |name: &str| Format::find(name).is_some_and(|format| format.is_plugin);
     let is_given = args.iter().any(|arg| arg == "--format" || arg.starts_with("--format="));
     if is_given {
-        return args.iter().any(|arg| arg == "--format=nagios")
-            || args.windows(2).any(|pair| pair == ["--format", "nagios"]);
+        return args.iter().filter_map(|arg| arg.strip_prefix("--format=")).any(is_plugin)
+            || args.windows(2).any(|pair| pair[0] == "--format" && is_plugin(&pair[1]));
     }
     let named = args.iter().skip(1).find_map(|arg| command.find_subcommand(arg));
     let is_run = named.is_some_and(|command| command.get_name() == "run");
-    is_run && std::env::var("MAILEXPECT_FORMAT").is_ok_and(|format| format == "nagios")
+    is_run && std::env::var("MAILEXPECT_FORMAT").is_ok_and(|format| is_plugin(&format))
 }
 
 impl Reporting {
@@ -133,7 +128,7 @@ impl Reporting {
     /// # Errors
     /// Usage for a file that cannot be written, and for two reports on stdout.
     pub(super) fn open(&self, human: Human, brief: bool, screen: &Screen) -> Result<Vec<Written>> {
-        let report = |format| self.report(format, human, brief);
+        let setup = Setup { human, quiet: self.quiet, brief, thresholds: self.thresholds() };
         let on_stdout = self.format.iter().filter(|(_, file)| file.is_none()).count();
         if on_stdout > 1 {
             let error = Error::usage("stdout takes one format");
@@ -149,10 +144,10 @@ impl Reporting {
                 Some(path) => Output::File(ReportFile::create(path)?),
                 None => Output::Stdout(screen.clone()),
             };
-            reports.push(Written { report: report(*format), output });
+            reports.push(Written { report: (format.begin)(&setup), output });
         }
         if on_stdout == 0 {
-            let report = report(Format::Pretty);
+            let report = (FORMATS[0].begin)(&setup);
             reports.push(Written { report, output: Output::Stdout(screen.clone()) });
         }
         if let Some(path) = &self.junit {
@@ -184,18 +179,7 @@ impl Reporting {
     /// Whether thresholds are given although no report uses them.
     fn has_idle_thresholds(&self) -> bool {
         let is_given = !self.warning.is_empty() || !self.critical.is_empty();
-        is_given && !self.format.iter().any(|(format, _)| *format == Format::Nagios)
-    }
-
-    fn report(&self, format: Format, human: Human, brief: bool) -> Box<dyn Report> {
-        match format {
-            Format::Pretty => Box::new(Pretty::new(human, self.quiet, brief)),
-            Format::Plain => Box::<Plain>::default(),
-            Format::Json => Box::<Json>::default(),
-            Format::Tap => Box::<Tap>::default(),
-            Format::Nagios => Box::new(Nagios::new(self.thresholds())),
-            Format::Prometheus => Box::<Prometheus>::default(),
-        }
+        is_given && !self.format.iter().any(|(format, _)| format.is_plugin)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Turns outcomes into text, with a file for each format. No other module words outcomes.
 //!
-//! A run reports what happens through the trait `Report`. A new format is one file here that
-//! implements the trait, and one line where the command line lists the formats
-//! (`cli/reporting.rs`).
+//! A run reports what happens through the trait [`Report`]. `formats.rs` lists the formats of
+//! `--format`, and says how to add one. A report with an option of its own, as `--junit` has, is
+//! also opened in `cli/reporting.rs`.
 
 #[cfg(feature = "cli")]
 mod beside;
@@ -13,6 +13,8 @@ mod events;
 mod examined;
 mod explained;
 mod failed;
+#[cfg(feature = "cli")]
+mod formats;
 #[cfg(feature = "cli")]
 mod github;
 #[cfg(feature = "cli")]
@@ -86,6 +88,8 @@ pub(crate) use beside::{Beside, Side};
 pub(crate) use events::Events;
 #[cfg(feature = "cli")]
 pub(crate) use examined::{Diagnosis, Language};
+#[cfg(feature = "cli")]
+pub(crate) use formats::{FORMATS, Format, Setup};
 #[cfg(feature = "cli")]
 pub(crate) use github::Github;
 #[cfg(feature = "cli")]

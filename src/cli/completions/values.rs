@@ -12,6 +12,7 @@ use clap_complete::engine::{
 use super::typed;
 use crate::project::Project;
 use crate::redaction::{Redaction, presets};
+use crate::report::FORMATS;
 use crate::sasl::MECHANISMS;
 use crate::script::{Heading, Runner, Settings, reference, shipped};
 use crate::secrets::is_secret_name;
@@ -147,8 +148,8 @@ fn all_tags() -> impl Iterator<Item = String> {
 }
 
 fn formats(current: &OsStr) -> Vec<CompletionCandidate> {
-    let names = ["pretty", "plain", "json", "tap", "nagios", "prometheus"];
-    fitting(current, names.into_iter().flat_map(|name| [name.to_owned(), format!("{name}=")]))
+    let names = FORMATS.iter().map(|format| format.name);
+    fitting(current, names.flat_map(|name| [name.to_owned(), format!("{name}=")]))
 }
 
 /// The mechanisms of SASL, in the case in which the user types.
