@@ -115,13 +115,12 @@ pub(super) fn signatures(word: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns the verbs of all protocols.
+/// Returns the words of sessions that expect a reply: the verbs of all protocols.
 pub(super) fn verbs() -> BTreeSet<String> {
-    let groups = bindings::groups().iter().filter(|group| {
-        group.title.starts_with("Verbs")
-            || ["Mailboxes of IMAP", "Messages of IMAP", "Authentication"].contains(&group.title)
-    });
-    groups.flat_map(|group| entries(group).into_keys()).collect()
+    let all = bindings::groups().iter().filter(|group| group.expects).flat_map(entries);
+    let is_of_session =
+        |entry: &Entry| entry.signatures.iter().any(|call| call.starts_with("session."));
+    all.filter(|(_, entry)| is_of_session(entry)).map(|(word, _)| word).collect()
 }
 
 /// Returns the words that take `#{...}`, each with its number of arguments in such a call.

@@ -234,6 +234,22 @@ mod tests {
         assert!(count > 100, "only {count} options were found");
     }
 
+    #[test]
+    fn a_script_that_calls_a_verb_proves_something() {
+        let verb = Regex::new(r"(?m)^\s+(?:r#)?(\w+)\(session, call").unwrap();
+        let mut count = 0;
+        for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/script/bindings")) {
+            for name in verb.captures_iter(&source).map(|verb| verb[1].to_owned()) {
+                assert!(is_proof(&name), "the chapter of `{name}` is not one of verbs");
+                count += 1;
+            }
+        }
+        assert!(count > 60, "only {count} verbs were found");
+        for name in ["send", "connect", "mutf7", "literal8"] {
+            assert!(!is_proof(name), "{name}");
+        }
+    }
+
     /// Returns the texts of the source files in a folder and below it.
     fn sources(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
