@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::said::{Next, Said};
 use crate::error::{Error, Result};
 use crate::proto::chomp;
-use crate::session::{Fault, Then};
+use crate::session::{Fault, Named, Set, Then};
 use crate::{duration, transcript, visible};
 
 /// The most bytes of a flood.
@@ -70,31 +70,38 @@ impl Conduct {
 fn fault(line: &str, so_far: Option<&Fault>) -> Result<Option<Fault>> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let fault = so_far.cloned().unwrap_or_default();
-    Ok(Some(match (word, rest) {
-        ("jitter", _) if !rest.is_empty() => fault.jitter(duration::parse(rest)?),
-        ("drip", _) if !rest.is_empty() => fault.drip(duration::parse(rest)?),
-        ("drip", "") => fault.drip(Duration::ZERO),
-        ("bare_lf", "") => fault.bare_lf(true),
-        ("nul", "") => fault.nul(true),
-        ("doubled", "") => fault.doubled(true),
-        ("missing", "") => fault.missing(true),
-        ("uidvalidity", "") => fault.uidvalidity(true),
-        ("garbage", "") => fault.garbage(true),
-        ("half_close", "") => fault.then(Then::HalfClose),
-        ("wrong", _) if !rest.is_empty() => fault.wrong(rest),
-        ("inject", _) if !rest.is_empty() => fault.inject(transcript::octets(rest)),
-        ("endless", _) if !rest.is_empty() => fault.endless(number(line, "1000")?),
-        ("literal", _) if !rest.is_empty() => fault.literal(number(line, "5")?),
-        ("read_rate", _) if !rest.is_empty() => fault.read_rate(number(line, "1000")?),
-        ("chance", _) if !rest.is_empty() => {
+    match (word, rest) {
+        ("drip", "") => return Ok(Some(fault.drip(Duration::ZERO))),
+        ("half_close", "") => return Ok(Some(fault.then(Then::HalfClose))),
+        // `cut` is a step, and `wait` stands for `after`.
+        ("cut" | "after", _) => return Ok(None),
+        _ => {}
+    }
+    let Some(named) = Named::find(word) else { return Ok(None) };
+    Ok(Some(match named.set {
+        Set::Flag(set) if rest.is_empty() => set(fault, true),
+        Set::Flag(_) => return Ok(None),
+        _ if rest.is_empty() => return Ok(None),
+        Set::Time(set) => set(fault, duration::parse(rest)?),
+        Set::Count(set) => set(fault, number(line, "1000")?),
+        Set::More(set) => set(fault, number(line, "5")?),
+        Set::Rate(set) => set(fault, number(line, "1000")?),
+        Set::Line(set) => set(fault, rest.to_owned()),
+        Set::Bytes(set) => set(fault, transcript::octets(rest)),
+        Set::Chance(set) => {
             let chance: f64 = number(line, "0.1")?;
             if !(0.0..=1.0).contains(&chance) {
                 return Err(no_number(line, "0.1"));
             }
-            fault.chance(chance)
+            set(fault, chance)
         }
-        _ => return Ok(None),
     }))
+}
+
+/// Whether a line of a rule is a fault.
+#[cfg(all(test, feature = "script"))]
+pub(crate) fn is_fault(line: &str) -> bool {
+    fault(line, None).is_ok_and(|fault| fault.is_some())
 }
 
 /// The number after the first word of a line; `such_as` is an example for the error.

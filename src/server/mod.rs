@@ -66,6 +66,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(test, feature = "script"))]
+pub(crate) use conduct::is_fault;
 pub use embedded::{Embedded, Options};
 pub use listener::{Listener, ListenerOptions};
 pub use mail::Mail;

@@ -57,9 +57,11 @@ pub use payload::Payload;
 use record::{Record, SHOWN};
 use role::Role;
 use said::Said;
+#[cfg(feature = "script")]
+pub(crate) use serve::FAULTS;
 use serve::serving::Serving;
 pub use serve::{Answer, Authenticated, Chunk, Command, Fault, Then, Users};
-pub(crate) use serve::{CONNECT, Faults, GREETING, MESSAGE, OnConnection, RESPONSE};
+pub(crate) use serve::{CONNECT, Faults, GREETING, MESSAGE, Named, OnConnection, RESPONSE, Set};
 use stream::Stream;
 use turn::Turn;
 pub use verbs::imap::Untagged;

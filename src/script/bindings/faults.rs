@@ -5,31 +5,17 @@ use rhai::{Array, Dynamic, Map};
 use super::argument::{boolean, bytes, check_known, duration};
 use crate::error::{Error, Result};
 use crate::script::raise::kind;
-use crate::session::{Fault, Then};
+use crate::session::{FAULTS, Fault, Named, Set, Then};
 
-/// The options that say what goes wrong, and how often.
-pub(super) const FAULT: [&str; 18] = [
-    "after",
-    "jitter",
-    "drip",
-    "cut",
-    "then",
-    "bare_lf",
-    "nul",
-    "wrong",
-    "doubled",
-    "missing",
-    "endless",
-    "literal",
-    "uidvalidity",
-    "inject",
-    "garbage",
-    "read_rate",
-    "chance",
-    "forge",
-];
+/// The options of a fault that are not among the named faults.
+const OTHERS: [&str; 2] = ["then", "forge"];
 /// The options that say when a fault of a listener happens.
 const WHEN: [&str; 4] = ["at", "connection", "number", "address"];
+
+/// The options that say what goes wrong, and how often.
+pub(super) fn options() -> impl Iterator<Item = &'static str> {
+    FAULTS.iter().map(|fault| fault.name).chain(OTHERS)
+}
 
 /// Reads the faults of a listener: a map, or a list of maps.
 pub(super) fn faults(value: &Dynamic) -> Result<Vec<Fault>> {
@@ -44,8 +30,7 @@ fn of_listener(value: &Dynamic) -> Result<Fault> {
         Error::usage("the option `faults` is a map, or a list of maps")
             .hint("faults: #{at: \"RCPT\", number: 2, cut: 5}")
     })?;
-    let known: Vec<_> =
-        FAULT.iter().filter(|name| **name != "forge").chain(&WHEN).copied().collect();
+    let known: Vec<_> = options().filter(|name| *name != "forge").chain(WHEN).collect();
     let mut fault = Fault::new();
     for (name, value) in map.iter() {
         check_known(name, &known)?;
@@ -62,27 +47,28 @@ fn of_listener(value: &Dynamic) -> Result<Fault> {
 
 /// Adds one option to a fault.
 pub(super) fn with(fault: Fault, name: &str, value: &Dynamic) -> Result<Fault> {
-    Ok(match name {
-        "after" => fault.after(duration(value)?),
-        "jitter" => fault.jitter(duration(value)?),
-        "drip" => fault.drip(duration(value)?),
-        "cut" => fault.cut(count(name, value)?),
-        "then" => fault.then(then(value)?),
-        "bare_lf" => fault.bare_lf(boolean(name, value)?),
-        "nul" => fault.nul(boolean(name, value)?),
-        "wrong" => fault.wrong(line(value)?),
-        "doubled" => fault.doubled(boolean(name, value)?),
-        "missing" => fault.missing(boolean(name, value)?),
-        "endless" => fault.endless(count(name, value)?),
-        "literal" => fault.literal(value.as_int().map_err(|_| {
-            Error::usage("the option `literal` is a number of octets, more or fewer")
-                .hint("literal: 5; literal: -5")
-        })?),
-        "uidvalidity" => fault.uidvalidity(boolean(name, value)?),
-        "inject" => fault.inject(bytes(value.clone(), "the option `inject`")?),
-        "garbage" => fault.garbage(boolean(name, value)?),
-        "read_rate" => fault.read_rate(rate(value)?),
-        _ => fault.chance(chance(value)?),
+    if name == "then" {
+        return Ok(fault.then(then(value)?));
+    }
+    let named = Named::find(name)
+        .ok_or_else(|| Error::usage(format!("the option `{name}` is no fault")))?;
+    Ok(match named.set {
+        Set::Flag(set) => set(fault, boolean(name, value)?),
+        Set::Time(set) => set(fault, duration(value)?),
+        Set::Count(set) => set(fault, count(name, value)?),
+        Set::More(set) => set(fault, more(name, value)?),
+        Set::Rate(set) => set(fault, rate(value)?),
+        Set::Chance(set) => set(fault, chance(value)?),
+        Set::Line(set) => set(fault, line(name, value)?),
+        Set::Bytes(set) => set(fault, bytes(value.clone(), &format!("the option `{name}`"))?),
+    })
+}
+
+/// Reads a number of octets, which may be negative.
+fn more(name: &str, value: &Dynamic) -> Result<i64> {
+    value.as_int().map_err(|_| {
+        Error::usage(format!("the option `{name}` is a number of octets, more or fewer"))
+            .hint(format!("{name}: 5; {name}: -5"))
     })
 }
 
@@ -103,12 +89,13 @@ fn chance(value: &Dynamic) -> Result<f64> {
     })
 }
 
-fn line(value: &Dynamic) -> Result<String> {
+fn line(name: &str, value: &Dynamic) -> Result<String> {
     let line = value.to_string();
     if value.is_string() && !line.contains(['\r', '\n']) {
         return Ok(line);
     }
-    Err(Error::usage("the option `wrong` is a line").hint("wrong: \"500 what?\""))
+    let error = Error::usage(format!("the option `{name}` is a line"));
+    Err(error.hint(format!("{name}: \"500 what?\"")))
 }
 
 fn place(name: &str, value: &Dynamic) -> Result<u64> {
@@ -170,9 +157,10 @@ pub(super) fn answer(value: &Dynamic) -> Result<String> {
 
 /// Converts a reply and what goes wrong with it, such as `#{reply: 451, cut: 3}`, into steps.
 fn steps(map: &Map, reply: &str) -> Result<String> {
+    let known: Vec<_> = ["reply"].into_iter().chain(options()).collect();
     let mut lines = vec![if reply.is_empty() { "well" } else { reply }.to_owned()];
     for (name, value) in map.iter().filter(|(name, _)| *name != "reply") {
-        check_known(name, &[&["reply"], &FAULT[..]].concat())?;
+        check_known(name, &known)?;
         if name == "forge" {
             if boolean(name, value)? {
                 "forge".clone_into(&mut lines[0]);
@@ -203,10 +191,50 @@ fn step(name: &str, value: &Dynamic) -> Result<Option<String>> {
         },
         // After a cut the connection is closed, unless a later step from `then` says otherwise.
         "cut" => format!("cut {text}\nclose"),
-        "inject" => {
-            let bytes = bytes(value.clone(), "the option `inject`")?;
-            format!("inject {}\\", crate::visible::escape(&bytes))
+        name if matches!(Named::find(name), Some(Named { set: Set::Bytes(_), .. })) => {
+            let bytes = bytes(value.clone(), &format!("the option `{name}`"))?;
+            format!("{name} {}\\", crate::visible::escape(&bytes))
         }
         name => format!("{name} {text}"),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::vocabulary;
+    use crate::server::is_fault;
+
+    /// A value for a fault.
+    fn value(set: Set) -> Dynamic {
+        match set {
+            Set::Flag(_) => true.into(),
+            Set::Time(_) => "2s".into(),
+            Set::Count(_) | Set::More(_) | Set::Rate(_) => 7_i64.into(),
+            Set::Chance(_) => 0.5.into(),
+            Set::Line(_) | Set::Bytes(_) => "500 what?".into(),
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_word_in_scripts_and_a_line_in_rules() {
+        let rules = include_str!("../../server/embedded/options.rs");
+        for Named { name, set } in &FAULTS {
+            let value = value(*set);
+            assert_ne!(with(Fault::new(), name, &value).unwrap(), Fault::new(), "{name}");
+            let manual = super::super::serving::INTRO;
+            let is_named = [":", "`"].iter().any(|end| manual.contains(&format!("`{name}{end}")));
+            assert!(is_named, "the chapter on the server's side lacks `{name}`");
+            assert!(vocabulary::is_option(name), "OPTIONS lacks `{name}`");
+            // Rules have a step of their own for these two, which are no faults there.
+            let Some(line) =
+                step(name, &value).unwrap().filter(|_| !["after", "cut"].contains(name))
+            else {
+                continue;
+            };
+            assert!(is_fault(&line), "a rule takes `{line}` for a reply");
+            let is_named = ["`", " "].iter().any(|end| rules.contains(&format!("`{name}{end}")));
+            assert!(is_named, "the table of rules lacks `{name}`");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod commands;
 mod content;
 mod fault;
 mod faults;
+mod named;
 mod replies;
 pub(super) mod serving;
 mod spoilt;
@@ -21,6 +22,9 @@ pub use command::Command;
 pub use content::Chunk;
 pub use fault::{Fault, Then};
 pub(crate) use faults::{CONNECT, Faults, GREETING, MESSAGE, OnConnection, RESPONSE};
+#[cfg(feature = "script")]
+pub(crate) use named::FAULTS;
+pub(crate) use named::{Named, Set};
 pub use replies::Answer;
 
 use super::{Role, Session};

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::quoted;
 use crate::script::bindings::argument::{check_known, duration, pattern};
-use crate::script::bindings::faults::{self, FAULT};
+use crate::script::bindings::faults;
 use crate::session::{Answer, Call, Command, Session};
 
 /// Separates the text from the options. A script may leave the text out, and then a map, the
@@ -135,7 +135,7 @@ pub(in crate::script::bindings) fn sending(options: &Map) -> Result<Call> {
 
 /// The names of the options that make a fault in what a word sends.
 pub(super) fn spoiling() -> impl Iterator<Item = &'static str> {
-    FAULT.into_iter().filter(|name| *name != "forge")
+    faults::options().filter(|name| *name != "forge")
 }
 
 /// Applies one of the options of [`spoiling`], or `timeout`, to the call.
