@@ -1,5 +1,13 @@
 //! SASL (RFC 4422), the client's side, with a file for each mechanism. This code does no I/O: it
 //! turns messages into messages. The session does base64 and the framing of each protocol.
+//!
+//! # How to add a mechanism
+//!
+//! Write a file with a type that implements [`Mechanism`], and add a line to [`MECHANISMS`], the
+//! strongest first. Then the server's side in `server.rs`, and what is secret in a response in
+//! `secrets/response.rs`, which masks the whole response of a mechanism that it does not know.
+//! Tests go through that list: they fail until the server's side refuses a wrong proof, until
+//! `secrets` knows the name, and until the reference and `docs/clients.md` have it.
 
 mod anonymous;
 mod cram_md5;

@@ -102,6 +102,17 @@ enum Stage {
     Done,
 }
 
+/// The mechanisms, each with its hash function.
+const MECHANISMS: [(&str, Hash); 2] =
+    [("SCRAM-SHA-1", Hash::Sha1), ("SCRAM-SHA-256", Hash::Sha256)];
+
+impl Hash {
+    /// The hash function of a mechanism, given in capitals; `None` if the mechanism is not SCRAM.
+    pub(super) fn of(mechanism: &str) -> Option<Self> {
+        MECHANISMS.iter().find(|(name, _)| *name == mechanism).map(|(_, hash)| *hash)
+    }
+}
+
 pub(super) fn sha_1(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     begin(Hash::Sha1, credentials)
 }

@@ -155,6 +155,7 @@ impl Exchange {
 
     fn first(&mut self, response: &[u8]) -> Move {
         match self.mechanism.as_str() {
+            scram if Hash::of(scram).is_some() => self.scram(&text(response)),
             "PLAIN" => self.plain(response),
             "LOGIN" => {
                 self.stage = Stage::Password(text(response));
@@ -162,7 +163,6 @@ impl Exchange {
             }
             "CRAM-MD5" => self.cram_md5(&text(response)),
             "DIGEST-MD5" => self.digest_md5(response),
-            "SCRAM-SHA-1" | "SCRAM-SHA-256" => self.scram(&text(response)),
             "XOAUTH2" | "OAUTHBEARER" => self.bearer(&text(response)),
             _ => {
                 let granted = self.judge.admits_unproved();
@@ -200,10 +200,6 @@ impl Exchange {
             if self.judge.forge { checked.proof.chars().rev().collect() } else { checked.proof };
         self.stage = Stage::End { user: checked.user, granted };
         Move::Challenge(format!("rspauth={proof}").into_bytes())
-    }
-
-    fn hash(&self) -> Hash {
-        if self.mechanism == "SCRAM-SHA-1" { Hash::Sha1 } else { Hash::Sha256 }
     }
 
     /// The client's first message: the GS2 header (RFC 5801 section 4), the user and a nonce (RFC
@@ -245,7 +241,8 @@ impl Exchange {
         let known = self.judge.password(&user).map(super::scram::prepared);
         let messages = format!("{said},{bare}");
         let password = known.clone().unwrap_or_default();
-        let proofs = Proofs::new(self.hash(), password.as_bytes(), (SALT, ROUNDS), &messages);
+        let Some(hash) = Hash::of(&self.mechanism) else { return Move::Malformed };
+        let proofs = Proofs::new(hash, password.as_bytes(), (SALT, ROUNDS), &messages);
         let proved = known.is_some() && proof == proofs.client;
         let granted = self.judge.verdict.unwrap_or(proved);
         if !granted {

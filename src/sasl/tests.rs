@@ -325,3 +325,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_name_of_a_mechanism_is_no_secret_in_a_list_of_mechanisms() {
+    for known in &super::MECHANISMS {
+        let list = format!("250 AUTH LOGIN {}", known.name);
+        assert_eq!(crate::secrets::secret_of_command(list.as_bytes()), None, "{list}");
+        let list = format!("AUTH LOGIN {}", known.name);
+        assert_eq!(crate::secrets::secret_of_command(list.as_bytes()), None, "{list}");
+    }
+}

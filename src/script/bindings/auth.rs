@@ -379,3 +379,18 @@ pub mod words {
         exchange(&ctx, session, &[], &options)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sasl::MECHANISMS;
+
+    #[test]
+    fn the_manual_names_every_mechanism() {
+        let clients = include_str!("../../../docs/clients.md");
+        for known in &MECHANISMS {
+            assert!(INTRO.contains(known.name), "the reference lacks {}", known.name);
+            assert!(clients.contains(known.name), "docs/clients.md lacks {}", known.name);
+        }
+    }
+}
