@@ -1,6 +1,6 @@
 //! The target of a dialogue: URLs such as `smtp://host:port`, split into parts.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -32,8 +32,13 @@ pub(crate) enum Place {
 /// Planned schemes that are not supported yet, so that the error can say so.
 const TO_COME: &[&str] = &["sieves"];
 
+/// What servers that may not listen below 1024 add to a port, by custom: `MailHog` 1000,
+/// `GreenMail` 3000, containers 10000. Other ports tell nothing about the protocol, and neither do
+/// their last digits, because a test server on a free port may get any number.
+const ADDED: [u16; 4] = [1000, 2000, 3000, 10_000];
+
 /// All supported schemes.
-fn schemes() -> impl Iterator<Item = &'static Scheme> {
+pub(crate) fn schemes() -> impl Iterator<Item = &'static Scheme> {
     Speech::ALL.into_iter().flat_map(|speech| speech.facts().schemes)
 }
 
@@ -64,11 +69,30 @@ pub(crate) fn scheme(name: &str) -> Result<&'static Scheme> {
 }
 
 /// The error text if a port is needed and none was given.
-fn without_port(scheme: &Scheme) -> &'static str {
-    match scheme.speech {
-        Speech::Lmtp => "it needs a port; LMTP has none registered, and 24 is customary",
-        _ => "it needs a port",
+fn without_port(scheme: &Scheme) -> String {
+    let mut text = "it needs a port".to_owned();
+    if let [usual, ..] = scheme.suggested_by {
+        let name = scheme.speech.facts().name;
+        let _ = write!(text, "; {name} has none registered, and {usual} is customary");
     }
+    text
+}
+
+/// The scheme of the protocol that is usual on a port.
+pub(crate) fn scheme_of_port(port: u16) -> Option<&'static Scheme> {
+    schemes().find(|scheme| scheme.suggested_by.contains(&port))
+}
+
+/// The scheme of the protocol that is usual on a port, or on the port that a server without
+/// privileges has in its place.
+pub(crate) fn likely_scheme(port: u16) -> Option<&'static Scheme> {
+    let moved = || {
+        let usual = ADDED.iter().filter_map(|added| port.checked_sub(*added));
+        // Ports 24 and 26 do not count: any program may be given 1024 or 1026, and amavis speaks
+        // SMTP at 10024.
+        usual.filter(|usual| (25..1000).contains(usual) && *usual != 26).find_map(scheme_of_port)
+    };
+    scheme_of_port(port).or_else(moved)
 }
 
 impl Target {
@@ -97,7 +121,7 @@ impl Target {
         if host.is_empty() || host.contains(['/', ' ', '?', '#', '[', ']']) {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
-        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, without_port(scheme)))?;
+        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, &without_port(scheme)))?;
         let host = host.to_owned();
         let place = if scheme.name == "mx" {
             Place::Exchangers { domain: host, port }
@@ -157,6 +181,27 @@ impl fmt::Display for Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_suggests_one_scheme_and_a_registered_port_suggests_one() {
+        let suggested: Vec<_> = schemes().flat_map(|scheme| scheme.suggested_by).collect();
+        for port in &suggested {
+            assert_eq!(suggested.iter().filter(|other| *other == port).count(), 1, "{port}");
+        }
+        for port in schemes().filter_map(|scheme| scheme.port) {
+            assert!(scheme_of_port(port).is_some(), "no scheme is suggested by {port}");
+        }
+        let likely = |port| likely_scheme(port).map(|scheme| scheme.name);
+        assert_eq!([likely(465), likely(1025)], [Some("submissions"), Some("smtp")]);
+    }
+
+    /// The system may give any of these ports to a program that asks for a free one.
+    #[test]
+    fn a_free_port_says_nothing_however_it_ends() {
+        for port in 20_000..=u16::MAX {
+            assert_eq!(likely_scheme(port), None, "{port}");
+        }
+    }
 
     #[test]
     fn urls_read_back_as_they_were_with_their_ports() {

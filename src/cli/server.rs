@@ -1,28 +1,8 @@
 //! A server as the user names it: a URL, a host, or a host and a port.
 
 use crate::error::{Error, Result};
-use crate::target::Target;
+use crate::target::{Target, likely_scheme};
 use crate::visible;
-
-/// The schemes of well-known ports.
-const PORTS: [(u16, &str); 12] = [
-    (24, "lmtp"),
-    (25, "smtp"),
-    (26, "smtp"),
-    (110, "pop3"),
-    (143, "imap"),
-    (465, "submissions"),
-    (587, "submission"),
-    (993, "imaps"),
-    (995, "pop3s"),
-    (2000, "sieve"),
-    (2525, "smtp"),
-    (4190, "sieve"),
-];
-/// What servers that may not listen below 1024 add to a port, by custom: `MailHog` 1000,
-/// `GreenMail` 3000, containers 10000. Other ports tell nothing about the protocol, and neither do
-/// their last digits, because a test server on a free port may get any number.
-const ADDED: [u16; 4] = [1000, 2000, 3000, 10_000];
 
 /// The URL of a server. If it has no scheme, the port decides: `smtp` without a port, and `other`
 /// for a port that is not known. A path is a unix socket.
@@ -44,7 +24,8 @@ pub(super) fn url(named: &str, port: Option<u16>, other: &str) -> Result<String>
         let host = bracketed(named);
         let host = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         let own = port.or_else(|| port_of(&host));
-        let scheme = own.map_or("smtp", |port| scheme_of(port, other));
+        let scheme =
+            own.map_or("smtp", |port| likely_scheme(port).map_or(other, |scheme| scheme.name));
         format!("{scheme}://{host}")
     };
     Target::parse(&url).map_err(|_| {
@@ -70,28 +51,9 @@ pub(super) fn port_of(host: &str) -> Option<u16> {
         .and_then(|(_, port)| port.parse().ok())
 }
 
-fn scheme_of(port: u16, other: &str) -> &str {
-    let scheme = |port| PORTS.iter().find(|(known, _)| *known == port).map(|(_, scheme)| *scheme);
-    let moved = || {
-        let usual = ADDED.iter().filter_map(|added| port.checked_sub(*added));
-        // Ports 24 and 26 do not count: any program may be given 1024 or 1026, and amavis speaks
-        // SMTP at 10024.
-        usual.filter(|usual| (25..1000).contains(usual) && *usual != 26).find_map(scheme)
-    };
-    scheme(port).or_else(moved).unwrap_or(other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The system may give any of these ports to a program that asks for a free one.
-    #[test]
-    fn a_free_port_says_nothing_however_it_ends() {
-        for port in 20_000..=u16::MAX {
-            assert_eq!(scheme_of(port, "tcp"), "tcp", "{port}");
-        }
-    }
 
     #[test]
     fn a_host_gets_the_scheme_of_its_port() {

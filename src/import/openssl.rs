@@ -25,7 +25,8 @@ pub(super) fn read(lines: &[Line]) -> Read {
         let command = shell(&line).unwrap_or(line.trim());
         if let Some(place) = target(command).filter(|_| command.starts_with("openssl ")) {
             paste.assembler.connect(at, Some(&place));
-            if let Some(speech) = place.starttls.as_deref().and_then(speech) {
+            let speech = place.starttls.as_deref().map(|name| format!("{name}://"));
+            if let Some(speech) = speech.as_deref().and_then(crate::target::speech) {
                 begin(&mut paste, at, speech);
                 left_over = speech != Speech::Pop3;
             }
@@ -97,17 +98,6 @@ fn of_its_own(paste: &mut Paste, at: usize, line: &str) {
 /// Whether a mail server says this line.
 fn is_said(line: &str) -> bool {
     super::words::is_said(line) || line.starts_with(". OK ")
-}
-
-fn speech(name: &str) -> Option<Speech> {
-    Some(match name {
-        "smtp" => Speech::Smtp,
-        "lmtp" => Speech::Lmtp,
-        "pop3" => Speech::Pop3,
-        "imap" => Speech::Imap,
-        "sieve" => Speech::Sieve,
-        _ => return None,
-    })
 }
 
 /// Adds the dialogue that `s_client` itself holds before the TLS handshake.

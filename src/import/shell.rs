@@ -2,6 +2,7 @@
 //! they connect to, and the lines that they send.
 
 use super::line::without_remark;
+use crate::target;
 
 /// Returns the command in a line of a shell, without the prompt. Returns `None` if the line has no
 /// prompt.
@@ -159,34 +160,21 @@ fn operands<'a>(words: &[&&'a str]) -> Vec<&'a str> {
 
 /// The number of a port that is given as a number or as a service name.
 fn service(text: &str) -> Option<u16> {
-    let named = match text.to_ascii_lowercase().as_str() {
-        "smtp" => 25,
-        "submission" => 587,
-        "smtps" | "submissions" | "ssmtp" => 465,
-        "pop3" | "pop-3" | "pop" => 110,
-        "pop3s" => 995,
-        "imap" | "imap2" => 143,
-        "imaps" => 993,
-        "sieve" => 4190,
-        number => return number.parse().ok(),
+    let name = text.to_ascii_lowercase();
+    let name = match name.as_str() {
+        // The other names that these services have in /etc/services.
+        "ssmtp" => "smtps",
+        "pop" | "pop-3" => "pop3",
+        "imap2" => "imap",
+        name => name,
     };
-    Some(named)
+    let named = target::schemes().find(|scheme| scheme.name == name);
+    named.map_or_else(|| name.parse().ok(), |scheme| scheme.port)
 }
 
 /// The scheme of the protocol that usually runs on a port.
 pub(super) fn scheme(port: u16) -> Option<&'static str> {
-    Some(match port {
-        25 | 26 | 2525 | 1025 => "smtp",
-        587 => "submission",
-        465 => "submissions",
-        24 | 2003 => "lmtp",
-        110 => "pop3",
-        995 => "pop3s",
-        143 => "imap",
-        993 => "imaps",
-        4190 | 2000 => "sieve",
-        _ => return None,
-    })
+    target::likely_scheme(port).map(|scheme| scheme.name)
 }
 
 #[cfg(test)]

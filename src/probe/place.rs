@@ -1,5 +1,7 @@
 //! The address of what is probed: `HOST[:PORTS]`, or a URL.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::target::{self, Target};
@@ -20,30 +22,12 @@ pub(crate) struct Port {
     pub(crate) scheme: Option<&'static str>,
 }
 
-/// The ports used for mail, as registered with IANA or by custom. The first eight of them are the
-/// ones probed by default.
-const KNOWN: [(u16, &str); 11] = [
-    (25, "smtp"),
-    (110, "pop3"),
-    (143, "imap"),
-    (465, "submissions"),
-    (587, "submission"),
-    (993, "imaps"),
-    (995, "pop3s"),
-    (4190, "sieve"),
-    (24, "lmtp"),
-    (26, "smtp"),
-    (2525, "smtp"),
-];
-const USUAL: usize = 8;
-
 /// The maximum number of ports. A probe is for mail servers; port scanners are other tools.
 const MOST_PORTS: usize = 200;
 
 impl Port {
     pub(crate) fn new(number: u16) -> Self {
-        let known = KNOWN.iter().find(|(known, _)| *known == number);
-        Self { number, scheme: known.map(|(_, scheme)| *scheme) }
+        Self { number, scheme: target::scheme_of_port(number).map(|scheme| scheme.name) }
     }
 
     /// The protocol that the port number implies, and whether the connection begins with TLS.
@@ -75,8 +59,9 @@ impl Place {
         }
         let host = host.to_owned();
         let Some(ports) = ports else {
-            let usual = KNOWN[..USUAL].iter();
-            let ports = usual.map(|(number, _)| Port::new(*number)).collect();
+            // All ports that are registered for mail, in their order.
+            let usual: BTreeSet<_> = target::schemes().filter_map(|scheme| scheme.port).collect();
+            let ports = usual.into_iter().map(Port::new).collect();
             return Ok(Self { host, ports, is_named: false });
         };
         Ok(Self { host, ports: self::ports(ports)?, is_named: true })
@@ -164,12 +149,9 @@ fn item(item: &str) -> Result<Vec<Port>> {
     {
         return Ok((from..=to).take(MOST_PORTS + 1).map(Port::new).collect());
     }
-    let named = KNOWN.iter().find(|(_, name)| name.eq_ignore_ascii_case(item));
-    let port = match item.to_ascii_lowercase().as_str() {
-        "smtps" => Some(Port::new(465)),
-        _ => named.map(|(number, _)| Port::new(*number)),
-    };
-    port.map(|port| vec![port]).ok_or_else(|| {
+    let named = target::schemes().find(|scheme| scheme.name.eq_ignore_ascii_case(item));
+    let port = named.and_then(|scheme| scheme.port.or(scheme.suggested_by.first().copied()));
+    port.map(|port| vec![Port::new(port)]).ok_or_else(|| {
         Error::usage(format!("`{item}` is no port"))
             .hint("a port is a number from 1 to 65535, a range as 25-26, or a name as imaps")
     })

@@ -50,6 +50,8 @@ pub(crate) struct Scheme {
     pub(crate) speech: Speech,
     /// The registered port, if there is one.
     pub(crate) port: Option<u16>,
+    /// The ports that suggest this scheme, the most usual first. No port suggests two schemes.
+    pub(crate) suggested_by: &'static [u16],
 }
 
 /// How a successful answer is recognised.
@@ -122,6 +124,10 @@ pub(crate) struct Advice {
     pub(crate) text: &'static str,
     pub(crate) says: &'static str,
 }
+
+/// The advice if credentials are refused.
+pub(crate) const WRONG_CREDENTIALS: &str =
+    "wrong credentials; if the user is name@domain, try only the name, or the other way round";
 
 impl Facts {
     /// Whether the protocol has a command of this name, given in capitals.

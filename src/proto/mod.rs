@@ -14,7 +14,7 @@ pub(crate) mod stream;
 use std::fmt;
 use std::ops::Range;
 
-pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success};
+pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success, WRONG_CREDENTIALS};
 
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;

@@ -12,8 +12,8 @@ use crate::secrets::{self, Secrets};
 pub(super) static FACTS: Facts = Facts {
     name: "no protocol that is known",
     schemes: &[
-        Scheme { name: "tcp", speech: Speech::Stream, port: None },
-        Scheme { name: "tls", speech: Speech::Stream, port: None },
+        Scheme { name: "tcp", speech: Speech::Stream, port: None, suggested_by: &[] },
+        Scheme { name: "tls", speech: Speech::Stream, port: None, suggested_by: &[] },
     ],
     dialogue: |_| Box::new(Stream::default()),
     greetings: &[],

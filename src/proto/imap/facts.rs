@@ -3,7 +3,9 @@
 use super::Imap;
 use crate::proto::Speech;
 use crate::proto::capabilities::{CAPABILITY, Capabilities, Told};
-use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
+use crate::proto::facts::{
+    Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls, WRONG_CREDENTIALS,
+};
 
 const OK: Success = Success::Word("OK");
 
@@ -73,8 +75,8 @@ const COMMANDS: [&str; 59] = [
 pub(in crate::proto) static FACTS: Facts = Facts {
     name: "IMAP",
     schemes: &[
-        Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
-        Scheme { name: "imaps", speech: Speech::Imap, port: Some(993) },
+        Scheme { name: "imap", speech: Speech::Imap, port: Some(143), suggested_by: &[143] },
+        Scheme { name: "imaps", speech: Speech::Imap, port: Some(993), suggested_by: &[993] },
     ],
     dialogue: |name| Box::new(Imap::new(name)),
     greetings: &["* OK", "* PREAUTH"],
@@ -137,11 +139,7 @@ fn told(answered: &[u8], response: &[u8]) -> Told {
 }
 
 const ADVICE: [Advice; 6] = [
-    Advice {
-        code: "no",
-        text: "[authenticationfailed]",
-        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
-    },
+    Advice { code: "no", text: "[authenticationfailed]", says: WRONG_CREDENTIALS },
     Advice {
         code: "no",
         text: "[privacyrequired]",

@@ -3,7 +3,9 @@
 use super::Pop3;
 use crate::proto::Speech;
 use crate::proto::capabilities::{Capabilities, Told, is_answer_to};
-use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
+use crate::proto::facts::{
+    Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls, WRONG_CREDENTIALS,
+};
 
 const OK: Success = Success::Word("+OK");
 
@@ -16,8 +18,8 @@ const COMMANDS: [&str; 17] = [
 pub(in crate::proto) static FACTS: Facts = Facts {
     name: "POP3",
     schemes: &[
-        Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
-        Scheme { name: "pop3s", speech: Speech::Pop3, port: Some(995) },
+        Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110), suggested_by: &[110] },
+        Scheme { name: "pop3s", speech: Speech::Pop3, port: Some(995), suggested_by: &[995] },
     ],
     dialogue: |name| Box::new(Pop3::new(name)),
     greetings: &["+OK"],
@@ -75,11 +77,7 @@ const ADVICE: [Advice; 7] = [
         text: "[login-delay]",
         says: "this user logged in too short a while ago: CAPA says how long to wait",
     },
-    Advice {
-        code: "-err",
-        text: "[auth]",
-        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
-    },
+    Advice { code: "-err", text: "[auth]", says: WRONG_CREDENTIALS },
     Advice {
         code: "-err",
         text: "[sys/temp]",

@@ -6,7 +6,9 @@ use super::{Sieve, capabilities, data, is_ok};
 use crate::pattern::Match;
 use crate::proto::Speech;
 use crate::proto::capabilities::{Told, is_answer_to};
-use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
+use crate::proto::facts::{
+    Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls, WRONG_CREDENTIALS,
+};
 use crate::reply::Reply;
 
 const OK: Success = Success::Word("OK");
@@ -31,7 +33,12 @@ const COMMANDS: [&str; 14] = [
 
 pub(in crate::proto) static FACTS: Facts = Facts {
     name: "ManageSieve",
-    schemes: &[Scheme { name: "sieve", speech: Speech::Sieve, port: Some(4190) }],
+    schemes: &[Scheme {
+        name: "sieve",
+        speech: Speech::Sieve,
+        port: Some(4190),
+        suggested_by: &[4190, 2000],
+    }],
     dialogue: |name| Box::new(Sieve::new(name)),
     greetings: &["\"IMPLEMENTATION\""],
     greeting: &[OK],
@@ -131,9 +138,5 @@ const ADVICE: [Advice; 10] = [
         text: "(trylater)",
         says: "the server has a temporary problem: the same may work later",
     },
-    Advice {
-        code: "no",
-        text: "authentication failed",
-        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
-    },
+    Advice { code: "no", text: "authentication failed", says: WRONG_CREDENTIALS },
 ];

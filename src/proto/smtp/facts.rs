@@ -3,20 +3,22 @@
 use super::Smtp;
 use crate::proto::Speech;
 use crate::proto::capabilities::{Capabilities, Told, is_answer_to};
-use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
+use crate::proto::facts::{
+    Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls, WRONG_CREDENTIALS,
+};
 
 /// The schemes of SMTP, with ports by RFC 5321, RFC 6409 and RFC 8314.
 const SCHEMES: [Scheme; 5] = [
-    Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
-    Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
-    Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
-    Scheme { name: "smtps", speech: Speech::Smtp, port: Some(465) },
-    Scheme { name: "submissions", speech: Speech::Smtp, port: Some(465) },
+    Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25), suggested_by: &[25, 26, 2525] },
+    Scheme { name: "submission", speech: Speech::Smtp, port: Some(587), suggested_by: &[587] },
+    Scheme { name: "mx", speech: Speech::Smtp, port: Some(25), suggested_by: &[] },
+    Scheme { name: "smtps", speech: Speech::Smtp, port: Some(465), suggested_by: &[] },
+    Scheme { name: "submissions", speech: Speech::Smtp, port: Some(465), suggested_by: &[465] },
 ];
 /// The schemes of LMTP, which has no registered port.
 const LMTP_SCHEMES: [Scheme; 2] = [
-    Scheme { name: "lmtp", speech: Speech::Lmtp, port: None },
-    Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
+    Scheme { name: "lmtp", speech: Speech::Lmtp, port: None, suggested_by: &[24, 2003] },
+    Scheme { name: "lmtps", speech: Speech::Lmtp, port: None, suggested_by: &[] },
 ];
 
 /// The commands of RFC 5321, of RFCs 1870 to 6710, and of Postfix; without EHLO, HELO and LHLO.
@@ -149,11 +151,7 @@ const ADVICE: [Advice; 12] = [
         text: "",
         says: "the server requires TLS before this mechanism (RFC 4954, 6)",
     },
-    Advice {
-        code: "535",
-        text: "",
-        says: "wrong credentials; if the user is name@domain, try only the name, or the other way round",
-    },
+    Advice { code: "535", text: "", says: WRONG_CREDENTIALS },
     Advice {
         code: "534",
         text: "",
