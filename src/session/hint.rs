@@ -1,7 +1,13 @@
 //! Hints on what to try next, for common replies of servers.
+//!
+//! # How to add a hint
+//!
+//! If the reply alone tells what to try, add a line to `ADVICE` in the facts of its protocol
+//! (`proto/*/facts.rs`), before lines that fit the same reply. If the pattern or the line that was
+//! sent tells it, it belongs into `slip.rs`; if an earlier reply does, into `near.rs`.
 
 use crate::error::Error;
-use crate::proto::{Advice, Speech, smtp};
+use crate::proto::{Advice, Speech, WRONG_CREDENTIALS, smtp};
 use crate::transport::Proxy;
 
 /// Codes that concern credentials and mechanisms if they answer AUTH (RFC 4954 section 6). After
@@ -55,8 +61,7 @@ fn advice(speech: Speech, reply: &str, answered: Option<&str>) -> Option<&'stati
     let is_about =
         |known: &&Advice| !OF_AUTH.contains(&known.code) || answered.is_some_and(is_of_auth);
     let advice = known(speech).filter(is_about).find(fits).map(|known| known.says)?;
-    let nothing_sent =
-        advice.starts_with("wrong credentials") && answered.is_some_and(is_bare_auth);
+    let nothing_sent = advice == WRONG_CREDENTIALS && answered.is_some_and(is_bare_auth);
     Some(if nothing_sent { NO_CREDENTIALS } else { advice })
 }
 
@@ -115,6 +120,21 @@ mod tests {
         }
         assert_eq!(advice(Speech::Smtp, "250 ok", None), None);
         assert_eq!(advice(Speech::Smtp, "554 5.7.1 no", None), None);
+    }
+
+    #[test]
+    fn all_advice_is_given_for_the_reply_that_it_is_about() {
+        let mut count = 0;
+        for speech in Speech::ALL {
+            for known in speech.facts().advice {
+                let reply = format!("{} {}", known.code, known.text);
+                assert_eq!(reply, reply.to_lowercase(), "replies are compared in lower case");
+                let given = advice(speech, &reply, Some("AUTH PLAIN [SECRET]"));
+                assert_eq!(given, Some(known.says), "{speech}: {reply}");
+                count += 1;
+            }
+        }
+        assert!(count > 35, "only {count} replies have advice");
     }
 
     #[test]

@@ -3,30 +3,6 @@
 use crate::pattern::Pattern;
 use crate::proto::{Speech, chomp};
 
-/// IMAP commands that are often sent without their tag.
-const COMMANDS: [&str; 20] = [
-    "APPEND",
-    "CAPABILITY",
-    "COPY",
-    "CREATE",
-    "DELETE",
-    "ENABLE",
-    "EXAMINE",
-    "EXPUNGE",
-    "FETCH",
-    "IDLE",
-    "LIST",
-    "LOGIN",
-    "LOGOUT",
-    "NOOP",
-    "SEARCH",
-    "SELECT",
-    "STARTTLS",
-    "STATUS",
-    "STORE",
-    "UID",
-];
-
 /// Text between backticks that was meant as an escape.
 const UNESCAPED: [&str; 2] = ["\\r\\n", "\\n"];
 
@@ -55,9 +31,12 @@ fn of_sent(speech: Speech, sent: &str, reply: &[u8]) -> Option<String> {
     if let Some(escape) = UNESCAPED.iter().find(|escape| sent.ends_with(**escape)) {
         return Some(in_backticks(escape));
     }
-    let first = sent.split(' ').next().unwrap_or_default();
+    let first = sent.split(' ').next().unwrap_or_default().to_ascii_uppercase();
     let is_refused = reply.to_ascii_uppercase().windows(4).any(|word| word == b"BAD ");
-    (speech == Speech::Imap && is_refused && COMMANDS.iter().any(|command| command.eq_ignore_ascii_case(first))).then(|| {
+    // `DONE` ends an IDLE, and is the only command without a tag.
+    let lacks_tag =
+        speech.facts().has_tags && speech.facts().has_command(&first) && first != "DONE";
+    (is_refused && lacks_tag).then(|| {
         format!("an IMAP command begins with a tag: \"a1 {sent}\"; or command(\"{sent}\"), which adds one")
     })
 }
@@ -137,6 +116,7 @@ mod tests {
             (Speech::Smtp, "250 2.1.0", "MAIL FROM:<a@b>", "550 5.1.1 no\r\n"),
             (Speech::Smtp, "250 PIPELINING", "EHLO a", "250-mail\r\n250 HELP\r\n"),
             (Speech::Imap, "a1 OK", "a1 NOOP", "a1 BAD no\r\n"),
+            (Speech::Imap, "a1 OK", "DONE", "a1 BAD no\r\n"),
             (Speech::Imap, "a1 OK", "", "a1 NO no\r\n"),
         ] {
             assert_eq!(slip(speech, text, sent, reply), None, "{text}");

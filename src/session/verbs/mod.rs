@@ -3,6 +3,16 @@
 //!
 //! A verb has one deadline for all of its steps. Its final reply must be what the protocol calls
 //! success, or match [`Operation::expect`].
+//!
+//! # How to add a verb
+//!
+//! Write a method in the file of its protocol, with its RFC and an example; the word of scripts
+//! that calls it stands in the file of the same name in `script/bindings/`, which says how to add a
+//! word. In IMAP, untagged responses that the verb needs are listed in `imap/required.rs`. A
+//! command that is new belongs into `COMMANDS` of the protocol's facts (`proto/*/facts.rs`): hints,
+//! completions and imports read that list, and a test fails until the command is there. If replies
+//! to the command differ in more than their text (several of them, or a block), `proto` has to
+//! count them, and `redaction/dialogue` has to know what they answer.
 
 mod auth;
 mod data;
@@ -101,5 +111,45 @@ impl Session {
     /// Matches the final reply against the pattern of the verb.
     fn conclude(&mut self, reply: Bytes, verb: &Verb) -> Result<Reply> {
         self.hold(reply, &verb.wanted, verb.wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn the_command_of_every_verb_is_in_the_tables_of_commands() {
+        let command = Regex::new("\"([A-Z]{3,})[ \"]").unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/session/verbs");
+        // Words that are no commands: a name of a protocol, and of a status of scripts.
+        let others = ["LMTP", "ACTIVE"];
+        let mut count = 0;
+        for file in [
+            "smtp",
+            "data",
+            "pop3",
+            "sieve",
+            "shared",
+            "imap/mod",
+            "imap/mailboxes",
+            "imap/messages",
+            "imap/extensions",
+        ] {
+            let source = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
+            let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in lines.take_while(|line| !line.contains("#[cfg(test)]")) {
+                for found in command.captures_iter(line).map(|found| found[1].to_owned()) {
+                    let is_known = !Speech::with_command(&found).is_empty();
+                    assert!(is_known || others.contains(&&*found), "{file}: no table has {found}");
+                    count += usize::from(is_known);
+                }
+            }
+        }
+        assert!(count > 40, "only {count} commands were found");
     }
 }
