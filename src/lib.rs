@@ -87,6 +87,16 @@
 //! The path of data through the modules: arguments, plan, case, bindings, session, transport; and
 //! back as transcript, outcome, report, exit code.
 //!
+//! # Where to add what
+//!
+//! Each of these modules says how, at its beginning:
+//!
+//! - a verb of a protocol: `session/verbs`; a word of scripts: `script/bindings/chapters.rs`;
+//! - a protocol: `proto`; a SASL mechanism: `sasl`;
+//! - a preset of redaction: `redaction/presets`;
+//! - a fault of servers: `session/serve/named.rs`; a hint about a reply: `session/hint.rs`;
+//! - a format of `--format`: `report/formats.rs`; a command: `cli`.
+//!
 //! # Glossary
 //!
 //! Words that the code uses in a special sense:

@@ -1,4 +1,12 @@
 //! The command line: takes arguments, and returns an exit code. Each command has its own file.
+//!
+//! # How to add a command
+//!
+//! Write a file here with its arguments, which end with an example (`after_help`), and a function
+//! that returns the exit code or the error: errors are printed in one place, at the end of [`main`].
+//! Add a variant to `Command` in `args.rs` and a line to `execute`. The help, the manual pages and
+//! the completions follow from that; what completes the value of an argument is chosen by its name,
+//! in `completions/values.rs`. A test fails if the help has no example or is wider than 80 columns.
 
 mod against;
 mod args;

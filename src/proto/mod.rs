@@ -1,5 +1,17 @@
 //! Protocols: where a reply ends, and whose turn it is. This code works on bytes only, without I/O;
 //! each protocol has its own file or folder.
+//!
+//! # How to add a protocol
+//!
+//! Write a folder here with the [`Facts`] of the protocol and a type that implements [`Protocol`],
+//! and add a variant to [`Speech`]. Whatever the facts tell is read from them: schemes and ports,
+//! greetings, TLS, SASL, hints, probes, recordings, imports, the answers of servers. What they do
+//! not tell has a place of its own:
+//!
+//! - verbs: a file in `session/verbs`, and one in `script/bindings` with a line in `chapters.rs`;
+//! - what redaction needs to know of a line: a tracker in `redaction/dialogue` (the compiler asks
+//!   for it);
+//! - commands with a secret in them: `CARRIERS` in `secrets/command.rs`.
 
 pub(crate) mod capabilities;
 mod facts;
