@@ -48,7 +48,7 @@ pub(super) struct Seen<'a> {
     /// The dialogue about the domain's own recipient, if that about relaying broke off.
     pub(super) accepts: Option<Asked>,
     pub(super) submits: Option<Asked>,
-    /// Whether any certificate will do.
+    /// Whether any certificate is accepted.
     pub(super) is_lax: bool,
     /// Whether the host was only guessed: no MX record, and no recipient given by the user, shows
     /// that the host takes mail for this name.

@@ -45,6 +45,6 @@ pub(super) struct Waiting {
     pub(super) since: Option<Wait>,
     /// Whether the last read began after its deadline.
     pub(super) overdue: bool,
-    /// When the runtime last had a turn; the operation began then at the latest.
+    /// When the runtime last had a turn; at first, when the operation began.
     pub(super) turn: Option<Instant>,
 }

@@ -96,7 +96,8 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         screen.show(&shown::line(family, tried, args.verbose));
     })?;
     screen.show(&shown::summary(&tried));
-    // Without a report: one of a part of the battery would be taken for the result of all of it.
+    // No report is written: it would cover only a part of the battery, and readers could take it
+    // for the result of all of it.
     if client.interrupt.is_pressed() {
         return Ok(ExitCode::Interrupted);
     }
