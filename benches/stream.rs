@@ -134,7 +134,9 @@ fn in_process(mebibytes: usize, operation: impl AsyncFnOnce(&mut Session)) -> Du
         let started = Instant::now();
         let mut session = Session::connect(&format!("tcp://{}", server.address)).await.unwrap();
         operation(&mut session).await;
-        started.elapsed()
+        let elapsed = started.elapsed();
+        session.leave();
+        elapsed
     })
 }
 

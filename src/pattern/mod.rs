@@ -9,7 +9,6 @@ mod into;
 mod regex;
 mod search;
 mod skip;
-mod table;
 
 use std::fmt;
 use std::ops::Range;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use regex_automata::Input;
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::meta;
@@ -12,10 +11,10 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::captures;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, util};
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::skip::{Skip, stays_in_line};
-use super::table::{Table, start};
+use super::skip::Skip;
 use crate::error::{Error, Result};
 use crate::visible;
 
@@ -25,9 +24,6 @@ const COMPILED_LIMIT: usize = 1 << 20;
 /// The largest size of the automaton for which a whole DFA is built. A larger one would exceed the
 /// limits in the end, after seconds in which no deadline holds.
 const MOST_FOR_DENSE: usize = 32 << 10;
-/// The least number of bytes in one read that is worth building a table for. Lower in tests, to
-/// cover the table.
-const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 
 /// A regex on bytes, compiled once.
 ///
@@ -188,10 +184,6 @@ struct Compiled {
     forward: Forward,
     meta: meta::Regex,
     skip: Option<Skip>,
-    /// A table for long reads if there is nothing to skip by; built for the first such read.
-    table: OnceLock<Option<Table>>,
-    /// Whether no match goes beyond its line.
-    of_lines: bool,
     /// Whether an assertion needs the byte after a match.
     looks_ahead: bool,
     /// The alternative that each regex belongs to.
@@ -217,8 +209,6 @@ impl StreamRegex {
         Ok(Self(Arc::new(Compiled {
             meta,
             looks_ahead: hirs.iter().any(looks_behind_its_end),
-            of_lines: hirs.iter().all(stays_in_line),
-            table: OnceLock::new(),
             skip,
             forward,
             indices,
@@ -231,19 +221,6 @@ impl StreamRegex {
 
     pub(super) fn skip(&self) -> Option<&Skip> {
         self.0.skip.as_ref()
-    }
-
-    /// The automaton as a table, if a table is worth it for this number of bytes.
-    pub(super) fn table(&self, bytes: usize) -> Option<&Table> {
-        if bytes < LONG_RUN || self.0.skip.is_some() {
-            return None;
-        }
-        let Forward::Dense(dfa) = &self.0.forward else { return None };
-        self.0.table.get_or_init(|| Table::new(dfa)).as_ref()
-    }
-
-    pub(super) fn is_of_lines(&self) -> bool {
-        self.0.of_lines
     }
 
     pub(super) fn looks_ahead(&self) -> bool {
@@ -328,6 +305,11 @@ fn leads_from(
         *leads |= !is_rest;
         (!is_rest).then_some(to)
     })
+}
+
+/// The configuration of a search that begins after this byte, or at the start of the text.
+pub(super) fn start(look_behind: Option<u8>) -> util::start::Config {
+    util::start::Config::new().anchored(Anchored::No).look_behind(look_behind)
 }
 
 /// Whether an assertion can stand at the end of a match, so that only the next byte decides it.

@@ -244,7 +244,7 @@ fn common_start(literals: &[Vec<u8>]) -> &[u8] {
 }
 
 /// Whether a match can contain an LF only as its last byte.
-pub(super) fn stays_in_line(hir: &Hir) -> bool {
+fn stays_in_line(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => true,
         HirKind::Literal(literal) => !literal.0[..literal.0.len() - 1].contains(&b'\n'),

@@ -8,9 +8,7 @@ use regex_automata::util::primitives::StateID;
 
 use super::astray;
 use crate::error::Result;
-use crate::pattern::regex::StreamRegex;
-use crate::pattern::table::Ran;
-use crate::pattern::table::start;
+use crate::pattern::regex::start;
 
 /// What is special about a state of the automaton.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +19,14 @@ pub(super) enum Mark {
     Match,
     /// No match can come any more.
     Dead,
+}
+
+/// How far a run went.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Ran {
+    pub(super) used: usize,
+    /// How many bytes had been consumed when the run was last in a start state.
+    pub(super) idle: Option<usize>,
 }
 
 /// An automaton that is run over a stream.
@@ -45,11 +51,7 @@ pub(super) trait Run {
 
 pub(super) struct DenseRun<'a> {
     pub(super) dfa: &'a dense::DFA<Vec<u32>>,
-    pub(super) regex: &'a StreamRegex,
     pub(super) id: &'a mut StateID,
-    /// No match goes beyond its line, and nothing has matched yet. So lines can be searched
-    /// independently of each other, once.
-    pub(super) of_lines: bool,
 }
 
 impl DenseRun<'_> {
@@ -62,8 +64,10 @@ impl DenseRun<'_> {
             .filter_map(regex_automata::util::alphabet::Unit::as_u8);
         bytes.map(move |byte| self.dfa.next_state(id, byte))
     }
+}
 
-    fn walk(&mut self, bytes: &[u8], stop_at_start: bool) -> Ran {
+impl Run for DenseRun<'_> {
+    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
         let mut id = *self.id;
         let mut ran = Ran { used: bytes.len(), idle: None };
         for (n, byte) in bytes.iter().enumerate() {
@@ -81,17 +85,7 @@ impl DenseRun<'_> {
             }
         }
         *self.id = id;
-        ran
-    }
-}
-
-impl Run for DenseRun<'_> {
-    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
-        let of_lines = std::mem::take(&mut self.of_lines);
-        let ran =
-            self.regex.table(bytes.len()).and_then(|table| table.run(self.id, bytes, of_lines));
-        let ran = ran.unwrap_or_else(|| self.walk(bytes, stop_at_start));
-        if self.dfa.is_quit_state(*self.id) { Err(astray()) } else { Ok(ran) }
+        if self.dfa.is_quit_state(id) { Err(astray()) } else { Ok(ran) }
     }
 
     fn mark(&self) -> Mark {

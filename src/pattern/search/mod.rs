@@ -14,9 +14,8 @@ use regex_automata::util::primitives::StateID;
 
 use automaton::{DenseRun, LazyRun, Mark, Run};
 
-use super::regex::{Captures, Forward, StreamRegex};
+use super::regex::{Captures, Forward, StreamRegex, start};
 use super::skip::{Jump, Skip};
-use super::table::start;
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};
 
@@ -174,8 +173,7 @@ impl<'p> Search<'p> {
     fn find_regex(&mut self, regex: &StreamRegex, held: &[u8], ended: bool) -> Result<Progress> {
         let end = match (&mut self.state, regex.forward()) {
             (State::Dense(id), Forward::Dense(dfa)) => {
-                let of_lines = regex.is_of_lines() && self.cursor.last.is_none();
-                self.cursor.scan(&mut DenseRun { dfa, regex, id, of_lines }, regex, held)?
+                self.cursor.scan(&mut DenseRun { dfa, id }, regex, held)?
             }
             (State::Lazy(id, cache), Forward::Lazy(dfa)) => {
                 self.cursor.scan(&mut LazyRun { dfa, id, cache, lost: false }, regex, held)?
