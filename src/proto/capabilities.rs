@@ -18,8 +18,8 @@ pub(crate) enum Told {
     Nothing,
     /// Earlier capabilities are void.
     Void,
-    /// The reply announces capabilities, which this function reads.
-    Capabilities(fn(&[u8]) -> Capabilities),
+    /// The reply announces capabilities.
+    Capabilities(Box<Capabilities>),
 }
 
 /// Whether `answered` is this command.

@@ -1,7 +1,6 @@
 //! The capabilities of the peer, as far as the session knows them.
 
 use super::Session;
-use super::said::Said;
 use crate::proto::capabilities::{Capabilities, Told};
 
 impl Session {
@@ -26,7 +25,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn capabilities(&self) -> Option<&Capabilities> {
-        self.said.as_ref().map(|said| &*said.0)
+        self.capabilities.as_deref()
     }
 
     /// Records the capabilities that a reply, or the block after a reply, announces.
@@ -34,8 +33,8 @@ impl Session {
         let Some(answered) = self.turn.answered() else { return };
         match (self.turn.speech().facts().told)(answered, said) {
             Told::Nothing => {}
-            Told::Void => self.said = None,
-            Told::Capabilities(read) => self.said = Some(Said::new(said, read)),
+            Told::Void => self.capabilities = None,
+            Told::Capabilities(announced) => self.capabilities = Some(announced),
         }
     }
 }

@@ -24,7 +24,6 @@ mod reading;
 mod ready;
 mod record;
 mod role;
-mod said;
 mod send;
 mod serve;
 mod slip;
@@ -56,7 +55,6 @@ pub use options::Options;
 pub use payload::Payload;
 use record::{Record, SHOWN};
 use role::Role;
-use said::Said;
 #[cfg(feature = "script")]
 pub(crate) use serve::FAULTS;
 use serve::serving::Serving;
@@ -70,6 +68,7 @@ pub use verbs::{Maildrop, Scan, SieveScript, UniqueId};
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "script")]
 use crate::proto::Speech;
+use crate::proto::capabilities::Capabilities;
 use crate::target::{Place, Target};
 use crate::transcript::{Excerpt, SessionId, Transcript};
 use crate::transport::{Proxy, Transport};
@@ -120,7 +119,7 @@ pub struct Session {
     record: Record,
     stream: Stream,
     /// The capabilities that the peer announced last.
-    said: Option<Said>,
+    capabilities: Option<Box<Capabilities>>,
     tags: verbs::imap::Tags,
     /// How long the lookup of the host took; how long the lookup and connecting took together; the
     /// peer's address.

@@ -233,7 +233,7 @@ impl Options {
             ending: Ending::new(self.grace),
             record,
             stream: Stream::new(transport.cut(self.segment), terms),
-            said: None,
+            capabilities: None,
             tags: super::verbs::imap::Tags::default(),
             #[cfg(feature = "script")]
             opened: None,

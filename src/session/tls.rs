@@ -175,7 +175,7 @@ impl Session {
         self.record.note(What::Tls(established.to_string()));
         self.record.secured(|| established.facts());
         self.stream.establish(established);
-        self.said = None;
+        self.capabilities = None;
     }
 
     fn secured(

@@ -127,7 +127,7 @@ fn told(answered: &[u8], response: &[u8]) -> Told {
         response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
     let status = &behind[..behind.len().min("PREAUTH [CAPABILITY ".len())];
     if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some() {
-        Told::Capabilities(Capabilities::remembered_words)
+        Told::Capabilities(Box::new(Capabilities::remembered_words(response)))
     } else if tag != b"* "
         && behind.starts_with(b"OK")
         && answered.to_ascii_uppercase().ends_with(b" STARTTLS")

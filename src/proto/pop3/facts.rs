@@ -58,7 +58,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
 fn told(answered: &[u8], said: &[u8]) -> Told {
     let is_success = said.starts_with(b"+OK");
     if is_answer_to(answered, "CAPA") && !is_success && !said.starts_with(b"-ERR") {
-        Told::Capabilities(Capabilities::remembered_lines)
+        Told::Capabilities(Box::new(Capabilities::remembered_lines(said)))
     } else if is_answer_to(answered, "STLS") && is_success {
         Told::Void
     } else {

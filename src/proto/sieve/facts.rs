@@ -84,9 +84,8 @@ fn told(answered: &[u8], reply: &[u8]) -> Told {
     let says_it = answered.is_empty()
         || ["CAPABILITY", "STARTTLS"].iter().any(|command| is_answer_to(answered, command));
     if says_it && is_ok(reply) && data(reply).next().is_some() {
-        Told::Capabilities(|reply| {
-            capabilities(Reply::whole(Bytes::copy_from_slice(reply), Match::default()))
-        })
+        let reply = Reply::whole(Bytes::copy_from_slice(reply), Match::default());
+        Told::Capabilities(Box::new(capabilities(reply)))
     } else {
         Told::Nothing
     }

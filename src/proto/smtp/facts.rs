@@ -99,7 +99,7 @@ fn told(answered: &[u8], reply: &[u8]) -> Told {
     if !reply.starts_with(b"2") {
         Told::Nothing
     } else if is(&["EHLO", "LHLO"]) {
-        Told::Capabilities(Capabilities::remembered)
+        Told::Capabilities(Box::new(Capabilities::remembered(reply)))
     } else if is(&["HELO", "STARTTLS", "XCLIENT"]) {
         Told::Void
     } else {
