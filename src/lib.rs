@@ -42,7 +42,6 @@
 //!     duration, quoted, suggest, target, visible
 //!     chance             random decisions, which a seed repeats
 //!     lacking            stand-ins for the macros of a missing feature
-//!     bench              feature "bench": what benches/hot calls of these
 //!
 //! L1  bytes, async on tokio
 //!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
@@ -128,9 +127,6 @@ compile_error!(
     "mailexpect runs on Linux and macOS: it needs unix sockets, process groups and signals"
 );
 
-#[cfg(feature = "bench")]
-#[doc(hidden)]
-pub mod bench;
 mod buffer;
 mod chance;
 #[cfg(feature = "cli")]

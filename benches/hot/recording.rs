@@ -21,28 +21,11 @@ pub(crate) fn postfix() -> Vec<Turn> {
     turns(include_str!("../transcripts/postfix-submission.txt"))
 }
 
-/// A dialogue with Exim with many recipients: short replies without enhanced codes.
-pub(crate) fn exim() -> Vec<Turn> {
-    turns(include_str!("../transcripts/exim-recipients.txt"))
-}
-
-/// What Dovecot says in consecutive POP3 sessions, some 50 KB. Only the last session ends with
-/// [`LAST_LINE`]. Another greeting follows, for searches that can only tell a match from the byte
-/// after it.
+/// What Dovecot says in consecutive POP3 sessions, some 50 KB.
 pub(crate) fn stream() -> Vec<u8> {
     let turns = turns(include_str!("../transcripts/dovecot-pop3.txt"));
-    let said: Vec<&[u8]> = said(&turns, Side::Server).collect();
-    let (last, session) = said.split_last().unwrap();
-    assert!(last.ends_with(LAST_LINE.as_bytes()));
-    [session.concat().repeat(32), last.to_vec(), session[0].to_vec()].concat()
-}
-
-/// The text that the recorded stream is searched for.
-pub(crate) const LAST_LINE: &str = "Logging out, messages deleted.\r\n";
-
-/// The turns of one side.
-pub(crate) fn said(turns: &[Turn], side: Side) -> impl Iterator<Item = &[u8]> {
-    turns.iter().filter(move |turn| turn.side == side).map(|turn| turn.bytes.as_slice())
+    let said = turns.iter().filter(|turn| turn.side == Side::Server);
+    said.flat_map(|turn| turn.bytes.clone()).collect::<Vec<u8>>().repeat(32)
 }
 
 fn turns(recording: &str) -> Vec<Turn> {

@@ -1,9 +1,8 @@
-//! Recording, rendering and escaping of transcripts.
+//! Recording and rendering transcripts.
 
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use mailexpect::Transcript;
-use mailexpect::bench::escape;
 use mailexpect::transcript::{Event, Excerpt, What, lines};
 
 use crate::recording::{self, Side, Turn};
@@ -59,41 +58,4 @@ fn text_of_a_long_reply(bencher: Bencher<'_, '_>) {
     bencher
         .counter(divan::counter::BytesCount::new(16usize << 10))
         .bench(|| black_box(&transcript).to_string());
-}
-
-mod visible {
-    use super::{Bencher, black_box, escape, recording};
-
-    fn bench(bencher: Bencher<'_, '_>, bytes: &[u8]) {
-        bencher
-            .counter(divan::counter::BytesCount::new(bytes.len()))
-            .bench(|| escape(black_box(bytes)));
-    }
-
-    #[divan::bench]
-    fn a_reply(bencher: Bencher<'_, '_>) {
-        bench(
-            bencher,
-            b"550 5.1.1 <nobody-here@example.com>: Recipient address rejected: User unknown in virtual mailbox table",
-        );
-    }
-
-    #[divan::bench]
-    fn plain_lines(bencher: Bencher<'_, '_>) {
-        bench(bencher, &recording::stream());
-    }
-
-    #[divan::bench]
-    fn letters_of_any_script(bencher: Bencher<'_, '_>) {
-        bench(bencher, "zażółć gęślą jaźń, 日本語、Grüße".repeat(256).as_bytes());
-    }
-
-    #[divan::bench]
-    fn hostile(bencher: Bencher<'_, '_>) {
-        let all: Vec<u8> = (0..=255).collect();
-        bench(
-            bencher,
-            &[&all[..], b"\x1b[2J\x1b]0;title\x07\\n\xe2\x80\xae\r\n"].concat().repeat(32),
-        );
-    }
 }

@@ -8,7 +8,6 @@ use crate::program::project;
 /// The modules by layer, lowest first, as `src/lib.rs` draws them under "Layout".
 const LAYERS: [&[&str]; 5] = [
     &[
-        "bench",
         "lacking",
         "buffer",
         "chance",
