@@ -57,7 +57,6 @@
 //!
 //! L3  script, feature "script"
 //!     engine, library    Rhai with its limits; where modules come from
-//!     numbers            functions on numbers
 //!     memory             the memory that the process holds while scripts run
 //!     coroutine          a script runs on a stack of its own (the one place with unsafe)
 //!     branch, branches   closures of one script that run at once

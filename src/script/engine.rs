@@ -2,16 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rhai::packages::{
-    BasicArrayPackage, BasicBlobPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
-    BasicMathPackage, BasicStringPackage, BasicTimePackage, BitFieldPackage, LanguageCorePackage,
-    MoreStringPackage, Package as _,
-};
+use rhai::packages::{Package as _, StandardPackage};
 use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native, numbers};
+use super::{bindings, bounds, coroutine, lengths, native};
 use crate::transcript::What;
 
 /// How deep calls of script functions may nest.
@@ -25,11 +21,7 @@ const MOST_ELEMENTS: usize = 16 << 20;
 const MODULES: usize = 256;
 def_package! {
     /// Rhai's standard library, with some functions of our own.
-    Standard(all):
-        LanguageCorePackage, BasicStringPackage, BasicIteratorPackage, BasicFnPackage, BitFieldPackage, BasicMathPackage,
-        BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicTimePackage, MoreStringPackage
-    {
-        all.combine_manifest(&numbers::words::RHAI_MANIFEST);
+    Standard(all): StandardPackage {
         all.combine_manifest(&native::words::RHAI_MANIFEST);
         all.combine_manifest(&lengths::words::RHAI_MANIFEST);
     }

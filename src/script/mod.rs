@@ -27,7 +27,6 @@ mod literals;
 mod memory;
 mod native;
 mod near;
-mod numbers;
 mod operate;
 mod params;
 mod plain;
