@@ -22,10 +22,6 @@ use crate::runtime;
 use crate::script::Runner;
 use crate::transport::ThreadUse;
 
-/// The period of a keep-alive timer. It is shorter than most deadlines of operations, and long
-/// enough to cost nothing.
-const TICK: Duration = Duration::from_millis(500);
-
 /// A receiver of progress: it is called as each script begins and ends, for one script at a time,
 /// on the thread that ran it.
 pub(crate) trait Audience: Send + 'static {
@@ -236,7 +232,6 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     let before = clock_gettime(ClockId::ThreadCPUTime);
     let runtime = runtime::current_thread()?;
     LocalSet::new().block_on(&runtime, async {
-        tokio::task::spawn_local(tick());
         let (press, pressed) = watch::channel(false);
         let first = shared.work.interrupt.pressed();
         let watched = Arc::clone(shared);
@@ -264,16 +259,6 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     runtime.shutdown_background();
     let after = clock_gettime(ClockId::ThreadCPUTime);
     Ok(Duration::try_from(after - before).unwrap_or_default())
-}
-
-/// Keeps the nearest timer of its thread alive until the thread ends. Without it, the deadline of
-/// an operation would often be the nearest timer, and for each operation the runtime would write to
-/// its own wake-up descriptor.
-async fn tick() {
-    loop {
-        // The timer only has to exist; no code needs its result.
-        tokio::time::sleep(TICK).await;
-    }
 }
 
 async fn lane<A: Audience>(
