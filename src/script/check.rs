@@ -34,7 +34,8 @@ pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Pr
 /// word: its error at run time could be caught by a `try`. Another is a closure that would not do
 /// what is written.
 pub(super) fn forbids_start(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
-    let mut walk = Walk::new(engine, library);
+    // A script that proves nothing starts, and fails at its end.
+    let mut walk = Walk { proves: true, ..Walk::new(engine, library) };
     walk.source(name, None);
     let fatal = walk.fatal.into_iter();
     fatal.min_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)))
@@ -202,7 +203,7 @@ impl<'a> Walk<'a> {
         {
             return;
         }
-        self.proves |= vocabulary::is_proof(word);
+        self.proves = self.proves || vocabulary::is_proof(word);
         if is_method && word == "any" {
             let error = Error::usage("any(...) takes patterns, and is no method of a list")
                 .hint("`some(|x| ...)` asks whether a function holds for one element");

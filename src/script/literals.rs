@@ -41,8 +41,9 @@ pub(super) fn problems(
             found.extend(in_backticks(&line, at).map(|error| (at, error)));
         }
     }
-    if vocabulary::takes_options(word, call.args.len())
-        && let Some(last) = call.args.last()
+    // Most calls have no options, and then the words that take some need not be known.
+    if let Some(last) = call.args.last().filter(|last| is_map(last))
+        && vocabulary::takes_options(word, call.args.len())
     {
         found.extend(of_options(last));
     }
@@ -136,6 +137,14 @@ fn of_options(last: &Expr) -> Vec<(Position, Error)> {
             Err(_) => Vec::new(),
         },
         _ => Vec::new(),
+    }
+}
+
+fn is_map(argument: &Expr) -> bool {
+    match argument {
+        Expr::Map(..) => true,
+        Expr::DynamicConstant(constant, _) => constant.is_map(),
+        _ => false,
     }
 }
 

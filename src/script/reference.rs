@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use rhai::Engine;
-use serde_json::Value;
+use rhai::{Engine, FuncInfo, FuncMetadata};
 
 use super::bindings;
 use crate::secrets;
@@ -145,12 +144,13 @@ struct Entry {
 fn entries(group: &bindings::Group) -> BTreeMap<String, Entry> {
     let mut engine = Engine::new_raw();
     engine.register_global_module(rhai::Shared::clone(&group.module));
-    let json = engine.gen_fn_metadata_to_json(false).unwrap_or_default();
-    let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
+    let described = |function: FuncInfo<'_>| {
+        let (word, signature) = signature(function.metadata)?;
+        Some((word, signature, text(function.metadata)))
+    };
     let mut calls: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for function in metadata["functions"].as_array().into_iter().flatten() {
-        let Some((word, signature)) = signature(function) else { continue };
-        calls.entry(word).or_default().push((signature, text(function)));
+    for (word, signature, text) in engine.collect_fn_metadata(None, described, false) {
+        calls.entry(word).or_default().push((signature, text));
     }
     calls.into_iter().map(|(word, calls)| (word, Entry::new(calls))).collect()
 }
@@ -176,10 +176,11 @@ impl Entry {
 const METHODS_OF: [&str; 4] = ["session", "listener", "started", "log"];
 
 /// Returns the word of a function, and how it is called.
-fn signature(function: &Value) -> Option<(String, String)> {
-    let name = function["name"].as_str()?;
-    let params = function["params"].as_array().cloned().unwrap_or_default();
-    let names: Vec<&str> = params.iter().filter_map(|param| param["name"].as_str()).collect();
+fn signature(function: &FuncMetadata) -> Option<(String, String)> {
+    let name = function.name.as_str();
+    // A parameter is written as in Rust: its name, a colon and its type.
+    let params = function.params_info.iter().filter_map(|param| param.split_once(':'));
+    let names: Vec<&str> = params.map(|(name, _)| name.trim()).collect();
     if let Some(property) = name.strip_prefix("get$") {
         return Some((property.to_owned(), format!("{}.{property}", names.first()?)));
     }
@@ -208,10 +209,14 @@ fn signature(function: &Value) -> Option<(String, String)> {
 }
 
 /// Returns the doc comment of a function, without its slashes.
-fn text(function: &Value) -> Option<String> {
-    let comments = function["docComments"].as_array()?;
-    let lines = comments.iter().filter_map(Value::as_str).flat_map(str::lines);
-    let lines: Vec<_> = lines
+fn text(function: &FuncMetadata) -> Option<String> {
+    if function.comments.is_empty() {
+        return None;
+    }
+    let lines: Vec<_> = function
+        .comments
+        .iter()
+        .flat_map(|comment| comment.lines())
         .map(|line| line.trim_start().trim_start_matches("///"))
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
         .collect();

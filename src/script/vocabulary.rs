@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use rhai::{Engine, ParseErrorType};
-use serde_json::Value;
+use rhai::{Engine, FuncInfo, ParseErrorType};
 
 use crate::suggest;
 
@@ -128,15 +127,10 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
 
 /// Returns the functions that are registered with an engine, with their numbers of arguments.
 fn registered(engine: &Engine) -> Vec<(String, usize)> {
-    let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
-    let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
-    let functions = metadata["functions"].as_array().cloned().unwrap_or_default();
-    let entry = |function: &Value| {
-        let arguments =
-            function["numParams"].as_u64().and_then(|count| usize::try_from(count).ok())?;
-        Some((function["name"].as_str()?.to_owned(), arguments))
+    let entry = |function: FuncInfo<'_>| {
+        Some((function.metadata.name.to_string(), function.metadata.num_params))
     };
-    functions.iter().filter_map(entry).collect()
+    engine.collect_fn_metadata(None, entry, true)
 }
 
 /// Returns what to try instead of an unknown word.
