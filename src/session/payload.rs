@@ -10,15 +10,17 @@ pub struct Payload<'a>(Cow<'a, [u8]>);
 impl<'a> From<&'a str> for Payload<'a> {
     fn from(text: &'a str) -> Self {
         let text = text.as_bytes();
-        let mut bytes = Vec::new();
+        let bare = memchr::memchr_iter(b'\n', text).filter(|at| !text[..*at].ends_with(b"\r"));
+        let count = bare.clone().count();
+        if count == 0 {
+            return text.into();
+        }
+        let mut bytes = Vec::with_capacity(text.len() + count);
         let mut copied = 0;
-        for at in memchr::memchr_iter(b'\n', text).filter(|at| !text[..*at].ends_with(b"\r")) {
+        for at in bare {
             bytes.extend_from_slice(&text[copied..at]);
             bytes.extend_from_slice(b"\r\n");
             copied = at + 1;
-        }
-        if copied == 0 {
-            return text.into();
         }
         bytes.extend_from_slice(&text[copied..]);
         Self(bytes.into())

@@ -16,7 +16,6 @@ use crate::error::{Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
 use crate::transcript::What;
-use crate::transport::Transport;
 use crate::visible;
 
 impl Session {
@@ -192,9 +191,7 @@ impl Session {
 
     /// Fails unless it is our turn: no reply is owed, and nothing is unread.
     pub(super) async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
-        if !self.stream.transport().is_some_and(Transport::is_drained) {
-            self.look().await?;
-        }
+        self.look().await?;
         if self.turn.role() == Role::Server {
             return self.check_answer(bytes);
         }

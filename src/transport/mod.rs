@@ -161,12 +161,6 @@ impl Transport {
         }
     }
 
-    /// Whether the last read has just emptied the system's receive buffer, so that another read
-    /// would find nothing.
-    pub(crate) fn is_drained(&self) -> bool {
-        matches!(self, Self::Tcp(stream) if stream.is_drained())
-    }
-
     /// Reads what the system holds already, without waiting, and without the runtime, which would
     /// report it only in its next turn. Returns `None` if the transport cannot do this.
     pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {

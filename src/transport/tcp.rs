@@ -28,9 +28,6 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// How many bytes such a read takes at most. If more arrive at once, the data is a longer stream,
 /// and the runtime reads it in larger pieces.
 const PIECE: usize = 2 << 10;
-/// A read that returns fewer bytes than fit has emptied the socket; this is how long that is
-/// trusted.
-const JUST_NOW: Duration = Duration::from_micros(50);
 
 /// Whether the thread that a session waits on belongs to it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,16 +43,8 @@ pub(crate) enum ThreadUse {
 #[derive(Debug)]
 pub(crate) enum Tcp {
     /// The session's thread waits for the connection, on a blocking socket.
-    Near(Near),
+    Near(std::net::TcpStream),
     Watched(TcpStream),
-}
-
-/// A connection that the session's thread waits for.
-#[derive(Debug)]
-pub(crate) struct Near {
-    stream: std::net::TcpStream,
-    /// When the last read emptied the socket.
-    drained: Option<Instant>,
 }
 
 impl Tcp {
@@ -83,7 +72,7 @@ impl Tcp {
             _ if thread == ThreadUse::Exclusive && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
-                Ok(Self::Near(Near { stream: socket.into(), drained: None }))
+                Ok(Self::Near(socket.into()))
             }
             _ => {
                 let stream = TcpStream::from_std(socket.into())?;
@@ -100,20 +89,18 @@ impl Tcp {
         room: &mut impl BufMut,
         until: Instant,
     ) -> Option<io::Result<usize>> {
-        let Self::Near(near) = self else { return None };
-        let now = Instant::now();
-        if until < now + MOMENT {
+        let Self::Near(near) = &*self else { return None };
+        if until < Instant::now() + MOMENT {
             return None;
         }
         let mut piece = [MaybeUninit::uninit(); PIECE];
         let length = room.remaining_mut().min(PIECE);
-        match recv(&near.stream, &mut piece[..length], RecvFlags::empty()) {
+        match recv(near, &mut piece[..length], RecvFlags::empty()) {
             Ok(((bytes, _), _)) => {
                 room.put_slice(bytes);
                 if bytes.len() == PIECE {
                     return Some(self.watch().map(|_| PIECE));
                 }
-                near.drained = (bytes.len() < length).then(Instant::now);
                 Some(Ok(bytes.len()))
             }
             Err(Errno::AGAIN | Errno::INTR) => None,
@@ -121,16 +108,11 @@ impl Tcp {
         }
     }
 
-    /// Whether a read has just emptied the socket, so that another read would find nothing.
-    pub(super) fn is_drained(&self) -> bool {
-        matches!(self, Self::Near(Near { drained: Some(drained), .. }) if drained.elapsed() < JUST_NOW)
-    }
-
     /// Hands the connection to the runtime, which watches it from now on.
     fn watch(&mut self) -> io::Result<&mut TcpStream> {
         if let Self::Near(near) = self {
-            near.stream.set_nonblocking(true)?;
-            *self = Self::Watched(TcpStream::from_std(near.stream.try_clone()?)?);
+            near.set_nonblocking(true)?;
+            *self = Self::Watched(TcpStream::from_std(near.try_clone()?)?);
         }
         match self {
             Self::Watched(stream) => Ok(stream),
@@ -152,14 +134,14 @@ impl Tcp {
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Near(near) => near.stream.local_addr(),
+            Self::Near(near) => near.local_addr(),
             Self::Watched(stream) => stream.local_addr(),
         }
     }
 
     pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Near(near) => near.stream.peer_addr(),
+            Self::Near(near) => near.peer_addr(),
             Self::Watched(stream) => stream.peer_addr(),
         }
     }
@@ -185,7 +167,7 @@ fn is_settled_soon(socket: &Socket) -> io::Result<bool> {
 impl AsFd for Tcp {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Near(near) => near.stream.as_fd(),
+            Self::Near(near) => near.as_fd(),
             Self::Watched(stream) => stream.as_fd(),
         }
     }
@@ -208,7 +190,7 @@ impl AsyncWrite for Tcp {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         if let Self::Near(near) = &*self {
-            match write_now(&near.stream, buf) {
+            match write_now(near, buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -235,7 +217,7 @@ impl AsyncWrite for Tcp {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Near(near) => Poll::Ready(near.stream.shutdown(Shutdown::Write)),
+            Self::Near(near) => Poll::Ready(near.shutdown(Shutdown::Write)),
             Self::Watched(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
@@ -277,20 +259,6 @@ mod tests {
         drop(peer);
         assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), 0);
         assert!(matches!(tcp, Tcp::Near(_)));
-    }
-
-    #[tokio::test]
-    async fn what_was_read_just_now_need_not_be_looked_for() {
-        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
-        assert!(!tcp.is_drained());
-        peer.write_all(b"250 ok\r\n250 ok\r\n").unwrap();
-        tcp.read_soon(&mut (&mut Vec::new()).limit(8), later()).unwrap().unwrap();
-        assert!(!tcp.is_drained(), "there was more than room");
-        tcp.read_soon(&mut Vec::new(), later()).unwrap().unwrap();
-        let Tcp::Near(near) = &mut tcp else { unreachable!("on a thread of its own") };
-        let drained = near.drained.as_mut().expect("a short read");
-        *drained -= JUST_NOW;
-        assert!(!tcp.is_drained(), "it is too long ago");
     }
 
     #[tokio::test]
