@@ -130,7 +130,7 @@ fn rehearse(tables: &mut [Table], smtp_sink: &Path) -> Result<(), Box<dyn Error>
     let sink = Sink::start_counting(smtp_sink)?;
     for (table, (_, at_once, _)) in tables.iter_mut().zip(&SCENES) {
         for row in &mut table.rows {
-            let load = Load { port: sink.port, sessions: 2 * at_once, at_once: *at_once };
+            let load = Load { port: sink.port(), sessions: 2 * at_once, at_once: *at_once };
             let before = sink.counters();
             let result = run(row, load).and_then(|_| sink.saw(before, load.sessions));
             row.failure = result.err();
@@ -153,7 +153,7 @@ fn measure(tables: &mut [Table], smtp_sink: &Path, rounds: usize) -> Result<(), 
             }
             for row in rows {
                 let load = Load {
-                    port: sink.port,
+                    port: sink.port(),
                     sessions: row.peer.sessions[scene],
                     at_once: SCENES[scene].1,
                 };

@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use mailexpect::script::Case;
 use mailexpect::server::Spawn;
@@ -14,7 +15,6 @@ use crate::filters::filtered;
 use crate::peer::Peer;
 use crate::program::project;
 use crate::real::available;
-use crate::servers::daemon::wait_until;
 use crate::servers::mailserver;
 
 /// Only ports and times may vary.
@@ -46,6 +46,20 @@ fn embedded() -> Spawn {
         "127.0.0.1:{port:submissions}",
     ];
     Server::spawn(Command::new(env!("CARGO_BIN_EXE_mailexpect")).arg("serve").args(ports))
+}
+
+/// Asks repeatedly, because a server does not report that it has printed a line or that its last
+/// process has ended. Between two questions, it waits for a message that nobody sends.
+fn wait_until(mut done: impl FnMut() -> bool) -> bool {
+    let (_sender, pause) = mpsc::channel::<()>();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        let _ = pause.recv_timeout(Duration::from_millis(5));
+    }
+    true
 }
 
 fn assert_says(name: &str, error: &Error) {
@@ -163,28 +177,15 @@ fn processes(folder: &Path) -> Vec<String> {
 
 #[test]
 fn servers_of_many_processes_go_as_a_whole() {
-    let Some((home, master, dovecot)) = available(mailserver::configured()) else { return };
-    let url = |name: &str| home.urls().into_iter().find(|(known, _)| known == name).unwrap().1;
-    let command = |program, configuration| {
-        let mut command = Command::new(program);
-        command.arg("-c").arg(home.path(configuration));
-        command
-    };
-    let dovecot = Server::spawn(command(dovecot, "dovecot/dovecot.conf").arg("-F"))
-        .wait_ready(&url("imap"))
-        .unwrap();
-    for name in ["imaps", "pop3", "lmtp", "sieve"] {
-        dovecot.wait_ready(&url(name)).unwrap();
-    }
-    let postfix =
-        Server::spawn(command(master, "postfix").arg("-s")).wait_ready(&url("smtp")).unwrap();
-    let outcome = Case::new(project().join("scripts/relay.rhai")).set("smtp", postfix.url()).run();
+    let Some(server) = available(mailserver::start()) else { return };
+    let outcome =
+        Case::new(project().join("scripts/relay.rhai")).set("smtp", server.parameter("smtp")).run();
     assert!(outcome.is_ok(), "{outcome:?}");
-    let running = processes(&home.path(""));
+    let folder = server.path("");
+    let running = processes(&folder);
     assert!(running.len() > 5, "{running:?}");
-    drop(postfix);
-    drop(dovecot);
-    assert!(wait_until(|| processes(&home.path("")).is_empty()), "{:?}", processes(&home.path("")));
+    drop(server);
+    assert!(wait_until(|| processes(&folder).is_empty()), "{:?}", processes(&folder));
 }
 
 /// A part of the next test, which runs this test as a separate process: starts a server, and writes

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::chown;
+use std::path::Path;
 use std::process::Command;
 
 use super::home::{Home, Listener};
@@ -26,16 +27,19 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Exim")?;
     let exim = find(&["usr/sbin/exim4"], PACKAGE)?;
     need_user(ACCOUNT, PACKAGE)?;
-    let home = Home::new("exim", LISTENERS).expect("a folder in /tmp and free ports");
-    let daemon = configure(&home).and_then(|()| {
-        let mut daemon =
-            home.start(Command::new(exim).arg("-C").arg(home.path("exim.conf")).arg("-bdf"))?;
-        home.wait_for(&mut daemon, "smtp", "220")?;
-        Ok(daemon)
-    });
-    let daemon =
-        daemon.unwrap_or_else(|error| panic!("Exim does not start: {error}\n{}", home.log()));
-    Ok(Server::new(home, vec![daemon]))
+    let command = |folder: &Path| {
+        let mut command = Command::new(exim);
+        command.arg("-C").arg(folder.join("exim.conf")).arg("-bdf");
+        command
+    };
+    let (home, spawn) =
+        Home::new("exim", LISTENERS, command).expect("a folder in /tmp and free ports");
+    configure(&home)
+        .unwrap_or_else(|error| panic!("Exim cannot be configured: {error}\n{}", home.log()));
+    let started = spawn.wait_ready(&home.url("smtp"));
+    let exim =
+        started.unwrap_or_else(|error| panic!("Exim does not start: {error}\n{}", home.log()));
+    Ok(Server::new(home, vec![exim]))
 }
 
 fn configure(home: &Home) -> io::Result<()> {

@@ -1,18 +1,16 @@
 //! The folder, the ports and the log of a server.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use mailexpect::server::Spawn;
 use tempfile::TempDir;
 
-use super::daemon::{Daemon, PATIENCE, wait_until};
-use super::ports::Ports;
-use super::{DOMAIN, OTHER_PASSWORD, OTHER_USER, PASSWORD, USER, authority};
+use super::{DOMAIN, OTHER_PASSWORD, OTHER_USER, PASSWORD, Result, USER, authority};
 
 /// A port that a server listens on: its name in templates and scripts, and the scheme of its URL.
 pub(crate) type Listener = (&'static str, &'static str);
@@ -21,17 +19,24 @@ pub(crate) type Listener = (&'static str, &'static str);
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: TempDir,
-    ports: Ports,
-    listeners: &'static [Listener],
+    /// Each listener with its port.
+    listeners: Vec<(Listener, u16)>,
 }
 
 impl Home {
-    /// A new folder with certificates in `tls`, an empty log, and a port for each listener.
-    pub(crate) fn new(server: &str, listeners: &'static [Listener]) -> io::Result<Self> {
+    /// A new folder with certificates in `tls` and an empty log; and the server that `command`
+    /// starts in it, for which a port is chosen for each listener.
+    pub(crate) fn new(
+        server: &str,
+        listeners: &[Listener],
+        command: impl FnOnce(&Path) -> Command,
+    ) -> Result<(Self, Spawn)> {
         // Not in `$TMPDIR`, which may be too deep for the name of a Unix socket (107 bytes).
         let folder = TempDir::with_prefix_in(format!("{server}-"), "/tmp")?;
-        let ports = Ports::take(u16::try_from(listeners.len()).unwrap())?;
-        let home = Self { folder, ports, listeners };
+        let mut spawn = mailexpect::Server::spawn(command(folder.path()));
+        let port = |listener: &Listener| Ok((*listener, spawn.port_of(listener.0)?));
+        let listeners = listeners.iter().map(port).collect::<mailexpect::Result<_>>()?;
+        let home = Self { folder, listeners };
         home.make_folder("", 0o755)?;
         home.make_folder("tls", 0o755)?;
         home.write("log", "")?;
@@ -46,7 +51,7 @@ impl Home {
                 Permissions::from_mode(mode),
             )?;
         }
-        Ok(home)
+        Ok((home, spawn))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -78,22 +83,23 @@ impl Home {
             texts.iter().chain(&others).fold(template.to_owned(), |filled, (name, text)| {
                 filled.replace(&format!("@{name}@"), text)
             });
-        self.listeners.iter().fold(filled, |filled, (name, _)| {
-            filled.replace(&format!("@{name}@"), &self.port(name).to_string())
+        self.listeners.iter().fold(filled, |filled, ((name, _), port)| {
+            filled.replace(&format!("@{name}@"), &port.to_string())
         })
-    }
-
-    fn port(&self, listener: &str) -> u16 {
-        let n = self.listeners.iter().position(|(name, _)| *name == listener);
-        self.ports.nth(n.unwrap_or_else(|| panic!("no listener is called {listener}")))
     }
 
     /// The URL of each listener, after its name.
     pub(crate) fn urls(&self) -> Vec<(String, String)> {
-        let url = |(name, scheme): &Listener| {
-            ((*name).to_owned(), format!("{scheme}://127.0.0.1:{}", self.port(name)))
+        let url = |((name, scheme), port): &(Listener, u16)| {
+            ((*name).to_owned(), format!("{scheme}://127.0.0.1:{port}"))
         };
         self.listeners.iter().map(url).collect()
+    }
+
+    /// The URL of the listener of this name.
+    pub(crate) fn url(&self, listener: &str) -> String {
+        let url = self.urls().into_iter().find(|(name, _)| name == listener);
+        url.unwrap_or_else(|| panic!("no listener is called {listener}")).1
     }
 
     /// The content of all files whose names begin with `log`: Exim writes several.
@@ -117,33 +123,5 @@ impl Home {
             .success()
             .then_some(())
             .ok_or_else(|| io::Error::other(format!("{command:?}: {status}")))
-    }
-
-    pub(crate) fn start(&self, command: &Command) -> io::Result<Daemon> {
-        Daemon::start(command, self.log_file()?)
-    }
-
-    /// Waits until this listener sends the expected greeting. The other listeners are ready then,
-    /// too, because these servers listen on all ports before they serve one.
-    pub(crate) fn wait_for(
-        &self,
-        daemon: &mut Daemon,
-        listener: &str,
-        greeting: &str,
-    ) -> io::Result<()> {
-        let mut connected = None;
-        wait_until(|| {
-            connected = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port(listener))).ok();
-            connected.is_some() || daemon.ended().is_some()
-        });
-        let stream =
-            connected.ok_or_else(|| io::Error::other(format!("nothing listens for {listener}")))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut said = String::new();
-        BufReader::new(&stream).read_line(&mut said)?;
-        let expected = said.starts_with(greeting);
-        expected
-            .then_some(())
-            .ok_or_else(|| io::Error::other(format!("{listener} greets with {said:?}")))
     }
 }

@@ -1,10 +1,11 @@
 //! Postfix, which delivers to Dovecot: submission, IMAP, POP3 and ManageSieve.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
-use super::daemon::Daemon;
+use mailexpect::server::Spawn;
+
 use super::home::{Home, Listener};
 use super::{Server, Unavailable, find, need_root};
 
@@ -46,21 +47,10 @@ const OAUTH_KEY: &str = "YSBrZXkgZm9yIG5vdGhpbmcgYnV0IHRoZXNlIHRlc3Rz";
 
 /// Starts both servers, or returns why this machine cannot.
 ///
-/// # Panics If everything is installed and a server does not start. This is a defect of the
+/// # Panics
+/// If everything is installed and a server does not start. This is a defect of the
 /// fixture, and must not count as a skipped test. The message ends with the log.
 pub(crate) fn start() -> Result<Server, Unavailable> {
-    let (home, master, dovecot) = configured()?;
-    // Dovecot first, because an smtpd asks it for the mechanisms before it greets.
-    let daemons = start_dovecot(&home, Command::new(dovecot))
-        .and_then(|dovecot| Ok(vec![start_postfix(&home, Command::new(master))?, dovecot]));
-    let daemons = daemons
-        .unwrap_or_else(|error| panic!("the mail server does not start: {error}\n{}", home.log()));
-    Ok(Server::new(home, daemons))
-}
-
-/// Writes the configuration of both servers, without starting them. Returns the folder, and the
-/// programs to run: Postfix's master, and `dovecot`.
-pub(crate) fn configured() -> Result<(Home, PathBuf, PathBuf), Unavailable> {
     need_root("Postfix")?;
     let postfix = find(&["usr/sbin/postfix"], "postfix")?;
     let master = find(&["usr/lib/postfix/sbin/master"], "postfix")?;
@@ -73,29 +63,35 @@ pub(crate) fn configured() -> Result<(Home, PathBuf, PathBuf), Unavailable> {
         let reason = "needs Dovecot 2.3: another version reads another configuration";
         return Err(Unavailable(reason.into()));
     }
-    let home = Home::new("mailserver", LISTENERS).expect("a folder in /tmp and free ports");
-    let checked =
-        |()| home.run(Command::new(postfix).arg("-c").arg(home.path("postfix")).arg("check"));
-    let configured = configure(&home).and_then(checked);
-    configured.unwrap_or_else(|error| {
-        panic!("the mail server cannot be configured: {error}\n{}", home.log())
-    });
-    Ok((home, master, dovecot))
+    let command = |folder: &Path| {
+        let mut command = Command::new(dovecot);
+        command.arg("-F").arg("-c").arg(folder.join("dovecot/dovecot.conf"));
+        command
+    };
+    let (home, dovecot) =
+        Home::new("mailserver", LISTENERS, command).expect("a folder in /tmp and free ports");
+    let processes = run(&home, dovecot, &postfix, &master)
+        .unwrap_or_else(|error| panic!("the mail server does not start: {error}\n{}", home.log()));
+    Ok(Server::new(home, processes))
 }
 
-fn start_dovecot(home: &Home, mut dovecot: Command) -> io::Result<Daemon> {
-    let mut daemon =
-        home.start(dovecot.arg("-F").arg("-c").arg(home.path("dovecot/dovecot.conf")))?;
-    home.wait_for(&mut daemon, "imap", "* OK ")?;
-    Ok(daemon)
-}
-
-/// The usual program `postfix` is not used, because it starts the master in a new session, in which
-/// the test could not find it.
-fn start_postfix(home: &Home, mut master: Command) -> io::Result<Daemon> {
-    let mut daemon = home.start(master.arg("-c").arg(home.path("postfix")).arg("-s"))?;
-    home.wait_for(&mut daemon, "smtp", "220 ")?;
-    Ok(daemon)
+/// Configures and starts both. Dovecot first, because an smtpd asks it for the mechanisms before it
+/// greets.
+fn run(
+    home: &Home,
+    dovecot: Spawn,
+    postfix: &Path,
+    master: &Path,
+) -> super::Result<Vec<mailexpect::Server>> {
+    configure(home)?;
+    home.run(Command::new(postfix).arg("-c").arg(home.path("postfix")).arg("check"))?;
+    let dovecot = dovecot.wait_ready(&home.url("imap"))?;
+    // The usual program `postfix` is not used, because it starts the master in a new session, in
+    // which the test could not find it.
+    let mut command = Command::new(master);
+    command.arg("-c").arg(home.path("postfix")).arg("-s");
+    let postfix = mailexpect::Server::spawn(command).wait_ready(&home.url("smtp"))?;
+    Ok(vec![postfix, dovecot])
 }
 
 fn configure(home: &Home) -> io::Result<()> {

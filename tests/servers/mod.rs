@@ -6,20 +6,18 @@
 //! [`Server`] is dropped.
 
 pub(crate) mod authority;
-pub(crate) mod daemon;
 pub(crate) mod exim;
 pub(crate) mod home;
 pub(crate) mod mailserver;
-pub(crate) mod ports;
 pub(crate) mod sendmail;
 
 use std::env;
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use daemon::Daemon;
 use home::Home;
 
 /// The only domain that is local to each server.
@@ -47,19 +45,20 @@ impl fmt::Display for Unavailable {
     }
 }
 
-/// Running servers.
-///
-/// Dropping this stops them. Do not keep it in a `static`, which is never dropped.
+/// The result of a step of starting a server.
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Running servers. Dropping this ends them.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Stopped in this order, before the folder is removed.
-    _daemons: Vec<Daemon>,
+    /// Ended in this order, before the folder is removed.
+    processes: Vec<mailexpect::Server>,
     home: Home,
 }
 
 impl Server {
-    fn new(home: Home, daemons: Vec<Daemon>) -> Self {
-        Self { _daemons: daemons, home }
+    fn new(home: Home, processes: Vec<mailexpect::Server>) -> Self {
+        Self { processes, home }
     }
 
     /// The parameters of scripts for these servers: the URL of each listener by its name, the
@@ -91,12 +90,13 @@ impl Server {
 
     /// What the servers have logged so far, for failure messages.
     pub(crate) fn log(&self) -> String {
-        self.home.log()
+        let printed = self.processes.iter().map(mailexpect::Server::log);
+        printed.chain([self.home.log()]).collect()
     }
 }
 
 /// The first of these paths that exists, in the folder of unpacked packages or installed.
-fn find(paths: &[&str], package: &str) -> Result<PathBuf, Unavailable> {
+fn find(paths: &[&str], package: &str) -> std::result::Result<PathBuf, Unavailable> {
     let unpacked = env::var_os(UNPACKED).map(PathBuf::from);
     let roots = unpacked.into_iter().chain([PathBuf::from("/")]);
     let mut found = roots
@@ -109,14 +109,14 @@ fn find(paths: &[&str], package: &str) -> Result<PathBuf, Unavailable> {
 }
 
 /// Fails unless the test runs as root, which the servers need to change to their own users.
-fn need_root(server: &str) -> Result<(), Unavailable> {
+fn need_root(server: &str) -> std::result::Result<(), Unavailable> {
     let root = rustix::process::geteuid().is_root();
     root.then_some(()).ok_or_else(|| Unavailable(format!("a throw-away {server} needs root")))
 }
 
 /// Fails if the user does not exist. Installing the package creates it, unpacking the package does
 /// not.
-fn need_user(user: &str, package: &str) -> Result<(), Unavailable> {
+fn need_user(user: &str, package: &str) -> std::result::Result<(), Unavailable> {
     account(user).map(drop).map_err(|_| {
         Unavailable(format!("no user {user} here: install the package {package}, or add that user"))
     })

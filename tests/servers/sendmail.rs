@@ -70,30 +70,29 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Sendmail")?;
     let parts = Parts::find()?;
     need_host_name(&parts)?;
-    let home = Home::new("sendmail", LISTENERS).expect("a folder in /tmp and free ports");
-    let daemon = configure(&home, &parts).and_then(|()| {
-        let mut daemon = home.start(&command_line(&home, &parts))?;
-        home.wait_for(&mut daemon, "smtp", "220")?;
-        Ok(daemon)
-    });
-    let daemon =
-        daemon.unwrap_or_else(|error| panic!("Sendmail does not start: {error}\n{}", home.log()));
-    Ok(Server::new(home, vec![daemon]))
+    let (home, spawn) = Home::new("sendmail", LISTENERS, |folder| command_line(folder, &parts))
+        .expect("a folder in /tmp and free ports");
+    configure(&home, &parts)
+        .unwrap_or_else(|error| panic!("Sendmail cannot be configured: {error}\n{}", home.log()));
+    let started = spawn.wait_ready(&home.url("smtp"));
+    let sendmail =
+        started.unwrap_or_else(|error| panic!("Sendmail does not start: {error}\n{}", home.log()));
+    Ok(Server::new(home, vec![sendmail]))
 }
 
 /// Sendmail sleeps for a minute at each start if the name of the host has no dot or cannot be
 /// looked up, even if the configuration sets the name. So the host gets an address as its name,
 /// which is never looked up. A namespace limits this name to the one process.
-fn command_line(home: &Home, parts: &Parts) -> Command {
+fn command_line(folder: &Path, parts: &Parts) -> Command {
     let mut command = Command::new(&parts.unshare);
     command.args(["--uts", "sh", "-c", r#"hostname 127.0.0.1 && exec "$@""#, "sh"]);
     command
         .arg(&parts.sendmail)
         .arg("-bD")
         .arg("-C")
-        .arg(home.path("sendmail.cf"))
+        .arg(folder.join("sendmail.cf"))
         .arg("-X")
-        .arg(home.path("log"));
+        .arg(folder.join("log"));
     command
 }
 
