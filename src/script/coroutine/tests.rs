@@ -1,8 +1,11 @@
+use std::cell::Cell;
+use std::time::Duration;
+
 use super::stacks::{STACK_SIZE, STACKS};
 use super::*;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = crate::runtime::current_thread().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, test)
 }
 
