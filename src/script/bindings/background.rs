@@ -4,21 +4,19 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, FnPtr, Map};
+use rhai::{Array, Map};
 
-use super::argument::{boolean, check_known, duration};
-use super::{faults, listening, wait};
+use super::argument::{check_known, duration};
+use super::{serve_options, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
-use crate::server::{Embedded, Mail, Options};
-use crate::session::Fault;
+use crate::server::{Embedded, Mail};
 use crate::transcript::{Transcript, What};
 
 pub(super) const INTRO: &str = "A server that runs by itself while the script goes on, on a free port of loopback. It is for \
@@ -29,8 +27,6 @@ so that a late QUIT is answered.";
 
 /// How long `expect_message` waits for a message if the script sets no `timeout`.
 const WAIT: Duration = Duration::from_secs(10);
-/// The options of `serve` that are not names of commands.
-const OPTIONS: [&str; 6] = ["users", "limit", "certificate", "on_demand", "read_rate", "faults"];
 /// The most messages that an error lists if the expected message has not come.
 const MOST_LISTED: usize = 5;
 
@@ -56,24 +52,7 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     if let Some(at) = run.listens.as_ref().and_then(|listens| listens.place(scheme)) {
         server = server.at(scheme, at);
     }
-    for (name, value) in options {
-        server = match name.as_str() {
-            "users" => users(server, value)?,
-            "limit" => limit(server, value)?,
-            "read_rate" => with_rate(server, value)?,
-            "faults" => faults::faults(value)?.into_iter().try_fold(server, Options::fault)?,
-            "on_demand" => server.on_demand(boolean(name, value)?),
-            "certificate" => server.flaw(listening::flaw(value)?),
-            command if command == command.to_ascii_uppercase() => {
-                answers(ctx, server, command, value)?
-            }
-            other => {
-                check_known(other, &OPTIONS)?;
-                server
-            }
-        };
-    }
-    let server = server
+    let server = serve_options::read(ctx, server, options)?
         .start()
         .map_err(|error| Error::new(Kind::Io, format!("cannot serve {scheme}: {error}")))?;
     let here = server.url(scheme).unwrap_or_default();
@@ -87,62 +66,6 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
         scheme: scheme.to_owned(),
         transcript,
     })
-}
-
-fn users(mut server: Options, value: &Dynamic) -> Result<Options> {
-    let run = Run::current()?;
-    let users = value.as_map_ref().map_err(|_| {
-        Error::usage("the option `users` is a map of names and passwords")
-            .hint("users: #{\"kim@example.com\": param(\"password\")}")
-    })?;
-    for (name, password) in users.iter() {
-        let password = password.to_string();
-        run.keep_secret(&password);
-        server = server.user(name.as_str(), password);
-    }
-    Ok(server)
-}
-
-/// Reads the option `limit`: with `[20, "1m"]`, at most 20 connections are accepted in a minute,
-/// and the server turns further ones away.
-fn limit(server: Options, value: &Dynamic) -> Result<Options> {
-    let wrong = || {
-        Error::usage("the option `limit` is a number of connections and a time")
-            .hint("limit: [20, \"1m\"]")
-    };
-    let pair = value.as_array_ref().map_err(|_| wrong())?;
-    let [count, window] = &pair[..] else { return Err(wrong()) };
-    let count = count.as_int().ok().and_then(|count| usize::try_from(count).ok());
-    Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
-}
-
-/// Limits how many octets a second the server reads from each client. With 0, it reads nothing
-/// after the greeting.
-fn with_rate(server: Options, value: &Dynamic) -> Result<Options> {
-    match NonZeroU32::new(faults::rate(value)?) {
-        Some(rate) => Ok(server.read_rate(rate)),
-        None => server.fault(Fault::new().at("GREETING").read_rate(0)),
-    }
-}
-
-/// Sets the answers to a command. A closure decides each time. The values of a list are used once
-/// each, in turn, and after the last the server behaves well. Any other value is the answer every
-/// time.
-fn answers(
-    ctx: &NativeCallContext<'_>,
-    server: Options,
-    command: &str,
-    value: &Dynamic,
-) -> Result<Options> {
-    if let Some(closure) = value.clone().try_cast::<FnPtr>() {
-        let (asker, decider) = Run::current()?.questions.add(ctx, closure, faults::answer);
-        return server.ask(command, asker, decider);
-    }
-    if let Ok(turns) = value.as_array_ref() {
-        let turns = turns.iter().map(faults::answer).collect::<Result<Vec<_>>>()?;
-        return server.answer(command, turns);
-    }
-    server.always(command, faults::answer(value)?)
 }
 
 /// Converts a message into the map that scripts get.

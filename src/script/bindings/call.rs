@@ -6,7 +6,7 @@ use super::argument::{boolean, check_known, duration, pattern, patterns};
 use crate::error::{Error, Result};
 use crate::imap::Literals;
 use crate::proto::smtp::xtext;
-use crate::session::{Call, Untagged};
+use crate::session::{Call, Session, Untagged};
 
 /// Reads the options of a call, such as `#{timeout: "2m"}`. An option that is not in `allowed` is
 /// an error.
@@ -30,6 +30,11 @@ pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
     }
     read_imap(&mut call, options)?;
     Ok(call)
+}
+
+/// Reads the options of an expectation. `more` are the options that it has besides `timeout`.
+pub(super) fn expectation(_: &Session, options: &Map, more: &[&str]) -> Result<Call> {
+    call(options, &[&["timeout"], more].concat())
 }
 
 /// The text of a parameter of MAIL or RCPT as it is sent, such as `SIZE=1000`; `None` if the value

@@ -77,10 +77,10 @@ fn chapters(manual: Manual) -> impl Iterator<Item = Chapter> {
     [
         words("Sessions", session::INTRO, words_of!(session::words, manual)),
         words("Sending", send::INTRO, words_of!(send::words, manual)),
-        words("Expecting", expect::INTRO, words_of!(expect::words, manual)),
+        words("Expecting", expect::INTRO, expect::words(manual)),
         words("Patterns and bytes", pattern::INTRO, pattern::words(manual)),
         words("Replies", reply::INTRO, words_of!(reply::words, manual)),
-        words("TLS", tls::INTRO, words_of!(tls::words, manual)),
+        words("TLS", tls::INTRO, tls::all_words(manual)),
         verbs("Verbs", shared::INTRO, shared::words(manual)),
         verbs("Verbs of SMTP", smtp::INTRO, smtp::words(manual)),
         verbs("Verbs of IMAP", imap::INTRO, imap::words(manual)),

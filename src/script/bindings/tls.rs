@@ -5,9 +5,10 @@
 )]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, Map};
+use rhai::{Array, Map, Module};
 
 use super::call::call as read;
+use super::verb::{Manual, verbs, words_of};
 use super::{Handle, argument};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
@@ -29,11 +30,6 @@ gives the reason, and ends the session; unless it is caught, the exit code is 3.
 
 /// The options that `connect` takes as `tls`.
 pub(super) const TLS: [&str; 8] = ["ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
-const STARTTLS: [&str; 10] =
-    ["timeout", "expect", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
-const HANDSHAKE: [&str; 9] =
-    ["timeout", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
-
 /// Reads the TLS options from a map that may hold other options too.
 pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
     for (name, value) in map.iter().filter(|(_, value)| !value.is_unit()) {
@@ -77,8 +73,8 @@ fn keep(value: &Dynamic) -> Result<bool> {
 }
 
 /// Reads the options of `starttls` and `tls_handshake`. The TLS options apply to that call only.
-fn call(session: &Session, map: &Map, allowed: &[&str]) -> Result<Call> {
-    let mut call = read(map, allowed)?;
+fn call(session: &Session, map: &Map, more: &[&str]) -> Result<Call> {
+    let mut call = read(map, &[&["timeout"], more, &TLS].concat())?;
     call.tls = Some(Box::new(options(session.tls_options().clone(), map)?));
     Ok(call)
 }
@@ -107,6 +103,62 @@ fn certificate(certificate: &Certificate) -> Map {
     ])
 }
 
+pub(super) fn all_words(manual: Manual) -> Module {
+    let mut all = words_of!(words, manual);
+    verbs! { all, manual, call:
+        /// Asks for TLS, and makes the handshake if the server accepts: STARTTLS of SMTP and LMTP
+        /// (RFC 3207), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve (RFC 5804 section 2.2),
+        /// STLS of POP3 (RFC 2595). Returns the reply to the command. Ask for the capabilities
+        /// again afterwards, because those that the server sent in clear are no longer valid.
+        ///
+        /// If `expect` names a refusal and the refusal comes, the session stays in clear. Bytes
+        /// that came in clear after the server's acceptance are an error of the kind `injected`,
+        /// which shows them.
+        ///
+        /// ```rhai
+        /// let s = connect();
+        /// s.expect(220);
+        /// assert("STARTTLS" in s.ehlo("client.example"));
+        /// s.starttls(#{ca: param("ca")});
+        /// assert(!("STARTTLS" in s.ehlo("client.example")));
+        /// s.starttls(#{expect: 503});
+        /// ```
+        starttls(session, call; expect) -> Reply { session.starttls().with(call).await }
+
+        /// `starttls` under its name in POP3 (RFC 2595 section 4).
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: STLS
+        /// S: -ERR no TLS here
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// s.stls(#{expect: "-ERR"});
+        /// assert_eq(s.tls, ());
+        /// ```
+        stls(session, call; expect) -> Reply { session.starttls().with(call).await }
+
+        /// Makes the TLS handshake now, without a command before it. This is the second half of
+        /// `starttls()`. Use it if something has to happen between the two halves, or for protocols
+        /// that mailexpect does not know.
+        ///
+        /// ```rhai
+        /// let s = connect();
+        /// s.expect(220);
+        /// s.send("STARTTLS");
+        /// s.expect(220);
+        /// s.tls_handshake(#{verify: false});
+        /// s.send("NOOP");
+        /// s.expect(250);
+        /// ```
+        tls_handshake(session, call) -> () { session.tls_handshake().with(call).await }
+    }
+    all
+}
+
 #[export_module(manifest)]
 #[allow(
     missing_docs,
@@ -115,101 +167,6 @@ fn certificate(certificate: &Certificate) -> Map {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Asks for TLS, and makes the handshake if the server accepts: STARTTLS of SMTP and LMTP (RFC
-    /// 3207), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve (RFC 5804 section 2.2), STLS of
-    /// POP3 (RFC 2595). Returns the reply to the command. Ask for the capabilities again
-    /// afterwards, because those that the server sent in clear are no longer valid.
-    ///
-    /// If `expect` names a refusal and the refusal comes, the session stays in clear. Bytes that
-    /// came in clear after the server's acceptance are an error of the kind `injected`, which shows
-    /// them.
-    ///
-    /// ```rhai
-    /// let s = connect();
-    /// s.expect(220);
-    /// assert("STARTTLS" in s.ehlo("client.example"));
-    /// s.starttls(#{ca: param("ca")});
-    /// assert(!("STARTTLS" in s.ehlo("client.example")));
-    /// s.starttls(#{expect: 503});
-    /// ```
-    #[rhai_fn(return_raw)]
-    pub fn starttls(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
-        session.operate(&ctx, async |session| session.starttls().await)
-    }
-
-    #[rhai_fn(name = "starttls", return_raw)]
-    pub fn starttls_with(
-        ctx: NativeCallContext,
-        session: &mut Handle,
-        options: Map,
-    ) -> Result<Reply, Raised> {
-        session.operate(&ctx, async |session| {
-            let call = call(session, &options, &STARTTLS)?;
-            session.starttls().with(call).await
-        })
-    }
-
-    /// `starttls` under its name in POP3 (RFC 2595 section 4).
-    ///
-    /// ```dialogue pop3
-    /// S: +OK ready
-    /// C: STLS
-    /// S: -ERR no TLS here
-    /// ```
-    ///
-    /// ```rhai
-    /// let s = connect(param("pop3"));
-    /// s.expect("+OK");
-    /// s.stls(#{expect: "-ERR"});
-    /// assert_eq(s.tls, ());
-    /// ```
-    #[rhai_fn(return_raw)]
-    pub fn stls(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
-        session.operate(&ctx, async |session| session.starttls().await)
-    }
-
-    #[rhai_fn(name = "stls", return_raw)]
-    pub fn stls_with(
-        ctx: NativeCallContext,
-        session: &mut Handle,
-        options: Map,
-    ) -> Result<Reply, Raised> {
-        session.operate(&ctx, async |session| {
-            let call = call(session, &options, &STARTTLS)?;
-            session.starttls().with(call).await
-        })
-    }
-
-    /// Makes the TLS handshake now, without a command before it. This is the second half of
-    /// `starttls()`. Use it if something has to happen between the two halves, or for protocols
-    /// that mailexpect does not know.
-    ///
-    /// ```rhai
-    /// let s = connect();
-    /// s.expect(220);
-    /// s.send("STARTTLS");
-    /// s.expect(220);
-    /// s.tls_handshake(#{verify: false});
-    /// s.send("NOOP");
-    /// s.expect(250);
-    /// ```
-    #[rhai_fn(return_raw)]
-    pub fn tls_handshake(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| session.tls_handshake().await)
-    }
-
-    #[rhai_fn(name = "tls_handshake", return_raw)]
-    pub fn tls_handshake_with(
-        ctx: NativeCallContext,
-        session: &mut Handle,
-        options: Map,
-    ) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| {
-            let call = call(session, &options, &HANDSHAKE)?;
-            session.tls_handshake().with(call).await
-        })
-    }
-
     /// The TLS of the session: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (the
     /// name that the certificate was verified against), `verified` and `fault` (what is wrong with
     /// the certificate, or `()`). The value is `()` if the session has no TLS.

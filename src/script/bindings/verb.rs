@@ -73,9 +73,15 @@ pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
 
 /// Registers verbs in a module, from their doc comments, parameters and bodies. Each verb can also
 /// be called with a map of options after its parameters; the body gets the options as a [`Call`].
-/// The names after a semicolon are options that this verb has in addition to the usual ones.
+/// The names after a semicolon are options that this verb has in addition to the usual ones, which
+/// are those of [`call`], or of the function that is named after the manual.
 macro_rules! verbs {
-    ($module:ident, $manual:ident: $(
+    ($module:ident, $manual:ident: $($verbs:tt)*) => {
+        $crate::script::bindings::verb::verbs! {
+            $module, $manual, $crate::script::bindings::verb::call: $($verbs)*
+        }
+    };
+    ($module:ident, $manual:ident, $read:path: $(
         $(#[doc = $doc:literal])*
         $name:ident($session:ident, $call:ident $(, $param:ident: $type:ty)* $(; $more:ident)*) -> $back:ty $body:block
     )*) => {$(
@@ -108,7 +114,7 @@ macro_rules! verbs {
                 |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|
                     -> std::result::Result<$back, $crate::script::raise::Raised> {
                     handle.operate(&ctx, async |$session: &mut $crate::Session| {
-                        let $call = $crate::script::bindings::verb::call($session, &options, &[$(stringify!($more)),*])?;
+                        let $call = $read($session, &options, &[$(stringify!($more)),*])?;
                         $body
                     })
                 },

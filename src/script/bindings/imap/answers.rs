@@ -8,7 +8,7 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Blob, Map};
 
 use super::super::Handle;
-use super::{number, numbers, text, value};
+use super::values::{number, numbers, text, value};
 use crate::imap::{Answer, Argument, Response, Value};
 use crate::script::raise::{Raised, raise};
 use crate::visible;
@@ -81,7 +81,7 @@ pub mod words {
     /// each message.
     #[rhai_fn(get = "fetched", return_raw, pure)]
     pub fn fetched(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
-        answer.fetched().map(super::super::fetched).map_err(|error| raise(&ctx, error))
+        answer.fetched().map(super::super::values::fetched).map_err(|error| raise(&ctx, error))
     }
 
     /// All responses to the last command of a session, if a verb of IMAP sent that command. A verb
@@ -257,7 +257,7 @@ pub mod words {
     /// ```
     #[rhai_fn(get = "data", return_raw, pure)]
     pub fn data(ctx: NativeCallContext, response: &mut Response) -> Result<Dynamic, Raised> {
-        super::super::data(response).map_err(|error| raise(&ctx, error))
+        super::super::values::data(response).map_err(|error| raise(&ctx, error))
     }
 
     /// The kind of the response: `"EXISTS"`, `"FETCH"`, `"LIST"`, or its status.

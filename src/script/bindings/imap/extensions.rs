@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::super::verb::{Manual, verbs, words_of};
-use super::{argument, criteria, mailbox, numbers, value};
+use super::values::{argument, criteria, mailbox, numbers, value};
 use crate::error::{Error, Result};
 use crate::imap::{Answer, Argument, Value};
 

@@ -4,7 +4,7 @@ use rhai::{Array, Blob, Dynamic, Map, Module};
 
 use super::super::argument;
 use super::super::verb::{Manual, verbs};
-use super::{criteria, fetched, numbers, set, values};
+use super::values::{criteria, fetched, numbers, set, values};
 use crate::imap::Answer;
 
 pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {

@@ -7,7 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::{number, text, texts};
+use super::values::{number, text, texts};
 use crate::error::{Error, Kind};
 use crate::imap::BodyStructure;
 use crate::script::raise::{Raised, raise};
@@ -147,7 +147,7 @@ pub mod words {
     pub fn envelope(body: &mut BodyStructure) -> Dynamic {
         body.envelope
             .clone()
-            .map_or(Dynamic::UNIT, |envelope| super::super::envelope(envelope).into())
+            .map_or(Dynamic::UNIT, |envelope| super::super::values::envelope(envelope).into())
     }
 
     /// The parts of a multipart. For an enclosed message, the list holds the message.
@@ -159,7 +159,7 @@ pub mod words {
     /// The whole structure as nested lists, as the server sent it.
     #[rhai_fn(get = "data", pure)]
     pub fn data(body: &mut BodyStructure) -> Dynamic {
-        super::super::value(body.value.clone())
+        super::super::values::value(body.value.clone())
     }
 
     #[rhai_fn(name = "to_string", name = "to_debug", pure)]
