@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::server::dialogue::{Next, Said};
+use crate::server::dialogue::{LARGEST, Next, Said};
 
 /// A reply: its code, its lines, and what comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,14 @@ impl Answer {
         let _ = write!(wire, "{} {last}\r\n", self.code);
         wire
     }
+}
+
+pub(super) fn too_large() -> Answer {
+    Answer::new(552, format!("5.3.4 Message larger than {LARGEST} octets"))
+}
+
+pub(super) fn out_of_sequence(why: &'static str) -> Answer {
+    Answer::new(503, format!("5.5.1 {why}"))
 }
 
 #[cfg(test)]

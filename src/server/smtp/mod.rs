@@ -2,6 +2,7 @@
 
 mod answer;
 mod authentication;
+mod parameters;
 mod path;
 mod verb;
 
@@ -13,7 +14,8 @@ use super::auth::{self, Exchange};
 use super::dialogue::{self, LARGEST, Next, Said};
 use super::mail::{Mail, Stamp};
 use super::site::Site;
-use answer::Answer;
+use answer::{Answer, out_of_sequence, too_large};
+use parameters::{alone, mail_parameter, unknown_parameter};
 use verb::Verb;
 
 /// The most recipients of one message; RFC 5321 section 4.5.3.1.8 requires at least this number.
@@ -363,49 +365,6 @@ fn each(recipients: &[String], answer: &Answer, delivered: bool) -> Said {
         }
     });
     Said::new(replies.collect::<String>()).then(answer.next())
-}
-
-fn alone(argument: &str) -> Result<(), Answer> {
-    if argument.is_empty() {
-        Ok(())
-    } else {
-        Err(Answer::new(501, "5.5.4 The command takes no argument"))
-    }
-}
-
-/// Checks a parameter of MAIL: SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 section 5).
-fn mail_parameter(parameter: &str) -> Result<(), Answer> {
-    let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-    match keyword.to_ascii_uppercase().as_str() {
-        "SIZE"
-            if value.is_empty()
-                || value.len() > 20
-                || !value.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            Err(Answer::new(501, "5.5.4 Syntax: SIZE=octets"))
-        }
-        "SIZE" if value.parse::<usize>().is_ok_and(|size| size <= LARGEST) => Ok(()),
-        "SIZE" => Err(too_large()),
-        "BODY" if ["7BIT", "8BITMIME"].iter().any(|body| value.eq_ignore_ascii_case(body)) => {
-            Ok(())
-        }
-        "BODY" => Err(Answer::new(501, "5.5.4 Syntax: BODY=7BIT or BODY=8BITMIME")),
-        // The name is ignored, as the section allows, because nothing is relayed in its name.
-        "AUTH" if !value.is_empty() => Ok(()),
-        _ => Err(unknown_parameter()),
-    }
-}
-
-fn unknown_parameter() -> Answer {
-    Answer::new(555, "5.5.4 Unsupported parameter")
-}
-
-fn too_large() -> Answer {
-    Answer::new(552, format!("5.3.4 Message larger than {LARGEST} octets"))
-}
-
-fn out_of_sequence(why: &'static str) -> Answer {
-    Answer::new(503, format!("5.5.1 {why}"))
 }
 
 #[cfg(test)]
