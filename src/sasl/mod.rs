@@ -10,6 +10,7 @@
 //! `secrets` knows the name, and until the reference and `docs/clients.md` have it.
 
 mod anonymous;
+mod bearer;
 mod cram_md5;
 mod credentials;
 mod digest_md5;

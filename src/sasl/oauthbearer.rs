@@ -1,16 +1,9 @@
-//! OAUTHBEARER (RFC 7628): a bearer token, with the identity to act for and the server's name. If
-//! the token fails, the server first gives the reason in JSON, and refuses after the client has
-//! answered with a single 0x01 (section 3.2.3).
+//! OAUTHBEARER (RFC 7628): a bearer token, with the identity to act for and the server's name. The
+//! client answers the reason for a refusal with a single 0x01 (section 3.2.3).
 
-use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue, scram};
+use super::bearer::Bearer;
+use super::{Credentials, Mechanism, Service, scram};
 use crate::error::Result;
-
-#[derive(Debug)]
-struct Oauthbearer {
-    /// The client's only message, until it is sent.
-    message: Option<Hidden>,
-    told_why: bool,
-}
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
 pub(super) fn begin(credentials: &Credentials, service: &Service) -> Result<Box<dyn Mechanism>> {
@@ -22,25 +15,5 @@ pub(super) fn begin(credentials: &Credentials, service: &Service) -> Result<Box<
         service.host,
         secret.expose()
     );
-    Ok(Box::new(Oauthbearer { message: Some(message.into()), told_why: false }))
-}
-
-impl Mechanism for Oauthbearer {
-    fn opening(&self) -> Opening {
-        Opening::Client
-    }
-
-    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
-        if let Some(message) = self.message.take() {
-            return Ok(message.expose().into());
-        }
-        if std::mem::replace(&mut self.told_why, true) {
-            return Err(overdue(challenge, "OAUTHBEARER"));
-        }
-        Ok(vec![1])
-    }
-
-    fn is_done(&self) -> bool {
-        self.message.is_none() && !self.told_why
-    }
+    Ok(Bearer::new("OAUTHBEARER", message, b"\x01"))
 }

@@ -1,0 +1,46 @@
+//! Mechanisms of bearer tokens. The client sends one message. If the token fails, the server first
+//! gives the reason in JSON, and refuses after the client has answered that.
+
+use super::{Hidden, Mechanism, Opening, overdue};
+use crate::error::Result;
+
+/// An exchange of OAUTHBEARER or XOAUTH2.
+#[derive(Debug)]
+pub(super) struct Bearer {
+    mechanism: &'static str,
+    /// The client's only message, until it is sent.
+    message: Option<Hidden>,
+    /// The answer to the server's reason for a refusal.
+    dismissal: &'static [u8],
+    told_why: bool,
+}
+
+impl Bearer {
+    pub(super) fn new(
+        mechanism: &'static str,
+        message: String,
+        dismissal: &'static [u8],
+    ) -> Box<dyn Mechanism> {
+        Box::new(Self { mechanism, message: Some(message.into()), dismissal, told_why: false })
+    }
+}
+
+impl Mechanism for Bearer {
+    fn opening(&self) -> Opening {
+        Opening::Client
+    }
+
+    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
+        if let Some(message) = self.message.take() {
+            return Ok(message.expose().into());
+        }
+        if std::mem::replace(&mut self.told_why, true) {
+            return Err(overdue(challenge, self.mechanism));
+        }
+        Ok(self.dismissal.to_vec())
+    }
+
+    fn is_done(&self) -> bool {
+        self.message.is_none() && !self.told_why
+    }
+}
