@@ -4,6 +4,7 @@
 mod connect;
 mod deflate;
 mod exchangers;
+mod group;
 mod pace;
 mod process;
 #[cfg(feature = "script")]
@@ -30,10 +31,10 @@ use deflate::Deflate;
 pub(crate) use deflate::NotDeflate;
 #[cfg(feature = "cli")]
 pub(crate) use exchangers::NULL_MX;
+#[cfg(feature = "cli")]
+pub(crate) use group::{Group, kill_processes};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
-#[cfg(feature = "cli")]
-pub(crate) use process::{Group, kill_processes};
 #[cfg(feature = "script")]
 pub(crate) use program::Program;
 pub use proxy::Proxy;

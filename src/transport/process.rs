@@ -1,15 +1,15 @@
 //! A dialogue with a child process on its stdin and stdout, as with `sendmail -bs`.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use super::group::{Group, Piped};
 
 /// How many bytes are kept of what a child writes to stderr.
 const COMPLAINTS: usize = 16 << 10;
@@ -27,45 +27,15 @@ pub(crate) struct Process {
     complaints: Arc<Mutex<Vec<u8>>>,
 }
 
-/// The process groups of all children that sessions speak with.
-static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
-
-fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Kills all children of sessions and their process groups, because this process is about to exit
-/// without running destructors.
-#[cfg(feature = "cli")]
-pub(crate) fn kill_processes() {
-    groups().iter().filter_map(|group| Pid::from_raw(*group)).for_each(kill);
-}
-
-fn kill(group: Pid) {
-    // An error means that the group is gone already.
-    let _ = kill_process_group(group, Signal::KILL);
-}
-
 impl Process {
     /// Starts a program with its arguments, without a shell. What it writes to stderr is kept for
     /// [`Process::complaints`], because it must not reach a terminal unescaped.
     pub(crate) fn start(program: &str, arguments: &[String]) -> io::Result<Self> {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let group = Group::of(&child);
-        let missing = || io::Error::other("the child lacks a pipe");
-        let stdin = child.stdin.take();
-        let stdout = child.stdout.take().ok_or_else(missing)?;
-        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let Piped { mut child, group, stdout, stderr } =
+            Group::spawn(Command::new(program).args(arguments).stdin(Stdio::piped()))?;
         let complaints = Arc::default();
         tokio::spawn(listen(stderr, Arc::clone(&complaints)));
-        Ok(Self { child, _group: group, stdin, stdout, complaints })
+        Ok(Self { stdin: child.stdin.take(), child, _group: group, stdout, complaints })
     }
 
     /// Closes the child's stdin and waits until it has exited.
@@ -88,43 +58,6 @@ async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
         let mut kept = complaints.lock().unwrap_or_else(PoisonError::into_inner);
         let left = COMPLAINTS.saturating_sub(kept.len());
         kept.extend_from_slice(&room[..count.min(left)]);
-    }
-}
-
-/// The process group of a child. It is killed when this is dropped, even if the child has exited,
-/// because processes that the child started may still run.
-#[derive(Debug)]
-pub(crate) struct Group(Option<Pid>);
-
-impl Group {
-    /// The group of a child that was started in its own process group.
-    pub(crate) fn of(child: &Child) -> Self {
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        groups().extend(group.map(|group| group.as_raw_nonzero().get()));
-        Self(group)
-    }
-
-    #[cfg(feature = "script")]
-    pub(super) fn kill(&self) {
-        self.0.into_iter().for_each(kill);
-    }
-
-    /// Asks all processes of the group to end (SIGTERM).
-    #[cfg(feature = "script")]
-    pub(super) fn terminate(&self) {
-        if let Some(group) = self.0 {
-            // An error means that the group is gone already.
-            let _ = kill_process_group(group, Signal::TERM);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            groups().remove(&group.as_raw_nonzero().get());
-            kill(group);
-        }
     }
 }
 

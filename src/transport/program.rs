@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::process::Group;
+use super::group::{Group, Piped};
 
 /// How many bytes are kept of what a program writes to stdout, and to stderr.
 const KEPT: (usize, usize) = (1 << 20, 64 << 10);
@@ -96,19 +96,11 @@ impl Program {
         let (program, arguments) =
             words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
         let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let group = Group::of(&child);
-        let missing = || io::Error::other("the child lacks a pipe");
-        let output = Written::of(child.stdout.take().ok_or_else(missing)?, KEPT.0);
-        let errors = Written::of(child.stderr.take().ok_or_else(missing)?, KEPT.1);
+        let variables = variables.iter().map(|(name, value)| (name, value));
+        let Piped { mut child, group, stdout, stderr } =
+            Group::spawn(Command::new(program).args(arguments).envs(variables).stdin(stdin))?;
+        let output = Written::of(stdout, KEPT.0);
+        let errors = Written::of(stderr, KEPT.1);
         if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
             tokio::spawn(async move {
                 // A program need not read its input. If this fails, the program's exit status
