@@ -102,14 +102,20 @@ fn escaped(tail: &[u8]) -> Option<(u8, usize)> {
     Some((byte, 1))
 }
 
+/// Whether [`printable`] keeps a character as it is.
+pub(crate) fn is_shown(character: char) -> bool {
+    matches!(character, '\\' | '\u{2192}') || is_plain(character)
+}
+
 /// Escapes characters that could control a terminal in text that was made visible before, and that
 /// may have been edited since, such as a golden transcript. Backslashes stay as they are.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match character {
-            '\\' | '\u{2192}' => shown.push(character),
-            _ => push(&mut shown, character, None),
+        if is_shown(character) {
+            shown.push(character);
+        } else {
+            push(&mut shown, character, None);
         }
     }
     shown

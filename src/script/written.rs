@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::sasl::Known;
+use crate::visible;
 
-/// Returns a text as a literal.
+/// Returns a text as a literal. Characters that could control a terminal are escaped.
 pub(crate) fn string(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
@@ -17,10 +18,13 @@ pub(crate) fn string(text: &str) -> String {
             '\r' => literal.push_str("\\r"),
             '\n' => literal.push_str("\\n"),
             '\t' => literal.push_str("\\t"),
-            c if c.is_control() => {
+            c if visible::is_shown(c) => literal.push(c),
+            c if u32::from(c) < 0x1_0000 => {
                 let _ = write!(literal, "\\u{:04x}", u32::from(c));
             }
-            c => literal.push(c),
+            c => {
+                let _ = write!(literal, "\\U{:08x}", u32::from(c));
+            }
         }
     }
     literal.push('"');
