@@ -1,6 +1,7 @@
-//! Stand-ins for the macros of the feature `script`: they report that the feature is missing.
+//! Stand-ins for the macros of missing features: each reports which feature it needs.
 
 /// Unavailable: needs the feature `script`.
+#[cfg(not(feature = "script"))]
 #[macro_export]
 macro_rules! assert_script {
     ($($any:tt)*) => {
@@ -11,6 +12,7 @@ macro_rules! assert_script {
 }
 
 /// Unavailable: needs the feature `script`.
+#[cfg(not(feature = "script"))]
 #[macro_export]
 macro_rules! assert_script_async {
     ($($any:tt)*) => {
@@ -20,12 +22,12 @@ macro_rules! assert_script_async {
     };
 }
 
-/// Unavailable: needs the feature `script`.
+/// Unavailable: needs the feature `harness`.
 #[macro_export]
 macro_rules! scripts {
     ($($any:tt)*) => {
         compile_error!(
-            "mailexpect::scripts! needs the feature `script`: in Cargo.toml, mailexpect = { ..., features = [\"script\"] }"
+            "mailexpect::scripts! needs the feature `harness`: in Cargo.toml, mailexpect = { ..., features = [\"harness\"] }"
         );
     };
 }

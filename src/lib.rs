@@ -18,9 +18,10 @@
 //!
 //! # Features
 //!
-//! `default = ["cli", "dns"]`. `cli` (the program) needs `script` (Rhai scripts), which needs
-//! `message` (composing and reading messages). Without these features, the crate has the dialogue,
-//! its transcript and the embedded server. `dns` looks up mail exchangers for `mx://domain`.
+//! `default = ["cli", "dns", "harness"]`. `cli` (the program) and `harness` ([`scripts!`]) need
+//! `script` (Rhai scripts), which needs `message` (composing and reading messages). Without these
+//! features, the crate has the dialogue, its transcript and the embedded server. `dns` looks up
+//! mail exchangers for `mx://domain`.
 //!
 //! Linux and macOS are supported: unix sockets, child processes and signals are used directly.
 //!
@@ -145,7 +146,7 @@ mod golden;
 mod import;
 #[cfg(feature = "cli")]
 mod interrupt;
-#[cfg(not(feature = "script"))]
+#[cfg(not(feature = "harness"))]
 mod lacking;
 #[cfg(feature = "script")]
 mod logs;

@@ -1,12 +1,15 @@
 //! Scripts as tests: [`assert_script!`](crate::assert_script) for one script,
-//! [`scripts!`](crate::scripts) for all scripts in a folder.
+//! [`scripts!`](crate::scripts) for all scripts in a folder, which needs the feature `harness`.
 
+#[cfg(feature = "harness")]
 mod fixture;
+#[cfg(feature = "harness")]
 mod scripts;
 
 use std::env;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "harness")]
 pub use scripts::Scripts;
 
 use crate::error::Result;
@@ -100,6 +103,7 @@ macro_rules! assert_script_async {
 ///     backup = second.smtp(),
 /// }
 /// ```
+#[cfg(feature = "harness")]
 #[macro_export]
 macro_rules! scripts {
     ($folder:expr $(, $name:ident = $value:expr)* $(,)?) => {
