@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_session_in_the_middle_of_an_operation_says_so_and_comes_back() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = crate::runtime::current_thread().unwrap();
         let _entered = runtime.enter();
         let handle = Handle::new(Session::options().pipe(&["cat".to_owned()], "tcp").unwrap());
         let taken = handle.take().unwrap();

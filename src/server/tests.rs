@@ -296,7 +296,7 @@ fn fifty_clients_are_served_at_once() {
 
 #[test]
 fn it_starts_and_stops_inside_another_runtime() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = crate::runtime::current_thread().unwrap();
     runtime.block_on(async {
         let server = start();
         assert!(Client::greeted(&server.smtp()).ask("NOOP").starts_with("250 "));

@@ -91,7 +91,7 @@ mod tests {
     use tokio::time::Instant;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+        crate::runtime::current_thread().unwrap().block_on(test)
     }
 
     async fn many(pace: &Pace, count: usize) -> Vec<Unheard> {

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = crate::runtime::current_thread().unwrap();
         let script = Coroutine::new(Rc::new(()), || -> Ran { panic!("on purpose") }).unwrap();
         let (Err(End::Failed(failure)), _) = runtime.block_on(guarded(pin!(script))) else {
             panic!("not a failure")
