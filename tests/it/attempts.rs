@@ -1,26 +1,15 @@
 //! Retries, flaky scripts, and runs that end before all scripts have run.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use mailexpect::server::Replay;
 
 use crate::peer::Peer;
 use crate::program::{folder, run};
 
 const GREETING: &str = "// Greets.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\n";
 
-/// The URL of a server that refuses the first connection and greets on the second.
-fn flaky() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp=smtp://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for greeting in ["421 busy\r\n", "220 hi\r\n"] {
-            let (mut stream, _) = listener.accept()?;
-            stream.write_all(greeting.as_bytes())?;
-            stream.read_to_end(&mut Vec::new())?;
-        }
-        std::io::Result::Ok(())
-    });
-    url
+/// A server that refuses the first connection and greets on the second.
+fn flaky() -> Replay {
+    Replay::in_turn(["S: 421 busy\nstall", "S: 220 hi\nstall"]).unwrap()
 }
 
 #[test]
@@ -31,10 +20,12 @@ fn a_script_that_passes_when_it_is_retried_is_flaky() {
         (&["--retries", "1"], 0, "1 passed (1 flaky)"),
         (&["--retries", "3", "--flaky-result", "fail"], 1, "1 failed"),
     ] {
-        let set = flaky();
+        let server = flaky();
+        let set = format!("smtp={}", server.url("smtp"));
         let ran = run(folder.path(), &[&["run", "--set", &set], more].concat());
         assert_eq!(ran.code, Some(code), "{more:?} {ran:?}");
         assert!(ran.out.contains(line), "{more:?} {}", ran.out);
+        server.leave();
     }
 }
 
@@ -48,12 +39,14 @@ fn a_flaky_script_is_shown_as_one_in_every_report() {
         ("tap", "ok 1 - a.rhai\n  ---\n  message: "),
         ("json", "\"flaky\":1"),
     ] {
-        let set = flaky();
+        let server = flaky();
+        let set = format!("smtp={}", server.url("smtp"));
         let args = ["run", "--set", &set, "--retries", "1", "--format", format, "--junit", "j.xml"];
         let ran = run(folder.path(), &args);
         assert!(ran.out.contains(said), "{format}: {}", ran.out);
         let junit = std::fs::read_to_string(folder.path().join("j.xml")).unwrap();
         assert!(junit.contains("<flakyFailure message="), "{junit}");
+        server.leave();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Certificates that are not accepted: the error for each, and that each can be accepted on
 //! request.
 
+use mailexpect::block_on;
 use std::sync::Arc;
 
 use mailexpect::tls::Options;
@@ -13,7 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
 use rustls::{ServerConfig, SignatureAlgorithm, SignatureScheme, version};
 
-use crate::tls_server::{Ca, block_on, connect, failure, implicit, params};
+use crate::tls_server::{Ca, connect, failure, implicit, params};
 
 /// Signs with any scheme, but wrongly, so that no test needs a private key. A client that verifies
 /// nothing goes on all the same, and a client that verifies looks at the certificate first.

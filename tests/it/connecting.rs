@@ -7,7 +7,7 @@ use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{CNAME, MX};
 use hickory_proto::rr::{Name, RData, Record};
 use mailexpect::server::{Embedded, Replay};
-use mailexpect::{Error, Options, Proxy, Session, Transcript, tls};
+use mailexpect::{Error, Options, Proxy, Session, Transcript, block_on, tls};
 
 use crate::peer::Peer;
 
@@ -35,10 +35,6 @@ fn nameserver(zone: &'static [(&'static str, &'static [(u16, &'static str)])]) -
         }
     });
     address
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 fn connect(options: Options, url: &str) -> Result<(), Error> {

@@ -1,9 +1,9 @@
 //! The end of a dialogue: text after the last expectation is judged, whenever it arrives.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use mailexpect::script::Case;
+use mailexpect::server::Replay;
 use mailexpect::{Error, Session, Transcript, block_on};
 
 use crate::peer::Peer;
@@ -90,43 +90,25 @@ fn close_judges_as_finish_does_and_reset_judges_nothing() {
 
 #[test]
 fn the_grace_bounds_a_server_that_never_closes() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp://{}", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
-        use std::io::Write as _;
-        let mut streams = Vec::new();
-        for _ in 0..10 {
-            let mut stream = listener.accept().unwrap().0;
-            stream.write_all(b"220 hi\r\n").unwrap();
-            streams.push(stream);
-        }
-        streams
-    });
+    let server = Replay::repeat("S: 220 hi\nstall").unwrap();
     let text = "// Ten.\nfor n in 0..10 { let s = connect(param(\"url\"), #{grace: \"2s\"}); s.expect(220); }";
     let folder = folder(&[("ten.rhai", text)]);
     let began = Instant::now();
-    let outcome = Case::new(folder.path().join("ten.rhai")).set("url", &url).run();
+    let outcome = Case::new(folder.path().join("ten.rhai")).set("url", server.url("smtp")).run();
     assert!(outcome.is_ok(), "{outcome:#?}");
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(2), "the grace was not given: {took:?}");
     assert!(took < Duration::from_secs(10), "one grace for all of them: {took:?}");
-    drop(server.join().unwrap());
+    server.leave();
 }
 
 #[test]
 fn the_grace_bounds_a_server_that_never_stops_talking() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("imap://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        use std::io::Write as _;
-        let mut stream = listener.accept().unwrap().0;
-        // Writing fails after the client has gone.
-        while stream.write_all(b"* OK still here\r\n").is_ok() {}
-    });
+    let peer = talkative("S: * OK still here", "* OK still here");
     let grace = Duration::from_millis(200);
     let began = Instant::now();
     block_on(async {
-        let mut session = Session::options().grace(grace).connect(&url).await.unwrap();
+        let mut session = Session::options().grace(grace).connect(&peer.url("imap")).await.unwrap();
         session.expect("* OK").await.unwrap();
         session.finish().await.unwrap();
     });
@@ -134,17 +116,8 @@ fn the_grace_bounds_a_server_that_never_stops_talking() {
 }
 
 /// A peer that goes on sending until the client has gone.
-fn talkative(greeting: &'static str, more: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        use std::io::Write as _;
-        let mut stream = listener.accept().unwrap().0;
-        stream.write_all(greeting.as_bytes()).unwrap();
-        let more = more.repeat(1000);
-        while stream.write_all(more.as_bytes()).is_ok() {}
-    });
-    address.to_string()
+fn talkative(greeting: &str, more: &str) -> Peer {
+    Peer::parse(&format!("{greeting}\nflood {} {more}", usize::MAX))
 }
 
 #[test]
@@ -152,10 +125,10 @@ fn a_peer_that_always_has_data_does_not_outlive_a_deadline() {
     let short = Duration::from_millis(200);
     for segment in [mailexpect::Segment::Whole, mailexpect::Segment::Bytes] {
         let began = Instant::now();
-        let address = talkative("+OK hi\r\n+OK\r\n", "..\r\n");
+        let peer = talkative("S: +OK hi\nS: +OK", "..");
         block_on(async {
             let options = Session::options().segment(segment);
-            let mut session = options.connect(&format!("pop3://{address}")).await.unwrap();
+            let mut session = options.connect(&peer.url("pop3")).await.unwrap();
             session.expect("+OK").await.unwrap();
             // The status line has arrived already, so `send_raw` sends the command before the line
             // is expected.
@@ -171,11 +144,11 @@ fn a_peer_that_always_has_data_does_not_outlive_a_deadline() {
 
 #[test]
 fn a_flood_of_replies_ends_at_the_deadline_shows_what_was_taken_and_keeps_a_bounded_transcript() {
-    let address = talkative("220 hi\r\n", "250 flood\r\n");
+    let peer = talkative("S: 220 hi", "250 flood");
     let transcript = Transcript::new();
     block_on(async {
         let options = Session::options().transcript(transcript.clone());
-        let mut session = options.connect(&format!("smtp://{address}")).await.unwrap();
+        let mut session = options.connect(&peer.url("smtp")).await.unwrap();
         session.expect(220).await.unwrap();
         let until = session.expect_until(252).timeout(Duration::from_millis(500));
         let late = until.await.unwrap_err();

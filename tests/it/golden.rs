@@ -7,13 +7,13 @@ use mailexpect::server::Replay;
 
 use crate::program::{Ran, folder, program};
 
-const SCRIPT: &str = "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
+pub(crate) const SCRIPT: &str = "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
 
-const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\n\
+pub(crate) const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\n\
     C: QUIT\nS: 221 bye\nclose\n";
 
 /// Runs the program with no variable set that affects goldens, except those in `environment`.
-fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+pub(crate) fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = program();
     let output =
         command.envs(environment.iter().copied()).current_dir(folder).args(args).output().unwrap();
@@ -22,7 +22,12 @@ fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
 }
 
 /// Runs `hello.rhai` against a peer that plays this dialogue.
-fn hello(folder: &Path, dialogue: &str, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+pub(crate) fn hello(
+    folder: &Path,
+    dialogue: &str,
+    args: &[&str],
+    environment: &[(&str, &str)],
+) -> Ran {
     let peer = Replay::start(dialogue).unwrap();
     let url = format!("smtp={}", peer.url("smtp"));
     let ran = run(folder, &[&["run", "hello.rhai", "--set", &url], args].concat(), environment);
@@ -31,7 +36,7 @@ fn hello(folder: &Path, dialogue: &str, args: &[&str], environment: &[(&str, &st
     ran
 }
 
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder.join("snapshots")) else { return Vec::new() };
     let mut names: Vec<_> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -39,7 +44,7 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-fn golden(folder: &Path, name: &str) -> String {
+pub(crate) fn golden(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join("snapshots").join(name)).unwrap()
 }
 
@@ -269,158 +274,6 @@ fn runs_that_are_repeated_are_held_against_the_golden_and_write_nothing() {
     assert_eq!(files(folder.path()), ["hello.snap"]);
 }
 
-/// Three pending changes: of `a.rhai`, of `b.rhai`, and of `c.rhai`, which has no golden yet.
-fn waiting() -> tempfile::TempDir {
-    let golden = |word: &str| format!("---\nsource: x.rhai\n---\nS: 220 {word}\nC: QUIT\n");
-    let (old, new) = (golden("old"), golden("new"));
-    let names = ["a.snap", "a.snap.new", "b.snap", "b.snap.new", "c.snap.new"];
-    let files = names
-        .map(|name| (format!("snapshots/{name}"), if name.ends_with("new") { &new } else { &old }));
-    folder(&files.each_ref().map(|(name, text)| (&**name, text.as_str())))
-}
-
-fn review(folder: &Path, answers: &str) -> String {
-    let answered = folder.join("answers");
-    fs::write(&answered, answers).unwrap();
-    let output = program()
-        .stdin(fs::File::open(answered).unwrap())
-        .current_dir(folder)
-        .arg("review")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn changes_are_reviewed_one_by_one() {
-    let folder = waiting();
-    insta::assert_snapshot!("review", review(folder.path(), "what\na\nr\ns\n"));
-    assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap.new"]);
-    assert!(
-        golden(folder.path(), "a.snap").contains("new")
-            && golden(folder.path(), "b.snap").contains("old")
-    );
-    assert!(review(folder.path(), "").ends_with("1 still to be reviewed\n"), "nobody answered");
-    assert!(review(folder.path(), "A\n").ends_with("1 accepted\n"));
-    assert_eq!(review(folder.path(), ""), "nothing to review\n");
-}
-
-#[test]
-fn changes_are_accepted_and_rejected_by_name_or_all_at_once() {
-    let folder = waiting();
-    let decide = |args: &[&str]| run(folder.path(), args, &[]);
-    let ran = decide(&["accept"]);
-    assert!(ran.code == Some(2) && ran.err.contains("accept --all"), "{ran:?}");
-    let ran = decide(&["accept", "a.rhai"]);
-    assert_eq!(
-        (ran.code, &*ran.out),
-        (Some(0), "accepted snapshots/a.snap\n1 accepted\n"),
-        "{ran:?}"
-    );
-    let ran = decide(&["reject", "snapshots/b.snap.new"]);
-    assert_eq!((ran.code, &*ran.out), (Some(0), "rejected snapshots/b.snap\n1 rejected\n"));
-    let ran = decide(&["accept", "c.txt"]);
-    assert_eq!((ran.code, &*ran.out), (Some(0), "accepted snapshots/c.snap\n1 accepted\n"));
-    std::fs::rename(
-        folder.path().join("snapshots/c.snap"),
-        folder.path().join("snapshots/c.snap.new"),
-    )
-    .unwrap();
-    let ran = decide(&["accept", "b.rhai"]);
-    assert!(
-        ran.code == Some(2) && ran.err.contains("nothing waits for review at b.rhai"),
-        "{ran:?}"
-    );
-    assert_eq!(decide(&["accept", "--all"]).code, Some(0));
-    assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap"]);
-}
-
-#[test]
-fn what_waits_is_found_from_anywhere_in_a_workspace() {
-    let folder = waiting();
-    let member = folder.path().join("other/src");
-    std::fs::create_dir_all(&member).unwrap();
-    std::fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").unwrap();
-    let ran = run(&member, &["review", "--show"], &[]);
-    assert!(ran.code == Some(1) && ran.out.contains("../../snapshots/a.snap"), "{ran:?}");
-    let ran = run(&member, &["accept", "--all"], &[]);
-    assert!(ran.code == Some(0) && ran.out.ends_with("3 accepted\n"), "{ran:?}");
-}
-
-/// Each verb that takes a secret, and each way to send a secret by hand.
-#[test]
-fn no_golden_has_what_a_verb_was_given_to_keep() {
-    let dialogues = [
-        (
-            "pop3",
-            "S: +OK <1.2@mail.example>\nC: USER hoge\nS: +OK\nC: PASS correct-horse\nS: +OK correct-horse is right\nC: QUIT\nS: +OK bye\nclose\n",
-            "s.expect(\"+OK\");\ns.login(\"hoge\", \"correct-horse\");\ns.quit();\n",
-        ),
-        (
-            "pop3",
-            "S: +OK <1.2@mail.example>\nC:\nS: +OK\nC: QUIT\nS: +OK bye\nclose\n",
-            "s.expect(\"+OK\");\ns.apop(\"hoge\", \"correct-horse\");\ns.quit();\n",
-        ),
-        (
-            "pop3",
-            "S: +OK hi\nC: USER hoge\nS: +OK\nC: PASS correct-horse\nS: +OK\nC: QUIT\nS: +OK bye\nclose\n",
-            "s.expect(\"+OK\");\ns.send(\"USER hoge\");\ns.expect(\"+OK\");\ns.send(\"PASS correct-horse\");\ns.expect(\"+OK\");\ns.quit();\n",
-        ),
-        (
-            "imap",
-            "S: * OK hi\nC: a1 LOGIN hoge correct-horse\nS: a1 OK correct-horse\nC: a2 LOGOUT\nS: * BYE bye\nS: a2 OK\nclose\n",
-            "s.expect(\"* OK\");\ns.login(\"hoge\", \"correct-horse\");\ns.logout();\n",
-        ),
-        (
-            "imap",
-            "S: * OK hi\nC: x LOGIN \"hoge\" \"correct-horse\"\nS: x OK\nC: a1 LOGOUT\nS: * BYE bye\nS: a1 OK\nclose\n",
-            "s.expect(\"* OK\");\ns.send(`x LOGIN \"hoge\" \"correct-horse\"`);\ns.expect(\"x OK\");\ns.logout();\n",
-        ),
-        (
-            "imap",
-            "S: * OK hi\nC: x LOGIN hoge {13+}\nC: correct-horse\nS: x OK\nC: a1 LOGOUT\nS: * BYE bye\nS: a1 OK\nclose\n",
-            "s.expect(\"* OK\");\ns.send_raw(\"x LOGIN hoge {13+}\\r\\ncorrect-horse\\r\\n\");\ns.expect(\"x OK\");\ns.logout();\n",
-        ),
-        (
-            "smtp",
-            "S: 220 hi\nC: AUTH PLAIN AGhvZ2UAY29ycmVjdC1ob3JzZQ==\nS: 235 AGhvZ2UAY29ycmVjdC1ob3JzZQ==\nC: QUIT\nS: 221 bye\nclose\n",
-            "s.expect(220);\ns.send(\"AUTH PLAIN AGhvZ2UAY29ycmVjdC1ob3JzZQ==\");\nsnapshot(s.expect(235));\ns.quit();\n",
-        ),
-        (
-            "smtp",
-            "S: 220 correct-horse\nC: AUTH PLAIN AGhvZ2UAY29ycmVjdC1ob3JzZQ==\nS: 235 ok\nC: QUIT\nS: 221 bye\nclose\n",
-            "s.expect(220);\ns.auth(\"PLAIN\", \"hoge\", \"correct-horse\");\ns.quit();\n",
-        ),
-    ];
-    for (scheme, dialogue, script) in dialogues {
-        let peer = Replay::start(dialogue).unwrap();
-        let script = format!(
-            "let s = connect(\"{}\");\n{script}snapshot(\"correct-horse\");\n",
-            peer.url(scheme)
-        );
-        let folder = folder(&[("secret.rhai", &script)]);
-        let ran = run(folder.path(), &["run", "--record"], &[]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        let golden = golden(folder.path(), "secret.snap");
-        for form in ["correct-horse", "Y29ycmVjdC1ob3Jz", "AGhvZ2UAY29"] {
-            assert!(!golden.contains(form), "{golden}");
-        }
-        assert!(golden.contains("*** snapshot: [SECRET]"), "{golden}");
-    }
-}
-
-#[test]
-fn the_title_of_a_script_says_no_secret_in_its_golden() {
-    let script = SCRIPT.replace("The hello.", "Logs in with hunter22.")
-        + "param(\"password\", \"hunter22\");\n";
-    let folder = folder(&[("hello.rhai", &script)]);
-    let ran = hello(folder.path(), HELLO, &["--record"], &[]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let golden = golden(folder.path(), "hello.snap");
-    assert!(golden.contains("Logs in with [SECRET].") && !golden.contains("hunter22"), "{golden}");
-}
-
 #[test]
 fn the_name_of_a_value_is_redacted_as_the_value_is() {
     let folder =
@@ -488,17 +341,6 @@ fn a_run_does_not_write_through_links() {
 }
 
 #[test]
-fn an_empty_transcript_is_never_accepted() {
-    let golden = "---\nsource: a.rhai\n---\nS: 220 old\n";
-    for empty in ["", "---\nsource: a.rhai\n---\n\n"] {
-        let folder = folder(&[("snapshots/a.snap", golden), ("snapshots/a.snap.new", empty)]);
-        let ran = run(folder.path(), &["accept", "--all"], &[]);
-        assert_eq!(ran.code, Some(2), "{ran:?}");
-        assert_eq!(fs::read_to_string(folder.path().join("snapshots/a.snap")).unwrap(), golden);
-    }
-}
-
-#[test]
 fn what_differs_in_the_middle_of_a_long_message_is_noticed() {
     let script = "let s = connect(param(\"smtp\"));\ns.expect(\"+OK\");\ns.retr(1);\ns.quit();\n";
     let mail = |word: &str| {
@@ -517,24 +359,4 @@ fn what_differs_in_the_middle_of_a_long_message_is_noticed() {
     assert_eq!(run(&mail("one"), "--check").code, Some(0));
     let ran = run(&mail("two"), "--check");
     assert!(ran.code == Some(1) && ran.out.contains("bytes left out, SHA-256"), "{ran:?}");
-}
-
-#[test]
-fn what_waits_is_shown_without_a_terminal_and_by_another_program() {
-    let folder = folder(&[("hello.rhai", SCRIPT)]);
-    hello(folder.path(), HELLO, &["--record"], &[]);
-    let ran = run(folder.path(), &["review", "--show"], &[]);
-    assert!(ran.code == Some(0) && ran.out == "nothing to review\n", "{ran:?}");
-    hello(folder.path(), &HELLO.replace("SIZE 100", "SIZE 200"), &[], &[]);
-    let ran = run(folder.path(), &["review", "--show", "snapshots/hello.snap"], &[]);
-    assert!(ran.code == Some(1) && ran.out.contains("SIZE 200"), "{ran:?}");
-    assert!(ran.out.ends_with("1 still to be reviewed\n"), "{ran:?}");
-    let ran = run(folder.path(), &["review", "--show", "--diff-tool", "diff -U0"], &[]);
-    assert!(
-        ran.code == Some(1) && ran.out.contains("+++ ") && ran.out.contains("SIZE 200"),
-        "{ran:?}"
-    );
-    let ran = run(folder.path(), &["review", "--show", "--diff-tool", "no-such-tool"], &[]);
-    assert!(ran.code == Some(2) && ran.err.contains("cannot show a change"), "{ran:?}");
-    assert_eq!(files(folder.path()), ["hello.snap", "hello.snap.new"], "nothing was decided");
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::edges::assert_harmless;
+use crate::escaped::assert_harmless;
 use crate::peer::Peer;
 use crate::program::{program, project};
 

@@ -1,17 +1,12 @@
 //! IMAP against peers that do exactly what they are told.
 
-use std::future::Future;
 use std::time::Duration;
 
 use mailexpect::imap::{Argument, Literals, Status};
-use mailexpect::{Error, Regex, Session, Untagged};
+use mailexpect::{Error, Regex, Session, Untagged, block_on};
 
 use crate::filters::filtered;
 use crate::peer::Peer;
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-}
 
 const SHORT: Duration = Duration::from_millis(60);
 
@@ -30,7 +25,7 @@ fn responses_are_taken_whole_with_their_literals() {
     let peer = Peer::parse(
         "S: * OK hi\nC\nS: * 1 FETCH (BODY[] {8}\nS: a\\r\\n)\nS: a)\\\nS: \nS: a1 OK done\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.send("a1 FETCH 1 BODY[]").await.unwrap();
         let fetched = s.expect(Regex::new("BODY").unwrap()).await.unwrap();
@@ -43,7 +38,7 @@ fn responses_are_taken_whole_with_their_literals() {
 #[test]
 fn a_code_is_refused_where_there_are_none() {
     let peer = Peer::saying(b"* OK hi\r\n");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("imap")).await.unwrap().expect(250).await.unwrap_err()
     });
     assert!(error.is_usage());
@@ -56,7 +51,7 @@ fn a_literal_that_cannot_be_held_fails_at_its_announcement() {
     for count in ["40000000", "18446744073709551615"] {
         let peer =
             Peer::saying(format!("* OK hi\r\n* 1 FETCH (BODY[] {{{count}}}\r\nx").as_bytes());
-        let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
+        let error = block_on(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
         assert!(error.is_too_long(), "{error}");
         assert!(
             error.waited().unwrap().elapsed < Duration::from_secs(5),
@@ -68,7 +63,7 @@ fn a_literal_that_cannot_be_held_fails_at_its_announcement() {
 #[test]
 fn a_literal_that_is_never_finished_is_cut() {
     let peer = Peer::parse("S: * OK hi\nS: * 1 FETCH (BODY[] {10}\nS: abc\\\nclose");
-    let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
+    let error = block_on(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
     assert!(error.is_malformed());
     assert_eq!(
         error.message(),
@@ -80,7 +75,7 @@ fn a_literal_that_is_never_finished_is_cut() {
 #[test]
 fn what_another_protocol_says_is_no_response() {
     let peer = Peer::saying(b"220 mail.example ESMTP\r\n");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("imap")).await.unwrap().expect("* OK").await.unwrap_err()
     });
     assert!(error.is_malformed());
@@ -90,7 +85,7 @@ fn what_another_protocol_says_is_no_response() {
 /// The error of a verb, if the server sends `said` after its greeting and the command.
 fn failing<T>(said: &str, verb: impl AsyncFnOnce(&mut Session) -> mailexpect::Result<T>) -> Error {
     let peer = Peer::parse(&format!("S: * OK hi\nC\n{said}"));
-    run(async { verb(&mut greeted(&peer).await).await.err().unwrap() })
+    block_on(async { verb(&mut greeted(&peer).await).await.err().unwrap() })
 }
 
 #[test]
@@ -114,7 +109,7 @@ fn a_refused_command_shows_the_line_that_says_so() {
 #[test]
 fn what_a_refusal_says_can_be_what_is_wanted() {
     let peer = Peer::parse("S: * OK hi\nC\nS: a1 NO [TRYCREATE] no\nC\nS: a2 BAD what\nstall");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let refused = s
             .append("nosuch", "hi")
@@ -136,7 +131,7 @@ fn literals_wait_to_be_asked_for_and_untagged_responses_may_come_meanwhile() {
     let peer = Peer::parse(
         "S: * OK hi\nC\nS: * 4 EXISTS\nS: + go on\nC\nS: + and on\nC\nS: * 5 EXISTS\nS: a1 OK in\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let arguments = ["al\r\nice".into(), Argument::literal("pw")];
         let answer = s.command("LOGIN", &arguments).await.unwrap();
@@ -148,7 +143,7 @@ fn literals_wait_to_be_asked_for_and_untagged_responses_may_come_meanwhile() {
 #[test]
 fn literals_with_a_plus_go_out_at_once() {
     let peer = Peer::parse("S: * OK hi\nC\nC\nS: a1 OK in\nC\nC\nS: a2 OK in\nstall");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.append("Lab", b"\0\xff".as_slice()).literals(Literals::Plus).await.unwrap();
         s.append_with("Lab", "(\\Seen)", "x").literals(Literals::Minus).await.unwrap();
@@ -200,7 +195,7 @@ fn bytes_that_nobody_should_send_are_taken_for_what_they_are() {
     let peer = Peer::parse(
         "S: * OK hi\nC\nS: * LIST () \"/\" a\\0b\nS: * 1 FETCH (BODY[] {3}\nS: \\0\\xff\\n)\\\nS: \nS: a1 OK \\0\nstall",
     );
-    run(async {
+    block_on(async {
         let answer = greeted(&peer).await.command("X", &[]).await.unwrap();
         assert_eq!(answer.mailboxes().unwrap()[0].name, "a\0b");
         assert_eq!(answer.fetched().unwrap()[0].content("BODY[]").unwrap(), b"\0\xff\n");
@@ -267,7 +262,7 @@ fn a_forbidden_response_fails_at_once() {
 fn nothing_else_may_come_where_that_is_said() {
     let only = || Untagged::new().require("* 3 EXISTS").allow("* 0 RECENT").only();
     let peer = Peer::parse("S: * OK hi\nC\nS: * 0 RECENT\nS: * 3 EXISTS\nS: a1 OK done\nstall");
-    run(async { greeted(&peer).await.noop().untagged(only()).await.unwrap() });
+    block_on(async { greeted(&peer).await.noop().untagged(only()).await.unwrap() });
     let error =
         failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.noop().untagged(only()).await);
     assert_eq!(error.message(), "an untagged response is neither required nor allowed");
@@ -279,7 +274,7 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
     let peer = Peer::parse(
         "S: * OK hi\nC\nS: + idling\nS: * 4 EXISTS\\r\\n* 1 RECENT\nC\nS: * 5 EXISTS\nS: a1 OK done\nC\nS: a2 BAD no\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.idle().await.unwrap();
         s.expect("* 4 EXISTS").await.unwrap();
@@ -294,7 +289,7 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
 #[test]
 fn a_command_in_idle_is_told_how_to_end_it() {
     let peer = Peer::parse("S: * OK hi\nC\nS: + idling\nC\nS: a1 BAD Expected DONE\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = greeted(&peer).await;
         s.idle().await.unwrap();
         s.noop().await.unwrap_err()
@@ -313,7 +308,7 @@ fn a_command_that_goes_on_is_not_waited_for() {
 #[test]
 fn unique_identifiers_are_asked_for_where_there_is_such_a_form() {
     let peer = Peer::parse("S: * OK hi\nC\nS: a1 OK done\nC\nS: a2 OK done\nstall");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         assert!(s.noop().by_uid().await.unwrap_err().is_usage());
         s.store("7", "+FLAGS.SILENT (\\Seen)").by_uid().await.unwrap();
@@ -329,7 +324,7 @@ fn what_the_server_can_do_is_remembered_from_wherever_it_says_so() {
     let peer = Peer::parse(
         "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC\nS: a1 OK [CAPABILITY IMAP4rev1 IDLE] in\nC\nS: * CAPABILITY MOVE\nS: a2 OK\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         assert!(s.capabilities().unwrap().has("STARTTLS"));
         s.login("alice", "pw").await.unwrap();
@@ -344,7 +339,7 @@ fn what_the_server_can_do_is_remembered_from_wherever_it_says_so() {
 #[test]
 fn a_verb_of_imap_is_refused_where_another_protocol_is_spoken() {
     let peer = Peer::saying(b"220 hi\r\n");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
         s.select("INBOX").await.unwrap_err()
@@ -357,7 +352,7 @@ fn passwords_are_nowhere_in_the_transcript() {
     let peer = Peer::parse(
         "S: * OK hi\nC\nS: a1 NO not wonder \"land\nC\nS: + go\nC\nS: a2 NO not Gr\\xc3\\xbc\\xc3\\x9fe\nstall",
     );
-    let transcript = run(async {
+    let transcript = block_on(async {
         let mut s = greeted(&peer).await;
         s.login("alice", "wonder \"land").expect("NO").await.unwrap();
         s.login("alice", "Gr\u{fc}\u{df}e").expect("NO").await.unwrap();

@@ -1,18 +1,13 @@
 //! LMTP: one reply for each recipient.
 
-use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::time::Duration;
 
 use mailexpect::server::Replay;
-use mailexpect::{Error, Session};
+use mailexpect::{Error, Session, block_on};
 
 use crate::peer::Peer;
 use crate::smtp::outcome;
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-}
 
 /// The beginning of Dovecot's dialogue: three recipients, of which the second is refused.
 const RECIPIENTS: &str = "S: 220 mail.example Dovecot ready.
@@ -113,7 +108,7 @@ fn too_few_replies_are_missed() {
         let peer = Peer::parse(&format!(
             "S: 220 hi\nC\nS: 250 a\nC\nS: 250 b\nC\nS: 354 go\nC\nC\nS: 250 for a\n{end}"
         ));
-        let error = run(async {
+        let error = block_on(async {
             let mut s = Session::connect(&peer.url("lmtp")).await.unwrap();
             s.expect(220).await.unwrap();
             s.rcpt("a@b").await.unwrap();
@@ -129,7 +124,7 @@ fn too_few_replies_are_missed() {
 fn more_replies_than_recipients_are_left_unread() {
     let peer =
         Peer::parse("S: 220 hi\nC\nS: 250 a\nC\nS: 354 go\nC\nC\nS: 250 a\\r\\n250 b\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::connect(&peer.url("lmtp")).await.unwrap();
         s.expect(220).await.unwrap();
         s.rcpt("a@b").await.unwrap();
@@ -206,7 +201,7 @@ fn a_unix_socket_is_spoken_to_by_its_path() {
         stream.write_all(b"221 bye\r\n").unwrap();
         line
     });
-    run(async {
+    block_on(async {
         let mut s = Session::connect(&format!("lmtp+unix://{}", path.display())).await.unwrap();
         s.expect(220).await.unwrap();
         s.quit().await.unwrap();
@@ -218,7 +213,7 @@ fn a_unix_socket_is_spoken_to_by_its_path() {
 #[test]
 fn a_verb_of_another_protocol_says_which_one_is_spoken() {
     let peer = Peer::saying(b"hi\r\n");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
         s.lhlo("x").await.unwrap_err()
     });

@@ -3,7 +3,7 @@
 use mailexpect::message::{Attachment, Draft, delivered, parse};
 use mailexpect::script::Case;
 use mailexpect::server::{Embedded, Replay};
-use mailexpect::{Error, Session};
+use mailexpect::{Error, Session, block_on};
 
 use crate::program::folder;
 use crate::smtp::outcome;
@@ -37,7 +37,7 @@ fn what_was_sent_is_what_arrives() {
         ..Draft::default()
     };
     let bytes = sent.compose();
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    block_on(async {
         let mut s = Session::connect(&server.smtp()).await.unwrap();
         s.expect(220).await.unwrap();
         s.ehlo("client.example").await.unwrap();

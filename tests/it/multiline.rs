@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use mailexpect::{Session, Transcript};
+use mailexpect::{Session, Transcript, block_on};
 
 use crate::peer::Peer;
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-}
 
 #[test]
 fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
@@ -16,7 +12,7 @@ fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
         let peer = Peer::parse(&format!(
             "{how} +OK\\r\\na\\r\\n..b\\r\\n.\\r\\n.\\r\\n+OK bye\nC\nS: .\nstall"
         ));
-        run(async {
+        block_on(async {
             let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
             s.expect_line("+OK").await.unwrap();
             let block = s.expect_multiline().await.unwrap();
@@ -45,7 +41,7 @@ fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
     let flood: u64 = (20 << 20) / 78 * 78;
     let peer = Peer::parse(&format!("flood {flood}\nS: ..x\nS: .\nS: after\nstall"));
     let transcript = Transcript::new();
-    run(async {
+    block_on(async {
         let options = Session::options().limit(1 << 20).transcript(transcript.clone());
         let mut s = options.connect(&peer.url("tcp")).await.unwrap();
         let block = s.expect_multiline().keep(false).await.unwrap();
@@ -66,13 +62,13 @@ fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
 fn a_block_without_an_end_fails_and_says_what_was_wanted() {
     let wanted = "a block of lines up to a lone dot";
     let peer = Peer::parse("S: a\\n.\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
         s.expect_multiline().timeout(Duration::from_millis(50)).await.unwrap_err()
     });
     assert!(error.is_timeout() && error.to_string().contains(wanted), "{error}");
     let peer = Peer::parse("S: a\nclose");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("tcp"))
             .await
             .unwrap()
@@ -86,12 +82,12 @@ fn a_block_without_an_end_fails_and_says_what_was_wanted() {
         "{error}"
     );
     let peer = Peer::parse("close");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("tcp")).await.unwrap().expect_multiline().await.unwrap_err()
     });
     assert_eq!(error.expected(), Some(wanted));
     let peer = Peer::parse("flood 4194304\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("tcp")).await.unwrap();
         s.expect_multiline().await.unwrap_err()
     });

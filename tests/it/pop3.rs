@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use mailexpect::{Error, Regex, Session};
+use mailexpect::{Error, Regex, Session, block_on};
 
 use crate::peer::Peer;
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-}
 
 /// A session whose greeting was read.
 async fn greeted(peer: &Peer) -> Session {
@@ -28,7 +24,7 @@ fn a_dialogue_can_be_written_out_by_hand() {
     let peer = Peer::parse(
         "S: +OK hi\nC\nS: +OK 2 messages\\r\\n1 10\\r\\n2 20\\r\\n.\nC\nS: +OK\\r\\n..dot\\r\\n.\nC\nS: -ERR no such\nC\nS: +OK bye\nclose",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.send("LIST").await.unwrap();
         s.expect("+OK 2").await.unwrap();
@@ -48,7 +44,7 @@ fn a_dialogue_can_be_written_out_by_hand() {
 fn nothing_is_sent_while_a_block_is_owed_whether_or_not_it_has_arrived() {
     for block in ["", "1 10\\r\\n.\\r\\n"] {
         let peer = Peer::parse(&format!("S: +OK hi\nC\nS: +OK\\r\\n{block}\\\nstall"));
-        let (sent, expected, left) = run(async {
+        let (sent, expected, left) = block_on(async {
             let mut s = greeted(&peer).await;
             s.send("LIST").await.unwrap();
             s.expect("+OK").await.unwrap();
@@ -76,7 +72,7 @@ fn nothing_is_sent_while_a_block_is_owed_whether_or_not_it_has_arrived() {
 #[test]
 fn no_block_is_taken_before_the_status_line_that_announces_it() {
     let peer = Peer::parse("S: +OK hi\nC\nS: -ERR no\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = greeted(&peer).await;
         s.send("RETR 1").await.unwrap();
         s.expect_multiline().await.unwrap_err()
@@ -93,7 +89,7 @@ fn a_block_may_be_taken_line_by_line_or_skipped_to_its_end() {
     let peer = Peer::parse(
         "S: +OK hi\nC\nC\nS: +OK\\r\\n1 a\\r\\n+OK 2\\r\\n.\\r\\n+OK\\r\\n3 c\\r\\n.\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.pipeline(["UIDL", "LIST"]).await.unwrap();
         s.expect("+OK").await.unwrap();
@@ -111,7 +107,7 @@ fn a_block_may_be_taken_line_by_line_or_skipped_to_its_end() {
 #[test]
 fn another_status_is_a_mismatch_that_names_the_command() {
     let peer = Peer::parse("S: +OK hi\nC\nS: +OK 0 messages\\r\\n.\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = greeted(&peer).await;
         s.send("LIST").await.unwrap();
         s.expect("-ERR").await.unwrap_err()
@@ -122,18 +118,18 @@ fn another_status_is_a_mismatch_that_names_the_command() {
 
 #[test]
 fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
-    let error = run(async {
+    let error = block_on(async {
         let peer = Peer::saying(b"220 smtp here\r\n");
         Session::connect(&peer.url("pop3")).await.unwrap().expect("+OK").await.unwrap_err()
     });
     assert!(error.is_malformed() && error.message().contains("does not begin with +OK"), "{error}");
-    let error = run(async {
+    let error = block_on(async {
         let peer = Peer::saying(b"+OK\0\x1b[2J\r\n");
         Session::connect(&peer.url("pop3")).await.unwrap().expect("+OK").await.unwrap_err()
     });
     assert!(error.is_malformed() && error.got() == Some("+OK\\0\\e[2J\\r\\n"), "{error}");
     let peer = Peer::parse("S: +OK\nC\nS: +OK\nflood 4194304\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = greeted(&peer).await;
         s.set_limit(1 << 20);
         s.send("RETR 1").await.unwrap();
@@ -142,7 +138,7 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
     });
     assert!(error.is_too_long(), "{error}");
     let peer = Peer::parse("S: +OK hi\nC\nS: +OK\\r\\nnever ends\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = greeted(&peer).await;
         s.send("TOP 1 0").await.unwrap();
         s.expect("+OK").await.unwrap();
@@ -154,7 +150,7 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
 #[test]
 fn a_reply_code_is_refused_with_what_there_is_instead() {
     let peer = Peer::saying(b"+OK hi\r\n");
-    let errors = run(async {
+    let errors = block_on(async {
         let mut s = Session::connect(&peer.url("pop3")).await.unwrap();
         [
             s.expect(220).await.unwrap_err(),
@@ -177,7 +173,7 @@ fn a_reply_code_is_refused_with_what_there_is_instead() {
 fn apop_wants_the_timestamp_of_a_greeting_that_was_taken() {
     let peer =
         Peer::parse("S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\nC\nS: +OK\nstall");
-    run(async {
+    block_on(async {
         let mut s = Session::connect(&peer.url("pop3")).await.unwrap();
         let early = s.apop("mrose", "tanstaaf").await.unwrap_err();
         assert_eq!(early.message(), "`APOP mrose` was about to be sent while a reply is owed");
@@ -191,7 +187,8 @@ fn apop_wants_the_timestamp_of_a_greeting_that_was_taken() {
     });
     assert_eq!(peer.heard(), b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n");
     let peer = Peer::parse("S: +OK hi <there>\nstall");
-    let error = run(async { greeted(&peer).await.apop("mrose", "tanstaaf").await.unwrap_err() });
+    let error =
+        block_on(async { greeted(&peer).await.apop("mrose", "tanstaaf").await.unwrap_err() });
     insta::assert_snapshot!(shown(&error, &peer), @r"
     the greeting has no timestamp: the server does not offer APOP
       expected: a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)
@@ -206,7 +203,7 @@ fn a_login_that_is_refused_hides_the_password_and_says_what_to_try() {
     let peer = Peer::parse(
         "S: +OK hi\nC\nS: +OK\nC\nS: -ERR [AUTH] no hunter 22 here\nC\nS: -ERR who\nstall",
     );
-    let (error, transcript) = run(async {
+    let (error, transcript) = block_on(async {
         let mut s = greeted(&peer).await;
         let error = s.login("me", "hunter 22").await.unwrap_err();
         let refusal = s.login("nobody", "x").expect("-ERR").await.unwrap();
@@ -234,7 +231,7 @@ fn verbs_read_what_their_replies_say() {
         "S: +OK hi\nC\nS: +OK 3 2407 and more\nC\nS: +OK\\r\\n1 10\\r\\n2 20 more\\r\\n.\nC\nS: +OK 2 20\nC\nS: -ERR no\nC\nS: +OK\\r\\n1 a\\r\\n.\n\
          C\nS: +OK\\r\\n..x\\r\\n.\nC\nS: +OK\\r\\nabc\\r\\n.\nC\nS: -ERR no\nC\nS: +OK\nC\nS: +OK\\r\\nSASL PLAIN\\r\\nSTLS\\r\\n.\nC\nS: +OK bye\nclose",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let maildrop = s.stat().await.unwrap();
         assert_eq!((maildrop.messages, maildrop.octets), (3, 2407));
@@ -270,7 +267,7 @@ fn verbs_read_what_their_replies_say() {
 #[test]
 fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
     let peer = Peer::parse(&format!("S: +OK hi\n{}stall", "C\nS: -ERR no\n".repeat(4)));
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         assert!(s.capa().await.unwrap_err().is_mismatch());
         assert!(s.retr(1).await.unwrap_err().is_mismatch());
@@ -280,7 +277,7 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
     let peer = Peer::parse(
         "S: +OK hi\nC\nS: +OK many\nC\nS: +OK\\r\\n1 99999999999999999999\\r\\n.\nC\nS: +OK\\r\\n1\\r\\n.\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let error = s.stat().await.unwrap_err();
         assert!(error.is_malformed() && error.got() == Some("+OK many"), "{error}");
@@ -294,7 +291,7 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
 #[test]
 fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
     let peer = Peer::parse("S: +OK hi\nC\nS: +OK\nC\nS: +OK\nC\nS: +OK bye\nclose");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let error = s.capa().timeout(Duration::from_millis(50)).await.unwrap_err();
         assert!(error.is_timeout(), "{error}");
@@ -312,7 +309,7 @@ fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
 #[test]
 fn a_verb_of_another_protocol_says_which_is_spoken() {
     let peer = Peer::saying(b"+OK hi\r\n");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("pop3")).await.unwrap().mail("a@b").await.unwrap_err()
     });
     assert_eq!(error.message(), "`mail` is a verb of SMTP and LMTP, and this session speaks POP3");

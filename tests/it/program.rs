@@ -1,6 +1,5 @@
 //! The program as its users run it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -54,7 +53,10 @@ pub(crate) fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-const GREETING: &str = "// The greeting.\nconnect(param(\"smtp\")).expect(220);\n";
+pub(crate) const GREETING: &str = "// The greeting.\nconnect(param(\"smtp\")).expect(220);\n";
+
+pub(crate) const GREETING_AND_QUIT: &str =
+    "let s = connect(param(\"smtp\")); s.expect(220); s.send(\"QUIT\"); s.expect(221);";
 
 #[test]
 fn the_shipped_scripts_pass_against_the_embedded_server() {
@@ -242,57 +244,6 @@ fn parameters_reach_the_script_in_the_type_of_their_default() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_ask() {
-    let folder = folder(&[("a.rhai", GREETING)]);
-    let ran = run(folder.path(), &["run", "--color", "always"]);
-    assert!(ran.out.contains("\x1b["), "{ran:?}");
-    let ran = run(folder.path(), &["run", "--color", "never"]);
-    assert!(!ran.out.contains('\x1b'), "{ran:?}");
-}
-
-#[test]
-fn what_a_script_prints_goes_to_the_report_and_verbose_shows_all() {
-    let folder = folder(&[(
-        "a.rhai",
-        "// Prints.\nprint(connect().expect(220).code); print(\"\\x1b[31mred\");",
-    )]);
-    let ran = run(folder.path(), &["run"]);
-    assert!(ran.out.contains("     220\n     \\e[31mred\n"), "{}", ran.out);
-    let ran = run(folder.path(), &["run", "-v"]);
-    assert!(ran.out.contains("    S: 220 localhost ESMTP"), "{}", ran.out);
-}
-
-#[test]
-fn what_a_script_does_with_a_secret_is_masked_too() {
-    let script = r#"// Leaks.
-        let s = connect(param("submission"));
-        s.expect(220);
-        s.send("EHLO x");
-        s.expect(250);
-        s.send("AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3");
-        s.expect(235);
-        print("pppwww");
-        step("with pppwww");
-        assert_eq("the password is pppwww", "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3");
-    "#;
-    let ahead = "// Out of step.\nlet s = connect();\ns.send(\"AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3\");\n";
-    let folder = folder(&[("a.rhai", script), ("b.rhai", ahead)]);
-    let ran = run(folder.path(), &["run", "-v"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(!ran.out.contains("pppwww") && !ran.out.contains("AGhvZ2VA"), "{}", ran.out);
-    assert!(ran.out.contains("got: \"the password is [SECRET]\""), "{}", ran.out);
-}
-
-#[test]
-fn the_default_of_a_secret_parameter_is_masked() {
-    let script = "// Leaks.\nlet password = param(\"password\", \"qzx9\" + \"kkw\");\nprint(password);\nassert_eq(password, 1);\n";
-    let folder = folder(&[("a.rhai", script)]);
-    let ran = run(folder.path(), &["run", "-v"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(!ran.out.contains("qzx9kkw") && ran.out.contains("[SECRET]"), "{}", ran.out);
-}
-
-#[test]
 fn a_skipped_script_is_neither_passed_nor_failed() {
     let folder = folder(&[("a.rhai", "// Skips.\nskip(\"not here\");")]);
     let ran = run(folder.path(), &["run"]);
@@ -336,53 +287,6 @@ fn an_interrupt_ends_the_script_where_it_is_and_leaves_its_transcript() {
 }
 
 #[test]
-fn a_full_disk_is_named_and_fails_the_run() {
-    let folder = folder(&[("a.rhai", GREETING)]);
-    for args in [&["run"][..], &["list"], &["reference"]] {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let output = program().current_dir(folder.path()).args(args).stdout(full).output().unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{args:?} {err}");
-        assert!(err.contains("cannot write to stdout: No space left on device"), "{err}");
-    }
-}
-
-#[test]
-fn the_end_of_a_run_lists_each_failure_with_its_line() {
-    let folder = folder(&[
-        ("a.rhai", GREETING),
-        ("b.rhai", "// Wrong.\nlet s = connect();\ns.expect(554);\n"),
-        ("c.rhai", "conect();\n"),
-    ]);
-    let ran = run(folder.path(), &["run"]);
-    let end = ran.out.split_once("failures:\n").unwrap().1;
-    let end = end.split_once(" (").unwrap().0;
-    insta::assert_snapshot!(end, @r"
-      b.rhai:3:3  the reply is not the one that was expected
-      c.rhai:1:1  there is no word `conect`
-    1 passed, 2 failed
-    ");
-}
-
-#[test]
-fn a_closed_pipe_is_no_error_of_the_run() {
-    let folder = folder(&[("a.rhai", GREETING), ("b.rhai", GREETING)]);
-    let mut child = program()
-        .current_dir(folder.path())
-        .args(["run", "-v"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        (output.status.code(), String::from_utf8(output.stderr).unwrap()),
-        (Some(0), String::new())
-    );
-}
-
-#[test]
 fn the_server_in_the_foreground_shows_each_dialogue_and_ends_with_an_interrupt() {
     use std::io::{BufRead as _, BufReader};
     let files = folder(&[]);
@@ -420,71 +324,6 @@ fn the_server_in_the_foreground_shows_each_dialogue_and_ends_with_an_interrupt()
 }
 
 #[test]
-fn a_check_finds_nothing_wrong_with_scripts_that_pass() {
-    let ran = run(&project(), &["check", "tests/scripts/real"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.out);
-}
-
-#[test]
-fn a_check_finds_what_can_be_known_without_connecting() {
-    let script = r#"// Slips.
-import "lib/x" as x;
-let s = connect("gopher://localhost");
-s.expct(220);
-s.expect();
-s.timeot = "5s";
-s.expect(re(`(`));
-let unused = param("unused", "");
-x::helo(s);
-s.retry();
-s.mail();
-s.tls.versoin;
-fn greet(s) { s.sned("x"); }
-greeet(s);
-"#;
-    let folder = folder(&[
-        ("a.rhai", script),
-        ("lib/x.rhai", "fn hello(s) { s.expect(220) }"),
-        ("b.rhai", "let x = ;"),
-        ("c.rhai", "import \"nowhere\" as n;"),
-        ("d.rhai", "print(1);"),
-    ]);
-    let ran = run(folder.path(), &["check"]);
-    assert_eq!(ran.code, Some(2));
-    insta::assert_snapshot!(ran.out);
-}
-
-#[test]
-fn a_check_finds_slips_in_options_durations_and_what_a_telnet_hand_writes() {
-    let lines = [
-        ("s.expect(220, #{timeout: \"3 sec\"});", "duration"),
-        ("s.mail(\"a@b\", #{expct: 250});", "did you mean `expect`?"),
-        ("let t = \"1s\"; s.expect(220, #{timout: t});", "did you mean `timeout`?"),
-        ("s.send(\"NOOP\\r\\n\");", "send adds the line end"),
-        ("s.send(`NOOP\\r\\n`);", "between backticks"),
-        ("s.expect(\"25x\");", "code(\"25x\")"),
-        ("[1].any(|x| x > 0);", "some(|x| ...)"),
-    ];
-    for (line, said) in lines {
-        let script = format!("let s = connect();\ns.expect(220);\n{line}\n");
-        let folder = folder(&[("a.rhai", &script)]);
-        let ran = run(folder.path(), &["check"]);
-        assert_eq!(ran.code, Some(2), "{line}: {}", ran.out);
-        assert!(ran.out.contains(said), "{line}: {}", ran.out);
-    }
-}
-
-#[test]
-fn a_check_takes_a_script_of_verbs_alone_and_data_for_what_it_is() {
-    let folder = folder(&[(
-        "a.rhai",
-        "let s = connect();\ns.ehlo(\"a\");\nlet m = #{}; m.greet = |x| x; m.greet(1);\nmessage(#{headers: #{\"X-Timeot\": \"1\"}});\ns.quit();\n",
-    )]);
-    let ran = run(folder.path(), &["check"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.out);
-}
-
-#[test]
 fn a_long_chain_of_imports_is_told_so() {
     let modules: Vec<_> = (0..400)
         .map(|n| (format!("m{n}.rhai"), format!("import \"m{}\" as next;", n + 1)))
@@ -518,35 +357,6 @@ fn modules_are_imported_from_beside_the_script_and_from_the_tool() {
 }
 
 #[test]
-fn a_script_is_repeated_many_at_once_and_only_its_numbers_are_shown() {
-    let folder = folder(&[("greeting.rhai", GREETING_AND_QUIT)]);
-    let ran = run(folder.path(), &["run", "--repeat", "200", "-j", "50", "greeting.rhai"]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.out.starts_with("greeting.rhai: 200 runs, 50 at once"), "{}", ran.out);
-    assert!(ran.out.contains("\n  passed      200\n") && !ran.out.contains("PASS"), "{}", ran.out);
-    for row in ["  rate  ", "  CPU  ", "  latency  "] {
-        assert!(ran.out.contains(row), "{}", ran.out);
-    }
-}
-
-#[test]
-fn of_repeated_failures_the_first_of_each_kind_is_shown_whole() {
-    let folder = folder(&[(
-        "wrong.rhai",
-        "// Wants another greeting.\nlet s = connect(param(\"smtp\"));\ns.expect(554);\n",
-    )]);
-    let ran = run(folder.path(), &["run", "--repeat", "7", "-j", "3", "wrong.rhai"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert_eq!(ran.out.matches("FAIL wrong.rhai").count(), 1, "{}", ran.out);
-    assert!(
-        ran.out.contains("  failed      7\n              7 mismatch at wrong.rhai:3:3\n"),
-        "{}",
-        ran.out
-    );
-    assert!(!ran.out.contains("latency"), "nothing passed: {}", ran.out);
-}
-
-#[test]
 fn outcomes_are_shown_in_the_order_of_the_scripts_whichever_ends_first() {
     let slow = "let s = connect(param(\"smtp\")); s.expect(220); s.expect_silence(\"300ms\"); s.send(\"QUIT\"); s.expect(221);";
     let folder =
@@ -556,46 +366,4 @@ fn outcomes_are_shown_in_the_order_of_the_scripts_whichever_ends_first() {
     let order: Vec<_> =
         ["PASS a.rhai", "PASS b.rhai", "PASS c.rhai"].map(|line| ran.out.find(line)).into();
     assert!(order.is_sorted() && order.iter().all(Option::is_some), "{}", ran.out);
-}
-
-const GREETING_AND_QUIT: &str =
-    "let s = connect(param(\"smtp\")); s.expect(220); s.send(\"QUIT\"); s.expect(221);";
-
-/// Runs the program in a shell that lowers its limits first.
-fn with_limit(folder: &Path, limit: &str, args: &str) -> Ran {
-    let line = format!("ulimit {limit} && exec {} {args}", env!("CARGO_BIN_EXE_mailexpect"));
-    let output = Command::new("sh")
-        .args(["-c", &line])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-/// A script that holds 60 sessions open at the same time.
-const MANY_SESSIONS: &str = "let all = []; for n in 0..60 { let s = connect(param(\"smtp\")); s.expect(220); all.push(s); }\n\
-for s in all { s.send(\"QUIT\"); s.expect(221); }";
-
-#[test]
-fn the_limit_on_file_descriptors_is_raised_where_that_is_allowed() {
-    let server = mailexpect::server::Embedded::start().unwrap();
-    let folder = folder(&[("many.rhai", MANY_SESSIONS)]);
-    let ran = with_limit(
-        folder.path(),
-        "-S -n 40",
-        &format!("run many.rhai --set smtp={}", server.smtp()),
-    );
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-}
-
-#[test]
-fn the_limit_on_file_descriptors_is_named_where_it_cannot_be_raised() {
-    let server = mailexpect::server::Embedded::start().unwrap();
-    let folder = folder(&[("many.rhai", MANY_SESSIONS)]);
-    let ran =
-        with_limit(folder.path(), "-n 40", &format!("run many.rhai --set smtp={}", server.smtp()));
-    assert_eq!(ran.code, Some(3), "{ran:?}");
-    assert!(ran.out.contains("this process may have 40 file descriptors"), "{}", ran.out);
 }

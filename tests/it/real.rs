@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use mailexpect::script::Case;
 
 use crate::program::{folder, project};
-use crate::sasl::in_base64;
+use crate::sasl_secrets::in_base64;
 use crate::servers::{
     OTHER_PASSWORD, PASSWORD, Server, TOKEN, Unavailable, exim, mailserver, sendmail,
 };

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest as _, Md5};
 use sha1::Sha1;
@@ -117,7 +118,10 @@ impl Dialogue<'_> {
                 self.ask(challenge)?
                     == format!(
                         "{USER} {}",
-                        hex(&mac::<Hmac<Md5>>(self.password.as_bytes(), challenge.as_bytes()))
+                        HEXLOWER.encode(&mac::<Hmac<Md5>>(
+                            self.password.as_bytes(),
+                            challenge.as_bytes()
+                        ))
                     )
             }
             "DIGEST-MD5" => self.digest()?,
@@ -160,10 +164,10 @@ impl Dialogue<'_> {
             "realm=\"mail.example\",nonce=\"N\",qop=\"auth\",algorithm=md5-sess,charset=utf-8",
         )?;
         let user = Md5::digest(format!("{USER}:mail.example:{}", self.password));
-        let session = hex(&Md5::digest([&user[..], b":N:C"].concat()));
+        let session = HEXLOWER.encode(&Md5::digest([&user[..], b":N:C"].concat()));
         let sign = |start: &str| {
-            let what = hex(&Md5::digest(format!("{start}:smtp/127.0.0.1")));
-            hex(&Md5::digest(format!("{session}:N:00000001:C:auth:{what}")))
+            let what = HEXLOWER.encode(&Md5::digest(format!("{start}:smtp/127.0.0.1")));
+            HEXLOWER.encode(&Md5::digest(format!("{session}:N:00000001:C:auth:{what}")))
         };
         let wanted = format!(
             "charset=utf-8,username=\"{USER}\",realm=\"mail.example\",nonce=\"N\",nc=00000001,cnonce=\"C\",digest-uri=\"smtp/127.0.0.1\",response={},qop=auth",
@@ -211,8 +215,4 @@ fn mac<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
 
 fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
     one.iter().zip(other).map(|(one, other)| one ^ other).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use mailexpect::{Error, Regex, Session};
+use mailexpect::{Error, Regex, Session, block_on};
 
 use crate::peer::Peer;
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-}
 
 const GREETING: &str = r#"S: "IMPLEMENTATION" "Example 1"\r\n"SIEVE" "fileinto vacation"\r\n"SASL" "PLAIN"\r\n"STARTTLS"\r\nOK {7}\r\nwelcome"#;
 
@@ -35,7 +31,7 @@ fn a_response_is_whole_and_text_fits_its_beginning_or_its_verdict() {
     let peer = peer(
         "C\nS: \"lab\" ACTIVE\\r\\n{3}\\r\\nOK\\n\\r\\nOK \"done\"\nC\nC\nS: NO {4}\\r\\nno\\r\\n\\r\\n\nC\nS: OK\nclose",
     );
-    run(async {
+    block_on(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
         let greeting = s.expect("OK {7}").await.unwrap();
         assert_eq!(greeting.lines().len(), 6);
@@ -56,7 +52,7 @@ fn a_response_is_whole_and_text_fits_its_beginning_or_its_verdict() {
 #[test]
 fn a_response_that_comes_byte_by_byte_is_the_same() {
     let peer = Peer::parse("drip: \"A\" {4}\\r\\nOK\\r\\n\\r\\nOK (TAG \"x\") \"hi\"\nstall");
-    run(async {
+    block_on(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
         let reply = s.expect("OK").await.unwrap();
         assert_eq!(reply.bytes(), b"\"A\" {4}\r\nOK\r\n\r\nOK (TAG \"x\") \"hi\"\r\n");
@@ -68,7 +64,7 @@ fn a_response_that_comes_byte_by_byte_is_the_same() {
 #[test]
 fn refuting_and_mismatching_look_at_the_verdict_too() {
     let peer = peer("C\nS: \"a\"\\r\\nOK\nC\nS: \"a\"\\r\\nOK\nstall");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.send("LISTSCRIPTS").await.unwrap();
         assert_eq!(s.refute("OK").await.unwrap_err().kind().name(), "unexpected");
@@ -83,7 +79,7 @@ fn a_challenge_is_answered_by_hand_and_the_answer_is_masked() {
     let peer = peer(
         "C\nS: \"VXNlcm5hbWU6\"\nC\nS: {12}\\r\\nUGFzc3dvcmQ6\nC\nC\nS: NO \"pppwww is wrong\"\nstall",
     );
-    let transcript = run(async {
+    let transcript = block_on(async {
         let mut s = greeted(&peer).await;
         s.send("AUTHENTICATE \"LOGIN\"").await.unwrap();
         s.expect("\"VXNlcm5hbWU6\"").await.unwrap();
@@ -115,7 +111,7 @@ fn verbs_say_their_arguments_as_they_must_be_said() {
         "stall".to_owned(),
     ];
     let peer = peer(&steps.concat());
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.putscript("a \"b\"", "keep;\nstop;\n").await.unwrap();
         s.setactive("").await.unwrap();
@@ -138,7 +134,7 @@ fn verbs_read_what_responses_say() {
     let steps = "C\nS: \"a\\\"\"\\r\\n{4}\\r\\nb\\r\\nc active\\r\\nOK\nC\nS: {6}\\r\\nkeep;\\n\\r\\nOK\nC\nS: NO (NONEXISTENT) \"none\"\nC\nS: OK \"nothing\"\n\
         C\nS: \"SIEVE\" {8}\\r\\nfileinto\\r\\n\"SASL\" \"plain X\"\\r\\nOK\nC\nS: OK\nclose";
     let peer = peer(steps);
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let scripts: Vec<_> = s
             .listscripts()
@@ -168,7 +164,8 @@ fn verbs_read_what_responses_say() {
 #[test]
 fn a_refusal_names_the_command_and_the_next_step() {
     let peer = peer("C\nC\nC\nS: NO (QUOTA/MAXSCRIPTS) {9}\\r\\ntoo\\r\\nmany\nstall");
-    let error = run(async { greeted(&peer).await.putscript("a", "keep;\n").await.unwrap_err() });
+    let error =
+        block_on(async { greeted(&peer).await.putscript("a", "keep;\n").await.unwrap_err() });
     insta::assert_snapshot!(shown(&error, &peer), @r#"
     the reply is not the one that was expected
       expected: "OK"
@@ -184,7 +181,7 @@ fn a_refusal_names_the_command_and_the_next_step() {
 #[test]
 fn a_reply_code_is_refused_with_what_there_is_instead() {
     let peer = peer("stall");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("sieve")).await.unwrap().expect(220).await.unwrap_err()
     });
     assert!(error.is_usage() && error.next_step().unwrap().contains("expect(\"OK\")"), "{error}");
@@ -193,7 +190,7 @@ fn a_reply_code_is_refused_with_what_there_is_instead() {
 #[test]
 fn nothing_is_sent_before_the_whole_greeting_was_taken() {
     let peer = Peer::parse("S: \"SIEVE\" \"\"\\r\\nOK\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
         s.expect_line("\"SIEVE\"").await.unwrap();
         s.send("NOOP").await.unwrap_err()
@@ -210,25 +207,25 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
         (b"{99999999999999999999}\r\n", "is no number"),
     ] {
         let peer = Peer::saying(said);
-        let error = run(async {
+        let error = block_on(async {
             Session::connect(&peer.url("sieve")).await.unwrap().expect("OK").await.unwrap_err()
         });
         assert!(error.is_malformed() && error.message().contains(why), "{error}");
     }
     let peer = Peer::saying(b"\"A\" {1000000}\r\nshort\r\nOK\r\n");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
         s.expect("OK").timeout(Duration::from_millis(50)).await.unwrap_err()
     });
     assert!(error.is_timeout() && error.got().unwrap().contains("short"), "{error}");
     let peer = Peer::parse("S: {18446744073709551615}\nflood 4194304\nstall");
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("sieve")).await.unwrap();
         s.expect("OK").await.unwrap_err()
     });
     assert!(error.is_too_long(), "{error}");
     let peer = Peer::parse("S: \"A\" {9}\\r\\nshort\nclose");
-    let error = run(async {
+    let error = block_on(async {
         Session::connect(&peer.url("sieve")).await.unwrap().expect("OK").await.unwrap_err()
     });
     assert!(
@@ -240,7 +237,7 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
 #[test]
 fn a_server_that_says_bye_may_close() {
     let peer = peer("C\nS: BYE (TRYLATER) \"later\"\nclose");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer).await;
         let bye = s.noop().expect("BYE").await.unwrap();
         assert_eq!(bye.response_code().as_deref(), Some("TRYLATER"));

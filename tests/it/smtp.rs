@@ -1,18 +1,12 @@
 //! The verbs of SMTP, from Rust and from scripts, with peers that do exactly what they are told.
 
-use std::future::Future;
-
 use mailexpect::outcome::Outcome;
 use mailexpect::script::Case;
 use mailexpect::server::{Embedded, Replay};
-use mailexpect::{Error, Session};
+use mailexpect::{Error, Session, block_on};
 
 use crate::peer::{Peer, says};
 use crate::program::folder;
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-}
 
 /// The outcome of a script with the server at this URL.
 pub(crate) fn outcome(script: &str, url: &str) -> Outcome {
@@ -166,7 +160,7 @@ fn failure(script: &str, url: &str) -> Error {
 #[test]
 fn a_message_goes_out_in_one_write_with_its_dots_doubled() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 354 go\nC\nC\nC\nC\nS: 250 2.0.0 queued\nstall");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let replies = s.data("Subject: x\n\n.dot").await.unwrap();
         assert_eq!((replies.len(), replies[0].text().as_ref()), (1, "250 2.0.0 queued"));
@@ -180,7 +174,7 @@ fn a_message_goes_out_in_one_write_with_its_dots_doubled() {
 fn a_refused_data_is_what_is_held_against_the_pattern() {
     let script = "S: 220 hi\nC\nS: 503 5.5.1 RCPT first\nC\nS: 250 ok\nstall";
     let peer = Peer::parse(script);
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let replies = s.data("x").expect((503, "5.5.1")).await.unwrap();
         assert_eq!(replies[0].code(), Some(503));
@@ -188,7 +182,7 @@ fn a_refused_data_is_what_is_held_against_the_pattern() {
     });
     assert_eq!(peer.heard(), b"DATA\r\nNOOP\r\n", "no message behind a refusal");
     let peer = Peer::parse(script);
-    let error = run(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
+    let error = block_on(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
     assert!(error.is_mismatch());
     assert_eq!(
         (error.expected(), error.got(), error.sent()),
@@ -200,7 +194,7 @@ fn a_refused_data_is_what_is_held_against_the_pattern() {
 fn a_250_in_place_of_the_354_is_no_success() {
     for (expecting, answer) in [(250, "250 ok"), (250, "220 hello"), (3, "334 go")] {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {answer}\nstall"));
-        let error = run(async {
+        let error = block_on(async {
             greeted(&peer.url("smtp")).await.data("x").expect(expecting).await.unwrap_err()
         });
         assert!(error.is_mismatch(), "{error}");
@@ -212,8 +206,9 @@ fn a_250_in_place_of_the_354_is_no_success() {
 #[test]
 fn a_reply_ahead_of_the_dot_keeps_the_message_back() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 354 go\\r\\n250 queued already\nstall");
-    let error =
-        run(async { greeted(&peer.url("smtp")).await.data("Subject: x\n").await.unwrap_err() });
+    let error = block_on(async {
+        greeted(&peer.url("smtp")).await.data("Subject: x\n").await.unwrap_err()
+    });
     assert!(error.is_out_of_step(), "{error}");
     assert_eq!(error.got(), Some("unread: 250 queued already\\r\\n"));
     assert_eq!(peer.heard(), b"DATA\r\n", "nothing of it was sent");
@@ -224,7 +219,7 @@ fn chunks_are_sent_as_they_are_and_answered_one_by_one() {
     let peer = Peer::parse(
         "S: 220 hi\nC\nC\nS: 250 3 octets\nC\nC\nS: 250 queued\nC\nS: 503 5.5.1 no\nC\nS: 221 bye\nstall",
     );
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer.url("smtp")).await;
         s.bdat(&b".\r\n"[..], false).await.unwrap();
         assert_eq!(s.bdat("\n", true).await.unwrap().len(), 1);
@@ -238,7 +233,7 @@ fn chunks_are_sent_as_they_are_and_answered_one_by_one() {
 #[test]
 fn a_chunk_that_was_refused_is_named_and_what_follows_are_commands() {
     let peer = Peer::parse("S: 220 hi\nC\nC\nS: 500 what\nC\nS: 250 ok\nstall");
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let error = s.bdat("Subject: x\n", false).await.unwrap_err();
         assert_eq!((error.sent(), error.got()), (Some("BDAT 12"), Some("500 what")));
@@ -294,7 +289,7 @@ fn prdr_gives_a_reply_for_each_recipient_and_one_for_all() {
 #[test]
 fn a_353_that_nobody_asked_for_is_no_success() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 354 go\nC\nC\nS: 353 go\\r\\n250 ok\nstall");
-    let error = run(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
+    let error = block_on(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
     assert_eq!((error.is_mismatch(), error.got()), (true, Some("353 go")));
 }
 
@@ -303,7 +298,7 @@ fn an_ehlo_reply_of_ten_megabytes_is_taken_and_searched() {
     let mut reply = b"250-AUTH PLAIN\r\n".repeat(650_000);
     reply.extend_from_slice(b"250 \xff\0\x1b[31m \xfe\r\n");
     let peer = Peer::parse(&format!("S: 220 hi\nC\n{}\nstall", says(&reply)));
-    run(async {
+    block_on(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let capabilities = s.ehlo("x").await.unwrap();
         assert_eq!(capabilities.auth(), ["PLAIN"]);
@@ -314,7 +309,7 @@ fn an_ehlo_reply_of_ten_megabytes_is_taken_and_searched() {
     });
     let endless = [b"220 hi\r\n".to_vec(), b"250-X\r\n".repeat(300_000)].concat();
     let endless = Peer::saying(&endless);
-    let error = run(async {
+    let error = block_on(async {
         let mut s = Session::options().limit(1 << 20).connect(&endless.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
         s.send_raw("EHLO x\r\n").await.unwrap();

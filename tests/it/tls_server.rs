@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mailexpect::tls::Options;
-use mailexpect::{Error, Session};
+use mailexpect::{Error, Session, block_on};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
@@ -174,10 +174,6 @@ pub(crate) fn upgraded(config: Arc<ServerConfig>, go_ahead: &'static [u8]) -> Se
         stream.write_all(go_ahead).unwrap();
         answer(&mut tls(config, stream))
     })
-}
-
-pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
 pub(crate) async fn connect(url: &str, tls: Options) -> Result<Session, Error> {
