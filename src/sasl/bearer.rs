@@ -16,7 +16,8 @@ pub(super) struct Bearer {
 }
 
 impl Bearer {
-    pub(super) fn new(
+    /// Begins an exchange.
+    pub(super) fn begin(
         mechanism: &'static str,
         message: String,
         dismissal: &'static [u8],

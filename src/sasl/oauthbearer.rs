@@ -15,5 +15,5 @@ pub(super) fn begin(credentials: &Credentials, service: &Service) -> Result<Box<
         service.host,
         secret.expose()
     );
-    Ok(Bearer::new("OAUTHBEARER", message, b"\x01"))
+    Ok(Bearer::begin("OAUTHBEARER", message, b"\x01"))
 }

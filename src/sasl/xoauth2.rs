@@ -9,5 +9,5 @@ use crate::error::Result;
 pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     let Credentials { user, secret, .. } = credentials;
     let message = format!("user={user}\x01auth=Bearer {}\x01\x01", secret.expose());
-    Ok(Bearer::new("XOAUTH2", message, b""))
+    Ok(Bearer::begin("XOAUTH2", message, b""))
 }

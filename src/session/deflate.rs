@@ -33,7 +33,8 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors A usage error if the session is closed.
+    /// # Errors
+    /// A usage error if the session is closed.
     pub fn deflate(&mut self) -> Operation<'_, ()> {
         self.operation(|session, call| {
             Box::pin(async move {

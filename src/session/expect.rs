@@ -166,7 +166,8 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors Unexpected if bytes come instead, or if the status is another one; a time-out; a
+    /// # Errors
+    /// Unexpected if bytes come instead, or if the status is another one; a time-out; a
     /// usage error if the session speaks over a network.
     pub fn expect_exit(&mut self, status: i32) -> Operation<'_, ()> {
         self.operation(move |session, call| Box::pin(session.end_of_stream(Some(status), call)))

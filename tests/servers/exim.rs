@@ -22,7 +22,8 @@ const LISTENERS: &[Listener] = &[
 
 /// Starts Exim, or returns why this machine cannot.
 ///
-/// # Panics If Exim is installed and does not start.
+/// # Panics
+/// If Exim is installed and does not start.
 pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Exim")?;
     let exim = find(&["usr/sbin/exim4"], PACKAGE)?;

@@ -65,7 +65,8 @@ fn need_host_name(parts: &Parts) -> Result<(), Unavailable> {
 
 /// Starts Sendmail, or returns why this machine cannot.
 ///
-/// # Panics If Sendmail is installed and does not start.
+/// # Panics
+/// If Sendmail is installed and does not start.
 pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Sendmail")?;
     let parts = Parts::find()?;

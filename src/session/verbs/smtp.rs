@@ -317,7 +317,8 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
+    /// # Errors
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn xforward<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,

@@ -146,7 +146,8 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// # Errors See [`Session::command`]. Afterwards, an operation that reads fails as `malformed`
+    /// # Errors
+    /// See [`Session::command`]. Afterwards, an operation that reads fails as `malformed`
     /// if the data is not DEFLATE.
     pub fn compress(&mut self) -> Operation<'_, Answer> {
         self.operation(|session, call| {
