@@ -207,7 +207,7 @@ impl Session {
         let wanted = format!("{count} octets");
         while self.stream.held().len() < count {
             self.acknowledge();
-            match self.more(&wanted, wait, wait.deadline()).await? {
+            match self.read_for(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, &wanted)),
                 Arrival::End if self.stream.buffer().is_empty() => {
@@ -229,7 +229,7 @@ impl Session {
             return self.search_stream(&pattern, wait, true).await;
         }
         let reply = self.next_reply(&pattern, wait).await?;
-        let found = self.look_through(&reply, &pattern).await?;
+        let found = self.matched_in_time(&reply, &pattern).await?;
         self.judge(reply, found, &pattern, wait)
     }
 
@@ -246,7 +246,7 @@ impl Session {
                 Ok(reply) => reply,
                 Err(error) => return Err(taken.before(error)),
             };
-            if let Some(found) = self.look_through(&reply, &pattern).await? {
+            if let Some(found) = self.matched_in_time(&reply, &pattern).await? {
                 self.turn.expected();
                 return Ok(Reply::whole(reply, found).after(wait.started.elapsed()));
             }
@@ -276,7 +276,7 @@ impl Session {
         let wait = self.begin(&call, "expect_line")?;
         let pattern = pattern?;
         let line = self.next_line(&pattern, wait).await?;
-        let found = self.look_through(&line, &pattern).await?;
+        let found = self.matched_in_time(&line, &pattern).await?;
         self.judge(line, found, &pattern, wait)
     }
 
@@ -296,7 +296,7 @@ impl Session {
         } else {
             self.next_line(&wanted, wait).await?
         };
-        if self.look_through(&taken, &pattern).await?.is_none() {
+        if self.matched_in_time(&taken, &pattern).await?.is_none() {
             self.turn.expected();
             return Ok(Reply::whole(taken, Match::default()).after(wait.started.elapsed()));
         }
@@ -316,7 +316,7 @@ impl Session {
         let span = wait.allowed;
         let wanted = format!("silence for {}", crate::duration::show(span));
         if self.stream.buffer().is_empty() {
-            match self.fill(wait.deadline()).await? {
+            match self.read(wait.deadline()).await? {
                 Arrival::Late => {
                     self.turn.waive();
                     self.record.note(What::Silent(span));
@@ -329,7 +329,7 @@ impl Session {
         }
         // The error shows everything that has arrived by now. If this read fails, the next
         // operation reports it.
-        drop(self.look().await);
+        drop(self.read_ready().await);
         let error = self.fault(Kind::Unexpected, "something came although silence was expected");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
@@ -344,7 +344,7 @@ impl Session {
         }
         let wanted = "the close";
         while self.stream.buffer().is_empty() {
-            match self.more(&wanted, wait, wait.deadline()).await? {
+            match self.read_for(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End => {
@@ -365,7 +365,7 @@ impl Session {
         }
         // The error shows everything that has arrived by now. If this read fails, the next
         // operation reports it.
-        drop(self.look().await);
+        drop(self.read_ready().await);
         let error = self.fault(Kind::Unexpected, "something came although the close was expected");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }

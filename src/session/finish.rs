@@ -174,7 +174,7 @@ impl Session {
         loop {
             let held = self.stream.held();
             let framed = self.turn.framing().map(|framing| framing.frame(held));
-            if !matches!(framed, Some(Ok(None))) || self.fill(deadline).await? != Arrival::Bytes {
+            if !matches!(framed, Some(Ok(None))) || self.read(deadline).await? != Arrival::Bytes {
                 return Ok(());
             }
         }
@@ -196,7 +196,7 @@ impl Session {
             self.judge_rest()?;
             // A peer that never stops sending must not outlast the grace time.
             if Instant::now() >= deadline {
-                self.look().await?;
+                self.read_ready().await?;
                 self.judge_rest()?;
                 if self.turn.speech().is_unasked(self.stream.held()) {
                     // The end of the grace time has cut off a response that would have been no
@@ -205,7 +205,7 @@ impl Session {
                 }
                 break;
             }
-            if self.fill(deadline).await? == Arrival::End {
+            if self.read(deadline).await? == Arrival::End {
                 break;
             }
         }

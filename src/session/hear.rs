@@ -51,7 +51,7 @@ impl Session {
                 return Ok(Heard::Something);
             }
             let patience = if held == 0 { FOREVER } else { QUIET };
-            match self.fill(Instant::now() + patience).await? {
+            match self.read(Instant::now() + patience).await? {
                 Arrival::Bytes => {}
                 Arrival::Late if held == 0 => {}
                 Arrival::End if held == 0 => {
@@ -76,7 +76,7 @@ impl Session {
         let until = Instant::now() + GREETING;
         while memchr::memchr(b'\n', self.stream.held()).is_none()
             && self.stream.held().len() < LONG
-            && self.fill(until).await? == Arrival::Bytes
+            && self.read(until).await? == Arrival::Bytes
         {}
         let speech = Speech::of_greeting(self.stream.held());
         if let Some(facts) = speech.filter(|_| self.speech() == Speech::Stream).map(Speech::facts)

@@ -106,11 +106,11 @@ impl Session {
                 });
             }
             if !keep {
-                self.let_go_of(block.spare());
+                self.skip_bytes(block.spare());
                 block.dropped(block.spare());
             }
             self.acknowledge();
-            match self.more(&self.named().1, wait, wait.deadline()).await? {
+            match self.read_for(&self.named().1, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.late_block(&block, wait)),
                 Arrival::End => return Err(self.cut_block(wait)),
@@ -146,7 +146,7 @@ impl Session {
 
     fn skip_block(&mut self, block: &Multiline, length: usize) -> Reply {
         let octets = block.octets(length);
-        self.let_go_of(length);
+        self.skip_bytes(length);
         self.record.note_skipped();
         Reply::whole(Bytes::new(), Match::default()).of_octets(octets)
     }

@@ -191,7 +191,7 @@ impl Session {
 
     /// Fails unless it is our turn: no reply is owed, and nothing is unread.
     pub(super) async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
-        self.look().await?;
+        self.read_ready().await?;
         if self.turn.role() == Role::Server {
             return self.check_answer(bytes);
         }

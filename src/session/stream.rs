@@ -148,7 +148,7 @@ impl Stream {
     }
 
     /// Records that this number of bytes were read into the buffer's room, or pushed.
-    pub(super) fn arrived(&mut self, count: usize) {
+    pub(super) fn received(&mut self, count: usize) {
         self.buffer.filled(count);
         self.heard = true;
         if let Some(pace) = &mut self.pace {

@@ -71,7 +71,7 @@ impl Session {
             }
             self.check_length(wanted, wait)?;
             self.acknowledge();
-            match self.more(&wanted, wait, wait.deadline()).await? {
+            match self.read_for(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.late_reply(wait, wanted)),
                 Arrival::End if self.stream.buffer().is_empty() => return Ok(None),
@@ -108,7 +108,7 @@ impl Session {
             }
             searched = self.stream.held().len();
             self.acknowledge();
-            match self.more(&wanted, wait, wait.deadline()).await? {
+            match self.read_for(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.stream.buffer().is_empty() => {
@@ -138,7 +138,7 @@ impl Session {
                 Progress::Open => true,
             };
             if !keep {
-                self.let_go(&mut search);
+                self.skip_spare(&mut search);
             }
             self.acknowledge();
             let until = if is_open {
@@ -146,7 +146,7 @@ impl Session {
             } else {
                 wait.deadline()
             };
-            match (self.more(pattern, wait, until).await?, search.settle(self.stream.held())) {
+            match (self.read_for(pattern, wait, until).await?, search.settle(self.stream.held())) {
                 (Arrival::Late, Some(found)) => {
                     return Ok(self.take_found(found, &search).after(wait.started.elapsed()));
                 }
@@ -156,15 +156,15 @@ impl Session {
         }
     }
 
-    fn let_go(&mut self, search: &mut Search<'_>) {
+    fn skip_spare(&mut self, search: &mut Search<'_>) {
         let spare = search.spare();
-        self.let_go_of(spare);
+        self.skip_bytes(spare);
         search.dropped(spare);
     }
 
     /// Takes bytes that no operation keeps. They are written into the transcript once the operation
     /// is over.
-    pub(super) fn let_go_of(&mut self, count: usize) {
+    pub(super) fn skip_bytes(&mut self, count: usize) {
         if count > 0 {
             let bytes = self.stream.buffer_mut().take(count);
             let masked = self.count_received(bytes);
@@ -193,8 +193,8 @@ impl Session {
     }
 
     /// Matches what was taken against the pattern, and makes the error if it does not match.
-    pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
-        let found = self.held_against(&taken, pattern);
+    pub(super) fn check(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
+        let found = self.matched(&taken, pattern);
         self.judge(taken, found, pattern, wait)
     }
 
@@ -222,7 +222,7 @@ impl Session {
                 &taken,
                 self.before.as_ref(),
                 &Told {
-                    fits: &|reply| self.held_against(reply, pattern).is_some(),
+                    fits: &|reply| self.matched(reply, pattern).is_some(),
                     shown: &|bytes| self.shown_lines(bytes),
                 },
             );
@@ -264,15 +264,15 @@ impl Session {
         }
     }
 
-    /// Does the same as [`held_against`](Self::held_against). A match that may take long runs on
+    /// Does the same as [`matched`](Self::matched). A match that may take long runs on
     /// another thread, because it would delay the deadlines of the script and of other sessions.
-    pub(super) async fn look_through(
+    pub(super) async fn matched_in_time(
         &mut self,
         taken: &Bytes,
         pattern: &Pattern,
     ) -> Result<Option<Match>> {
         if pattern.effort(taken.len()) < AT_ONCE {
-            return Ok(self.held_against(taken, pattern));
+            return Ok(self.matched(taken, pattern));
         }
         let verdict = self.turn.protocol().verdict(taken);
         let (bytes, pattern) = (taken.clone(), pattern.clone());
@@ -285,7 +285,7 @@ impl Session {
 
     /// Returns how the pattern matches what was taken, if it does. No bytes at all stand for the
     /// close.
-    pub(super) fn held_against(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
+    pub(super) fn matched(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
         match (taken.is_empty(), pattern.eof_index()) {
             (true, Some(index)) => Some(Match { index, captures: None }),
             _ => pattern.matches_with(chomp(taken), &self.turn.protocol().verdict(taken)),

@@ -239,7 +239,7 @@ impl Session {
         self.stream.buffer_mut().push(&began[..began.len().min(left)]);
         let until = wait.deadline().min(Instant::now() + self.stream.settle());
         while !self.stream.held().contains(&b'\n')
-            && matches!(self.fill(until).await, Ok(Arrival::Bytes))
+            && matches!(self.read(until).await, Ok(Arrival::Bytes))
         {}
     }
 

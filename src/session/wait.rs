@@ -1,4 +1,26 @@
 //! Waiting for bytes: one deadline for each operation, and the errors when it runs out.
+//!
+//! An operation reads in one of three ways, until the buffer has what it takes:
+//!
+//! ```text
+//!     read_for(wanted, wait, until)    waits, and records what is wanted
+//!     read(until)                      waits
+//!     read_ready()                     does not wait: only what has come already
+//!
+//!     read, read_for                                read_ready
+//!         |                                             |
+//!     is_overdue    the clock; after 10 ms, a       try_read           what the system holds
+//!         |         turn for the runtime                |
+//!     read_soon     blocks for a moment, if         try_read_in_turn   what the runtime reports in
+//!         |         the thread is the session's         |              its next turn: TLS, DEFLATE,
+//!     read_later    by the runtime                      |              children
+//!         |                                             |
+//!         +----------------- received ------------------+
+//!                 into the buffer, the record and the ending: an Arrival
+//! ```
+//!
+//! From the buffer, `take` gives an operation its replies, lines and matches, and `skip_bytes` drops
+//! bytes that no operation keeps.
 
 use std::fmt::{Display, Write as _};
 use std::io;
@@ -24,7 +46,7 @@ pub(super) enum Arrival {
     Late,
 }
 
-/// The most that `look` reads of what has arrived, because an error shows no more.
+/// The most that `read_ready` reads of what has arrived, because an error shows no more.
 const GLANCE: usize = SHOWN;
 
 /// For how long a peer that always has data is read before the runtime gets a turn.
@@ -41,7 +63,7 @@ impl Session {
     }
 
     /// Reads once, and waits no longer than `until`.
-    pub(super) async fn fill(&mut self, until: Instant) -> Result<Arrival> {
+    pub(super) async fn read(&mut self, until: Instant) -> Result<Arrival> {
         if self.is_overdue(until).await {
             return Ok(Arrival::Late);
         }
@@ -53,7 +75,7 @@ impl Session {
 
     /// Reads once, and waits no longer than `until`. Records what is wanted, in case the wait is
     /// cut off from outside.
-    pub(super) async fn more(
+    pub(super) async fn read_for(
         &mut self,
         wanted: &(dyn Display + Sync),
         wait: Wait,
@@ -96,7 +118,7 @@ impl Session {
         }
         let (transport, buffer) = self.stream.reading();
         let read = transport?.read_soon(&mut buffer.room()?, until)?;
-        Some(self.arrived(read))
+        Some(self.received(read))
     }
 
     async fn read_later(&mut self, until: Instant) -> Result<Arrival> {
@@ -119,7 +141,7 @@ impl Session {
         room.set_limit(room.limit().min(at_once));
         match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
-            Ok(read) => self.arrived(read),
+            Ok(read) => self.received(read),
         }
     }
 
@@ -147,13 +169,13 @@ impl Session {
     }
 
     /// Records the result of a read.
-    pub(super) fn arrived(&mut self, read: io::Result<usize>) -> Result<Arrival> {
+    pub(super) fn received(&mut self, read: io::Result<usize>) -> Result<Arrival> {
         self.stream.was_read();
         let peer = self.turn.role().peer();
         match read {
             Ok(0) => self.ending.seen(peer.closes()),
             Ok(count) => {
-                self.stream.arrived(count);
+                self.stream.received(count);
                 let held = self.stream.held();
                 self.record.read(&held[held.len().saturating_sub(count)..]);
                 return Ok(Arrival::Bytes);
@@ -174,7 +196,7 @@ impl Session {
     }
 
     /// Reads what has arrived already, without waiting for more.
-    pub(super) async fn look(&mut self) -> Result<()> {
+    pub(super) async fn read_ready(&mut self) -> Result<()> {
         if self.stream.pace().is_some() {
             return Ok(());
         }
@@ -183,13 +205,13 @@ impl Session {
         let (Some(transport), true) = (transport, !self.ending.is_seen() && left > 0) else {
             return Ok(());
         };
-        let read = match read_now(transport, buffer, left) {
+        let read = match try_read(transport, buffer, left) {
             Some(read) => read,
-            None => read_in_a_turn(transport.uncut(), buffer, left).await,
+            None => try_read_in_turn(transport.uncut(), buffer, left).await,
         };
         match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => drop(self.arrived(read)?),
+            read => drop(self.received(read)?),
         }
         Ok(())
     }
@@ -370,16 +392,16 @@ impl Session {
 }
 
 /// Reads what the system holds already, if the transport can do so without the runtime.
-fn read_now(transport: &Transport, buffer: &mut Buffer, left: usize) -> Option<io::Result<usize>> {
+fn try_read(transport: &Transport, buffer: &mut Buffer, left: usize) -> Option<io::Result<usize>> {
     let mut glance = [0; GLANCE];
-    let read = transport.read_now(&mut glance[..left])?;
+    let read = transport.try_read(&mut glance[..left])?;
     Some(read.inspect(|count| buffer.push(&glance[..*count])))
 }
 
 /// Gives the runtime one turn, in which the system reports what has come, then tries one read
 /// without waiting. A timer of zero length is no replacement: it would wait for the next
 /// millisecond.
-async fn read_in_a_turn(
+async fn try_read_in_turn(
     transport: &mut Transport,
     buffer: &mut Buffer,
     left: usize,

@@ -137,7 +137,7 @@ impl Session {
                         self.stream.buffer_mut().push(room.filled());
                         // The next expectation reports what the failed read means; the writing goes
                         // on.
-                        if self.arrived(read.map(|()| count)).is_err() {
+                        if self.received(read.map(|()| count)).is_err() {
                             break;
                         }
                     }
@@ -153,7 +153,7 @@ impl Session {
         // What the peer said before it closed may still be readable, up to the end of the stream or
         // the limit.
         while !self.ending.is_seen() {
-            match self.fill(wait.deadline()).await {
+            match self.read(wait.deadline()).await {
                 Ok(Arrival::Bytes) => {}
                 // A TLS alert gives the reason, which the closed connection does not.
                 Err(error) if error.is_tls() => return error,

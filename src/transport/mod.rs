@@ -164,7 +164,7 @@ impl Transport {
 
     /// Reads what the system holds already, without waiting, and without the runtime, which would
     /// report it only in its next turn. Returns `None` if the transport cannot do this.
-    pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {
+    pub(crate) fn try_read(&self, room: &mut [u8]) -> Option<io::Result<usize>> {
         let flags = rustix::net::RecvFlags::DONTWAIT;
         let read = match self {
             Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
@@ -172,7 +172,7 @@ impl Transport {
             // With TLS and DEFLATE, the system holds other bytes than those of the dialogue; a
             // process and a recording have no socket.
             Self::Process(_) | Self::Tls(_) | Self::Deflate(_) | Self::Recorded(_) => return None,
-            Self::Cut(cut) => return cut.transport.read_now(room),
+            Self::Cut(cut) => return cut.transport.try_read(room),
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
     }

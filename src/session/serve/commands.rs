@@ -120,8 +120,8 @@ impl Session {
         loop {
             let held = self.stream.held().len();
             octets += held as u64;
-            self.let_go_of(held);
-            let arrival = self.more(&"the client's close", wait, wait.deadline()).await?;
+            self.skip_bytes(held);
+            let arrival = self.read_for(&"the client's close", wait, wait.deadline()).await?;
             match arrival {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, "the client's close")),

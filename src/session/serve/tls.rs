@@ -73,7 +73,7 @@ impl Session {
     /// Sends plain text in place of the handshake, once the client has begun it, and closes.
     async fn send_garbage(&mut self, wait: Wait) -> Result<()> {
         while !is_record(self.stream.held()) {
-            match self.more(&WANTED, wait, wait.deadline()).await? {
+            match self.read_for(&WANTED, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, WANTED)),
                 Arrival::End => return Err(self.closed(wait, WANTED, None)),

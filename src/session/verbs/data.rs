@@ -156,8 +156,8 @@ impl Session {
         let is_refusal = reply.is_empty() || reply.starts_with(b"4") || reply.starts_with(b"5");
         match each {
             None if is_refusal => self.conclude(reply, verb),
-            Some([wanted]) if is_refusal => self.hold(reply, wanted, verb.wait),
-            _ => self.hold(reply, &Code::new(354)?.into(), verb.wait),
+            Some([wanted]) if is_refusal => self.check(reply, wanted, verb.wait),
+            _ => self.check(reply, &Code::new(354)?.into(), verb.wait),
         }
     }
 
@@ -184,7 +184,7 @@ impl Session {
                 announced = true;
                 continue;
             }
-            replies.push(self.hold(reply, wanted, verb.wait).map_err(named)?);
+            replies.push(self.check(reply, wanted, verb.wait).map_err(named)?);
         }
         match each {
             Some(each) if each.len() > replies.len() => {

@@ -105,12 +105,12 @@ impl Session {
 
     /// Whether a reply means success, whatever the verb expects.
     fn is_success(&self, reply: &[u8], success: Success) -> bool {
-        success.into_pattern().is_ok_and(|success| self.held_against(reply, &success).is_some())
+        success.into_pattern().is_ok_and(|success| self.matched(reply, &success).is_some())
     }
 
     /// Matches the final reply against the pattern of the verb.
     fn conclude(&mut self, reply: Bytes, verb: &Verb) -> Result<Reply> {
-        self.hold(reply, &verb.wanted, verb.wait)
+        self.check(reply, &verb.wanted, verb.wait)
     }
 }
 

@@ -65,7 +65,7 @@ impl Session {
             if tls.greets_again {
                 let again = tls.success.into_pattern()?;
                 let said = self.next_reply(&again, wait).await?;
-                self.hold(said, &again, wait)?;
+                self.check(said, &again, wait)?;
             }
         }
         Ok(reply)

@@ -99,9 +99,8 @@ impl Session {
         self.send_line(command.as_bytes(), verb.wait).await?;
         loop {
             let reply = self.answer(&verb).await.map_err(|error| exchange.cancelled(error))?;
-            let Some(challenge) = manner
-                .challenge(&reply)
-                .filter(|_| self.held_against(&reply, &verb.wanted).is_none())
+            let Some(challenge) =
+                manner.challenge(&reply).filter(|_| self.matched(&reply, &verb.wanted).is_none())
             else {
                 exchange.went_well()?;
                 let reply = self.conclude(reply, &verb)?;

@@ -99,7 +99,7 @@ impl Session {
     /// Takes the responses that came during IDLE. The server may send untagged ones, but must not
     /// end the command (RFC 2177 section 3).
     async fn check_idle(&mut self, running: &mut Running) -> Result<()> {
-        self.look().await?;
+        self.read_ready().await?;
         while let Some(response) = self.response_held(running)? {
             if response
                 .ends()

@@ -182,7 +182,7 @@ impl Session {
             Box::pin(async move {
                 let asked = Asked::of(&messages, call.by_uid, call.bare).with_items(&items);
                 let answer = session.run("fetch", text, Vec::new(), call).await?;
-                session.read(answer.fetched_of(&asked))
+                session.parsed(answer.fetched_of(&asked))
             })
         })
     }
@@ -216,7 +216,7 @@ impl Session {
             Box::pin(async move {
                 let asked = Asked::of(&messages, call.by_uid, call.bare);
                 let answer = session.run("store", text, Vec::new(), call).await?;
-                session.read(answer.fetched_of(&asked))
+                session.parsed(answer.fetched_of(&asked))
             })
         })
     }

@@ -135,7 +135,7 @@ impl Session {
         self.operation(move |session, call| {
             Box::pin(async move {
                 let answer = session.run(name, text, arguments, call).await?;
-                session.read(read(&answer))
+                session.parsed(read(&answer))
             })
         })
     }
@@ -160,7 +160,7 @@ impl Session {
 
     /// Returns the data that was read from an answer, or the error with the session and the
     /// command.
-    fn read<T>(&self, read: Result<T>) -> Result<T> {
+    fn parsed<T>(&self, read: Result<T>) -> Result<T> {
         let sent =
             self.turn.answered().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
         read.map_err(|error| {

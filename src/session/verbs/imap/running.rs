@@ -239,7 +239,7 @@ impl Session {
         if answer.status() != Some(Status::Ok) {
             return Ok(());
         }
-        let Some(missing) = self.read(required.missing(answer))? else { return Ok(()) };
+        let Some(missing) = self.parsed(required.missing(answer))? else { return Ok(()) };
         let message = "the command succeeded without the data that it asks for";
         let mut came = Taken::default();
         let responses = answer.untagged().iter().chain([answer.tagged()]);
