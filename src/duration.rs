@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_duration_says_what_is() {
+    fn an_error_about_a_duration_says_what_one_is() {
         for text in ["", "soon", "5 parsecs", "-1s", "1..5s", "25h", "99999999999999999999h"] {
             let error = parse(text).unwrap_err();
             assert!(

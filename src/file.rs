@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn a_file_that_is_not_regular_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_put_in_its_place_leaves_nothing_behind() {
+    fn a_file_that_cannot_be_replaced_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("place");
         fs::create_dir(&place).unwrap();

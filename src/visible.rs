@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_reorder_or_hide_text_is_escaped() {
+    fn characters_that_reorder_or_hide_text_are_escaped() {
         assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\xe2\\x80\\xaeb");
         assert_eq!(escape("a\u{200b}b\u{7f}\u{85}".as_bytes()), "a\\xe2\\x80\\x8bb\\x7f\\xc2\\x85");
         assert_eq!(escape("日本語、ü".as_bytes()), "日本語、ü");

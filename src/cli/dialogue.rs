@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_literal_is_no_status() {
+    fn a_literal_contains_no_status() {
         let imap = |length: usize| {
             let mail = "x".repeat(length) + "\r\na1 NO\r\nSay NO to drugs.\r\n+ 1\r\n";
             let fetched = format!("* 1 FETCH (BODY[] {{{}}}\r\n{mail})\r\na1 OK\r\n", mail.len());

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_lies_beside_the_golden() {
+    fn a_pending_change_is_beside_the_golden() {
         assert_eq!(
             pending(Path::new("snapshots/relay@postfix.snap")),
             Path::new("snapshots/relay@postfix.snap.new")

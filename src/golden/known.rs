@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_one_where_it_stands_as_one() {
+    fn a_number_is_a_port_only_in_the_place_of_one() {
         let params = [("smtp".to_owned(), "smtp://127.0.0.1:39413".to_owned())];
         let redaction = with_params(Redaction::none(), &params);
         let events = crate::transcript::read(

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_found_by_any_of_its_names() {
+    fn a_pending_change_is_found_by_any_of_its_names() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         for name in ["a.snap.new", "a@exim.snap.new", "b.snap", "b.snap.new", "c.snap"] {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_is_the_golden_and_what_is_rejected_is_gone() {
+    fn an_accepted_change_is_the_golden_and_a_rejected_one_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let golden = folder.path().join("snapshots/a.snap");
         put(folder.path(), "snapshots/a.snap.new", "a.rhai");

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_a_message_is_read_from_each_server() {
+    fn the_fate_of_a_message_is_read_from_the_log_of_each_server() {
         use Fate::{Deferred, Delivered, Refused};
         for (line, fate) in [
             (POSTFIX[0], None),

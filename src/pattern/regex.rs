@@ -208,7 +208,7 @@ impl StreamRegex {
         let skip = Skip::new(&hirs, || forward.leads_on());
         Ok(Self(Arc::new(Compiled {
             meta,
-            looks_ahead: hirs.iter().any(looks_behind_its_end),
+            looks_ahead: hirs.iter().any(looks_beyond_its_end),
             skip,
             forward,
             indices,
@@ -313,18 +313,18 @@ pub(super) fn start(look_behind: Option<u8>) -> util::start::Config {
 }
 
 /// Whether an assertion can stand at the end of a match, so that only the next byte decides it.
-fn looks_behind_its_end(hir: &Hir) -> bool {
+fn looks_beyond_its_end(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => false,
         HirKind::Look(_) => true,
-        HirKind::Repetition(repetition) => looks_behind_its_end(&repetition.sub),
-        HirKind::Capture(capture) => looks_behind_its_end(&capture.sub),
-        HirKind::Alternation(parts) => parts.iter().any(looks_behind_its_end),
+        HirKind::Repetition(repetition) => looks_beyond_its_end(&repetition.sub),
+        HirKind::Capture(capture) => looks_beyond_its_end(&capture.sub),
+        HirKind::Alternation(parts) => parts.iter().any(looks_beyond_its_end),
         HirKind::Concat(parts) => {
             // Looks at the parts from the end, up to the last part that cannot be empty.
             let can_be_empty = |part: &Hir| part.properties().minimum_len() == Some(0);
             let last = parts.iter().rposition(|part| !can_be_empty(part)).unwrap_or(0);
-            parts[last..].iter().any(looks_behind_its_end)
+            parts[last..].iter().any(looks_beyond_its_end)
         }
     }
 }

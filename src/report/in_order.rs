@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_ahead_of_its_turn_waits_for_it_or_for_the_end() {
+    fn items_ahead_of_their_turn_wait_for_it_or_for_the_end() {
         let mut order = InOrder::default();
         assert_eq!(order.next(1, "b".to_owned()), "");
         assert_eq!(order.next(0, "a".to_owned()), "ab");

@@ -251,7 +251,7 @@ fn a_server_that_proves_itself_wrongly_is_not_believed() {
 }
 
 #[test]
-fn a_challenge_behind_the_last_is_refused() {
+fn a_challenge_after_the_last_is_refused() {
     for credentials in [
         Credentials::new("u", "p").mechanism("PLAIN"),
         Credentials::external("x"),

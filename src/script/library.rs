@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_is_parsed_once_whoever_asks_at_the_same_time() {
+    fn a_source_is_parsed_once_if_several_ask_at_the_same_time() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "let x = 1;").unwrap();
         let (library, engine) = (Library::default(), Engine::new());

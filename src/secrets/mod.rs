@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_response_says_is_shown_without_its_secret() {
+    fn a_response_is_shown_without_its_secret() {
         let mut secrets = Secrets::default();
         let mut meaning = |prompt: &[u8], mechanism, step, line: &[u8]| {
             secrets.hear(prompt);

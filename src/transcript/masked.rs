@@ -125,7 +125,7 @@ mod tests {
     use bytes::Bytes;
 
     #[test]
-    fn what_is_learned_late_is_masked_in_all_sessions_and_across_writes() {
+    fn a_secret_learned_late_is_masked_in_all_sessions_and_across_writes() {
         let transcript = Transcript::new();
         let sessions = [transcript.open(), transcript.open()];
         let bytes = |bytes: &'static [u8]| Excerpt::from(Bytes::from_static(bytes));

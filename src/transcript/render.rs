@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_several_lines_stands_below_its_name() {
+    fn a_value_of_several_lines_is_below_its_name() {
         let transcript = Transcript::new();
         let snapshot = |name: &str, text: &str| {
             transcript.note(What::Snapshot { name: name.into(), text: text.into() });
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_script_prints_cannot_drive_the_terminal() {
+    fn prints_of_a_script_cannot_control_the_terminal() {
         let transcript = Transcript::new();
         transcript.note(What::Printed("one\n\x1b]0;two".into()));
         insta::assert_snapshot!(transcript, @r"

@@ -73,7 +73,7 @@ fn an_error_of_rhai_that_is_thrown_again_is_in_our_words() {
 }
 
 #[test]
-fn what_is_thrown_again_keeps_its_place() {
+fn an_error_that_is_thrown_again_keeps_its_place() {
     let outcome = outcome(
         "fn f(s) {\n    s.expect(554);\n}\nlet s = connect();\ntry { f(s) } catch (e) { throw e; }",
         |case| case,

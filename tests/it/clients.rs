@@ -273,7 +273,7 @@ fn a_recording_with_a_malformed_line_plays_to_the_client_that_made_it() {
 }
 
 #[test]
-fn what_is_replayed_ends_after_its_connections_even_if_nobody_reads_what_is_shown() {
+fn a_replay_ends_after_its_connections_even_if_nobody_reads_its_output() {
     let folder =
         folder(&[("a.txt", "*** connecting to smtp://x\nS: 220 hi\nC: QUIT\nS: 221 bye\n")]);
     let (url, mut child, end) = replay(folder.path(), "a.txt");

@@ -76,7 +76,7 @@ fn both_sides_are_compressed_in_clear_and_within_tls_however_the_stream_is_cut()
 }
 
 #[test]
-fn what_much_is_made_of_is_bounded_as_in_clear() {
+fn data_that_inflates_is_bounded_as_in_clear() {
     // The wire carries only a thousandth of the decompressed text.
     let script = compressed(
         "imap",

@@ -112,7 +112,7 @@ fn the_certificate_has_to_be_that_of_the_exchanger() {
 }
 
 #[test]
-fn what_has_no_exchanger_to_connect_to_says_why() {
+fn a_domain_without_an_exchanger_says_why() {
     let nameserver = nameserver(ZONE);
     let null = connect(Session::options().nameserver(nameserver), "mx://null.example").unwrap_err();
     assert!(

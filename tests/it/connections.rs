@@ -127,7 +127,7 @@ fn a_child_process_is_spoken_with_on_its_stdin_and_stdout() {
 }
 
 #[test]
-fn what_a_child_complains_of_is_in_the_transcript_and_its_group_ends_with_the_session() {
+fn the_stderr_of_a_child_is_in_the_transcript_and_its_group_ends_with_the_session() {
     let transcript = Transcript::new();
     block_on(async {
         let script = "printf '\\033[31mred\\n' >&2; sleep 1000 & echo 220 $!; while read x; do echo 250 ok; done";

@@ -97,7 +97,7 @@ fn a_closure_decides_in_every_protocol() {
 }
 
 #[test]
-fn what_a_client_pipelines_is_answered_in_its_order() {
+fn pipelined_commands_are_answered_in_their_order() {
     passes(
         r#"
         let relay = serve("smtp", #{RCPT: |c| if c.number % 2 == 0 { 452 }});

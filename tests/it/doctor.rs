@@ -200,7 +200,7 @@ fn answers(smtp: &str, submission: &str) -> String {
 }
 
 #[test]
-fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
+fn a_deferred_recipient_or_a_refused_sender_answers_no_question() {
     let (_held, closed) = closed_port();
     let closed = closed.to_string();
     let greylists = answering(&[("RCPT", "451 4.7.1 Greylisted"), ("QUIT", "221 bye")]);

@@ -64,7 +64,7 @@ fn a_server_that_is_dropped_before_it_has_answered_fails_the_test() {
 }
 
 #[test]
-fn whoever_means_it_leaves_and_is_not_judged() {
+fn a_session_that_is_left_on_purpose_is_not_judged() {
     let peer = Peer::parse("S: 220 hi\nC: NOOP\nS: 250 ok");
     let mut session = greeted(&peer);
     block_on(session.send("NOOP")).unwrap();

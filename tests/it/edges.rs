@@ -75,7 +75,7 @@ fn no_core_is_dumped_that_would_hold_passwords() {
 }
 
 #[test]
-fn a_second_signal_ends_what_does_not_heed_the_first() {
+fn a_second_signal_ends_a_program_that_ignores_the_first() {
     // Nobody reads the output, so the program blocks in writing it.
     let script = "// Talks.\nlet s = connect(param(\"url\"));\ns.reset();\n\
                   for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\nloop {}\n";
@@ -92,7 +92,7 @@ fn a_second_signal_ends_what_does_not_heed_the_first() {
 }
 
 #[test]
-fn no_child_of_a_pipe_stays_behind() {
+fn no_child_of_a_pipe_is_left() {
     // The shell ends soon, but its background process goes on.
     let script = "// Waits.\nlet p = pipe([\"sh\", \"-c\", \"sleep 1000 & echo $!; exec cat\"]);\n\
                   let s = connect(param(\"url\"));\ns.send(p.expect(re(`[0-9]+`))[0]);\n\
@@ -150,7 +150,7 @@ fn a_script_holds_what_it_is_given_and_the_others_go_on() {
 }
 
 #[test]
-fn what_operators_make_of_a_text_is_bounded_whatever_a_script_may_hold() {
+fn texts_that_operators_make_are_bounded_whatever_a_script_may_hold() {
     let grow = |value: &str| format!("let t = {value};\nfor n in 0..30 {{ t += t; }}\nt.len();\n");
     let (text, blob) = (grow("\"x\""), grow("blob(1)"));
     let folder = folder(&[("text.rhai", &text), ("blob.rhai", &blob)]);

@@ -58,7 +58,7 @@ fn a_close_is_no_fault_whenever_it_comes_and_reads_the_same() {
 }
 
 #[test]
-fn what_a_server_may_say_unasked_is_recorded_and_no_fault() {
+fn unasked_data_of_a_server_is_recorded_and_no_fault() {
     for (scheme, said) in [
         ("smtp", "421 4.3.2 shutting down"),
         ("imap", "* 4 EXISTS"),

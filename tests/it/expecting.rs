@@ -128,7 +128,7 @@ fn silence_is_held_and_broken_by_bytes_and_by_the_close() {
 }
 
 #[test]
-fn what_is_refuted_must_not_come() {
+fn a_refuted_line_must_not_come() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 503 no\nC\nS: 250 ok\nstall");
     block_on(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();

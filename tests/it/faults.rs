@@ -356,7 +356,7 @@ if param("more", false) { l.accept(#{timeout: "100ms"}); }
 "#;
 
 #[test]
-fn what_a_fault_ends_before_the_greeting_stands_in_the_transcript() {
+fn a_connection_that_a_fault_ends_before_the_greeting_is_in_the_transcript() {
     let folder = folder(&[("spoilt.rhai", SPOILT)]);
     let ran = run(folder.path(), &["run", "spoilt.rhai", "--record", "-v"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");

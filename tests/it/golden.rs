@@ -49,7 +49,7 @@ pub(crate) fn golden(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn a_dialogue_is_recorded_once_and_held_against_that_from_then_on() {
+fn a_dialogue_is_recorded_once_and_compared_with_that_from_then_on() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     let ran = hello(folder.path(), HELLO, &[], &[]);
     assert!(
@@ -259,7 +259,7 @@ fn a_golden_that_cannot_be_read_is_no_pass() {
 }
 
 #[test]
-fn runs_that_are_repeated_are_held_against_the_golden_and_write_nothing() {
+fn runs_that_are_repeated_are_compared_with_the_golden_and_write_nothing() {
     let folder = folder(&[("hello.rhai", "let s = connect();\ns.expect(220);\ns.quit();\n")]);
     assert_eq!(run(folder.path(), &["run", "--record"], &[]).code, Some(0));
     let ran = run(folder.path(), &["run", "--repeat", "20", "-j", "4"], &[]);
@@ -285,7 +285,7 @@ fn the_name_of_a_value_is_redacted_as_the_value_is() {
 }
 
 #[test]
-fn a_golden_says_what_it_was_made_with_and_is_held_against_that() {
+fn a_golden_has_its_options_and_is_compared_with_them() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     let made =
         ["--strictness", "enhanced", "--redact", "sizes", "--redact-regex", "KIND=ES(?P<v>MTP)"];
@@ -341,7 +341,7 @@ fn a_run_does_not_write_through_links() {
 }
 
 #[test]
-fn what_differs_in_the_middle_of_a_long_message_is_noticed() {
+fn a_difference_in_the_middle_of_a_long_message_is_noticed() {
     let script = "let s = connect(param(\"smtp\"));\ns.expect(\"+OK\");\ns.retr(1);\ns.quit();\n";
     let mail = |word: &str| {
         let lines = format!("S: {}\n", "x".repeat(70)).repeat(300);

@@ -131,7 +131,7 @@ fn a_folder_without_scripts_is_a_test_that_fails() {
 }
 
 #[test]
-fn what_the_scripts_need_is_started_once_when_the_first_one_runs_and_dropped_behind_the_last() {
+fn a_fixture_is_started_for_the_first_script_and_dropped_after_the_last() {
     struct Server(Embedded, Arc<AtomicUsize>);
     impl Drop for Server {
         fn drop(&mut self) {

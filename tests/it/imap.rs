@@ -73,7 +73,7 @@ fn a_literal_that_is_never_finished_is_cut() {
 }
 
 #[test]
-fn what_another_protocol_says_is_no_response() {
+fn lines_of_another_protocol_are_no_responses() {
     let peer = Peer::saying(b"220 mail.example ESMTP\r\n");
     let error = block_on(async {
         Session::connect(&peer.url("imap")).await.unwrap().expect("* OK").await.unwrap_err()
@@ -170,7 +170,7 @@ fn a_goodbye_in_the_middle_is_shown_with_the_close() {
 }
 
 #[test]
-fn silence_behind_untagged_responses_shows_them() {
+fn silence_after_untagged_responses_shows_them() {
     let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nstall", async |s| {
         s.select("INBOX").timeout(SHORT).await
     });
@@ -320,7 +320,7 @@ fn unique_identifiers_are_asked_for_where_there_is_such_a_form() {
 }
 
 #[test]
-fn what_the_server_can_do_is_remembered_from_wherever_it_says_so() {
+fn capabilities_are_remembered_from_each_place_that_announces_them() {
     let peer = Peer::parse(
         "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC\nS: a1 OK [CAPABILITY IMAP4rev1 IDLE] in\nC\nS: * CAPABILITY MOVE\nS: a2 OK\nstall",
     );

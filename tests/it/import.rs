@@ -195,7 +195,7 @@ fn a_port_that_could_not_be_reached_is_expected_to_be_so() {
 }
 
 #[test]
-fn what_nc_was_given_expects_success() {
+fn input_of_nc_expects_success() {
     let text = "EHLO mail\nMAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\nSubject: x\n\nhi\n.\nQUIT\n";
     let imported = import("nc.txt", text);
     let dialogue = "S: 220 hi\nC: EHLO mail\nS: 250-hi\nS: 250 SIZE\nC: MAIL FROM:<a@b.example>\nS: 250 ok\n\
@@ -206,7 +206,7 @@ fn what_nc_was_given_expects_success() {
 }
 
 #[test]
-fn what_is_no_dialogue_is_an_error_that_says_how_it_was_read() {
+fn a_file_without_a_dialogue_is_an_error_that_says_how_it_was_read() {
     let folder = folder(&[("notes.txt", "Dear diary,\ntoday I set up a server.\n")]);
     let ran = run(folder.path(), &["import", "notes.txt"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
@@ -227,7 +227,7 @@ fn what_is_no_dialogue_is_an_error_that_says_how_it_was_read() {
 }
 
 #[test]
-fn what_is_too_long_for_an_import_is_refused_and_not_cut() {
+fn a_file_too_long_for_an_import_is_refused_and_not_cut() {
     let mut child = program()
         .args(["import", "-"])
         .stdin(Stdio::piped())

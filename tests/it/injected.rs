@@ -11,7 +11,7 @@ use crate::tls::golden;
 use crate::tls_server::{Ca, Server, answer, connect, params, tls, upgraded};
 
 #[test]
-fn bytes_in_clear_behind_the_go_ahead_are_an_error_that_shows_them() {
+fn bytes_in_clear_after_the_go_ahead_are_an_error_that_shows_them() {
     let ca = Ca::new("test CA");
     let server = upgraded(
         ca.sign(&params("localhost")).config(),

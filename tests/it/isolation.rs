@@ -92,7 +92,7 @@ fn a_teardown_that_fails_is_told_as_a_script_of_its_own() {
 }
 
 #[test]
-fn what_a_setup_ends_with_has_to_be_plain_data() {
+fn the_value_of_a_setup_has_to_be_plain_data() {
     let folder = folder(&[
         ("t/setup.rhai", "let s = connect(); s.expect(220); #{ session: s }"),
         ("t/a.rhai", "connect().expect(220);"),

@@ -29,7 +29,7 @@ fn printed(outcome: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn what_was_deferred_runs_last_first_however_the_script_ends() {
+fn deferred_closures_run_last_first_however_the_script_ends() {
     for end in ["", "throw 1;", "skip(\"no\");", "let x = [][1];", "connect().expect(554);"] {
         let script = format!(
             "let s = connect(); s.expect(220); defer(|| print(\"a\")); defer(|| print(\"b\")); {end}"
@@ -41,7 +41,7 @@ fn what_was_deferred_runs_last_first_however_the_script_ends() {
 }
 
 #[test]
-fn what_was_deferred_can_speak_with_a_server_after_the_deadline_of_the_script() {
+fn deferred_closures_can_speak_with_a_server_after_the_deadline_of_the_script() {
     let script = "let s = connect(); s.expect(220);
         defer(|| { s.expect_silence(\"1ms\"); s.send(\"QUIT\"); s.expect(221); print(\"quit\"); });
         s.expect_silence(\"1m\");";
@@ -69,7 +69,7 @@ fn a_deferred_closure_can_call_imported_functions() {
 }
 
 #[test]
-fn a_failure_of_what_was_deferred_is_shown_beside_and_never_in_place() {
+fn a_failure_of_a_deferred_closure_is_shown_beside_and_never_in_place() {
     let outcome = outcome("defer(|| assert(false, \"beside\")); connect().expect(554);");
     assert_eq!(outcome.failure().unwrap().error.kind().name(), "mismatch");
     assert_eq!(outcome.beside[0].error.message(), "beside");

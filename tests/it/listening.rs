@@ -91,7 +91,7 @@ async fn a_command_without_an_answer_fails_the_dialogue_at_its_end() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_and_nobody_takes_fails_the_dialogue() {
+async fn input_of_a_client_that_nobody_takes_fails_the_dialogue() {
     let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
     client.send("QUIT").await.unwrap();
     let error = server.finish().await.unwrap_err();
@@ -145,7 +145,7 @@ async fn a_refused_port_is_kept_and_can_be_opened_again() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_in_auth_is_masked_from_its_first_byte() {
+async fn responses_of_a_client_in_auth_are_masked_from_the_first_byte() {
     let transcript = Transcript::new();
     let options = Session::options().transcript(transcript.clone());
     let listener = Listener::options().session(options).bind("smtp").await.unwrap();
@@ -288,7 +288,7 @@ async fn a_handshake_that_takes_too_long_is_no_lack_of_clients() {
 }
 
 #[tokio::test]
-async fn who_came_before_the_refusal_is_still_accepted() {
+async fn a_client_that_came_before_the_refusal_is_still_accepted() {
     for scheme in ["smtp", "smtp+unix"] {
         let listener = Listener::bind(scheme).await.unwrap();
         let mut client = Session::connect(&listener.url()).await.unwrap();

@@ -96,7 +96,7 @@ fn a_log_that_is_rotated_or_comes_later_loses_no_line() {
 }
 
 #[test]
-fn what_a_command_writes_can_be_followed() {
+fn the_output_of_a_command_can_be_followed() {
     let script = [
         QUEUE,
         r#"let journal = follow(start(["tail", "-n", "+1", "-f", param("log")]));

@@ -139,7 +139,7 @@ fn a_terminal_has_a_bar_and_a_pipe_has_none() {
 }
 
 #[test]
-fn what_changes_is_run_again() {
+fn changed_scripts_are_run_again() {
     use std::io::BufRead as _;
 
     let folder = folder(&[

@@ -120,7 +120,7 @@ fn prose_is_told_from_commands_though_it_begins_with_a_verb() {
 }
 
 #[test]
-fn what_was_lost_in_the_paste_is_said_and_made_good() {
+fn losses_in_a_paste_are_reported_and_mended() {
     let text = pasted(|n, _, line| if n == 11 { String::new() } else { format!("{line}\n") });
     let imported = says_the_same("dot", &text);
     assert!(imported.said.contains("line 12: the dot that ends the message"), "{}", imported.said);
@@ -181,7 +181,7 @@ fn dialogues_of_rfcs_are_read_with_their_asides_and_broken_lines() {
 }
 
 #[test]
-fn what_a_pipe_or_a_here_document_gives_to_nc_is_sent() {
+fn input_of_nc_from_a_pipe_or_a_here_document_is_sent() {
     let replies = "220 hi\n250 ok\n221 bye\n";
     let dialogue = "C: HELO x\nC: QUIT\nS: 220 hi\nS: 250 ok\nS: 221 bye\nclose";
     for command in [

@@ -15,7 +15,7 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
 }
 
 #[test]
-fn what_a_script_prints_goes_to_the_report_and_verbose_shows_all() {
+fn prints_of_a_script_go_to_the_report_and_verbose_shows_all() {
     let folder = folder(&[(
         "a.rhai",
         "// Prints.\nprint(connect().expect(220).code); print(\"\\x1b[31mred\");",

@@ -130,7 +130,7 @@ fn a_wrong_password_is_refused_with_a_hint_and_shown_nowhere() {
 }
 
 #[test]
-fn what_postfix_does_out_of_the_ordinary_can_be_held() {
+fn dialogues_that_only_postfix_has_can_be_held() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("postfix", &server);
     holds("xclient", &server);
@@ -148,14 +148,14 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
 }
 
 #[test]
-fn what_exim_does_out_of_the_ordinary_can_be_held() {
+fn dialogues_that_only_exim_has_can_be_held() {
     let Some(server) = available(exim::start()) else { return };
     holds("prdr", &server);
     holds("exim", &server);
 }
 
 #[test]
-fn what_sendmail_does_out_of_the_ordinary_can_be_held() {
+fn dialogues_that_only_sendmail_has_can_be_held() {
     let Some(server) = available(sendmail::start()) else { return };
     holds("sendmail", &server);
 }
@@ -181,7 +181,7 @@ fn mailboxes_and_their_messages_are_seen_by_the_verbs_of_imap() {
 }
 
 #[test]
-fn what_is_submitted_arrives_while_imap_is_idle() {
+fn a_submitted_mail_arrives_while_imap_is_idle() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("delivery", &server);
 }

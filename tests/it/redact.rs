@@ -40,7 +40,7 @@ fn it_is_explained_which_rule_changed_what() {
 }
 
 #[test]
-fn what_a_run_shows_can_be_redacted() {
+fn the_output_of_a_run_can_be_redacted() {
     let folder = folder(&[("a.rhai", "let s = connect();\ns.expect(220);\ns.quit();\n")]);
     let shown = run(folder.path(), &["run", "-v"]).out;
     let ran = redact(folder.path(), &shown, &["--strictness", "codes"]);

@@ -74,7 +74,7 @@ fn changes_are_accepted_and_rejected_by_name_or_all_at_once() {
 }
 
 #[test]
-fn what_waits_is_found_from_anywhere_in_a_workspace() {
+fn a_pending_change_is_found_from_anywhere_in_a_workspace() {
     let folder = waiting();
     let member = folder.path().join("other/src");
     std::fs::create_dir_all(&member).unwrap();
@@ -97,7 +97,7 @@ fn an_empty_transcript_is_never_accepted() {
 }
 
 #[test]
-fn what_waits_is_shown_without_a_terminal_and_by_another_program() {
+fn a_pending_change_is_shown_without_a_terminal_and_by_another_program() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     hello(folder.path(), HELLO, &["--record"], &[]);
     let ran = run(folder.path(), &["review", "--show"], &[]);

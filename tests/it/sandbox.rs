@@ -110,7 +110,7 @@ fn no_list_is_copied_that_a_script_has_no_room_for() {
 }
 
 #[test]
-fn what_stands_around_scripts_is_never_passed_over() {
+fn a_project_file_setup_or_teardown_that_cannot_be_read_is_an_error() {
     for name in ["mailexpect.toml", "setup.rhai", "teardown.rhai"] {
         let folder = folder(&[("a.rhai", "// Greets.\nconnect().expect(220);\n")]);
         std::os::unix::fs::symlink("nowhere", folder.path().join(name)).unwrap();

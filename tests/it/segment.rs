@@ -84,7 +84,7 @@ fn a_server_that_looks_for_crlf_in_one_read_alone_is_found() {
 }
 
 #[test]
-fn a_server_that_loses_what_is_behind_a_line_is_found_where_the_script_fails_whole() {
+fn a_server_that_loses_input_after_a_line_is_found_if_the_script_fails_whole() {
     let url = reader(|kept, read, _| {
         kept.extend_from_slice(read);
         let Some(line) = line(kept) else { return String::new() };
@@ -98,7 +98,7 @@ fn a_server_that_loses_what_is_behind_a_line_is_found_where_the_script_fails_who
 }
 
 #[test]
-fn what_varies_by_itself_is_not_blamed_on_the_cut() {
+fn a_reply_that_varies_by_itself_is_not_blamed_on_the_cut() {
     let url = reader(|kept, read, number| {
         sound(kept, read).replace("250 ok", &format!("250 ok, visitor {number}"))
     });

@@ -76,7 +76,7 @@ fn a_part_without_scripts_passes() {
 }
 
 #[test]
-fn what_failed_is_run_again_until_it_passes() {
+fn failed_scripts_are_run_again_until_they_pass() {
     let folder = scripts();
     let state = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {

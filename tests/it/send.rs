@@ -88,7 +88,7 @@ fn a_refusal_and_a_dead_server_have_their_exit_codes() {
 }
 
 #[test]
-fn who_is_refused_is_named_and_the_others_get_the_message() {
+fn refused_recipients_are_named_and_the_others_get_the_message() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[]);
     let send = |to: &[&str], more: &[&str]| {
@@ -142,7 +142,7 @@ fn a_recipient_whose_mailbox_is_full_is_named() {
 }
 
 #[test]
-fn a_password_that_is_missing_leaves_no_script_behind() {
+fn a_missing_password_leaves_no_script() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[]);
     let args = ["send", "--server", &server.smtp(), "--to", USER, "--save", "saved.rhai"];

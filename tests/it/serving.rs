@@ -200,7 +200,7 @@ fn where_it_listens_is_told_by_the_descriptor_that_is_named() {
 }
 
 #[test]
-fn what_is_wrong_with_the_command_line_of_a_server_is_said() {
+fn mistakes_in_the_command_of_a_server_are_reported() {
     let folder = folder(&[("fake.rhai", FAKE), ("none.rhai", "// Nothing.\nlet x = ;\n")]);
     for (args, why) in [
         (&["--script", "fakes.rhai"][..], "there is no script fakes.rhai"),

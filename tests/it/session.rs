@@ -26,7 +26,7 @@ fn replies_are_taken_whole_and_nothing_is_skipped() {
 }
 
 #[test]
-fn a_transcript_is_the_same_whether_the_close_behind_quit_has_come_or_not() {
+fn a_transcript_is_the_same_whether_the_close_after_quit_has_come_or_not() {
     for end in ["close", "stall"] {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: 221 bye\n{end}"));
         let transcript = Transcript::new();
@@ -352,7 +352,7 @@ fn many_sessions_share_one_transcript_in_order() {
 }
 
 #[test]
-fn what_a_call_was_given_reaches_that_call_alone() {
+fn options_of_a_call_apply_to_that_call_alone() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 503 no\nC\nS: 250 ok\nC\nS: 221 bye");
     block_on(async move {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();

@@ -171,7 +171,7 @@ fn a_message_goes_out_in_one_write_with_its_dots_doubled() {
 }
 
 #[test]
-fn a_refused_data_is_what_is_held_against_the_pattern() {
+fn the_pattern_is_compared_with_the_refusal_of_data() {
     let script = "S: 220 hi\nC\nS: 503 5.5.1 RCPT first\nC\nS: 250 ok\nstall";
     let peer = Peer::parse(script);
     block_on(async {

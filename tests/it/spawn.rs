@@ -287,13 +287,13 @@ fn a_test_that_panics_shows_the_log() {
 
 #[test]
 fn a_test_that_panics_shows_how_its_server_ended() {
-    let said = failing_test("spawn::panics_behind_a_server");
+    let said = failing_test("spawn::panics_after_a_server");
     assert!(said.contains("it has ended (exit status: 3); it has printed:\nno disk\n"), "{said}");
 }
 
 #[test]
 #[ignore = "it is there to fail"]
-fn panics_behind_a_server() {
+fn panics_after_a_server() {
     let script =
         format!("{LISTEN} $listener->accept; $listener->accept; print qq(no disk\\n); exit 3");
     let server = Server::spawn(perl(&script)).wait_ready("tcp://127.0.0.1:{port}").unwrap();

@@ -82,7 +82,7 @@ fn starttls_goes_on_in_place() {
 }
 
 #[test]
-fn a_stream_stays_cut_behind_starttls_each_piece_in_a_record_of_its_own() {
+fn a_stream_stays_cut_after_starttls_each_piece_in_a_record_of_its_own() {
     let ca = Ca::new("test CA");
     let config = ca.sign(&params("localhost")).config();
     let server = Server::new(move |mut stream| {

@@ -106,7 +106,7 @@ fn all_branches_of_a_script_hold_one_allowance() {
 }
 
 #[test]
-fn what_a_branch_does_between_two_waits_is_done_as_a_whole() {
+fn a_branch_is_not_interrupted_between_two_waits() {
     let script = "
         let all = [];
         for n in 0..5000 { all.push(n); }

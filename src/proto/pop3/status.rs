@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_code_is_what_stands_in_brackets() {
+    fn a_response_code_is_in_brackets() {
         for (line, code) in [
             ("-ERR [IN-USE] Do you have another POP session running?\r\n", Some("IN-USE")),
             ("-ERR [SYS/TEMP] later\r\n", Some("SYS/TEMP")),

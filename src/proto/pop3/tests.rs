@@ -25,7 +25,7 @@ fn owed(steps: &[(&str, &str)]) -> (usize, bool) {
 const GREETED: (&str, &str) = ("S", "+OK ready\r\n");
 
 #[test]
-fn a_block_is_owed_behind_the_ok_of_a_listing() {
+fn a_block_is_owed_after_the_ok_of_a_listing() {
     for command in ["CAPA", "LIST", "uidl", "RETR 1", "TOP 1 0", "AUTH", "LANG", "list "] {
         let command = format!("{command}\r\n");
         let sent = ("C", &*command);
@@ -45,7 +45,7 @@ fn a_block_is_owed_behind_the_ok_of_a_listing() {
 }
 
 #[test]
-fn replies_behind_a_block_are_told_from_its_lines() {
+fn replies_after_a_block_are_told_from_its_lines() {
     let pipelined = [GREETED, ("C", "LIST\r\nUIDL\r\nNOOP\r\n")];
     let with = |more: &[(&'static str, &'static str)]| owed(&[&pipelined, more].concat());
     assert_eq!(with(&[]), (3, false));

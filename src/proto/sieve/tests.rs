@@ -70,7 +70,7 @@ fn a_response_says_how_long_its_literal_will_be() {
 }
 
 #[test]
-fn what_is_missing_of_a_response_is_said() {
+fn an_incomplete_response_says_what_is_missing() {
     for (held, missing) in [
         (&b""[..], None),
         (b"OK \"done", Some("its line end, CR LF")),
@@ -157,7 +157,7 @@ fn a_challenge_is_a_response_of_its_own_and_asks_for_one() {
 }
 
 #[test]
-fn the_capabilities_are_owed_again_behind_starttls() {
+fn the_capabilities_are_owed_again_after_starttls() {
     let starttls = [GREETED, ("C", "STARTTLS\r\n"), ("S", "OK \"go\"\r\n")];
     assert_eq!(after(&starttls).owed(), 1);
     assert_eq!(after(&[&starttls[..], &[GREETED]].concat()).owed(), 0);

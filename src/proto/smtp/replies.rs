@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_of_a_reply_is_said() {
+    fn an_incomplete_reply_says_what_is_missing() {
         for (held, missing) in [
             (&b""[..], None),
             (b"250 mx", Some("its line end, CR LF")),

@@ -167,7 +167,7 @@ fn in_lmtp_what_was_sent_ahead_is_counted_once_its_recipients_are_known() {
 }
 
 #[test]
-fn a_message_with_prdr_owes_a_reply_for_each_recipient_behind_a_353_and_one_more() {
+fn a_message_with_prdr_owes_a_reply_for_each_recipient_after_a_353_and_one_more() {
     let with = |more: &[(&'static str, &'static str)]| owed_after(&[&RECIPIENTS, more].concat());
     let sent = ("C", "Hi\r\n.\r\n");
     assert_eq!(with(&[sent]), 1);

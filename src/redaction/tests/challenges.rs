@@ -21,7 +21,7 @@ fn what_a_challenge_says_goes_with_it() {
 }
 
 #[test]
-fn what_a_sasl_exchange_makes_up_anew_is_redacted_with_its_base64() {
+fn random_values_of_a_sasl_exchange_are_redacted_with_their_base64() {
     let said = |wire: &'static str, meaning: &str| {
         Excerpt::from(Bytes::from_static(wire.as_bytes()))
             .with_meaning(Some(meaning.as_bytes().to_vec()))

@@ -62,7 +62,7 @@ fn a_coroutine_that_never_ran_can_be_dropped() {
 }
 
 #[test]
-fn a_panic_reaches_whoever_polls_and_the_next_coroutine_is_well() {
+fn a_panic_reaches_the_poller_and_the_next_coroutine_works() {
     run(async {
         let joined = tokio::task::spawn_local(coroutine(|| {
             wait(tokio::task::yield_now()).unwrap();
@@ -182,7 +182,7 @@ fn a_destructor_cannot_wait_while_its_stack_is_unwound() {
 }
 
 #[test]
-fn no_yielder_is_left_behind_by_a_panic() {
+fn a_panic_leaves_no_yielder() {
     run(async {
         let mut panicking = Box::pin(coroutine(|| panic!("inside")));
         let frame = Rc::clone(&panicking.frame);

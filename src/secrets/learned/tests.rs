@@ -148,7 +148,7 @@ fn what_it_holds_is_not_printed() {
 
 proptest! {
     #[test]
-    fn a_secret_is_found_in_base64_wherever_it_stands(before in "[ -~]{0,9}", secret in "[!-~][ -~]{4,18}[!-~]", behind in "[ -~]{0,9}") {
+    fn a_secret_is_found_at_any_place_in_base64(before in "[ -~]{0,9}", secret in "[!-~][ -~]{4,18}[!-~]", behind in "[ -~]{0,9}") {
         let learned = Learned::default();
         learned.learn(secret.as_bytes());
         // The expected span: all digits that hold bits of the secret. Padding may be masked in

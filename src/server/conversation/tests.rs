@@ -87,7 +87,7 @@ fn a_transaction_byte_by_byte_is_answered_alike() {
 }
 
 #[test]
-fn nothing_is_smuggled_behind_a_dot_on_a_line_of_bare_lf() {
+fn nothing_is_smuggled_after_a_dot_on_a_line_of_bare_lf() {
     let inner = "\n.\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<a@localhost>\r\nDATA\r\nevil";
     for smuggled in
         [inner.to_owned(), inner.replace("\n.\n", "\n.\r\n"), inner.replace("\n.\n", "\r.\r")]
@@ -253,7 +253,7 @@ fn secrets_that_the_server_did_not_ask_for_are_masked_too() {
 }
 
 #[test]
-fn an_unknown_command_behind_auth_is_not_taken_for_a_secret() {
+fn an_unknown_command_after_auth_is_not_taken_for_a_secret() {
     let shown = transcript(
         Role::Submission,
         &[format!("EHLO x\r\nAUTH PLAIN {TOKEN}\r\nABCD\r\nAUTH X\r\nXYZZY 1\r\n").as_bytes()],

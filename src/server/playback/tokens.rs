@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_one_that_is_redacted_again_where_it_stands() {
+    fn a_token_is_filled_with_a_value_that_is_redacted_again() {
         let said = b"250 2.0.0 [QUEUE_ID#1] Message accepted for delivery\r\n";
         let said = Tokens::default().filled(said);
         assert_eq!(said, b"250 2.0.0 10HmaX-0005vi-00 Message accepted for delivery\r\n");

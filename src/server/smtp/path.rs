@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_the_words_behind_the_path() {
+    fn parameters_are_the_words_after_the_path() {
         let (path, parameters) = parse("TO:<a@b>  ONE  two=3 ", "TO:").expect("a path");
         assert_eq!(path.domain, Some("b"));
         assert_eq!(parameters.collect::<Vec<_>>(), ["ONE", "two=3"]);

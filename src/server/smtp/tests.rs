@@ -212,7 +212,7 @@ fn auth_has_its_place() {
 }
 
 #[test]
-fn a_line_behind_a_334_is_a_response_and_no_command() {
+fn a_line_after_a_334_is_a_response_and_no_command() {
     let lines = ["EHLO x", "AUTH LOGIN", "QUIT", "NOOP", "AUTH PLAIN", "*", "AUTH GSSAPI", "NOOP"];
     let expected = [
         "250 ",

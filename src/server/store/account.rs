@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_delivered_beyond_the_limit_takes_the_place_of_the_oldest() {
+    fn mail_beyond_the_limit_replaces_the_oldest() {
         let mut account = account();
         for _ in 0..3 {
             account.deliver(message(40));

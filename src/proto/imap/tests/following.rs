@@ -142,7 +142,7 @@ fn a_server_that_leaves_of_itself_owes_nothing_more() {
 }
 
 #[test]
-fn the_close_is_expected_behind_logout() {
+fn the_close_is_expected_after_logout() {
     let mut imap = Imap::new("imap");
     imap.received(b"* OK hi\r\n");
     imap.sent(b"a1 LOGOUT\r\n", &mut Secrets::default());
@@ -211,7 +211,7 @@ fn passwords_and_responses_are_masked_in_every_form_they_take() {
 }
 
 #[test]
-fn secrets_sent_ahead_or_behind_a_refusal_are_masked_too() {
+fn secrets_sent_ahead_or_after_a_refusal_are_masked_too() {
     for (steps, masked) in [
         (
             &["a1 AUTHENTICATE LOGIN\r\naG9nZQ==\r\ncHBwd3d3\r\na2 NOOP\r\n"][..],

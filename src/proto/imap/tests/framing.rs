@@ -136,7 +136,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_missing_of_a_response_is_said() {
+fn an_incomplete_response_says_what_is_missing() {
     for (held, missing) in [
         (&b""[..], None),
         (b"a1 OK done", Some("its line end, CR LF")),
