@@ -32,7 +32,7 @@ pub(crate) enum Place {
 /// Planned schemes that are not supported yet, so that the error can say so.
 const TO_COME: &[&str] = &["sieves"];
 
-/// What servers that may not listen below 1024 add to a port, by custom: `MailHog` 1000,
+/// By custom, servers that may not listen below 1024 add one of these to a port: `MailHog` 1000,
 /// `GreenMail` 3000, containers 10000. Other ports tell nothing about the protocol, and neither do
 /// their last digits, because a test server on a free port may get any number.
 const ADDED: [u16; 4] = [1000, 2000, 3000, 10_000];

@@ -4,9 +4,9 @@
 //! # How to add a protocol
 //!
 //! Write a folder here with the [`Facts`] of the protocol and a type that implements [`Protocol`],
-//! and add a variant to [`Speech`]. Whatever the facts tell is read from them: schemes and ports,
-//! greetings, TLS, SASL, hints, probes, recordings, imports, the answers of servers. What they do
-//! not tell has a place of its own:
+//! and add a variant to [`Speech`]. Everything that the facts tell is read from them: schemes and
+//! ports, greetings, TLS, SASL, hints, probes, recordings, imports, the answers of servers. Some
+//! things are not among the facts, and have other places:
 //!
 //! - verbs: a file in `session/verbs`, and one in `script/bindings` with a line in `chapters.rs`;
 //! - what redaction needs to know of a line: a tracker in `redaction/dialogue` (the compiler asks

@@ -4,7 +4,7 @@
 //! # How to add a mechanism
 //!
 //! Write a file with a type that implements [`Mechanism`], and add a line to [`MECHANISMS`], the
-//! strongest first. Then the server's side in `server.rs`, and what is secret in a response in
+//! strongest first. Add the server's side to `server.rs`, and what is secret in a response to
 //! `secrets/response.rs`, which masks the whole response of a mechanism that it does not know.
 //! Tests go through that list: they fail until the server's side refuses a wrong proof, until
 //! `secrets` knows the name, and until the reference and `docs/clients.md` have it.

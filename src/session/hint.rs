@@ -4,7 +4,7 @@
 //!
 //! If the reply alone tells what to try, add a line to `ADVICE` in the facts of its protocol
 //! (`proto/*/facts.rs`), before lines that fit the same reply. If the pattern or the line that was
-//! sent tells it, it belongs into `slip.rs`; if an earlier reply does, into `near.rs`.
+//! sent tells it, add the hint to `slip.rs`; if an earlier reply tells it, to `near.rs`.
 
 use crate::error::Error;
 use crate::proto::{Advice, Speech, WRONG_CREDENTIALS, smtp};

@@ -91,7 +91,7 @@ fn close_judges_as_finish_does_and_reset_judges_nothing() {
 
 #[test]
 fn the_grace_bounds_a_server_that_never_closes() {
-    // Not a `Replay`, which closes after the client has closed its side.
+    // A `Replay` does not fit, because it closes after the client has closed its side.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Nothing that servers, files or names say drives the terminal.
+//! Nothing that servers, files or names say controls the terminal.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

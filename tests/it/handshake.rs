@@ -1,4 +1,4 @@
-//! TLS handshakes that fail, and what is then said of the certificate.
+//! TLS handshakes that fail, and what the errors say about the certificate.
 
 use std::time::Duration;
 

@@ -75,7 +75,7 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
     Ok(Server::new(home, processes))
 }
 
-/// Configures and starts both. Dovecot first, because an smtpd asks it for the mechanisms before it
+/// Configures and starts both, Dovecot first, because an smtpd asks it for the mechanisms before it
 /// greets.
 fn run(
     home: &Home,

@@ -3,10 +3,11 @@
 //!
 //! # How to add a preset
 //!
-//! Add a [`Preset`] to the table of its family, after those that should have the text first, with
-//! lines in `samples` that it finds a value in, and with similar lines in `others` that it leaves
-//! alone: a test goes through both. A family of its own is a file here and a line in [`presets`]. A group that is new is off unless `DEFAULT` in
-//! `redaction/mod.rs` has it, and a test fails until the documentation there names it.
+//! Add a [`Preset`] to the table of its family. If two presets match the same text, the one that is
+//! earlier in the table replaces it. Give the preset `samples`, lines in which it finds a value,
+//! and `others`, similar lines that it must not change: a test checks both. A new family is a file
+//! here and a line in [`presets`]. A new group is off unless `DEFAULT` in `redaction/mod.rs` has
+//! it; a test fails until the documentation there names it.
 
 mod dates;
 mod epoch;

@@ -5,8 +5,8 @@
 //! Write it into the file of its topic with a doc comment that has an example: the comment is its
 //! entry in the reference, and a test runs the example. `mailexpect reference > docs/reference.md`
 //! brings the file in the repository up to date. An option that is new goes into `OPTIONS` of
-//! `script/vocabulary.rs`, and a test fails until it is there. A topic of its own is a file beside
-//! this one and a line in `chapters`.
+//! `script/vocabulary.rs`, and a test fails until it is there. A new topic is a file beside this
+//! one and a line in `chapters`.
 
 use std::sync::LazyLock;
 
@@ -72,7 +72,7 @@ pub(in crate::script) fn vocabulary() -> Shared<Module> {
     Shared::clone(&VOCABULARY)
 }
 
-/// All groups: with `verbs`, those of verbs, which expect their replies.
+/// All groups. `verbs` makes a group of verbs, whose words expect their replies; `words` any other.
 fn chapters(manual: Manual) -> impl Iterator<Item = Chapter> {
     [
         words("Sessions", session::INTRO, words_of!(session::words, manual)),

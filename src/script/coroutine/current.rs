@@ -106,7 +106,7 @@ pub(crate) struct Room {
     pub(crate) left: usize,
 }
 
-/// That of the running script, if what it holds is counted.
+/// The room of the running script; `None` if memory is not counted.
 pub(crate) fn room() -> Option<Room> {
     let of = |frame: &Rc<Frame>| {
         let held = frame.holds();

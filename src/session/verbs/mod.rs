@@ -7,12 +7,12 @@
 //! # How to add a verb
 //!
 //! Write a method in the file of its protocol, with its RFC and an example; the word of scripts
-//! that calls it stands in the file of the same name in `script/bindings/`, which says how to add a
-//! word. In IMAP, untagged responses that the verb needs are listed in `imap/required.rs`. A
-//! command that is new belongs into `COMMANDS` of the protocol's facts (`proto/*/facts.rs`): hints,
-//! completions and imports read that list, and a test fails until the command is there. If replies
-//! to the command differ in more than their text (several of them, or a block), `proto` has to
-//! count them, and `redaction/dialogue` has to know what they answer.
+//! that calls it is in the file of the same name in `script/bindings/`, which says how to add a
+//! word. In IMAP, untagged responses that the verb needs are listed in `imap/required.rs`. Add a
+//! new command to `COMMANDS` of the protocol's facts (`proto/*/facts.rs`): hints, completions and
+//! imports read that list, and a test fails until the command is there. If replies to the command
+//! differ in more than their text (several of them, or a block), `proto` has to count them, and
+//! `redaction/dialogue` has to know what they answer.
 
 mod auth;
 mod data;
