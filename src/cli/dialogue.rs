@@ -48,7 +48,7 @@ impl Script {
     pub(super) fn heard_ends(&mut self, head: &[u8], omitted: u64, tail: &[u8]) {
         // A mask has another length than the secret, so the length of a literal cannot be trusted.
         let is_masked = memchr::memmem::find(head, SECRET.as_bytes()).is_some();
-        let has_literals = matches!(self.speech, Speech::Imap | Speech::Sieve) && !is_masked;
+        let has_literals = self.speech.facts().has_literals && !is_masked;
         self.lines(head, has_literals);
         self.literal = self.literal.saturating_sub(omitted);
         self.lines(tail, has_literals);
@@ -134,48 +134,54 @@ impl Script {
     fn answered(&mut self) {
         let said = String::from_utf8_lossy(&std::mem::take(&mut self.said)).into_owned();
         let lines: Vec<_> = said.lines().collect();
-        match self.speech {
-            Speech::Smtp | Speech::Lmtp => {
-                lines.iter().filter_map(|line| last_code(line)).for_each(|code| {
-                    self.line(&format!("s.expect({code});"));
-                });
+        let facts = self.speech.facts();
+        if self.speech == Speech::Stream {
+            // A stream has no replies, so the script waits for the last line that the server said.
+            let last = said.split_inclusive('\n').rev().find(|line| !line.trim().is_empty());
+            if let Some(line) = last {
+                self.line(&format!("s.expect({});", string(line)));
             }
-            Speech::Pop3 => self.pop3(&lines),
-            Speech::Imap => self.imap(&lines),
-            Speech::Sieve => {
-                let status = |line: &&&str| {
-                    let first = line.split([' ', '(']).next().unwrap_or_default();
-                    ["OK", "NO", "BYE"].iter().any(|word| first.eq_ignore_ascii_case(word))
-                };
-                for line in lines.iter().filter(status) {
-                    let word = line.split([' ', '(']).next().unwrap_or("OK");
-                    self.line(&format!("s.expect(re(`(?m)^{word}`));"));
-                }
-            }
-            Speech::Stream => {
-                // A stream has no replies, so the script waits for the last line that the server
-                // said.
-                let last = said.split_inclusive('\n').rev().find(|line| !line.trim().is_empty());
-                if let Some(line) = last {
-                    self.line(&format!("s.expect({});", string(line)));
-                }
+        } else if facts.has_tags {
+            self.tagged(&lines);
+        } else if facts.has_literals {
+            self.statuses(&lines);
+        } else {
+            self.replies(&lines);
+        }
+    }
+
+    /// Statuses that come after data.
+    fn statuses(&mut self, lines: &[&str]) {
+        let statuses = self.speech.facts().statuses;
+        for line in lines {
+            let word = line.split([' ', '(']).next().unwrap_or_default();
+            if statuses.iter().any(|status| word.eq_ignore_ascii_case(status)) {
+                self.line(&format!("s.expect(re(`(?m)^{word}`));"));
             }
         }
     }
 
-    fn pop3(&mut self, lines: &[&str]) {
+    /// Replies that begin with a code or a status, and the blocks that follow them.
+    fn replies(&mut self, lines: &[&str]) {
+        let has_blocks = self.speech.facts().block.is_some();
         let mut lines = lines.iter();
         while let Some(line) = lines.next() {
-            if let Some(status) =
-                ["+OK", "-ERR", "+"].iter().find(|status| line.starts_with(**status))
-            {
-                self.line(&format!("s.expect({});", string(status)));
-            } else {
-                // The multiline block that follows the status line.
+            if let Some(status) = self.status(line) {
+                self.line(&format!("s.expect({status});"));
+            } else if has_blocks {
                 lines.by_ref().find(|line| **line == ".");
                 self.line("s.expect_multiline();");
             }
         }
+    }
+
+    /// What a script expects of a line that states a result; `None` for other lines.
+    fn status(&self, line: &str) -> Option<String> {
+        let facts = self.speech.facts();
+        if facts.has_codes() {
+            return last_code(line).map(|code| code.to_string());
+        }
+        facts.statuses.iter().find(|status| line.starts_with(**status)).map(|status| string(status))
     }
 
     /// Whether a command with this tag was sent.
@@ -183,7 +189,7 @@ impl Script {
         ["(\"", "\\n"].iter().any(|start| self.text.contains(&format!("{start}{tag} ")))
     }
 
-    fn imap(&mut self, lines: &[&str]) {
+    fn tagged(&mut self, lines: &[&str]) {
         for line in lines {
             let mut words = line.split(' ');
             match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {

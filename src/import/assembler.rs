@@ -135,22 +135,23 @@ impl Assembler {
         if open.is_in_message() {
             return false;
         }
-        match open.speech {
-            Some(Speech::Smtp | Speech::Lmtp) => is_smtp_reply(line),
-            Some(Speech::Pop3) => {
-                ["+OK", "-ERR", "+ "].iter().any(|begins| line.starts_with(begins))
-            }
-            Some(Speech::Imap) => {
+        match open.speech.map(Speech::facts) {
+            Some(facts) if facts.has_codes() => is_smtp_reply(line),
+            Some(facts) if facts.has_tags => {
                 let (tag, rest) = line.split_once(' ').unwrap_or((line, ""));
                 let status = rest.split(' ').next().unwrap_or_default().to_ascii_uppercase();
                 let is_status = ["OK", "NO", "BAD"].contains(&status.as_str());
                 ["*", "+"].contains(&tag)
                     || (is_status && open.tags.iter().any(|known| known == tag))
             }
-            Some(Speech::Sieve) => {
-                line.starts_with(['"', '{'])
-                    || ["OK", "NO", "BYE"].contains(&first_word(line).as_str())
+            Some(facts) if facts.has_literals => {
+                line.starts_with(['"', '{']) || facts.statuses.contains(&first_word(line).as_str())
             }
+            Some(facts) if !facts.statuses.is_empty() => facts.statuses.iter().any(|status| {
+                // The status `+` is not the beginning of `+OK`.
+                let rest = line.strip_prefix(status);
+                rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            }),
             _ => Speech::of_greeting(line.as_bytes()).is_some(),
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::words::{announced, first_word, has_block, secret, sends_response};
+use super::words::{announced, first_word, secret, sends_response};
 use crate::proto::Speech;
 
 /// The secret part of a client's line, and whether the server owes a reply to the line.
@@ -78,9 +78,9 @@ impl Open {
 
     /// Whether this line completes the reply.
     pub(super) fn is_whole(&mut self, line: &str) -> bool {
-        match self.speech {
-            Some(Speech::Smtp | Speech::Lmtp) => line.as_bytes().get(3) != Some(&b'-'),
-            Some(Speech::Imap | Speech::Sieve) => {
+        match self.speech.map(Speech::facts) {
+            Some(facts) if facts.has_codes() => line.as_bytes().get(3) != Some(&b'-'),
+            Some(facts) if facts.has_literals => {
                 if self.literal > 0 {
                     let length = line.len() + 2;
                     if length <= self.literal {
@@ -94,8 +94,7 @@ impl Open {
                     self.literal = octets;
                     return false;
                 }
-                self.speech == Some(Speech::Imap)
-                    || ["OK", "NO", "BYE"].contains(&first_word(line).as_str())
+                facts.has_tags || facts.statuses.contains(&first_word(line).as_str())
             }
             _ => true,
         }
@@ -109,14 +108,15 @@ impl Open {
         if self.is_securing && !is_untagged {
             self.is_securing = false;
             let status = last.split(' ').nth(1).unwrap_or_default();
-            self.tls_is_due = match self.speech {
-                Some(Speech::Imap) => status.eq_ignore_ascii_case("OK"),
-                _ => ["220", "+OK", "OK"].iter().any(|begins| last.starts_with(begins)),
-            };
+            let facts = self.speech.map(Speech::facts);
+            let status: &str =
+                if facts.is_some_and(|facts| facts.has_tags) { status } else { &last };
+            let tls = facts.and_then(|facts| facts.tls);
+            self.tls_is_due = tls.is_some_and(|tls| tls.success.fits(status.as_bytes()));
         }
         match self.speech {
             Some(Speech::Smtp | Speech::Lmtp) => {
-                self.challenged = last.starts_with("334");
+                self.challenged = Speech::Smtp.facts().sasl.is_challenge(last.as_bytes());
                 let command = self.unanswered.pop_front().unwrap_or_default();
                 self.has_ended |= command == "QUIT" && last.starts_with('2');
                 self.message |= last.starts_with("354") && command == "DATA";
@@ -125,13 +125,15 @@ impl Open {
                 }
             }
             Some(Speech::Pop3) => {
-                self.challenged = last.starts_with("+ ");
+                let facts = Speech::Pop3.facts();
+                self.challenged = facts.sasl.is_challenge(last.as_bytes());
                 if self.challenged {
                     return;
                 }
                 let command = self.unanswered.pop_front().unwrap_or_default();
-                self.has_ended |= command == "QUIT" && last.starts_with("+OK");
-                self.block = last.starts_with("+OK") && has_block(&command);
+                let is_success = facts.success.fits(last.as_bytes());
+                self.has_ended |= command == "QUIT" && is_success;
+                self.block = is_success && facts.has_block(command.as_bytes());
             }
             Some(Speech::Imap) => {
                 let goes_ahead = last.starts_with('+');
@@ -176,8 +178,9 @@ impl Open {
         self.is_authenticating = is_imap && second.eq_ignore_ascii_case("AUTHENTICATE");
         self.responds = sends_response(line);
         let first = first_word(line);
-        self.is_securing = ["STARTTLS", "STLS"].contains(&first.as_str())
-            || (is_imap && second.eq_ignore_ascii_case("STARTTLS"));
+        let verb: &str = if is_imap { second } else { &first };
+        let mut known = Speech::ALL.into_iter().filter_map(|speech| speech.facts().tls);
+        self.is_securing = known.any(|tls| tls.command.eq_ignore_ascii_case(verb));
         if first == "LHLO" && self.speech == Some(Speech::Smtp) {
             self.speech = Some(Speech::Lmtp);
         }
@@ -190,9 +193,12 @@ impl Open {
             return (None, false);
         }
         let secret = secret(line, is_imap);
+        let has_arguments = line.split_whitespace().count() > 1;
         let command = match first_word(line).as_str() {
-            // With an argument, LIST and UIDL have a reply of one line instead of a block.
-            word @ ("LIST" | "UIDL") if line.split_whitespace().count() > 1 => format!("{word} N"),
+            // With an argument, some commands have a reply of one line instead of a block.
+            word if has_arguments && Speech::Pop3.facts().has_block(word.as_bytes()) => {
+                format!("{word} N")
+            }
             word => word.to_owned(),
         };
         // In a pipelined session, the message may begin before the server has answered DATA.

@@ -93,7 +93,9 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
 /// LMTP counts.
 fn is_verb(speech: Option<Speech>, word: &str) -> bool {
     let has = |speech: Speech| speech.facts().has_command(word);
-    if let Some(speech @ (Speech::Pop3 | Speech::Sieve)) = speech {
+    if let Some(speech) = speech.filter(|speech| !speech.facts().has_messages)
+        && speech != Speech::Stream
+    {
         return has(speech);
     }
     has(Speech::Smtp) || has(Speech::Lmtp) || OLD.contains(&word)

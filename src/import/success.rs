@@ -1,8 +1,8 @@
 //! Finds the answers that mean success, for dialogues that hold only the client's lines.
 
 use super::literal::text;
-use super::words::{first_word, has_block};
-use crate::proto::{self, Speech};
+use super::words::first_word;
+use crate::proto::{self, Facts, Speech};
 
 /// The state of a dialogue of which only the client's lines are known.
 #[derive(Debug, Default)]
@@ -32,11 +32,7 @@ pub(super) struct Answer {
 impl Success {
     /// The statements that take the greeting.
     pub(super) fn greeting(speech: Speech) -> String {
-        match speech.facts().greeting.first() {
-            Some(proto::Success::Code(code)) => format!("$.expect({code});"),
-            Some(proto::Success::Word(word)) => format!("$.expect({});", text(word)),
-            None => String::new(),
-        }
+        speech.facts().greeting.first().copied().map(expectation).unwrap_or_default()
     }
 
     /// Whether the next lines belong to a message.
@@ -55,56 +51,62 @@ impl Success {
             }
             return Answer { statements, is_secret: is_last && !is_cancelled };
         }
-        let statements = match speech {
-            Speech::Smtp | Speech::Lmtp => self.smtp(line),
-            Speech::Pop3 => Some(self.pop3(line)),
-            Speech::Imap => Some(self.imap(line)),
-            Speech::Sieve => Some("$.expect(\"OK\");".to_owned()),
-            Speech::Stream => None,
+        let facts = speech.facts();
+        let statements = match () {
+            () if speech == Speech::Stream => None,
+            () if facts.has_tags => Some(self.tagged(facts, line)),
+            () if facts.has_messages => self.with_messages(facts, line),
+            () => Some(self.untagged(facts, line)),
         };
         Answer { statements, is_secret: false }
     }
 
-    fn pop3(&mut self, line: &str) -> String {
-        let word = first_word(line);
+    fn untagged(&mut self, facts: &Facts, line: &str) -> String {
         let words: Vec<_> = line.split_whitespace().collect();
-        if word == "AUTH" && self.begins(&words[1..], "") {
-            return "$.expect(\"+\");".to_owned();
+        let is_exchange = first_word(line) == facts.sasl.command;
+        // In ManageSieve, all lines of an exchange are strings, and only its end is expected.
+        if is_exchange && !facts.sasl.challenge.is_empty() && self.begins(&words[1..], "") {
+            return challenge(facts);
         }
-        let is_one = words.len() > 1 && ["LIST", "UIDL"].contains(&word.as_str());
-        // AUTH without an argument lists the mechanisms in a block.
-        let has_block = has_block(&word) || (word == "AUTH" && words.len() == 1);
-        let block = if has_block && !is_one { "\n$.expect_multiline();" } else { "" };
-        format!("$.expect(\"+OK\");{block}")
+        let block = if facts.has_block(line.as_bytes()) { "\n$.expect_multiline();" } else { "" };
+        format!("{}{block}", expectation(facts.success))
     }
 
-    fn imap(&mut self, line: &str) -> String {
+    fn tagged(&mut self, facts: &Facts, line: &str) -> String {
         let words: Vec<_> = line.split_whitespace().collect();
         let tag = words.first().copied().unwrap_or_default();
-        let is_authenticate = words.get(1).is_some_and(|w| w.eq_ignore_ascii_case("AUTHENTICATE"));
-        if is_authenticate && self.begins(&words[2..], tag) {
-            return "$.expect(\"+\");".to_owned();
+        let is_exchange =
+            words.get(1).is_some_and(|word| word.eq_ignore_ascii_case(facts.sasl.command));
+        if is_exchange && self.begins(&words[2..], tag) {
+            return challenge(facts);
         }
-        format!("$.expect_until({});", text(&format!("{tag} OK")))
+        result(tag, facts.success)
     }
 
-    fn smtp(&mut self, line: &str) -> Option<String> {
+    fn with_messages(&mut self, facts: &Facts, line: &str) -> Option<String> {
         if self.is_message {
             self.is_message = line != ".";
-            return (!self.is_message).then(|| "$.expect(250);".to_owned());
+            return (!self.is_message).then(|| expectation(facts.success));
         }
         let words: Vec<_> = line.split_whitespace().collect();
-        let code = match first_word(line).as_str() {
+        let word = first_word(line);
+        if let Some(tls) = facts.tls.filter(|tls| tls.command == word) {
+            return Some(format!("{}\n$.tls_handshake();", expectation(tls.success)));
+        }
+        if let Some(farewell) = facts.farewell.filter(|farewell| farewell.command == word) {
+            return Some(expectation(farewell.success));
+        }
+        if word == facts.sasl.command {
+            let begins = self.begins(&words[1..], "");
+            return Some(if begins { challenge(facts) } else { expectation(facts.sasl.success) });
+        }
+        let code = match word.as_str() {
             "RCPT" | "VRFY" | "EXPN" => "25",
-            "QUIT" => "221",
             "HELP" => "21",
-            "STARTTLS" => return Some("$.expect(220);\n$.tls_handshake();".to_owned()),
             "DATA" => {
                 self.is_message = true;
                 "354"
             }
-            "AUTH" if self.begins(&words[1..], "") => "334",
-            "AUTH" => "235",
             "EHLO" | "HELO" | "LHLO" | "MAIL" | "RSET" | "NOOP" | "ETRN" => "250",
             _ => "2",
         };
@@ -129,19 +131,38 @@ impl Success {
 
 /// The statements that take the answer to a SASL response.
 fn ended(speech: Speech, exchange: &Exchange, is_cancelled: bool) -> String {
-    let goes_on = exchange.responses > 0 && !is_cancelled;
-    match (speech, goes_on, is_cancelled) {
-        (Speech::Imap | Speech::Pop3, true, _) => "$.expect(\"+\");".to_owned(),
-        (Speech::Imap, _, true) => {
-            format!("$.expect_until({});", text(&format!("{} BAD", exchange.tag)))
+    let facts = speech.facts();
+    if exchange.responses > 0 && !is_cancelled {
+        return challenge(facts);
+    }
+    let verdict = if is_cancelled { facts.sasl.cancelled } else { facts.sasl.success };
+    if facts.has_tags { result(&exchange.tag, verdict) } else { expectation(verdict) }
+}
+
+/// The statement that takes a reply.
+fn expectation(wanted: proto::Success) -> String {
+    match wanted {
+        proto::Success::Code(code) => format!("$.expect({code});"),
+        proto::Success::Word(word) => format!("$.expect({});", text(word)),
+    }
+}
+
+/// The statement that takes the result of a command with a tag.
+fn result(tag: &str, wanted: proto::Success) -> String {
+    match wanted {
+        proto::Success::Word(word) => {
+            format!("$.expect_until({});", text(&format!("{tag} {word}")))
         }
-        (Speech::Imap, ..) => {
-            format!("$.expect_until({});", text(&format!("{} OK", exchange.tag)))
-        }
-        (Speech::Pop3, _, true) => "$.expect(\"-ERR\");".to_owned(),
-        (Speech::Pop3, ..) => "$.expect(\"+OK\");".to_owned(),
-        (_, true, _) => "$.expect(334);".to_owned(),
-        (_, _, true) => "$.expect(501);".to_owned(),
-        _ => "$.expect(235);".to_owned(),
+        proto::Success::Code(_) => expectation(wanted),
+    }
+}
+
+/// The statement that takes a challenge.
+fn challenge(facts: &Facts) -> String {
+    let begins = String::from_utf8_lossy(facts.sasl.challenge);
+    if facts.has_codes() {
+        format!("$.expect({begins});")
+    } else {
+        format!("$.expect({});", text(&begins))
     }
 }

@@ -48,11 +48,6 @@ pub(super) fn is_said(line: &str) -> bool {
     is_smtp_reply(line) || Speech::of_greeting(line.as_bytes()).is_some()
 }
 
-/// Whether a multiline block follows the reply to a POP3 command.
-pub(super) fn has_block(command: &str) -> bool {
-    matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
-}
-
 /// The password in an IMAP LOGIN, except if it is sent as a literal. The user and the password may
 /// be quoted strings, which may contain blanks.
 fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {

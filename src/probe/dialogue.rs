@@ -174,7 +174,7 @@ impl Steps<'_> {
     }
 
     fn is_smtp(&self) -> bool {
-        matches!(self.speech, Speech::Smtp | Speech::Lmtp)
+        self.speech.facts().has_messages
     }
 
     async fn greeting(&mut self) -> Result<bool> {

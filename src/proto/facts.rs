@@ -29,8 +29,13 @@ pub(crate) struct Facts {
     pub(crate) commands: &'static [&'static [&'static str]],
     /// Whether each command begins with a tag, which the reply at its end repeats.
     pub(crate) has_tags: bool,
-    /// Whether some replies are followed by a block of lines up to a lone dot.
-    pub(crate) has_blocks: bool,
+    /// Whether lines may announce literals, whose octets follow.
+    pub(crate) has_literals: bool,
+    /// Whether a client sends messages up to a lone dot, after the server has told it to.
+    pub(crate) has_messages: bool,
+    /// Whether a block of lines up to a lone dot follows the success of this command; `None` if
+    /// there are no such blocks.
+    pub(crate) block: Option<fn(command: &[u8]) -> bool>,
     pub(crate) farewell: Option<Farewell>,
     pub(crate) tls: Option<Tls>,
     pub(crate) sasl: &'static Sasl,
@@ -140,6 +145,16 @@ impl Facts {
         self.commands.iter().flat_map(|commands| commands.iter().copied())
     }
 
+    /// Whether a block of lines up to a lone dot follows the success of this command.
+    pub(crate) fn has_block(&self, command: &[u8]) -> bool {
+        self.block.is_some_and(|has_block| has_block(command))
+    }
+
+    /// Whether replies begin with a code of three digits.
+    pub(crate) fn has_codes(&self) -> bool {
+        matches!(self.greeting.first(), Some(Success::Code(_)))
+    }
+
     /// The URL scheme with TLS from the start.
     pub(crate) fn tls_scheme(&self) -> &'static str {
         self.schemes.iter().find(|scheme| scheme.is_tls()).map_or("tls", |scheme| scheme.name)
@@ -152,6 +167,17 @@ impl Facts {
             Some(Success::Word(word)) => Some(word),
             Some(Success::Code(_)) | None => None,
         }
+    }
+}
+
+impl Sasl {
+    /// Whether a reply is a challenge.
+    pub(crate) fn is_challenge(&self, reply: &[u8]) -> bool {
+        if self.challenge.is_empty() {
+            return reply.starts_with(b"\"") || reply.starts_with(b"{");
+        }
+        let rest = reply.strip_prefix(self.challenge);
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b' ' | b'\r' | b'\n')))
     }
 }
 

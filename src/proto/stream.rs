@@ -23,7 +23,9 @@ pub(super) static FACTS: Facts = Facts {
     unasked: None,
     commands: &[],
     has_tags: false,
-    has_blocks: false,
+    has_literals: false,
+    has_messages: false,
+    block: None,
     farewell: None,
     tls: None,
     // A client that authenticates on a plain stream most likely speaks SMTP.

@@ -69,7 +69,7 @@ impl Begun {
 
 impl Overridden {
     pub(super) fn new(inner: Box<dyn Dialogue>, rules: Arc<Rules>, speech: Speech) -> Self {
-        let may_ask = rules.on_demand && matches!(speech, Speech::Smtp | Speech::Lmtp);
+        let may_ask = rules.on_demand && speech.facts().has_messages;
         let demands = may_ask.then(Demands::default);
         let connection = rules.connection();
         let faults = rules.faults.on(connection);
@@ -126,7 +126,7 @@ impl Overridden {
     /// Splits a line into the tag and the command that rules are compared with: only IMAP has a
     /// tag, and its UID prefix is left out.
     fn command<'a>(&self, line: &'a str) -> (&'a str, &'a str) {
-        if self.speech != Speech::Imap {
+        if !self.speech.facts().has_tags {
             return ("", line);
         }
         let (tag, command) = line.split_once(' ').unwrap_or(("", line));
@@ -194,7 +194,7 @@ impl Overridden {
             Some(rule) => self.ruled(&rule, octets),
             None => self.taken(octets),
         };
-        let is_message = matches!(self.speech, Speech::Smtp | Speech::Lmtp);
+        let is_message = self.speech.facts().has_messages;
         self.spoilt(said, if is_message { MESSAGE } else { "" })
     }
 
@@ -319,7 +319,7 @@ impl Dialogue for Overridden {
         if self.begun.as_ref().is_some_and(Begun::is_refused) {
             return Said::nothing();
         }
-        let is_message = matches!(self.speech, Speech::Smtp | Speech::Lmtp);
+        let is_message = self.speech.facts().has_messages;
         let rules = Arc::clone(&self.rules);
         let rule = match if is_message { rules.turn(MESSAGE) } else { Turn::Well } {
             Turn::Do(rule) => Some(rule.clone()),

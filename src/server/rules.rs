@@ -68,7 +68,7 @@ pub(super) enum Turn<'r> {
 /// The first words that a rule may have in a protocol.
 fn known(speech: Speech) -> Vec<&'static str> {
     let commands = speech.facts().commands().filter_map(|command| command.split(' ').next());
-    let has_messages = matches!(speech, Speech::Smtp | Speech::Lmtp);
+    let has_messages = speech.facts().has_messages;
     commands.chain(has_messages.then_some(MESSAGE)).chain([GREETING, RESPONSE]).collect()
 }
 

@@ -89,7 +89,7 @@ impl Session {
 
     /// Takes a block as part of an operation that has begun.
     pub(super) async fn multiline(&mut self, keep: bool, wait: Wait) -> Result<Reply> {
-        if self.turn.speech().facts().has_blocks
+        if self.turn.speech().facts().block.is_some()
             && self.turn.owed_to_us() > 0
             && !self.turn.protocol().owes_block()
         {

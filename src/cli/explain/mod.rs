@@ -121,7 +121,7 @@ fn advice(speech: Speech, reply: &str) -> Option<(String, String)> {
     let lower = reply.to_lowercase();
     // The table has the reply without its tag.
     let untagged = match lower.split_once(' ') {
-        Some((_, rest)) if speech == Speech::Imap => rest,
+        Some((_, rest)) if speech.facts().has_tags => rest,
         _ => &lower,
     };
     let fits = |code: &str, text: &str| untagged.starts_with(code) && lower.contains(text);

@@ -122,10 +122,8 @@ impl Follower {
     fn tls_command(&self, lines: &[u8]) -> Option<Vec<u8>> {
         let command = self.speech.facts().tls?.command.as_bytes();
         let last = crate::proto::last_line(lines);
-        let (tag, word) = match self.speech {
-            Speech::Imap => last.split_at(memchr::memchr(b' ', last)? + 1),
-            _ => last.split_at(0),
-        };
+        let has_tag = self.speech.facts().has_tags;
+        let (tag, word) = last.split_at(if has_tag { memchr::memchr(b' ', last)? + 1 } else { 0 });
         word.trim_ascii_end().eq_ignore_ascii_case(command).then(|| tag.to_vec())
     }
 

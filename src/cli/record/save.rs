@@ -221,7 +221,7 @@ fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
         return None;
     }
     let mut words = line.split(' ');
-    if speech == Speech::Imap {
+    if speech.facts().has_tags {
         words.next();
     }
     let command = words.next()?;
@@ -243,7 +243,7 @@ fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
                 let meaning = meaning.as_deref();
                 user = user.or_else(|| meaning.and_then(|meaning| who(&mechanism, meaning)));
             }
-            Turn::Server(said) if is_challenge(speech, said) => {}
+            Turn::Server(said) if speech.facts().sasl.is_challenge(said) => {}
             Turn::Server(said) if is_success(speech, said) => {
                 let call = rhai::auth(&user?, Some(&mechanism));
                 return Some(Exchange { call, turns: at + 1 });
@@ -252,14 +252,6 @@ fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
         }
     }
     None
-}
-
-fn is_challenge(speech: Speech, said: &[u8]) -> bool {
-    match speech {
-        Speech::Smtp | Speech::Lmtp => said.starts_with(b"334"),
-        Speech::Sieve => said.starts_with(b"\"") || said.starts_with(b"{"),
-        _ => said.starts_with(b"+ ") || said.starts_with(b"+\r"),
-    }
 }
 
 fn is_success(speech: Speech, said: &[u8]) -> bool {

@@ -45,10 +45,7 @@ impl HeldBack {
     /// Whether an empty line belongs to the waiting text and does not mean Enter. This is so inside
     /// a message, and inside a literal and the command that goes on after it.
     pub(super) fn takes_empty_line(&self, speech: Speech) -> bool {
-        match speech {
-            Speech::Imap | Speech::Sieve => self.is_in_literal(),
-            _ => self.is_in_message(),
-        }
+        if speech.facts().has_literals { self.is_in_literal() } else { self.is_in_message() }
     }
 
     fn is_in_message(&self) -> bool {

@@ -87,7 +87,9 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     unasked: Some("*"),
     commands: &[&COMMANDS],
     has_tags: true,
-    has_blocks: false,
+    has_literals: true,
+    has_messages: false,
+    block: None,
     farewell: Some(Farewell {
         command: "LOGOUT",
         success: OK,

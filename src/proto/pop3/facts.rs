@@ -29,7 +29,9 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     unasked: None,
     commands: &[&COMMANDS],
     has_tags: false,
-    has_blocks: true,
+    has_literals: false,
+    has_messages: false,
+    block: Some(has_block),
     farewell: Some(Farewell { command: "QUIT", success: OK, answer: &["+OK bye"] }),
     tls: Some(Tls { command: "STLS", success: OK, go_ahead: "+OK begin TLS", greets_again: false }),
     // Exchanges follow RFC 5034 section 4; the length of a line follows RFC 2449 section 4.
@@ -52,6 +54,18 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     },
     advice: &ADVICE,
 };
+
+/// The listing of one message (RFC 1939 section 5) and of one language (RFC 6856 section 3.1) is a
+/// line. AUTH without a mechanism lists the mechanisms, as servers did before CAPA existed.
+fn has_block(command: &[u8]) -> bool {
+    let mut words = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let verb = words.next().unwrap_or_default().to_ascii_uppercase();
+    match &verb[..] {
+        b"CAPA" | b"RETR" | b"TOP" => true,
+        b"LIST" | b"UIDL" | b"LANG" | b"AUTH" => words.next().is_none(),
+        _ => false,
+    }
+}
 
 /// The block after the reply to CAPA announces the capabilities (RFC 2449 section 5); STLS makes
 /// them void.

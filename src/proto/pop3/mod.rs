@@ -226,13 +226,12 @@ impl Protocol for Pop3 {
 
 /// What the answer to a command will be. Also learns the command's secret.
 fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> Owed {
+    if FACTS.has_block(text) {
+        return Owed::Listing;
+    }
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
     match (&verb[..], words.next()) {
-        // AUTH without a mechanism lists the mechanisms, as servers did before CAPA existed.
-        (b"CAPA" | b"RETR" | b"TOP", _) | (b"LIST" | b"UIDL" | b"LANG" | b"AUTH", None) => {
-            Owed::Listing
-        }
         (b"AUTH", Some(mechanism)) => {
             let mechanism = String::from_utf8_lossy(mechanism).into_owned();
             let step = usize::from(secret.is_some());

@@ -48,7 +48,9 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     unasked: Some("BYE"),
     commands: &[&COMMANDS],
     has_tags: false,
-    has_blocks: false,
+    has_literals: true,
+    has_messages: false,
+    block: None,
     farewell: Some(Farewell { command: "LOGOUT", success: OK, answer: &["OK"] }),
     // After the handshake, the server announces its capabilities unasked (RFC 5804 section 2.2).
     tls: Some(Tls { command: "STARTTLS", success: OK, go_ahead: "OK", greets_again: true }),

@@ -58,7 +58,9 @@ const SMTP: Facts = Facts {
     unasked: Some("421"),
     commands: &[&HELLO, &COMMANDS],
     has_tags: false,
-    has_blocks: false,
+    has_literals: false,
+    has_messages: true,
+    block: None,
     farewell: Some(Farewell {
         command: "QUIT",
         success: Success::Code(221),

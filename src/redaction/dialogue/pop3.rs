@@ -27,10 +27,6 @@ impl Owed {
     fn line(verb: Verb) -> Self {
         Self { verb, has_block: false }
     }
-
-    fn block(verb: Verb) -> Self {
-        Self { verb, has_block: true }
-    }
 }
 
 impl Default for Pop3 {
@@ -113,23 +109,23 @@ impl Tracker for Pop3 {
 }
 
 fn is_status(line: &[u8]) -> bool {
-    is_one_of(word(line), &["+OK", "-ERR", "+"])
+    is_one_of(word(line), Speech::Pop3.facts().statuses)
 }
 
 fn command(line: &[u8]) -> Owed {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let name = words.next().unwrap_or_default();
     let is_bare = words.next().is_none();
-    match &name.to_ascii_uppercase()[..] {
-        b"STAT" => Owed::line(Verb::Stat),
-        b"LIST" => Owed { verb: Verb::List, has_block: is_bare },
-        b"UIDL" => Owed { verb: Verb::Uidl, has_block: is_bare },
-        b"RETR" | b"TOP" => Owed::block(Verb::Retrieve),
-        b"AUTH" if !is_bare => Owed::line(Verb::Auth),
-        b"CAPA" | b"AUTH" => Owed::block(Verb::Capa),
-        b"LANG" => Owed { verb: Verb::Other, has_block: is_bare },
-        _ => Owed::line(Verb::Other),
-    }
+    let verb = match &name.to_ascii_uppercase()[..] {
+        b"STAT" => Verb::Stat,
+        b"LIST" => Verb::List,
+        b"UIDL" => Verb::Uidl,
+        b"RETR" | b"TOP" => Verb::Retrieve,
+        b"AUTH" if !is_bare => Verb::Auth,
+        b"CAPA" | b"AUTH" => Verb::Capa,
+        _ => Verb::Other,
+    };
+    Owed { verb, has_block: Speech::Pop3.facts().has_block(line) }
 }
 
 /// Whether the text after a POP3 status is the data that the command asked for, rather than prose.

@@ -91,5 +91,5 @@ impl Tracker for Sieve {
 }
 
 fn is_status(line: &[u8]) -> bool {
-    is_one_of(word(line), &["OK", "NO", "BYE"])
+    is_one_of(word(line), Speech::Sieve.facts().statuses)
 }

@@ -144,7 +144,7 @@ impl Playback {
             Some(Step::Hear { line, number }) => (line.clone(), *number),
             _ => return self.stray(text),
         };
-        if !self.tokens.fits(&wanted, text, self.recording.speech == Speech::Imap) {
+        if !self.tokens.fits(&wanted, text, self.recording.speech.facts().has_tags) {
             return self.departed(text, &wanted, number);
         }
         self.at += 1;
@@ -177,7 +177,7 @@ impl Playback {
     /// playback continues there.
     fn departed(&mut self, text: &[u8], wanted: &[u8], number: usize) -> Said {
         self.tell(Some(number), Some(wanted), Some(text));
-        let is_imap = self.recording.speech == Speech::Imap;
+        let is_imap = self.recording.speech.facts().has_tags;
         let later = self.recording.steps.iter().enumerate().skip(self.at + 1).find(|(_, step)| {
             matches!(step, Step::Hear { line, .. } if Tokens::default().fits(line, text, is_imap))
         });
@@ -217,8 +217,7 @@ impl Playback {
 
 /// The literal that a line announces; SMTP and POP3 have no literals.
 fn announced(line: &[u8], speech: Speech) -> Option<(u64, bool)> {
-    let has_literals = matches!(speech, Speech::Imap | Speech::Sieve);
-    imap::announced(chomp(line)).filter(|_| has_literals)
+    imap::announced(chomp(line)).filter(|_| speech.facts().has_literals)
 }
 
 impl Dialogue for Playback {

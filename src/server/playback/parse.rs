@@ -115,7 +115,7 @@ fn content_follows(steps: &[Step], speech: Speech) -> bool {
         _ => return false,
     };
     let last = crate::proto::last_line(said);
-    matches!(speech, Speech::Smtp | Speech::Lmtp) && last.starts_with(b"354")
+    speech.facts().has_messages && last.starts_with(b"354")
 }
 
 fn heard(
@@ -201,7 +201,7 @@ fn paired(steps: Vec<Step>, speech: Speech) -> Vec<Step> {
 /// The single replies in what a server sent in SMTP or LMTP; in other protocols, all of it is one
 /// reply.
 fn replies(bytes: &[u8], speech: Speech) -> Vec<Vec<u8>> {
-    if !matches!(speech, Speech::Smtp | Speech::Lmtp) {
+    if !speech.facts().has_messages {
         return vec![bytes.to_vec()];
     }
     let mut replies = vec![Vec::new()];

@@ -53,7 +53,7 @@ impl Command {
     /// The tag in IMAP (RFC 3501 section 2.2.1); empty in other protocols.
     #[must_use]
     pub fn tag(&self) -> Cow<'_, str> {
-        let tag = if self.speech == Speech::Imap { first_word(chomp(&self.bytes)) } else { 0..0 };
+        let tag = if self.speech.facts().has_tags { first_word(chomp(&self.bytes)) } else { 0..0 };
         String::from_utf8_lossy(&self.bytes[tag])
     }
 
@@ -149,7 +149,7 @@ fn path_end(rest: &str) -> Option<usize> {
 }
 
 fn untagged(line: &[u8], speech: Speech) -> &[u8] {
-    if speech == Speech::Imap { line[first_word(line).end..].trim_ascii_start() } else { line }
+    if speech.facts().has_tags { line[first_word(line).end..].trim_ascii_start() } else { line }
 }
 
 fn first_word(line: &[u8]) -> Range<usize> {

@@ -7,7 +7,6 @@ use super::super::operation::Operation;
 use super::command::Command;
 use crate::error::{Error, Kind};
 use crate::pattern::{IntoPattern as _, Match};
-use crate::proto::Speech;
 use crate::reply::Reply;
 
 /// A chunk of a message (RFC 3030).
@@ -94,9 +93,10 @@ impl Session {
     fn not_asked(&self) -> Error {
         let error = self.fault(Kind::OutOfStep, "the client was not told to send a message");
         let speech = self.turn.speech();
-        let hint = match speech {
-            Speech::Smtp | Speech::Lmtp => "serve(\"DATA\", 354) goes before it",
-            _ => "only SMTP and LMTP have messages after a command of their own",
+        let hint = if speech.facts().has_messages {
+            "serve(\"DATA\", 354) goes before it"
+        } else {
+            "only SMTP and LMTP have messages after a command of their own"
         };
         error.with_expected("354 in answer to DATA, first").hint(hint)
     }

@@ -151,14 +151,9 @@ fn next_after(at: &str, said: &[u8], speech: Speech) -> Option<&'static str> {
     let sasl = speech.facts().sasl;
     let in_exchange = at == RESPONSE
         || at.get(..sasl.command.len()).is_some_and(|at| at.eq_ignore_ascii_case(sasl.command));
-    let is_challenge = match sasl.challenge {
-        // A string, quoted or not (RFC 5804 section 2.1).
-        b"" => said.starts_with(b"\"") || said.starts_with(b"{"),
-        begins => said.starts_with(begins),
-    };
-    let has_message = matches!(speech, Speech::Smtp | Speech::Lmtp);
+    let has_message = speech.facts().has_messages;
     match () {
-        () if in_exchange && is_challenge => Some(RESPONSE),
+        () if in_exchange && sasl.is_challenge(said) => Some(RESPONSE),
         () if has_message && said.starts_with(b"3") => Some(MESSAGE),
         () => None,
     }
