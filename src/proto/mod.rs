@@ -8,6 +8,7 @@
 //! ports, greetings, TLS, SASL, hints, probes, recordings, imports, the answers of servers. Some
 //! things are not among the facts, and have other places:
 //!
+//! - the list of all protocols, [`Speech::ALL`], for which a test asks;
 //! - verbs: a file in `session/verbs`, and one in `script/bindings` with a line in `chapters.rs`;
 //! - what redaction needs to know of a line: a tracker in `redaction/dialogue` (the compiler asks
 //!   for it);
@@ -341,6 +342,17 @@ pub(crate) fn chomp(line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_protocols_are_listed_and_have_facts_of_their_own() {
+        // The plain stream is the last variant, so its number tells how many there are.
+        assert_eq!(Speech::ALL.len(), Speech::Stream as usize + 1);
+        for speech in Speech::ALL {
+            let schemes = speech.facts().schemes;
+            assert!(schemes.iter().all(|scheme| scheme.speech == speech), "{speech}: {schemes:?}");
+            assert!((speech.facts().dialogue)(schemes[0].name).speech() == speech, "{speech}");
+        }
+    }
 
     #[test]
     fn a_greeting_is_known_for_the_one_of_another_protocol() {
