@@ -51,6 +51,17 @@ impl Form {
         (shown != value).then(|| Self::plain(shown))
     }
 
+    /// The value in hexadecimal, in lower and in upper case. Parts of it are not searched for: any
+    /// number may have six digits of it.
+    pub(super) fn hexadecimal(value: &[u8]) -> [Self; 2] {
+        let digits = |digits: &[u8; 16]| {
+            let pair = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
+            let bytes = Zeroizing::new(value.iter().flat_map(pair).collect());
+            Self { bytes, shares: 0 }
+        };
+        [digits(b"0123456789abcdef"), digits(b"0123456789ABCDEF")]
+    }
+
     /// All forms of a secret, the plain one first.
     pub(super) fn all(value: &[u8]) -> impl Iterator<Item = Self> {
         let base64 = (0..3).map(|offset| Self::base64(value, offset));

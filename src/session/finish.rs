@@ -26,6 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Session;
 use super::caller::Caller;
 use super::multiline::BLOCK;
+use super::record::looked_through;
 use super::role::Role;
 use super::wait::Arrival;
 use super::waiting::Wait;
@@ -35,9 +36,6 @@ use crate::transport::Transport;
 
 /// More unread bytes than this are a flood.
 const MOST_UNREAD: usize = 1 << 20;
-/// How many bytes of a flood are searched for secrets: more than are shown, because a secret may
-/// begin in the shown part and end after it.
-const LOOKED_THROUGH: usize = 64 << 10;
 /// How many bytes of a flood are shown.
 const SHOWN_OF_FLOOD: usize = 16 << 10;
 
@@ -306,7 +304,7 @@ impl Session {
             // Of a flood, only the beginning is searched for secrets and shown: the script has
             // ended, so no deadline bounds how long a search of all of it may take.
             let omitted = if length > MOST_UNREAD {
-                unread.truncate(LOOKED_THROUGH);
+                unread.truncate(looked_through(&unread).len());
                 length - SHOWN_OF_FLOOD
             } else {
                 0

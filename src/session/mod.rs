@@ -298,24 +298,14 @@ impl Session {
 
     /// The bytes as an error shows them: secrets masked, long ones cut.
     fn shown(&self, bytes: &[u8]) -> String {
-        let spans = self.turn.unread_secrets(bytes, &mut self.record.secrets().clone());
+        let part = record::looked_through(bytes);
+        let spans = self.turn.unread_secrets(part, &mut self.record.secrets().clone());
         self.record.shown(bytes, &spans)
     }
 
     /// A reply as an error shows it: its lines, without line ends, secrets masked.
     fn shown_lines(&self, bytes: &[u8]) -> String {
-        let masked = self.record.secrets().mask(bytes, &[]);
-        let (shown, more) = masked.split_at(masked.len().min(SHOWN));
-        let lines: Vec<_> = crate::proto::chomp(shown)
-            .split(|byte| *byte == b'\n')
-            .map(|line| visible::escape(crate::proto::chomp(line)))
-            .collect();
-        let more = if more.is_empty() {
-            String::new()
-        } else {
-            format!(" ... ({} more bytes)", more.len())
-        };
-        format!("{}{more}", lines.join("\n"))
+        self.record.shown_lines(bytes)
     }
 
     /// The bytes that have arrived and were not taken, as an error shows them.

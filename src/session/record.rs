@@ -6,12 +6,16 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::role::Role;
+use crate::proto::chomp;
 use crate::secrets::Secrets;
 use crate::transcript::{Excerpt, Gathering, Passed, SessionId, Transcript, What};
 use crate::visible;
 
 /// How many bytes of what came an error shows.
 pub(super) const SHOWN: usize = 1000;
+/// How much of a flood is looked through for secrets. It is more than is shown, because a secret may
+/// stand across the end of what is shown.
+const LOOKED_THROUGH: usize = 64 << 10;
 
 /// The record of one session. Secrets are masked before anything gets into it or into an error.
 #[derive(Debug)]
@@ -120,6 +124,69 @@ impl Record {
 
     /// The bytes as an error shows them: masked, and cut at `SHOWN`.
     pub(super) fn shown(&self, bytes: &[u8], spans: &[Range<usize>]) -> String {
-        visible::excerpt(&self.secrets.mask(bytes, spans), SHOWN)
+        let (head, more) = self.head(bytes, spans);
+        with_more(visible::escape(&head), more)
+    }
+
+    /// The lines of a reply as an error shows them: without line ends, masked, and cut at `SHOWN`.
+    pub(super) fn shown_lines(&self, bytes: &[u8]) -> String {
+        let (head, more) = self.head(bytes, &[]);
+        let lines: Vec<_> = chomp(&head)
+            .split(|byte| *byte == b'\n')
+            .map(|line| visible::escape(chomp(line)))
+            .collect();
+        with_more(lines.join("\n"), more)
+    }
+
+    /// The first `SHOWN` of the bytes, masked, and how many more there are. Only the beginning of
+    /// a flood is looked through for secrets, because to search 32 MiB takes longer than a script
+    /// may run on after its deadline.
+    fn head<'a>(&self, bytes: &'a [u8], spans: &[Range<usize>]) -> (Cow<'a, [u8]>, usize) {
+        let part = looked_through(bytes);
+        let clipped = |span: &Range<usize>| span.start.min(part.len())..span.end.min(part.len());
+        let spans: Vec<_> = spans.iter().map(clipped).filter(|span| !span.is_empty()).collect();
+        let masked = self.secrets.mask(part, &spans);
+        let more = masked.len().saturating_sub(SHOWN) + bytes.len() - part.len();
+        let head = match masked {
+            Cow::Borrowed(masked) => Cow::Borrowed(&masked[..masked.len().min(SHOWN)]),
+            Cow::Owned(mut masked) => {
+                masked.truncate(SHOWN);
+                Cow::Owned(masked)
+            }
+        };
+        (head, more)
+    }
+}
+
+/// The beginning of the bytes, in which secrets are looked for before less of it is shown.
+pub(super) fn looked_through(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(LOOKED_THROUGH)]
+}
+
+/// A text that is shown, with the number of bytes that are not.
+fn with_more(shown: String, more: usize) -> String {
+    if more == 0 { shown } else { format!("{shown} ... ({more} more bytes)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_beginning_of_a_flood_is_searched_for_secrets() {
+        let transcript = Transcript::default();
+        transcript.learned().learn(b"s3cret-pw");
+        let record = Record::new(SessionId(1), Role::Client, transcript);
+        let mut flood = vec![b'a'; 1 << 20];
+        for at in [10, SHOWN - 9, flood.len() - 100] {
+            flood[at..at + 9].copy_from_slice(b"s3cret-pw");
+        }
+        let spans = [5..7, flood.len() - 3..flood.len()];
+        let (head, more) = record.head(&flood, &spans);
+        assert!(head.starts_with(b"aaaaa[SECRET]aaa[SECRET]aaa"));
+        // A secret across the end of what is shown is masked.
+        assert!(head.ends_with(b"aaaa[SEC") && head.len() == SHOWN);
+        // A mask has 8 bytes, in place of 2, of 9 and of 9. What is not searched counts as it came.
+        assert_eq!(head.len() + more, flood.len() + 6 - 1 - 1);
     }
 }

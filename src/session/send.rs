@@ -11,12 +11,11 @@ use super::multiline::{BLOCK, TAKE_IT};
 use super::role::Role;
 use super::slip::EMPTY_LINE;
 use super::waiting::Wait;
-use super::{Operation, Payload, SHOWN, Session, hint};
+use super::{Operation, Payload, Session, hint};
 use crate::error::{Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
 use crate::transcript::What;
-use crate::visible;
 
 impl Session {
     /// Sends a line with CRLF added.
@@ -206,9 +205,9 @@ impl Session {
             self.record.secrets().learn(&bytes[span.clone()]);
             self.record.secrets().learn_in_place(bytes, span);
         }
-        let line = match chomp(&self.record.secrets().mask(bytes, &spans)) {
+        let line = match chomp(bytes) {
             [] => "an empty line".to_owned(),
-            line => format!("`{}`", visible::excerpt(line, SHOWN)),
+            line => format!("`{}`", self.record.shown(line, &spans)),
         };
         let owed = match (self.turn.last_sent(), self.turn.owed_to_us()) {
             _ if self.turn.protocol().owes_block() => TAKE_IT.to_owned(),

@@ -18,8 +18,8 @@ use crate::quoted;
 /// The secrets of a run, shared by its sessions and its transcript: a secret that one session
 /// learns is masked in the lines of all of them.
 ///
-/// A secret is found as it is, quoted, with escapes, URL-encoded, and in base64 at any position of
-/// a longer text. Secrets of six characters or more are also found in any case and in parts.
+/// A secret is found as it is, quoted, with escapes, URL-encoded, in hexadecimal, and in base64 at
+/// any position of a longer text. Secrets of six characters or more are also found in any case and in parts.
 #[derive(Clone, Default)]
 pub(crate) struct Learned(Arc<Mutex<Index>>);
 
@@ -35,6 +35,8 @@ struct Index {
     grams: Grams,
     /// Forms that are searched for as a whole, by their last four bytes.
     whole: HashMap<[u8; SHORTEST], Vec<Form>>,
+    /// Which last four bytes may be in `whole`.
+    ends: Ends,
     /// Secrets that are too short to be searched for.
     short: Vec<Zeroizing<Vec<u8>>>,
 }
@@ -177,6 +179,7 @@ impl Index {
                 self.grams.add(&form.bytes, form.shares);
             }
         }
+        Form::hexadecimal(value).into_iter().for_each(|form| self.add_whole(form));
     }
 
     fn note_short(&mut self, value: &[u8]) {
@@ -190,6 +193,7 @@ impl Index {
 
     fn add_whole(&mut self, form: Form) {
         let Some(end) = form.bytes.last_chunk::<SHORTEST>() else { return };
+        self.ends.add(*end);
         let forms = self.whole.entry(*end).or_default();
         if forms.len() < MOST_ALIKE && !forms.iter().any(|known| known.bytes == form.bytes) {
             forms.push(form);
@@ -263,11 +267,43 @@ impl Index {
     /// Reports the short forms that end at `end`.
     fn scan_whole(&self, bytes: &[u8], end: usize, found: &mut impl FnMut(Range<usize>)) {
         let Some(last) = bytes[..end].last_chunk::<SHORTEST>() else { return };
+        if !self.ends.may_hold(*last) {
+            return;
+        }
         for form in self.whole.get(last).into_iter().flatten() {
             if bytes[..end].ends_with(&form.bytes) {
                 found(widened(bytes, (end - form.bytes.len()..end, form.shares)));
             }
         }
+    }
+}
+
+/// A set of hashes that rules most bytes out without a look into a map, because each byte that a
+/// server sends is looked up.
+#[derive(Clone)]
+struct Ends([u64; 64]);
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Ends {
+    fn add(&mut self, end: [u8; SHORTEST]) {
+        let (word, bit) = Self::place(end);
+        self.0[word] |= bit;
+    }
+
+    fn may_hold(&self, end: [u8; SHORTEST]) -> bool {
+        let (word, bit) = Self::place(end);
+        self.0[word] & bit != 0
+    }
+
+    fn place(end: [u8; SHORTEST]) -> (usize, u64) {
+        // The top 12 bits of the product: 6 for the word, 6 for the bit.
+        let hash = u32::from_le_bytes(end).wrapping_mul(0x9e37_79b1) >> 20;
+        ((hash >> 6) as usize, 1 << (hash & 63))
     }
 }
 

@@ -29,6 +29,17 @@ fn parts_of_six_characters_are_masked_and_shorter_ones_are_not() {
 }
 
 #[test]
+fn hexadecimal_is_masked_as_a_whole() {
+    for (text, shown) in [
+        ("<7333637265742d7077>", "<[SECRET]>"),
+        ("0X7333637265742D7077", "0X[SECRET]"),
+        ("733363726574 is a part", "733363726574 is a part"),
+    ] {
+        assert_eq!(masked(&[b"s3cret-pw"], text.as_bytes()), shown);
+    }
+}
+
+#[test]
 fn parts_in_base64_are_masked_whatever_their_case() {
     let line = BASE64_STANDARD.encode("\0alice\0s3cret-pw");
     assert_eq!(masked(&[b"s3cret-pw"], &line.as_bytes()[..17]), "AGFsaWNlA[SECRET]");
