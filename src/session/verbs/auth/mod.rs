@@ -211,7 +211,12 @@ impl Session {
         if let Some(proof) = exchange.mechanism.proof() {
             self.record.secrets().learn_proof(proof.as_bytes());
         }
-        heard.map(drop).map_err(|error| self.answered(error, verb))
+        match heard {
+            // A challenge with success: what answers it was never sent.
+            Ok(answer) if !answer.is_empty() => Err(self.too_early(reply, verb)),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.answered(error, verb)),
+        }
     }
 
     /// Returns the error with the session and the time that was waited.
@@ -233,6 +238,11 @@ impl Session {
         if !exchange.manner.is_success(reply) || exchange.mechanism.is_done() {
             return Ok(());
         }
+        Err(self.too_early(reply, verb))
+    }
+
+    /// The error for success that comes before the mechanism has finished.
+    fn too_early(&self, reply: &[u8], verb: &Verb) -> Error {
         let error = Error::new(
             Kind::Unexpected,
             "the server says success before the end of the exchange",
@@ -244,7 +254,7 @@ impl Session {
         let error = error.hint(
             "a server that takes what was not said yet may take anybody; write it out with send(...) to go on all the same",
         );
-        Err(self.answered(error, verb))
+        self.answered(error, verb)
     }
 }
 

@@ -101,6 +101,12 @@ impl Session {
     async fn check_idle(&mut self, running: &mut Running) -> Result<()> {
         self.read_ready().await?;
         while let Some(response) = self.response_held(running)? {
+            if response.is_continuation() {
+                let why = "the server asks to go on with the IDLE, which it has done before";
+                let error = self.fault(Kind::Unexpected, why);
+                let error = error.with_expected("untagged responses, up to DONE (RFC 2177, 3)");
+                return Err(error.with_got(self.shown_lines(response.bytes())));
+            }
             if response
                 .ends()
                 .is_none_or(|tag| running.tag.as_deref().map(str::as_bytes) != Some(tag))
