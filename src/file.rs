@@ -46,6 +46,25 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens a pipe or a device to be written to.
+///
+/// # Errors
+/// The system's error; also an error for a FIFO that nobody reads.
+#[cfg(feature = "cli")]
+pub(crate) fn open_special(path: &Path) -> io::Result<File> {
+    // Without NONBLOCK, opening a FIFO would wait for a reader, and no signal would end the wait.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(rustix::io::Errno::NXIO) => {
+            return Err(io::Error::other("it is a FIFO or a socket that nobody reads"));
+        }
+        opened => opened?,
+    };
+    // A reader that is slower than the program is waited for.
+    rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+    Ok(File::from(file))
+}
+
 /// Reads a regular file of at most `largest` bytes.
 ///
 /// # Errors

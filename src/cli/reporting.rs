@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
+use crate::file;
 use crate::outcome::Outcome;
 use crate::report::{
     FORMATS, Format, Github, Html, Human, Junit, Planned, Report, Setup, Summary, Tally, Threshold,
@@ -240,9 +241,7 @@ impl ReportFile {
         // repository could choose a file of the user that is overwritten.
         let opened = match fs::metadata(path) {
             Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            Ok(found) if !found.is_file() => {
-                OpenOptions::new().write(true).open(path).map(Open::Direct)
-            }
+            Ok(found) if !found.is_file() => file::open_special(path).map(Open::Direct),
             _ => beside(path).map(Open::Beside),
         };
         let file = opened.map_err(|error| {

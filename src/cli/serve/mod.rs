@@ -3,6 +3,7 @@
 mod ready;
 mod script;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,10 @@ use crate::transcript::{Event, Transcript, What};
 const BACKLOG: usize = 4096;
 /// How long the last events may take to be shown after Ctrl-C.
 const LAST: Duration = Duration::from_millis(300);
+/// How long the dialogues in progress may take to end after Ctrl-C.
+const AFTER_INTERRUPT: Duration = Duration::from_millis(400);
+/// Under traffic, dialogues do not end by themselves, and Ctrl-C has to work within a second.
+const _: () = assert!(LAST.as_millis() + AFTER_INTERRUPT.as_millis() < 800);
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -148,7 +153,7 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     let most = args.connections.map(NonZeroU32::get);
     block_on(async {
         tokio::select! {
-            () = interrupt.pressed() => {}
+            () = interrupt.pressed() => served.stop(AFTER_INTERRUPT),
             Ok(_) = closed.acquire_many(most.unwrap_or(0)), if most.is_some() => {}
         }
     });
@@ -228,6 +233,13 @@ impl Served {
         }
     }
 
+    fn stop(&self, grace: Duration) {
+        match self {
+            Self::Embedded(server) => server.stop(grace),
+            Self::Recording(player) => player.stop(grace),
+        }
+    }
+
     fn code(&self) -> ExitCode {
         match self {
             Self::Recording(player) if !player.departures().is_empty() => ExitCode::Failed,
@@ -254,7 +266,11 @@ fn write_ca(ca: std::io::Result<&str>, path: &Path) -> Result<()> {
     // A special file, such as a pipe, is written to and not replaced.
     let is_special = path.metadata().is_ok_and(|found| !found.is_file());
     let written = ca.and_then(|ca| {
-        if is_special { std::fs::write(path, ca) } else { file::replace(path, ca.as_bytes()) }
+        if is_special {
+            file::open_special(path)?.write_all(ca.as_bytes())
+        } else {
+            file::replace(path, ca.as_bytes())
+        }
     });
     written.map_err(|error| {
         Error::usage(format!("cannot write the CA to {}: {error}", path.display()))

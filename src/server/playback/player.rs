@@ -49,7 +49,7 @@ pub struct Player {
     authority: Arc<Authority>,
     departures: Arc<Mutex<Vec<Departed>>>,
     /// Serves the ports until it is dropped.
-    _host: Host,
+    host: Host,
 }
 
 impl Player {
@@ -98,7 +98,7 @@ impl Player {
         };
         let host = Host::start(ports, shared, DEFAULT_GRACE)
             .map_err(|error| Error::usage(format!("cannot serve: {error}")))?;
-        Ok(Self { addresses, authority, departures, _host: host })
+        Ok(Self { addresses, authority, departures, host })
     }
 
     /// The URLs at which the server listens.
@@ -113,6 +113,12 @@ impl Player {
     /// If the system gives no random numbers to make keys from.
     pub fn ca(&self) -> io::Result<&str> {
         self.authority.pem().map_err(io::Error::other)
+    }
+
+    /// Accepts no more connections, and gives the clients that are connected this time to finish.
+    #[cfg(feature = "cli")]
+    pub(crate) fn stop(&self, grace: Duration) {
+        self.host.stop(grace);
     }
 
     /// The departures of clients so far.
