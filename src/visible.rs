@@ -1,6 +1,9 @@
 //! Making bytes visible: every byte that is not plain text becomes an escape, so that the output is
 //! exact and can never control a terminal.
 
+#[cfg(feature = "script")]
+use std::fmt::Write as _;
+
 /// The bytes as text in which nothing is hidden.
 ///
 /// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that
@@ -126,6 +129,24 @@ pub(crate) fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
+/// JSON in which each character that is no plain text is written as `\uXXXX`, so that it can be shown
+/// and stays JSON. Outside of strings, JSON has no such characters.
+#[cfg(feature = "script")]
+pub(crate) fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '\n' | '\u{2192}') || is_plain(character) {
+            shown.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to memory does not fail.
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    shown
+}
+
 /// Text that may be written to a terminal: lines of printable text, and the colours of our own
 /// output. Anything else becomes an escape, wherever it came from.
 #[cfg(feature = "cli")]
@@ -213,6 +234,16 @@ mod tests {
             printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"),
             "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae"
         );
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn json_says_the_same_after_it_was_made_visible() {
+        let text = "\u{2014} \u{2192} \u{9b}2J \u{202e}\u{1f600}\u{7f}\u{e9} \"\\\n";
+        let shown = json(&serde_json::json!(text).to_string());
+        assert_eq!(shown, r#""\u2014 → \u009b2J \u202e\ud83d\ude00\u007fé \"\\\n""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        assert_eq!(for_terminal(&shown), shown);
     }
 
     #[cfg(feature = "cli")]

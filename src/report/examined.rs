@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::json::line;
 use super::style::{BAD, DIM, GOOD, ODD};
 use super::wrapped::{COLUMNS, columns, wrapped};
 use crate::doctor::{Answer, Examined, Note, Proof, Question, Said};
@@ -135,7 +136,7 @@ impl Diagnosis<'_> {
             "from": from,
             "answers": answers,
         });
-        format!("{object}\n")
+        line(&object)
     }
 
     fn value(&self, answer: &Answer) -> Value {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Planned, Report, Summary};
 use crate::outcome::{Difference, Failure, Golden, Outcome, Place, Verdict};
-use crate::transcript;
+use crate::{transcript, visible};
 
 /// The version of the stream, given in its first event.
 const VERSION: u32 = 1;
@@ -62,8 +62,11 @@ impl Report for Json {
     }
 }
 
-fn line(event: &Value) -> String {
-    format!("{event}\n")
+/// A value as a line that may be shown.
+pub(super) fn line(value: &Value) -> String {
+    let mut line = visible::json(&value.to_string());
+    line.push('\n');
+    line
 }
 
 /// The object for one attempt at a script.

@@ -9,6 +9,7 @@ use quick_junit::{
 
 use super::{Human, Report, Summary};
 use crate::outcome::{ExitCode, Outcome, Verdict};
+use crate::visible;
 
 /// One test suite with a test case for each script.
 #[derive(Debug, Default)]
@@ -31,7 +32,8 @@ impl Report for Junit {
         // Only content that is not text cannot be serialised, and all content here is text.
         let text = document.to_string().unwrap_or_default();
         // Jenkins' schema allows this attribute only for suites.
-        text.replacen(&format!(" skipped=\"{}\"", document.skipped), "", 1)
+        let text = text.replacen(&format!(" skipped=\"{}\"", document.skipped), "", 1);
+        visible::printable_lines(&text)
     }
 }
 

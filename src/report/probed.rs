@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::human;
+use super::json::line;
 use super::style::{BAD, DIM, GOOD, ODD};
 use super::wrapped::{COLUMNS, wrapped};
 use crate::duration;
@@ -96,7 +97,7 @@ impl Probed<'_> {
             "unexpected": wrong,
             "ports": ports,
         });
-        format!("{host}\n")
+        line(&host)
     }
 
     /// The object for a host whose name was not found.
@@ -109,7 +110,7 @@ impl Probed<'_> {
             "unexpected": wrong,
             "ports": [],
         });
-        format!("{host}\n")
+        line(&host)
     }
 }
 

@@ -10,6 +10,7 @@ use super::unique::unique;
 use super::{Report, Summary};
 use crate::outcome::{Measured, Outcome, Verdict};
 use crate::transcript::{Event, What};
+use crate::visible;
 
 /// All outcomes, kept until the end of the run, because the samples of a metric have to be
 /// together.
@@ -82,7 +83,8 @@ fn add(
 
 /// The value of a label, escaped for the text format.
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "")
+    let value = visible::printable_lines(&value.replace('\r', ""));
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn whole(samples: &mut Samples, outcome: &Outcome) {

@@ -1,8 +1,9 @@
 //! What a server reports to the program that started it, as JSON, one object a line. docs/json.md
 //! documents the format.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::json::line;
 use super::{Json, Report as _};
 use crate::outcome::Outcome;
 use crate::transcript::{self, Event, What};
@@ -69,12 +70,10 @@ impl Served {
     }
 }
 
-fn line(event: &Value) -> String {
-    format!("{event}\n")
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

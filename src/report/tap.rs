@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Human, InOrder, Planned, Report, Summary, explained};
 use crate::outcome::{Outcome, Verdict};
+use crate::visible;
 
 /// Writes a test point for each script, with failures in a YAML block below it.
 #[derive(Debug, Default)]
@@ -90,5 +91,5 @@ fn block(text: &mut String, outcome: &Outcome) {
 
 /// A YAML string. Every JSON string is one.
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    visible::json(&Value::from(text).to_string())
 }

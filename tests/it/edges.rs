@@ -1,5 +1,4 @@
-//! The edges of the program: signals, special files, names, descriptors, and the text that reaches
-//! a terminal.
+//! The edges of the program: signals, special files, names and descriptors.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -13,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Ran, folder, program, run};
 
-pub(crate) const GREETING: &str = "// The greeting.\nconnect().expect(220);\n";
+const GREETING: &str = "// The greeting.\nconnect().expect(220);\n";
 
 /// A run of `a.rhai` that has connected to this process. From then on, the run handles signals.
 fn connected(folder: &Path, args: &[&str]) -> (Child, std::net::TcpStream) {
@@ -228,6 +227,9 @@ fn files_that_are_none_are_refused_at_once() {
         (&["run", "a.rhai", "--cacert", "/dev/zero"], "it is a device"),
         (&["run", "/dev/zero"], "it is a device"),
         (&["redact", "fifo.rhai"], "it is a FIFO"),
+        (&["run", "a.rhai", "--junit", "fifo.rhai"], "FIFO or a socket that nobody reads"),
+        (&["run", "a.rhai", "--format", "json=fifo.rhai"], "that nobody reads"),
+        (&["serve", "--ca", "fifo.rhai"], "that nobody reads"),
     ] {
         let ran = run(folder.path(), args);
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");

@@ -1,14 +1,12 @@
-//! Nothing that servers, files or names say controls the terminal.
+//! What the terminal gets is harmless, and nobody waits for it. `terminal` feeds it from every source.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use mailexpect::server::Replay;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::edges::{GREETING, ended};
-use crate::peer::says;
-use crate::program::{folder, program};
+use crate::edges::ended;
+use crate::program::program;
 
 /// Makes sure that a text is harmless for a terminal: no control characters except line ends, and
 /// no characters that hide or reorder text. Our own colours are removed first.
@@ -26,71 +24,6 @@ pub(crate) fn assert_harmless(what: &str, bytes: &[u8]) {
 fn regex_of_colours() -> Vec<String> {
     let codes = ["0", "1", "2", "31", "32", "33", "34", "36", "91", "92", "93", "94", "96"];
     codes.iter().map(|code| format!("\x1b[{code}m")).collect()
-}
-
-/// Text that controls a terminal, and that hides and reorders text.
-const EVIL: &str =
-    "\u{1b}[2J\u{1b}]52;c;AAAA\u{7}\u{1b}[8m\u{9b}2J\u{200b}\u{feff}\u{202e}x\u{2066}";
-
-/// A server that sends such text in every reply.
-fn evil_server() -> Replay {
-    let greets = says(format!("220 hi {EVIL}\r\n").as_bytes());
-    let offers = says(format!("250-hi\r\n250 AUTH X{EVIL}\r\n").as_bytes());
-    Replay::repeat(&format!("{greets}\nC:\n{offers}\nstall")).unwrap()
-}
-
-#[test]
-fn nothing_that_others_say_drives_the_terminal() {
-    let line = EVIL.replace('\u{1b}', "\\x1b").replace('\u{7}', "\\x07");
-    let throws = format!("// A title {EVIL}.\nthrow \"{line}\";\n");
-    let prints = format!(
-        "// Prints.\nprint(\"{line}\");\nstep(\"{line}\");\nconnect().expect(220);\nassert(false, \"{line}\");\n"
-    );
-    let source = format!("// Source.\nlet x = 1; conect(); // {EVIL}\n");
-    let offers = "// Offers.\nlet s = connect(param(\"url\"));\ns.expect(220);\ns.ehlo(\"a\");\ns.auth(\"u\", \"p\");\n";
-    let server = evil_server();
-    let url = format!("url={}", server.url("smtp"));
-    let evil_name = format!("name{}.rhai", EVIL.replace('/', ""));
-    let folder = folder(&[
-        ("throws.rhai", &throws),
-        ("prints.rhai", &prints),
-        ("source.rhai", &source),
-        ("offers.rhai", offers),
-        (&evil_name, GREETING),
-        ("target/mailexpect.toml", &format!("[target.a]\n\"{line}\" = \"x\"\n")),
-        ("target/a.rhai", GREETING),
-    ]);
-    let set = format!("{EVIL}=x");
-    let cases: &[&[&str]] = &[
-        &["run", "-v", "--set", &url],
-        &["run", "offers.rhai", "-v", "--set", &url],
-        &["run", "throws.rhai", "prints.rhai", "source.rhai", &evil_name],
-        &["check"],
-        &["list"],
-        &["run", EVIL],
-        &["run", &evil_name, "--set", &set],
-        &["run", &evil_name, "--target", EVIL],
-        &["run", "--jobs", EVIL],
-        &[EVIL],
-        &["run", &format!("--{EVIL}")],
-        &["run", "--resolve", EVIL],
-        &["run", &evil_name, "--redact", EVIL],
-        &["run", &evil_name, "--cacert", EVIL],
-        &["redact", EVIL],
-        &["review", EVIL],
-        &["run", &evil_name, "--allow-host", EVIL],
-    ];
-    for color in ["never", "always"] {
-        for args in cases {
-            let output =
-                program().current_dir(folder.path()).args(["--color", color]).args(*args).output();
-            let output = output.unwrap();
-            assert_harmless(&format!("{args:?} stdout"), &output.stdout);
-            assert_harmless(&format!("{args:?} stderr"), &output.stderr);
-            assert!(output.stdout.len() + output.stderr.len() > 10, "{args:?} said nothing");
-        }
-    }
-    server.leave();
 }
 
 /// A server of the program whose output nobody reads, and its port.

@@ -101,6 +101,7 @@ mod tables;
 mod taking;
 mod talk;
 mod targets;
+mod terminal;
 mod tls;
 mod tls_scripts;
 mod tls_server;
