@@ -32,6 +32,7 @@ mod take;
 mod taken;
 mod tls;
 mod turn;
+mod unanswered;
 mod verbs;
 mod wait;
 mod waiting;
