@@ -48,7 +48,7 @@ fn what_cannot_be_read_says_why() {
         ("{3}\r\nab", "not what it announces"),
         ("{3} abc", "not what it announces"),
         ("{18446744073709551615}\r\nab", "not what it announces"),
-        ("1 \r\n", "where a value belongs"),
+        ("1 \r\n", "a value is missing"),
         (&deep, "too deep"),
         (&many, "too many"),
     ] {
