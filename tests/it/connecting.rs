@@ -116,7 +116,7 @@ fn a_domain_without_an_exchanger_says_why() {
     let nameserver = nameserver(ZONE);
     let null = connect(Session::options().nameserver(nameserver), "mx://null.example").unwrap_err();
     assert!(
-        null.is_unreachable() && null.got().unwrap().contains("takes no mail (RFC 7505)"),
+        null.is_unreachable() && null.got().unwrap().contains("accepts no mail (RFC 7505)"),
         "{null}"
     );
     let nobody =

@@ -155,7 +155,7 @@ fn a_secret_of_a_target_is_fetched_and_one_in_clear_is_warned_of() {
     assert!(!ran.out.contains("hunter2") && ran.out.contains("[SECRET]"), "{ran:?}");
     fs::write(&file, "[target.a]\npassword = \"hunter2-abc\"\n").unwrap();
     let ran = run(folder.path(), &["run", "--target", "a"]);
-    assert!(ran.code == Some(0) && ran.err.contains("target.a.password stands in"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.err.contains("target.a.password is in"), "{ran:?}");
     assert!(!ran.err.contains("hunter2") && !ran.out.contains("hunter2"), "{ran:?}");
 }
 
