@@ -75,7 +75,8 @@ pub(super) fn is_proof(name: &str) -> bool {
     static VERBS: LazyLock<BTreeSet<String>> = LazyLock::new(super::reference::verbs);
     let begins = ["expect", "assert", "require"].iter().any(|word| name.starts_with(word));
     begins
-        || ["refute", "skip", "wait_ready", "starttls", "stls", "tls_handshake", "fails"].contains(&name)
+        || ["refute", "skip", "wait_ready", "starttls", "stls", "tls_handshake", "fails"]
+            .contains(&name)
         || VERBS.contains(name)
 }
 

@@ -179,7 +179,9 @@ impl Index {
                 self.grams.add(&form.bytes, form.shares);
             }
         }
-        Form::hexadecimal(value).into_iter().for_each(|form| self.add_whole(form));
+        for form in Form::hexadecimal(value) {
+            self.add_whole(form);
+        }
     }
 
     fn note_short(&mut self, value: &[u8]) {
