@@ -41,6 +41,7 @@
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, quoted, suggest, target, visible
+//!     room               whether a script may hold more of what a server sent
 //!     chance             random decisions, which a seed repeats
 //!     lacking            stand-ins for the macros of a missing feature
 //!
@@ -166,6 +167,7 @@ pub mod redaction;
 mod reply;
 #[cfg(feature = "script")]
 mod report;
+mod room;
 mod runtime;
 mod sasl;
 #[cfg(feature = "script")]

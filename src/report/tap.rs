@@ -69,10 +69,11 @@ fn subtests(outcome: &Outcome) -> String {
     text
 }
 
-/// Escapes `#`, which begins a comment, and removes line ends, which end a line of the protocol.
+/// Escapes `#`, which begins a comment, and all that is no plain text. Replaces line ends, which end
+/// a line of the protocol.
 fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('#', "\\#");
-    text.replace(['\r', '\n'], " ")
+    let text = text.replace(['\r', '\n'], " ").replace('\\', "\\\\").replace('#', "\\#");
+    visible::printable(&text)
 }
 
 fn block(text: &mut String, outcome: &Outcome) {

@@ -6,9 +6,9 @@
 //! read, but the source does: a script that only indexes a list is not charged for a copy of the
 //! list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr, Identifier, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Identifier, Position, Stmt};
 
 /// The bytes that an element of a list takes.
 const ELEMENT: usize = size_of::<Dynamic>();
@@ -24,6 +24,14 @@ const OBJECT: usize = 64;
 const DEEPEST: usize = 200;
 /// The methods that copy the value they are called on, or the values that a function has curried.
 const COPYING: [&str; 5] = ["call", "extract", "keys", "to_array", "values"];
+/// The methods that copy no element of the value they are called on. A function that a script
+/// defines may copy elements, as may one that calls a closure for each.
+const IN_PLACE: [&str; 16] = [
+    "append", "chop", "clear", "contains", "insert", "is_empty", "len", "pad", "pop", "push",
+    "remove", "reverse", "set", "shift", "splice", "truncate",
+];
+/// The name of what a method is called on.
+pub(super) const THIS: &str = "this";
 
 /// How much of a variable's value is copied when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,27 +40,48 @@ pub(super) enum Copies {
     Element,
     /// The whole value.
     Whole,
+    /// The whole value, of which the elements then go into another value before the copy is freed.
+    Twice,
 }
 
 /// The variables of which a source copies the value anywhere, by name.
 #[derive(Debug, Default)]
-pub(super) struct Copied(BTreeMap<String, Copies>);
+pub(super) struct Copied {
+    read: BTreeMap<String, Copies>,
+    /// How many copies Rhai makes of what a module exports: two for each name, of which one may be
+    /// the variable itself.
+    exported: BTreeMap<String, usize>,
+}
 
 impl Copied {
     pub(super) fn of(ast: &AST) -> Self {
         let mut copied = Self::default();
         ast.walk(&mut |path| {
             if let Some((name, copies)) = read(path) {
-                let known = copied.0.entry(name.to_owned()).or_insert(copies);
+                let known = copied.read.entry(name.to_owned()).or_insert(copies);
                 *known = copies.max(*known);
             }
             true
         });
+        for statement in ast.statements() {
+            let name = match statement {
+                Stmt::Export(names, _) => &names.0.name,
+                Stmt::Var(parts, flags, _) if flags.contains(ASTFlags::EXPORTED) => &parts.0.name,
+                _ => continue,
+            };
+            let times = copied.exported.entry(name.to_string()).or_default();
+            *times += if *times == 0 { 1 } else { 2 };
+        }
         copied
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Copies> {
-        self.0.get(name).copied()
+        self.read.get(name).copied()
+    }
+
+    /// The variables that a module exports, with the number of copies that Rhai makes of each.
+    pub(super) fn exported(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.exported.iter().map(|(name, copies)| (name.as_str(), *copies))
     }
 }
 
@@ -60,19 +89,24 @@ impl Copied {
 /// there.
 fn read<'a>(path: &[ASTNode<'a>]) -> Option<(&'a str, Copies)> {
     let (last, above) = path.split_last()?;
-    let ASTNode::Expr(variable @ Expr::Variable(named, ..)) = *last else { return None };
-    let whole = Some((named.1.as_str(), Copies::Whole));
-    match above.split_last() {
+    let ASTNode::Expr(variable) = *last else { return None };
+    let name = match variable {
+        Expr::Variable(named, ..) => named.1.as_str(),
+        Expr::ThisPtr(_) => THIS,
+        _ => return None,
+    };
+    let copies = match above.split_last() {
         Some((ASTNode::Expr(chain @ (Expr::Dot(pair, ..) | Expr::Index(pair, ..))), above))
             if std::ptr::eq(&raw const pair.lhs, variable) =>
         {
             let is_set = above.last().is_some_and(|above| is_assigned(above, chain));
-            let copies = if is_set { None } else { of_chain(&pair.rhs, true) };
-            copies.map(|copies| (named.1.as_str(), copies))
+            if is_set { None } else { of_chain(chain) }
         }
         Some((above, _)) if is_assigned(above, variable) => None,
-        _ => whole,
-    }
+        Some((above, _)) if is_added(above, variable) => Some(Copies::Twice),
+        _ => Some(Copies::Whole),
+    };
+    copies.map(|copies| (name, copies))
 }
 
 fn is_assigned(node: &ASTNode<'_>, target: &Expr) -> bool {
@@ -80,17 +114,80 @@ fn is_assigned(node: &ASTNode<'_>, target: &Expr) -> bool {
     std::ptr::eq(&raw const assigned.1.lhs, target)
 }
 
-/// Returns how much of a value the rest of a chain copies, such as `.call()` or `[0].x`.
-fn of_chain(rest: &Expr, is_first: bool) -> Option<Copies> {
-    match rest {
-        Expr::MethodCall(call, _) if !COPYING.contains(&call.name.as_str()) => None,
-        Expr::MethodCall(..) if is_first => Some(Copies::Whole),
-        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => match &pair.lhs {
-            Expr::MethodCall(..) => of_chain(&pair.lhs, is_first),
-            _ => of_chain(&pair.rhs, false),
-        },
+/// Whether the elements of a value go into another value.
+fn is_added(node: &ASTNode<'_>, value: &Expr) -> bool {
+    match node {
+        ASTNode::Stmt(Stmt::Assignment(assigned)) => {
+            assigned.0.is_op_assignment() && std::ptr::eq(&raw const assigned.1.rhs, value)
+        }
+        ASTNode::Expr(Expr::MethodCall(call, _)) => {
+            ["append", "splice"].contains(&call.name.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// Returns how much of a value the links of a chain copy, such as `.call()` or `[0].x`.
+fn of_chain(chain: &Expr) -> Option<Copies> {
+    let (mut copies, mut is_first, mut chain) = (None, true, chain);
+    while let Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _) = chain {
+        let next = match &pair.rhs {
+            // The links that follow are below the next one. An index may be a chain of its own.
+            Expr::Dot(next, ..) | Expr::Index(next, ..) if !flags.contains(ASTFlags::BREAK) => {
+                Some(&next.lhs)
+            }
+            _ => None,
+        };
+        let is_dot = matches!(chain, Expr::Dot(..));
+        copies = copies.max(match next.unwrap_or(&pair.rhs) {
+            Expr::MethodCall(call, _) if is_dot => of_method(&call.name, is_first),
+            _ if next.is_none() => Some(Copies::Element),
+            _ => None,
+        });
+        if next.is_none() {
+            break;
+        }
+        (is_first, chain) = (false, &pair.rhs);
+    }
+    copies
+}
+
+/// Returns how much a method copies of the value that it is called on.
+fn of_method(name: &str, is_first: bool) -> Option<Copies> {
+    match name {
+        _ if IN_PLACE.contains(&name) => None,
+        _ if is_first && COPYING.contains(&name) => Some(Copies::Whole),
         _ => Some(Copies::Element),
     }
+}
+
+/// The places where `this` is read as a value.
+pub(super) fn of_this(ast: &AST) -> BTreeMap<Position, Copies> {
+    let functions: BTreeSet<&str> = ast.iter_functions().map(|function| function.name).collect();
+    let mut places = BTreeMap::new();
+    ast.walk(&mut |path| {
+        if let [above @ .., ASTNode::Expr(this @ Expr::ThisPtr(place))] = path
+            && let Some((_, copies @ (Copies::Whole | Copies::Twice))) = read(path)
+            && !matches!(above.last(), Some(ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))))
+            && !above.last().is_some_and(|above| is_lent(above, this, &functions))
+        {
+            places.insert(*place, copies);
+        }
+        true
+    });
+    places
+}
+
+/// Whether a call gets its first argument without a copy. Functions of scripts get copies, as
+/// operators do.
+fn is_lent(node: &ASTNode<'_>, argument: &Expr, functions: &BTreeSet<&str>) -> bool {
+    let (ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = node else {
+        return false;
+    };
+    let is_first = call.args.first().is_some_and(|first| std::ptr::eq(first, argument));
+    let is_copied =
+        call.is_qualified() || call.is_operator_call() || functions.contains(call.name.as_str());
+    is_first && !is_copied
 }
 
 /// Returns about how many bytes a copy of a value takes, or a copy of its largest element. Counting
@@ -100,10 +197,12 @@ pub(super) fn size(value: &Dynamic, copies: Copies, most: usize) -> usize {
     let whole = |value: &Dynamic| {
         let mut taken = 0;
         add(value, 0, most, &mut taken);
-        taken
+        // Each call of a function copies the values that it has curried.
+        if value.is_fnptr() { taken * 2 } else { taken }
     };
     match copies {
         Copies::Whole => largest = whole(value),
+        Copies::Twice => largest = whole(value) * 2,
         Copies::Element => {
             each(value, |part| {
                 largest = whole(part).max(largest);
@@ -173,7 +272,6 @@ mod tests {
             "t.push(t)",
             "u = [t]",
             "u = #{a: t}",
-            "t += t",
             "let u = t",
             "for x in t {}",
             "f(t)",
@@ -182,6 +280,7 @@ mod tests {
             "t.extract(0..1)",
             "fn f(t) { t }",
             "let f = || u.push(t);",
+            "u[t.x] = t",
         ] {
             assert_eq!(copied(script), Some(Copies::Whole), "{script}");
         }
@@ -189,15 +288,52 @@ mod tests {
 
     #[test]
     fn a_variable_of_which_an_element_is_read_is_copied_in_part() {
-        for script in ["u.push(t[0])", "let u = t.x.y", "if t[0].x == 1 {}", "t.x.values()"] {
+        for script in [
+            "u.push(t[0])",
+            "let u = t.x.y",
+            "if t[0].x == 1 {}",
+            "t.x.values()",
+            "t[u.len()]",
+            "t.pop()[0]",
+            "t.map(|x| 1)",
+            "fn f() {} t.f()",
+        ] {
             assert_eq!(copied(script), Some(Copies::Element), "{script}");
         }
+    }
+
+    #[test]
+    fn a_variable_whose_elements_go_into_another_value_is_counted_twice() {
+        for script in ["u += t", "u.append(t)", "u.splice(0, 1, t)"] {
+            assert_eq!(copied(script), Some(Copies::Twice), "{script}");
+        }
+    }
+
+    #[test]
+    fn each_name_of_an_export_is_counted() {
+        let script = "let t = 1; export t as a; export t as b; export const u = 2;";
+        let copied = Copied::of(&Engine::new().compile(script).unwrap());
+        assert_eq!(copied.exported().collect::<Vec<_>>(), [("t", 3), ("u", 1)]);
     }
 
     #[test]
     fn a_variable_that_is_changed_in_its_place_is_not_copied() {
         for script in ["t = 1", "t += 1", "t[0] = 1", "t.x.y += 1", "t.push(1)", "t[0].len()"] {
             assert_eq!(copied(script), None, "{script}");
+        }
+    }
+
+    #[test]
+    fn the_places_where_a_method_copies_this_are_found() {
+        for (body, count) in [
+            ("this.push(this)", 1),
+            ("let x = this; [this, #{a: this}]", 3),
+            ("this += this; this = this", 2),
+            ("f(this); this == 1; `${this}`", 3),
+            ("this.len(); this[0]; this.x.y; this.x = 1; push(this, 1)", 0),
+        ] {
+            let ast = Engine::new().compile(format!("fn f() {{ {body} }}")).unwrap();
+            assert_eq!(of_this(&ast).len(), count, "{body}");
         }
     }
 

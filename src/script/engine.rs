@@ -7,7 +7,8 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native};
+use super::{bindings, bounds, coroutine, lengths, native, this_values};
+use crate::room;
 use crate::transcript::What;
 
 /// How deep calls of script functions may nest.
@@ -54,6 +55,7 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
             print(&format!("{source}{position:?} {text}"));
         })
         .on_progress(progress);
+    this_values::understand(&mut engine);
     bound_values(&mut engine);
     engine
 }
@@ -63,7 +65,9 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
 /// quadratic time. So these limits are set only if memory is not counted. Otherwise the memory of
 /// the script is the limit, and `variables` checks texts and blobs.
 fn bound_values(engine: &mut Engine) {
-    if !coroutine::is_counted() {
+    if coroutine::is_counted() {
+        room::ask(bounds::memory);
+    } else {
         engine
             .set_max_string_size(bounds::LONGEST)
             .set_max_array_size(MOST_ELEMENTS)

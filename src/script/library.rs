@@ -12,7 +12,7 @@ use rhai::{
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{fixtures, heading, raise, shipped};
+use super::{fixtures, heading, raise, shipped, this};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
@@ -61,7 +61,7 @@ impl Unit {
             let end = rest.find('\n').unwrap_or(rest.len());
             format!("//{}", &rest[end..])
         });
-        let mut compiled = engine.compile(script.as_deref().unwrap_or(&text));
+        let mut compiled = this::compile(engine, script.as_deref().unwrap_or(&text));
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
@@ -173,10 +173,10 @@ impl Library {
         let unit = self
             .load(engine, name)
             .map_err(|why| cannot_import(name, &why.to_string(), position))?;
-        let ast = unit.ast().map_err(|wrong| {
+        let program = unit.program().map_err(|wrong| {
             in_module(EvalAltResult::ErrorParsing(wrong.err_type().clone(), wrong.position()))
         })?;
-        let module = Module::eval_ast_as_new(Scope::new(), ast, engine)
+        let module = Module::eval_ast_as_new(Scope::new(), program.module(), engine)
             .map_err(|inner| in_module(*inner))?;
         Ok(module.into())
     }

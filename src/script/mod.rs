@@ -46,6 +46,8 @@ pub(crate) mod shipped;
 mod sizes;
 mod survey;
 mod table;
+mod this;
+mod this_values;
 mod variables;
 mod vocabulary;
 #[cfg(feature = "cli")]

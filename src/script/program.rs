@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rhai::{
-    AST, Caches, Dynamic, Engine, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
-    Scope, Shared,
+    AST, Caches, Dynamic, Engine, Expr, GlobalRuntimeState, ImmutableString, Namespace,
+    NativeCallContext, Position, Scope, Shared, Stmt,
 };
 
 use super::copies::{Copied, Copies};
@@ -12,6 +12,8 @@ use super::raise::Raised;
 
 /// The most caches that are kept for later runs.
 const POOL: usize = 64;
+/// A variable that no script can have, because its name is a keyword.
+pub(super) const EXPORTS: &str = "export";
 
 /// A script that runs many times. To resolve a call, Rhai looks in all modules, under several
 /// names, and caches the result. A run takes over the cache of an earlier run.
@@ -22,6 +24,8 @@ pub(super) struct Program {
     /// The variables of which the script copies the value. They are found only when a script holds
     /// so much memory that copies matter.
     copied: OnceLock<Copied>,
+    /// The source as other scripts import it.
+    module: OnceLock<AST>,
 }
 
 /// The state that Rhai keeps during a run. In a box, so that a script that waits holds little of
@@ -39,6 +43,7 @@ impl Program {
             ast,
             caches: Mutex::default(),
             copied: OnceLock::new(),
+            module: OnceLock::new(),
         }
     }
 
@@ -49,7 +54,23 @@ impl Program {
 
     /// How much of a variable's value is copied when it is read; `None` if nothing is.
     pub(super) fn copies(&self, variable: &str) -> Option<Copies> {
-        self.copied.get_or_init(|| Copied::of(&self.ast)).get(variable)
+        self.copied().get(variable)
+    }
+
+    pub(super) fn copied(&self) -> &Copied {
+        self.copied.get_or_init(|| Copied::of(&self.ast))
+    }
+
+    /// Returns the source as other scripts import it: at its end, it reads [`EXPORTS`], before Rhai
+    /// copies what the source exports.
+    pub(super) fn module(&self) -> &AST {
+        self.module.get_or_init(|| {
+            let variable = (None, EXPORTS.into(), Namespace::default(), 0);
+            let exports = Expr::Variable(Box::new(variable), None, Position::NONE);
+            let statements = self.ast.statements().iter().cloned();
+            let statements = statements.chain([Stmt::Expr(Box::new(exports))]);
+            AST::new_with_source(statements, Shared::clone(self.ast.shared_lib()), self.name())
+        })
     }
 
     /// Runs the script from its first statement to its last, with the engine that compiled it.

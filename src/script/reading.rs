@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rhai::{Dynamic, EvalAltResult, EvalContext, Position};
 
 use super::bounds::{LONGEST, too_long};
-use super::copies::Copies;
+use super::copies::{self, Copies, THIS};
 use super::coroutine::{self, Stop};
 use super::ended::Ended;
 use super::library::Library;
+use super::program::Program;
 use super::raise::Raised;
 use super::run::Run;
 
@@ -34,38 +35,66 @@ pub(super) fn check(
     if coroutine::held() < looks_from {
         return Ok(());
     }
+    let copied = |name| program(context).map_or(Some(Copies::Whole), |it| it.copies(name));
+    if let Some(this) = context.this_ptr()
+        && copied(THIS).is_some()
+    {
+        fits(this, Copies::Element)?;
+    }
     let Some(value) = context.scope().get(name) else { return Ok(()) };
+    copied(name).map_or_else(|| is_short(value), |copies| fits(value, copies))
+}
+
+/// Checks the length of a text or blob.
+fn is_short(value: &Dynamic) -> Result<(), Raised> {
     let text = value.as_immutable_string_ref().map_or(0, |text| text.len());
     let blob = value.as_blob_ref().map_or(0, |blob| blob.len());
-    if text > LONGEST || blob > LONGEST {
-        return Err(too_long().into());
-    }
+    if text > LONGEST || blob > LONGEST { Err(too_long().into()) } else { Ok(()) }
+}
+
+/// Checks that the running script may hold a copy of a value.
+///
+/// # Errors
+/// As for [`check`].
+pub(super) fn fits(value: &Dynamic, copies: Copies) -> Result<(), Raised> {
+    is_short(value)?;
     let Some(room) = coroutine::room() else { return Ok(()) };
     // A copy of one value takes no more than all values of the script together.
     if room.left >= room.held {
         return Ok(());
     }
     let Ok(run) = Run::current() else { return Ok(()) };
-    let taken = if text > 0 {
-        text * 2
-    } else {
-        let copies = copies_of(name, context);
-        copies.map_or(0, |copies| blob + run.sizes.of(value, copies, room))
-    };
-    if taken <= room.left {
+    // Operators and functions make texts of a text, of which copies take nothing.
+    let text = value.as_immutable_string_ref().map_or(0, |text| text.len());
+    if text * 2 + run.sizes.of(value, copies, room) <= room.left {
         return Ok(());
     }
-    let ended = Ended::Stopped(Stop::Memory, None);
-    run.end(ended.clone());
-    Err(EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE).into())
+    Err(no_room(&run).into())
 }
 
-/// How much of a variable the running source copies.
-fn copies_of(name: &str, context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Option<Copies> {
+fn no_room(run: &Run) -> EvalAltResult {
+    let ended = Ended::Stopped(Stop::Memory, None);
+    run.end(ended.clone());
+    EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE)
+}
+
+/// Checks that the running module may hold the copies that Rhai makes of what it exports.
+///
+/// # Errors
+/// An error if the script would hold more memory than it may.
+pub(super) fn check_exports(context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Result<(), Raised> {
+    let (Some(room), Ok(run)) = (coroutine::room(), Run::current()) else { return Ok(()) };
+    let Some(program) = program(context) else { return Ok(()) };
+    let taken = program.copied().exported().map(|(name, copies)| {
+        let value = context.scope().get(name);
+        value.map_or(0, |value| copies::size(value, Copies::Whole, room.left) * copies)
+    });
+    if taken.sum::<usize>() <= room.left { Ok(()) } else { Err(no_room(&run).into()) }
+}
+
+/// Returns the running source.
+fn program(context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Option<Arc<Program>> {
     let library = context.engine().default_tag().clone().try_cast::<Arc<Library>>();
     let unit = library.zip(context.source()).and_then(|(library, source)| library.get(source));
-    match unit.as_ref().map(|unit| unit.program()) {
-        Some(Ok(program)) => program.copies(name),
-        _ => Some(Copies::Whole),
-    }
+    unit?.program().ok().map(Arc::clone)
 }

@@ -7,7 +7,7 @@ use super::raise::kind;
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
-use crate::visible;
+use crate::{room, visible};
 
 pub(super) fn out_of_bounds(why: &str) -> Error {
     Error::usage(format!("the script is out of bounds: {why}"))
@@ -17,11 +17,7 @@ pub(super) fn out_of_bounds(why: &str) -> Error {
 /// Makes the error for a script that holds more memory than its caller allows.
 pub(super) fn holds_too_much() -> Error {
     let memory = Run::current().map_or(memory::ALLOWANCE, |run| run.settings.memory);
-    let (allowed, doubled) = (memory >> 20, memory.saturating_mul(2) >> 20);
-    let doubled = match doubled % 1024 {
-        0 => format!("{}G", doubled / 1024),
-        _ => format!("{}M", doubled.max(1)),
-    };
+    let (allowed, doubled) = (memory >> 20, room::twice(memory));
     Error::usage("the script is out of bounds: it holds too much memory")
         .hint(format!("it may hold {allowed} MiB; --memory {doubled} lets it hold more"))
 }

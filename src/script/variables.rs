@@ -1,8 +1,9 @@
 //! Handles the reads of variables. An engine has room for one function for this purpose, and a
 //! second function would replace the first.
 
-use rhai::Engine;
+use rhai::{Dynamic, Engine};
 
+use super::program::EXPORTS;
 use super::{catching, coroutine, reading};
 
 /// Checks each variable before it is read. A caught error of Rhai becomes an error of this crate,
@@ -15,6 +16,10 @@ pub(super) fn watch(engine: &mut Engine, memory: usize) {
     #[expect(deprecated, reason = "Rhai calls it volatile; its version is pinned")]
     engine.on_var(move |name, _, mut context| {
         catching::change(name, &mut context);
+        if name == EXPORTS {
+            reading::check_exports(&context)?;
+            return Ok(Some(Dynamic::UNIT));
+        }
         if is_counted {
             reading::check(name, &context, looks_from)?;
         }

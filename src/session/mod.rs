@@ -329,7 +329,7 @@ impl Session {
     }
 
     /// The session's number and peer, as errors name the session.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}, {}", self.record.id(), self.peer)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mailexpect::outcome::{ExitCode, Outcome};
 use mailexpect::script::Case;
 
-use crate::program::folder;
+use crate::program::{folder, run};
 
 const MESSAGES: usize = 200_000;
 
@@ -199,4 +199,27 @@ fn the_first_of_what_was_not_fetched_is_the_servers_fault() {
     let text = outcome.failure().unwrap().error.to_string();
     assert_eq!(outcome.exit_code(), ExitCode::Failed, "{text}");
     assert!(text.contains("no element 0") && text.contains("imap://"), "{text}");
+}
+
+#[test]
+fn what_a_server_sent_that_takes_too_much_memory_is_told_with_a_way_out() {
+    for (url, verb) in [
+        (imap(MESSAGES), "s.expect(\"* OK\"); s.select(\"INBOX\"); s.fetch(\"1:*\", \"FLAGS\");"),
+        (imap(MESSAGES), "s.expect(\"* OK\"); s.select(\"INBOX\"); s.list(\"\", \"*\");"),
+        (pop3(), "s.expect(\"+OK\"); s.uidl();"),
+        (pop3(), "s.expect(\"+OK\"); s.list();"),
+    ] {
+        let script = format!("let s = connect(\"{url}\");\n{verb}");
+        let folder = folder(&[("a.rhai", &*script)]);
+        let ran = run(folder.path(), &["run", "a.rhai", "--memory", "24M", "--timeout", "2m"]);
+        assert_eq!(ran.code, Some(1), "{verb}\n{ran:?}");
+        for told in [
+            "what the server sent takes more memory than the script may hold",
+            "expected: at most 24 MiB",
+            "--memory 48M",
+            &url,
+        ] {
+            assert!(ran.out.contains(told), "{verb}\n{told}\n{}", ran.out);
+        }
+    }
 }

@@ -21,6 +21,7 @@ const LAYERS: [&[&str]; 5] = [
         "secrets",
         "redaction",
         "reply",
+        "room",
         "sasl",
         "suggest",
         "target",

@@ -23,6 +23,7 @@ mod commands;
 mod compress;
 mod connecting;
 mod connections;
+mod copying;
 mod crowds;
 mod deciding;
 mod descriptors;

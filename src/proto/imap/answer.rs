@@ -11,6 +11,7 @@ use super::value::Value;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::reply::Reply;
+use crate::room;
 
 /// The answer to a command: the untagged responses, and the tagged response that ended the command
 /// (RFC 3501 section 2.2.2).
@@ -150,6 +151,7 @@ impl Answer {
                 places.clear();
             }
             let Some(number) = response.number().filter(|_| name == "FETCH") else { continue };
+            room::check()?;
             let fetched = Fetched::of(response, number)?;
             if let Some(place) = places.get(&number) {
                 all[*place].update(fetched);

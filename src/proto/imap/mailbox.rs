@@ -5,6 +5,7 @@ use super::misread::{pairs, unlike};
 use super::response::Response;
 use super::value::Value;
 use crate::error::Result;
+use crate::room;
 
 /// The items of STATUS that are numbers (RFC 9051 section 7.3.4, RFC 7162 section 3.1.2.1).
 const NUMBERS: [&str; 8] =
@@ -31,11 +32,8 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub fn mailboxes(&self) -> Result<Vec<Mailbox>> {
-        self.untagged()
-            .iter()
-            .filter(|response| ["LIST", "LSUB"].contains(&&*response.name()))
-            .map(Mailbox::parse)
-            .collect()
+        let of_mailboxes = |response: &&Response| ["LIST", "LSUB"].contains(&&*response.name());
+        room::collect(self.untagged().iter().filter(of_mailboxes).map(Mailbox::parse))
     }
 
     /// The STATUS items of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).

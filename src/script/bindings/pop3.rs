@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map, Module};
 
-use super::verb::{Manual, verbs};
+use super::verb::{Manual, collected, verbs};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 use crate::session::{Scan, UniqueId};
@@ -110,7 +110,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.list(), [#{message: 1, octets: 511}, #{message: 2, octets: 768}]);
         /// ```
-        list(session, call) -> Array { Ok(session.list_messages(None).with(call).await?.into_iter().map(scan).collect()) }
+        list(session, call) -> Array {
+            let all = session.list_messages(None).with(call).await?;
+            collected(session, all.into_iter().map(scan))
+        }
 
         /// Asks for the size of one message: `LIST message`. Returns a map with `message` and
         /// `octets`, or `()` if the option `expect` asked for a refusal.
@@ -149,7 +152,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.uidl(), [#{message: 1, id: "000000016b0277a9"}]);
         /// ```
-        uidl(session, call) -> Array { Ok(session.uidl(None).with(call).await?.into_iter().map(unique_id).collect()) }
+        uidl(session, call) -> Array {
+            let all = session.uidl(None).with(call).await?;
+            collected(session, all.into_iter().map(unique_id))
+        }
 
         /// Asks for the unique id of one message: `UIDL message`. Returns a map with `message` and
         /// `id`, or `()` if the option `expect` asked for a refusal.

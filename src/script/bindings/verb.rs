@@ -1,10 +1,11 @@
 //! Registers verbs in the language: each verb with and without options as its last argument.
 
 use rhai::plugin::{ModuleManifest, RhaiFunc};
-use rhai::{FuncRegistration, Map, Module};
+use rhai::{Array, Dynamic, FuncRegistration, Map, Module};
 
 use super::call;
 use crate::error::Result;
+use crate::room;
 use crate::session::{Call, Session};
 
 /// The options that every verb takes.
@@ -24,6 +25,14 @@ pub(super) enum Manual {
     Wanted,
     /// For most runs, which show no manual: copying the comments would be wasted work.
     LeftOut,
+}
+
+/// Collects the values that a verb returns, as long as the script has room for them.
+pub(super) fn collected(
+    session: &Session,
+    values: impl IntoIterator<Item = Dynamic>,
+) -> Result<Array> {
+    room::collect(values.into_iter().map(Ok)).map_err(|error| error.with_session(session.name()))
 }
 
 /// Begins the registration of a verb.

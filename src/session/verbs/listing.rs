@@ -4,6 +4,7 @@ use super::{Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::{Speech, chomp, pop3};
 use crate::reply::Reply;
+use crate::room;
 
 /// The protocols that have these verbs.
 pub(super) const POP3: [Speech; 1] = [Speech::Pop3];
@@ -69,11 +70,12 @@ impl Session {
                     return Ok(vec![found]);
                 }
                 match session.take_listing(command.clone().into(), &verb, true).await? {
-                    Listing::Block(block) => block
-                        .bytes()
-                        .split_inclusive(|byte| *byte == b'\n')
-                        .map(|line| read(chomp(line)).ok_or_else(|| unreadable(session, line)))
-                        .collect(),
+                    Listing::Block(block) => {
+                        let lines = block.bytes().split_inclusive(|byte| *byte == b'\n');
+                        let read = lines
+                            .map(|line| read(chomp(line)).ok_or_else(|| unreadable(session, line)));
+                        room::collect(read).map_err(|error| error.with_session(session.name()))
+                    }
                     Listing::Refusal(_) => Ok(Vec::new()),
                 }
             })

@@ -81,7 +81,7 @@ pub mod words {
     /// each message.
     #[rhai_fn(get = "fetched", return_raw, pure)]
     pub fn fetched(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
-        answer.fetched().map(super::super::values::fetched).map_err(|error| raise(&ctx, error))
+        answer.fetched().and_then(super::super::values::fetched).map_err(|error| raise(&ctx, error))
     }
 
     /// All responses to the last command of a session, if a verb of IMAP sent that command. A verb

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map, Module};
 
-use super::super::verb::{Manual, verbs, words_of};
+use super::super::verb::{Manual, collected, verbs, words_of};
 use super::values::{argument, criteria, mailbox, numbers, value};
 use crate::error::{Error, Result};
 use crate::imap::{Answer, Argument, Value};
@@ -202,7 +202,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         lsub(session, call, reference: &str, pattern: &str) -> Array {
             let answer = session.command("LSUB", &[reference.into(), pattern.into()]).with(call).await?;
-            Ok(answer.mailboxes()?.into_iter().map(mailbox).collect())
+            collected(session, answer.mailboxes()?.into_iter().map(mailbox))
         }
 
         /// Lists mailboxes with selection options before the names and return options after them,
@@ -233,7 +233,7 @@ fn extensions(manual: Manual) -> Module {
                 arguments.push(Argument::plain(format!("RETURN {}", in_parentheses(returned))));
             }
             let answer = session.command("LIST", &arguments).with(call).await?;
-            Ok(answer.mailboxes()?.into_iter().map(mailbox).collect())
+            collected(session, answer.mailboxes()?.into_iter().map(mailbox))
         }
 
         /// Asks for the namespaces (RFC 2342). Returns a map with `personal`, `others` and

@@ -130,7 +130,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// let envelope = s.fetch([7, 9], "ENVELOPE", #{uid: true})[0].ENVELOPE;
         /// assert_eq([envelope.subject, envelope.from[0].mailbox], ["hi", "alice"]);
         /// ```
-        fetch(session, call, messages: Dynamic, items: &str) -> Array { Ok(fetched(session.fetch(&set(messages)?, items).with(call).await?)) }
+        fetch(session, call, messages: Dynamic, items: &str) -> Array {
+            let all = session.fetch(&set(messages)?, items).with(call).await?;
+            fetched(all).map_err(|error| error.with_session(session.name()))
+        }
 
         /// Changes flags of messages (RFC 3501 section 6.4.6). Returns what the server reports of
         /// the messages, in the same form as `fetch`.
@@ -147,7 +150,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// assert(`\Deleted` in s.store(1, `+FLAGS (\Deleted)`)[0].FLAGS);
         /// assert_eq(s.answer.status, "OK");
         /// ```
-        store(session, call, messages: Dynamic, change: &str) -> Array { Ok(fetched(session.store(&set(messages)?, change).with(call).await?)) }
+        store(session, call, messages: Dynamic, change: &str) -> Array {
+            let all = session.store(&set(messages)?, change).with(call).await?;
+            fetched(all).map_err(|error| error.with_session(session.name()))
+        }
 
         /// Copies messages to another mailbox (RFC 3501 section 6.4.7).
         ///

@@ -12,7 +12,7 @@ use rhai::{Array, Map, Module};
 pub(super) use values::answer;
 use values::mailbox;
 
-use super::verb::{Manual, verbs};
+use super::verb::{Manual, collected, verbs};
 use crate::imap::Answer;
 
 pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, and \
@@ -242,7 +242,8 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// assert_eq(all[2].extended.CHILDINFO, ["SUBSCRIBED"]);
         /// ```
         list(session, call, reference: &str, pattern: &str) -> Array {
-            Ok(session.list(reference, pattern).with(call).await?.into_iter().map(mailbox).collect())
+            let all = session.list(reference, pattern).with(call).await?;
+            collected(session, all.into_iter().map(mailbox))
         }
 
         /// Asks about a mailbox without opening it (RFC 3501 section 6.3.10). Returns a map of the

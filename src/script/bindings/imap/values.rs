@@ -7,6 +7,7 @@ use crate::imap::{
     Address, Answer, Argument, BodyStructure, Criteria, Envelope, Fetched, Mailbox, Response, Value,
 };
 use crate::reply::Reply;
+use crate::room;
 use crate::script::bindings::argument;
 use crate::script::raise;
 use crate::session::Session;
@@ -169,8 +170,8 @@ pub(super) fn set(messages: Dynamic) -> Result<String> {
     }
 }
 
-pub(super) fn fetched(all: Vec<Fetched>) -> Array {
-    all.into_iter().map(message).collect()
+pub(super) fn fetched(all: Vec<Fetched>) -> Result<Array> {
+    room::collect(all.into_iter().map(|one| Ok(message(one))))
 }
 
 pub(super) fn envelope(envelope: Envelope) -> Map {

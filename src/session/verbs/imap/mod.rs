@@ -15,7 +15,7 @@ pub(in crate::session::verbs) use running::Next;
 use running::Running;
 
 use super::{Call, Operation, Session};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::proto::imap::{Answer, Argument};
 
@@ -165,7 +165,10 @@ impl Session {
             self.turn.answered().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
         read.map_err(|error| {
             let error = error.with_session(self.name()).with_sent(sent);
-            error.hint("command(...) gives the responses as they came")
+            match error.kind() {
+                Kind::TooLong => error,
+                _ => error.hint("command(...) gives the responses as they came"),
+            }
         })
     }
 

@@ -2,9 +2,11 @@
 
 use super::demands::Demands;
 use super::required::Required;
+use crate::buffer::DEFAULT_LIMIT;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
+use crate::room;
 use crate::session::taken::Taken;
 use crate::session::verbs::Verb;
 use crate::session::waiting::Wait;
@@ -158,11 +160,14 @@ impl Session {
     pub(super) fn take_untagged(&self, response: Response, running: &mut Running) -> Result<()> {
         running.held += response.bytes().len() + OVERHEAD;
         let wait = running.verb.wait;
-        if running.held > self.stream.buffer().limit() {
-            let message = format!(
-                "untagged responses of more than {} bytes came for one command",
-                self.stream.buffer().limit()
-            );
+        room::check()
+            .map_err(|error| error.with_session(self.name()).with_waited(wait.waited()))?;
+        // In place of the usual limit, the memory of a script bounds what it asks for.
+        let limit = self.stream.buffer().limit();
+        let is_bounded = limit != DEFAULT_LIMIT || !room::is_limited();
+        if is_bounded && running.held > limit {
+            let message =
+                format!("untagged responses of more than {limit} bytes came for one command");
             let error = self
                 .fault(Kind::TooLong, message)
                 .with_expected(&running.verb.wanted)

@@ -1,0 +1,65 @@
+//! The memory that a script takes at most, also for the copies that Rhai makes of values.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::program::{folder, run};
+
+/// Shows the most memory that the program has held, in KiB, and ends after that.
+const PEAK: &str = r#"
+// Shows the memory.
+let p = pipe(["sh", "-c", "grep VmHWM /proc/$PPID/status"]);
+print(p.expect(re(`VmHWM:\s+(\d+) kB\n`))[1]);
+p.expect_exit(0);
+"#;
+
+/// Makes `a`, a list that takes 17 MB, half of what a script may hold. A list that grows takes a
+/// power of two.
+const LIST: &str = "let a = []; a.pad(1048000, 1); ";
+
+/// Runs the scripts of a folder one after the other. Returns the output and the most memory that
+/// the program held, in MiB.
+fn peak(folder: &Path) -> (String, usize) {
+    let ran = run(folder, &["run", ".", "-j", "1", "--memory", "32M", "--allow-run", "-v"]);
+    let held = Regex::new(r"(?m)\*\*\* print: (\d+)$").unwrap();
+    let held = held.captures(&ran.out).unwrap_or_else(|| panic!("{ran:?}"));
+    (ran.out.clone(), held[1].parse::<usize>().unwrap() / 1024)
+}
+
+#[test]
+fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
+    let shapes = [
+        "fn f() { this.push(this); this.push(this) } a.f();",
+        "fn f() { loop { this.push(this) } } a = [1]; a.f();",
+        "fn f() { let x = this; let y = this; x.len() + y.len() } a.f();",
+        "fn f() { [this, #{a: this}, this] } a = a.f();",
+        "fn f() { this += this; this += this; } a.f();",
+        "fn g(x, y) { x.len() + y.len() } fn f() { g(this, this) } a.f();",
+        "fn f() { loop { let n = 0; this[n].push(this[n]); } } a = [[1]]; a.f();",
+        "let f = || { this.push(this); this.push(this) }; a.call(f);",
+        "fn f() { this.push(this); this.push(this) } let g = || a.len(); a.f();",
+        "a.append(a); a.append(a);",
+        "a += a; a += a;",
+        "a.splice(0, 1, a); a.splice(0, 1, a);",
+        "let b = [a]; a = (); let c = [b[0], b.get(0)];",
+        "let b = [a]; a = (); b.map(|x| [x, x, x]);",
+        "let b = [[a]]; a = (); let c = [b[0][0], b.pop()[0], b];",
+        "fn g(b, c, x) { 1 } let f = Fn(\"g\").curry(a); f = f.curry(a); [1].map(f);",
+        "import \"lib/module\" as m;",
+    ];
+    let many = (0..20).map(|n| format!("export a as a{n};\n")).collect::<Vec<_>>().concat();
+    let module = format!("{LIST}\n{many}");
+    let alone = folder(&[("z.rhai", PEAK)]);
+    let (_, idle) = peak(alone.path());
+    for shape in shapes {
+        let script = format!("// Copies.\n{LIST}{shape}\nassert(true);\n");
+        let scripts = [("a.rhai", &*script), ("z.rhai", PEAK), ("lib/module.rhai", &*module)];
+        let folder = folder(&scripts);
+        let (out, held) = peak(folder.path());
+        assert!(out.contains("it holds too much memory"), "{shape}\n{out}");
+        // The second half is for what the program itself holds of a script, and for the allocator.
+        assert!(held < idle + 48, "{shape}: {held} MiB, of which {idle} are the program's");
+    }
+}
