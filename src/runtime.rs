@@ -23,7 +23,9 @@ pub(crate) fn current_thread() -> Result<Runtime> {
 /// # Errors
 /// If the process has no descriptors left for the runtime.
 pub(crate) fn build() -> io::Result<Runtime> {
-    check_descriptors()?;
+    if openable(DESCRIPTORS) < DESCRIPTORS {
+        return Err(Errno::MFILE.into());
+    }
     Builder::new_current_thread().enable_all().build()
 }
 
@@ -31,14 +33,14 @@ pub(crate) fn build() -> io::Result<Runtime> {
 /// the first runtime of the process, for signals.
 const DESCRIPTORS: usize = 8;
 
-/// Makes sure that the process can open as many descriptors as a runtime needs. tokio panics if it
-/// gets none for the signals.
-fn check_descriptors() -> io::Result<()> {
+/// Returns how many of `wanted` more descriptors the process can open. Code that opens them later
+/// may have no way to report that it got none: tokio panics if it gets none for signals.
+pub(crate) fn openable(wanted: usize) -> usize {
     let stdin = io::stdin();
-    let opened: Result<Vec<_>, _> =
-        (0..DESCRIPTORS).map(|_| fcntl_dupfd_cloexec(&stdin, 0)).collect();
-    match opened {
-        Err(error @ (Errno::MFILE | Errno::NFILE)) => Err(error.into()),
-        _ => Ok(()),
-    }
+    let open = |_| match fcntl_dupfd_cloexec(&stdin, 0) {
+        Err(Errno::MFILE | Errno::NFILE) => None,
+        opened => Some(opened.ok()),
+    };
+    // They are held until all are counted.
+    (0..wanted).map_while(open).collect::<Vec<_>>().len()
 }

@@ -3,18 +3,29 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Kind, Result};
+use crate::runtime;
 
 /// How many descriptors a command opens before its first connection and for this connection: a
 /// server's ports (23), two runtimes, and signals.
 pub(super) const NEEDED: usize = 30;
 
-/// Raises the limit, and makes sure that `wanted` descriptors can be opened.
+/// Raises the limit, and makes sure that `wanted` more descriptors can be opened.
 ///
 /// # Errors
 /// Io if fewer can be opened. The error names the limit.
 pub(super) fn provide(wanted: usize) -> Result<()> {
     raise_limit();
-    check(wanted)
+    let left = runtime::openable(wanted);
+    if left == wanted {
+        return Ok(());
+    }
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.map_or_else(|| "the system's".to_owned(), |limit| limit.to_string());
+    let error = Error::new(
+        Kind::Io,
+        format!("too few file descriptors: {wanted} are needed, and {left} are left"),
+    );
+    Err(error.hint(format!("the limit is {limit}: raise it with ulimit -n")))
 }
 
 /// Raises the soft limit on file descriptors to the hard limit. If this fails, nothing is reported
@@ -24,25 +35,4 @@ fn raise_limit() {
     if limit.current != limit.maximum {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     }
-}
-
-/// Makes sure that `wanted` more descriptors can be opened, because the code that opens them later
-/// may have no way to report that it got none.
-///
-/// # Errors
-/// Io if fewer can be opened. The error names the limit.
-fn check(wanted: usize) -> Result<()> {
-    let stdin = std::io::stdin();
-    let had: Vec<_> =
-        (0..wanted).map_while(|_| rustix::io::fcntl_dupfd_cloexec(&stdin, 0).ok()).collect();
-    if had.len() == wanted {
-        return Ok(());
-    }
-    let limit = getrlimit(Resource::Nofile).current;
-    let limit = limit.map_or_else(|| "the system's".to_owned(), |limit| limit.to_string());
-    let error = Error::new(
-        Kind::Io,
-        format!("too few file descriptors: {wanted} are needed, and {} are left", had.len()),
-    );
-    Err(error.hint(format!("the limit is {limit}: raise it with ulimit -n")))
 }
