@@ -58,6 +58,13 @@ fn branches(steps: &[Step]) -> Option<Vec<Vec<usize>>> {
     Some(branches.into_values().rev().collect())
 }
 
+/// A line that a client sends.
+struct Line {
+    /// What sends it: a text without its line end, or bytes with it.
+    expression: String,
+    is_text: bool,
+}
+
 struct Writer {
     script: String,
     /// The variable of each session.
@@ -155,48 +162,43 @@ impl Writer {
     fn sends(&mut self, name: &str, steps: &[Step]) {
         let owes = |step: &Step| matches!(step.act, Act::Send { owes: true, .. });
         let runs_ahead = steps[..steps.len() - 1].iter().any(owes);
-        let lines: Vec<_> =
-            steps.iter().map(|step| (self.said(step), step.remark.as_deref())).collect();
-        if !runs_ahead {
-            for (line, remark) in lines {
-                let remark = remark.map(|remark| format!("  // {}", comment(remark)));
-                let _ = writeln!(self.script, "{name}.{line}{}", remark.unwrap_or_default());
-            }
-            return;
-        }
-        let all_text = lines.iter().all(|(line, _)| line.starts_with("send("));
-        if all_text {
+        let lines: Vec<_> = steps
+            .iter()
+            .filter_map(|step| Some((self.said(step)?, step.remark.as_deref())))
+            .collect();
+        let is_pipelined = runs_ahead && lines.iter().all(|(line, _)| line.is_text);
+        if is_pipelined {
             let _ = writeln!(self.script, "{name}.pipeline([");
-            for (line, remark) in lines {
-                let inside = line.strip_prefix("send(").and_then(|line| line.strip_suffix(");"));
-                let remark = remark.map(|remark| format!("  // {}", comment(remark)));
-                let _ = writeln!(
-                    self.script,
-                    "    {},{}",
-                    inside.unwrap_or_default(),
-                    remark.unwrap_or_default()
-                );
-            }
+        }
+        for (Line { expression, is_text }, remark) in lines {
+            let remark = remark.map(|remark| format!("  // {}", comment(remark)));
+            let remark = remark.unwrap_or_default();
+            let _ = match (is_text, runs_ahead) {
+                (true, true) if is_pipelined => {
+                    writeln!(self.script, "    {expression},{remark}")
+                }
+                (true, true) => {
+                    let line_end = text("\r\n");
+                    writeln!(self.script, "{name}.send_raw({expression} + {line_end});{remark}")
+                }
+                (true, false) => writeln!(self.script, "{name}.send({expression});{remark}"),
+                (false, _) => writeln!(self.script, "{name}.send_raw({expression});{remark}"),
+            };
+        }
+        if is_pipelined {
             let _ = writeln!(self.script, "]);");
-        } else {
-            for (line, remark) in lines {
-                let inside = line.strip_prefix("send(").and_then(|line| line.strip_suffix(");"));
-                let call = inside
-                    .map_or_else(|| line.clone(), |text| format!("send_raw({text} + \"\\r\\n\");"));
-                let remark = remark.map(|remark| format!("  // {}", comment(remark)));
-                let _ = writeln!(self.script, "{name}.{call}{}", remark.unwrap_or_default());
-            }
         }
     }
 
-    /// The call that sends a line.
-    fn said(&mut self, step: &Step) -> String {
-        let Act::Send { line, secret, .. } = &step.act else { return String::new() };
+    /// Returns the line that a step sends; `None` if the step sends none.
+    fn said(&mut self, step: &Step) -> Option<Line> {
+        let Act::Send { line, secret, .. } = &step.act else { return None };
         let Ok(whole) = std::str::from_utf8(line) else {
-            return format!("send_raw({});", bytes(&[line.as_slice(), b"\r\n"].concat()));
+            let expression = bytes(&[line.as_slice(), b"\r\n"].concat());
+            return Some(Line { expression, is_text: false });
         };
         let Some(span) = secret.clone().filter(|span| whole.get(span.clone()).is_some()) else {
-            return format!("send({});", text(whole));
+            return Some(Line { expression: text(whole), is_text: true });
         };
         let param = self.secret(step.line, &whole[span.clone()]);
         let (before, behind) = (&whole[..span.start], &whole[span.end..]);
@@ -204,7 +206,7 @@ impl Writer {
         parts.extend((!before.is_empty()).then(|| text(before)));
         parts.push(param);
         parts.extend((!behind.is_empty()).then(|| text(behind)));
-        format!("send({});", parts.join(" + "))
+        Some(Line { expression: parts.join(" + "), is_text: true })
     }
 
     /// Returns the expression for the parameter that replaces a secret. The secret in the file is
