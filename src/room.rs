@@ -9,7 +9,10 @@ use std::sync::OnceLock;
 use crate::error::{Error, Kind, Result};
 
 /// The memory of a script, in bytes.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
+    /// What it holds.
+    pub(crate) held: usize,
     /// What it may hold.
     pub(crate) allowed: usize,
     /// What it may hold beyond what it does.

@@ -7,10 +7,8 @@ use rhai::{EvalAltResult, NativeCallContext, Position};
 
 use super::coroutine::{self, Halt, Stop};
 use super::ended::Ended;
-use super::memory;
 use super::raise::Raised;
 use super::run::{self, Run};
-use crate::room::Room;
 
 /// The longest text or blob. An operation on a value cannot be interrupted, so this bounds the time
 /// that it takes.
@@ -53,13 +51,6 @@ pub(super) fn room(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
         return Ok(());
     }
     Err(run::end(context, Ended::Stopped(Stop::Memory, None)))
-}
-
-/// Returns what the running script may hold, if its memory is limited.
-pub(super) fn memory() -> Option<Room> {
-    let left = coroutine::room()?.left;
-    let allowed = Run::current().map_or(memory::ALLOWANCE, |run| run.settings.memory);
-    Some(Room { allowed, left })
 }
 
 /// Checks the length of a text or a blob. Call this before making one.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Identifier, Position, Stmt};
 
 /// The bytes that an element of a list takes.
-const ELEMENT: usize = size_of::<Dynamic>();
+pub(super) const ELEMENT: usize = size_of::<Dynamic>();
 /// The bytes that a node of a map takes: room for eleven entries, each with its key, its value and
 /// a pointer to the node below.
 const NODE: usize = 11 * (ELEMENT + size_of::<Identifier>() + size_of::<usize>());

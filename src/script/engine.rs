@@ -66,7 +66,7 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
 /// the script is the limit, and `variables` checks texts and blobs.
 fn bound_values(engine: &mut Engine) {
     if coroutine::is_counted() {
-        room::ask(bounds::memory);
+        room::ask(coroutine::room);
     } else {
         engine
             .set_max_string_size(bounds::LONGEST)

@@ -8,10 +8,9 @@ use rhai::plugin::export_module;
 use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 
 use super::bounds::{look, room};
+use super::copies::ELEMENT;
 use super::raise::Raised;
 
-/// The bytes that an element of a list takes.
-const ELEMENT: usize = size_of::<Dynamic>();
 /// The longest text in which a value is shown, in bytes.
 const LONGEST_TEXT: usize = 16 << 20;
 /// How many levels of nested values are shown.

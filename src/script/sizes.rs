@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use rhai::Dynamic;
 
 use super::copies::{self, Copies};
-use super::coroutine::Room;
+use crate::room::Room;
 
 /// A remembered size is used again if the memory that the script holds has changed by less than
 /// this many bytes.

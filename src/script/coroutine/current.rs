@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::allocator;
 use super::frame::{Frame, Stop};
+use crate::room::Room;
 
 /// How long a script may run before other scripts get their turn.
 pub(crate) const TURN: Duration = Duration::from_millis(10);
@@ -99,18 +100,11 @@ pub(crate) fn has_room(bytes: usize) -> bool {
     room().is_none_or(|room| bytes <= room.left)
 }
 
-/// What a script holds, and may hold beyond that.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    pub(crate) held: usize,
-    pub(crate) left: usize,
-}
-
 /// The room of the running script; `None` if memory is not counted.
 pub(crate) fn room() -> Option<Room> {
     let of = |frame: &Rc<Frame>| {
-        let held = frame.holds();
-        Room { held, left: frame.whole().allowance.get().saturating_sub(held) }
+        let (held, allowed) = (frame.holds(), frame.whole().allowance.get());
+        Room { held, allowed, left: allowed.saturating_sub(held) }
     };
     CURRENT.with_borrow(|frame| frame.as_ref().filter(|_| is_counted()).map(of))
 }
