@@ -25,7 +25,7 @@ pub(super) fn must_end() -> Option<Ended> {
         Some(Halt::StackShort) => return Some(Ended::StackShort),
         None => {}
     }
-    if coroutine::context::<Run>()?.holds_too_much() {
+    if coroutine::context::<Run>()?.growth.is_too_much() {
         return Some(Ended::Stopped(Stop::Memory, None));
     }
     if !coroutine::is_turn_over() {

@@ -129,7 +129,7 @@ pub(super) fn together(
     };
     let branch = &branches.all[place].branch;
     if let Some(step) = branch.step.take() {
-        run.resume_step(step);
+        run.steps.resume(step);
     }
     Err(Box::new(EvalAltResult::ErrorInFunctionCall(
         format!("branch {}", branch.number),
@@ -279,7 +279,7 @@ fn spawn(
 ) -> std::io::Result<Coroutine<Result<Dynamic, Raised>>> {
     #[expect(deprecated, reason = "Rhai's name for what may change")]
     let stored = context.store_data();
-    let engine = Arc::clone(&run.engine);
+    let engine = Arc::clone(run.engine());
     Coroutine::branch(Rc::<Branch>::clone(branch), move || {
         #[expect(deprecated, reason = "Rhai's name for what may change")]
         let context = stored.create_context(&engine);

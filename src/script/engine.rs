@@ -94,7 +94,7 @@ fn progress(_operations: u64) -> Option<Dynamic> {
     // Some of Rhai's own functions swallow the errors of their callbacks, and this end with them.
     // So the run remembers the end.
     if let Ok(run) = Run::current() {
-        run.end(ended.clone());
+        run.ending.end(ended.clone());
     }
     Some(Dynamic::from(ended))
 }

@@ -33,10 +33,10 @@ pub(super) fn run(
     library: &Library,
 ) -> Vec<Failure> {
     let mut failures = Vec::new();
-    let ended = run.ended();
-    while let Some((closure, spot)) = run.deferred.pop(from) {
-        let is_stopped = matches!(run.ended(), Some(Ended::Stopped(..)));
-        if is_stopped && run.deferred.is_pardoned() {
+    let ended = run.ending.reason();
+    while let Some((closure, spot)) = run.ending.deferred.pop(from) {
+        let is_stopped = matches!(run.ending.reason(), Some(Ended::Stopped(..)));
+        if is_stopped && run.ending.deferred.is_pardoned() {
             coroutine::pardon();
         }
         let source = spot.source().unwrap_or_default().to_owned();
@@ -49,7 +49,7 @@ pub(super) fn run(
         }
     }
     // The script's own end counts, whatever happened in the closures.
-    run.set_ended(ended);
+    run.ending.set(ended);
     failures
 }
 

@@ -31,7 +31,7 @@ impl Handle {
         operation: impl AsyncFnOnce(&mut Session) -> Result<T>,
     ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise(context, error))?;
-        self.note(context, Run::current().ok().and_then(|run| run.step()));
+        self.note(context, Run::current().ok().and_then(|run| run.steps.current()));
         // In a box, so that a script that waits holds little of its stack.
         let limit = Run::current().ok().and_then(|run| run.limit());
         let operation = Box::pin(async { operation(taken.session()?).await });
@@ -76,7 +76,7 @@ async fn within<F: Future>(limit: Option<Instant>, future: F) -> Option<F::Outpu
 /// # Errors
 /// The error that a closure raised; the wait for the future then ends.
 fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
-    let run = Run::current().ok().filter(|run| run.questions.are_expected());
+    let run = Run::current().ok().filter(|run| run.peers.questions.are_expected());
     let Some(run) = run else { return Ok(coroutine::wait(future)) };
     let mut future = Box::pin(future);
     loop {
@@ -86,12 +86,12 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
                 output = &mut future => Either::Over(output),
                 // `unconstrained`, because a peer that always has data uses up the task's turns:
                 // see `Runner::drive`.
-                question = unconstrained(run.questions.next()) => Either::Asked(question),
+                question = unconstrained(run.peers.questions.next()) => Either::Asked(question),
             }
         };
         match coroutine::wait(either) {
             Ok(Either::Over(output)) => return Ok(Ok(output)),
-            Ok(Either::Asked(question)) => run.questions.decide(question, &run.engine)?,
+            Ok(Either::Asked(question)) => run.peers.questions.decide(question, run.engine())?,
             Err(stop) => return Ok(Err(stop)),
         }
     }

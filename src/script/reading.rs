@@ -74,7 +74,7 @@ pub(super) fn fits(value: &Dynamic, copies: Copies) -> Result<(), Raised> {
 
 fn no_room(run: &Run) -> EvalAltResult {
     let ended = Ended::Stopped(Stop::Memory, None);
-    run.end(ended.clone());
+    run.ending.end(ended.clone());
     EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE)
 }
 

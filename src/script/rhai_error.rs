@@ -16,7 +16,7 @@ pub(super) fn out_of_bounds(why: &str) -> Error {
 
 /// Makes the error for a script that holds more memory than its caller allows.
 pub(super) fn holds_too_much() -> Error {
-    let memory = Run::current().map_or(memory::ALLOWANCE, |run| run.settings.memory);
+    let memory = Run::current().map_or(memory::ALLOWANCE, |run| run.settings().memory);
     let (allowed, doubled) = (memory >> 20, room::twice(memory));
     Error::usage("the script is out of bounds: it holds too much memory")
         .hint(format!("it may hold {allowed} MiB; --memory {doubled} lets it hold more"))
@@ -94,7 +94,7 @@ fn in_use() -> Error {
 
 /// Returns the session that was opened last, with its peer.
 fn last_session() -> Option<String> {
-    let handle = Run::current().ok()?.sessions().pop()?;
+    let handle = Run::current().ok()?.peers.sessions().pop()?;
     let mut name = None;
     handle.look(|session| name = Some(format!("{}, {}", session.id(), session.peer())));
     name

@@ -45,18 +45,18 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
             .hint(format!("the schemes are {}", schemes.join(", "))));
     }
     let (run, url) = (Run::current()?, Arc::<OnceLock<String>>::default());
-    let watcher = run.listens.as_ref().map(|listens| listens.watcher(Arc::clone(&url)));
+    let watcher = run.listens().map(|listens| listens.watcher(Arc::clone(&url)));
     let transcript = Transcript::of(run.secrets(), watcher);
     let server = Embedded::options().only(scheme).transcript(transcript.clone());
-    let mut server = server.seeded(run.seeded());
-    if let Some(at) = run.listens.as_ref().and_then(|listens| listens.place(scheme)) {
+    let mut server = server.seeded(run.draws.seeded());
+    if let Some(at) = run.listens().and_then(|listens| listens.place(scheme)) {
         server = server.at(scheme, at);
     }
     let server = serve_options::read(ctx, server, options)?
         .start()
         .map_err(|error| Error::new(Kind::Io, format!("cannot serve {scheme}: {error}")))?;
     let here = server.url(scheme).unwrap_or_default();
-    let told = run.listens.as_ref().map_or(Ok(()), |listens| listens.tell(&here, server.ca().ok()));
+    let told = run.listens().map_or(Ok(()), |listens| listens.tell(&here, server.ca().ok()));
     // Set the URL even if telling the caller failed, because the server's thread may already be
     // waiting for the URL.
     url.get_or_init(|| here);

@@ -76,7 +76,7 @@ fn case(
 ) -> Result<Case, Raised> {
     let library = ctx.tag().and_then(|tag| tag.clone().try_cast::<Arc<Library>>());
     let library = library.unwrap_or_default();
-    let (began, opened, deferred) = (Instant::now(), run.opened(), run.deferred.len());
+    let (began, opened, deferred) = (Instant::now(), run.peers.opened(), run.ending.deferred.len());
     let proofs = run.proofs();
     let called = closure.call_within_context::<Dynamic>(ctx, (row,));
     let verdict = match called {
@@ -87,7 +87,7 @@ fn case(
     let verdict = match verdict {
         Verdict::Passed => judged(ctx, run, opened, &library)?,
         other => {
-            run.leave_sessions(opened);
+            run.peers.leave_sessions(opened);
             other
         }
     };
@@ -110,14 +110,14 @@ fn ended(
     library: &Library,
 ) -> Result<Verdict, Raised> {
     if finally::is_final(&raised) {
-        let Some(Ended::Skipped(reason)) = run.ended() else { return Err(raised) };
-        run.set_ended(None);
+        let Some(Ended::Skipped(reason)) = run.ending.reason() else { return Err(raised) };
+        run.ending.set(None);
         return Ok(Verdict::Skipped(reason));
     }
     let source = ctx.call_source().unwrap_or_default();
     Ok(match failure::end_of(raised, source, library) {
         End::Failed(failure) | End::Interrupted(failure) => {
-            Verdict::Failed(Box::new(Failure { step: run.step_title(), ..failure }))
+            Verdict::Failed(Box::new(Failure { step: run.steps.title(), ..failure }))
         }
         End::Skipped(reason) => Verdict::Skipped(reason),
     })
@@ -131,7 +131,7 @@ fn judged(
     opened: usize,
     library: &Library,
 ) -> Result<Verdict, Raised> {
-    let faulty = wait(ctx, run.end_sessions(opened))?;
+    let faulty = wait(ctx, run.peers.end_sessions(opened))?;
     Ok(faulty.map_or(Verdict::Passed, |(error, handle)| {
         let failure = failure::at_the_end(error, handle.last(), library);
         Verdict::Failed(Box::new(Failure { step: handle.step(), ..failure }))

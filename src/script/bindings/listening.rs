@@ -99,8 +99,8 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
                 Error::usage("the option `tls` is a map").hint("tls: #{flaw: \"expired\"}")
             })?)?,
         };
-        let place = run.listens.as_ref().and_then(|listens| listens.place(to));
-        let listening = Listener::options().session(session).tls(tls).seeded(run.seeded());
+        let place = run.listens().and_then(|listens| listens.place(to));
+        let listening = Listener::options().session(session).tls(tls).seeded(run.draws.seeded());
         let mut listening = match options.get("read_rate") {
             Some(rate) => listening.read_rate(faults::rate(rate)?),
             None => listening,
@@ -114,7 +114,7 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
             run.may_listen(to)?;
             listening.bind(to).await?
         };
-        if let Some(listens) = &run.listens {
+        if let Some(listens) = run.listens() {
             listens.tell(&listener.url(), listener.ca().ok().as_deref())?;
         }
         Ok::<_, Error>(run.adopt_listener(to, Listening::new(listener)))
@@ -125,7 +125,7 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
 }
 
 fn note(ctx: &NativeCallContext<'_>, listening: &Listening) {
-    let step = Run::current().ok().and_then(|run| run.step());
+    let step = Run::current().ok().and_then(|run| run.steps.current());
     listening.note(ctx, step.as_deref().map(str::to_owned));
 }
 
@@ -136,7 +136,7 @@ fn next(
 ) -> Result<Handle, Raised> {
     note(ctx, listening);
     // A script that serves clients from outside waits for them without a limit, unless it sets one.
-    let is_served = Run::current().is_ok_and(|run| run.listens.is_some());
+    let is_served = Run::current().is_ok_and(|run| run.listens().is_some());
     let allowed = allowed.or_else(|| is_served.then_some(ENDLESS));
     let accepted = wait(ctx, async {
         let listener = listening.listener();

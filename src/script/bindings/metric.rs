@@ -34,7 +34,7 @@ fn keep(name: &str, value: &Dynamic, unit: &str) -> Result<()> {
         let error = Error::usage(format!("`{unit}` is no unit of a metric"));
         return Err(error.hint("a unit is s, %, B, c for a counter, or nothing"));
     }
-    Run::current()?.measure(Metric::new(name.to_owned(), number, unit.to_owned()))
+    Run::current()?.steps.measure(Metric::new(name.to_owned(), number, unit.to_owned()))
 }
 
 #[export_module(manifest)]

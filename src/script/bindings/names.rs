@@ -34,7 +34,7 @@ fn chance(count: usize) -> Result<Vec<u8>> {
 
 /// Returns random bytes that depend on the seed of the run.
 fn drawn(count: usize) -> Result<Vec<u8>> {
-    Ok(Run::current()?.dice().bytes(count))
+    Ok(Run::current()?.draws.dice().bytes(count))
 }
 
 fn unique(prefix: &str) -> Result<String> {
@@ -43,7 +43,7 @@ fn unique(prefix: &str) -> Result<String> {
     let dash = if prefix.is_empty() { "" } else { "-" };
     let name = format!("{prefix}{dash}{}", letters.collect::<String>());
     let run = Run::current()?;
-    run.note_known(&token(prefix), &name, true);
+    run.values.note_known(&token(prefix), &name, true);
     Ok(name)
 }
 
@@ -81,7 +81,7 @@ fn formatted(format: &str) -> Result<String> {
     let items = parse_strftime_owned(format).map_err(|_| wrong())?;
     let text = OffsetDateTime::now_utc().format(&items);
     let text = text.map_err(|_| wrong())?;
-    Run::current()?.note_known("NOW", &text, false);
+    Run::current()?.values.note_known("NOW", &text, false);
     Ok(text)
 }
 
@@ -159,7 +159,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn free_port(ctx: NativeCallContext) -> Result<i64, Raised> {
-        let port = Run::current().and_then(|run| run.free_port());
+        let port = Run::current().and_then(|run| run.values.free_port());
         port.map(i64::from).map_err(|error| raise(&ctx, error))
     }
 }

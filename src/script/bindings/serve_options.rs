@@ -87,7 +87,7 @@ fn answers(
     value: &Dynamic,
 ) -> Result<Options> {
     if let Some(closure) = value.clone().try_cast::<FnPtr>() {
-        let (asker, decider) = Run::current()?.questions.add(ctx, closure, faults::answer);
+        let (asker, decider) = Run::current()?.peers.questions.add(ctx, closure, faults::answer);
         return server.ask(command, asker, decider);
     }
     if let Ok(turns) = value.as_array_ref() {

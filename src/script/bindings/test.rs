@@ -63,9 +63,9 @@ pub(super) fn count() {
 
 /// Returns the value of a parameter that is a file: text, or a blob if the file is not UTF-8.
 fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
-    let bytes = run.settings.files.get(name)?;
-    if let Some(path) = run.settings.params.get(name) {
-        run.note_param(name, path);
+    let bytes = run.settings().files.get(name)?;
+    if let Some(path) = run.settings().params.get(name) {
+        run.values.note_param(name, path);
     }
     Some(match std::str::from_utf8(bytes) {
         Ok(text) => text.replace("\r\n", "\n").into(),
@@ -134,14 +134,14 @@ pub mod words {
         if let Some(value) = of_file(&run, name) {
             return Ok(value);
         }
-        if let Some(value) = run.settings.params.get(name) {
-            run.note_param(name, value);
+        if let Some(value) = run.settings().params.get(name) {
+            run.values.note_param(name, value);
             return typed(name, value, &default).map_err(|error| raise(&ctx, error));
         }
         if secrets::is_secret_name(name) {
             run.keep_secret(&default.to_string());
         }
-        run.note_param(name, &default.to_string());
+        run.values.note_param(name, &default.to_string());
         Ok(default)
     }
 
@@ -161,7 +161,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn fixture(ctx: NativeCallContext) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
-        let Some(fixture) = &run.fixture else {
+        let Some(fixture) = run.fixture.given() else {
             let error = Error::usage("there is no setup.rhai for this script");
             return Err(raise(
                 &ctx,
@@ -181,7 +181,7 @@ pub mod words {
     pub fn step(ctx: NativeCallContext, title: &str) -> Result<(), Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
         let title = beginning(title, TITLE);
-        run.begin_step(&title);
+        run.steps.begin(&title);
         run.transcript.note(What::Step(title));
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Attempts {
         let mut pause = self.every.unwrap_or(PAUSES.0);
         for number in 1_u64.. {
             run.note(About::Attempt, number.to_string());
-            let opened = run.opened();
+            let opened = run.peers.opened();
             let raised = match closure.call_within_context::<Dynamic>(ctx, ()) {
                 Ok(value) => {
                     run.note(About::AttemptPassed, number.to_string());
@@ -70,7 +70,7 @@ impl Attempts {
                 Err(raised) if is_final(&raised) => return Err(raised),
                 Err(raised) => raised,
             };
-            run.leave_sessions(opened);
+            run.peers.leave_sessions(opened);
             let failed = failure::caught(raised, ctx.call_source())?;
             run.note(About::AttemptFailed, format!("{number}: {}", failed.error().message()));
             if failed.error().is_usage() {
@@ -234,6 +234,6 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn defer(ctx: NativeCallContext, closure: FnPtr) -> Result<(), Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
-        run.deferred.push(closure, Spot::of(&ctx)).map_err(|error| raise(&ctx, error))
+        run.ending.deferred.push(closure, Spot::of(&ctx)).map_err(|error| raise(&ctx, error))
     }
 }

@@ -30,12 +30,12 @@ impl Run {
     pub(in crate::script) fn may_connect(&self, url: &str) -> Result<()> {
         let target = Target::parse(url)?;
         let Place::Unix(path) = &target.place else { return Ok(()) };
-        let is_given = self.settings.params.values().any(|value| value == url);
+        let is_given = self.settings().params.values().any(|value| value == url);
         // A socket that does not exist is judged by its folder.
         let file = if path.exists() { Some(path.as_path()) } else { path.parent() };
         let is_near = file.is_none_or(|file| self.may_import(file));
-        let is_ours = || self.listeners.borrow().iter().any(|own| own.listener().path() == *path);
-        if is_given || self.settings.allow_sockets || is_near || is_ours() {
+        let is_ours = || self.peers.has_listener_at(path);
+        if is_given || self.settings().allow_sockets || is_near || is_ours() {
             return Ok(());
         }
         let error = Error::usage(format!("the script may not connect to {target}"))
@@ -45,7 +45,7 @@ impl Run {
 
     /// Makes sure that a script may start processes.
     pub(in crate::script) fn may_start(&self) -> Result<()> {
-        if self.settings.allow_run {
+        if self.settings().allow_run {
             return Ok(());
         }
         let error = Error::usage("this script may not start a process");
@@ -63,7 +63,7 @@ impl Run {
 
     /// Returns the path of a file that a script names, if the script may read the file.
     pub(in crate::script) fn readable(&self, path: &str) -> Result<PathBuf> {
-        let is_given = self.settings.params.values().any(|value| value == path);
+        let is_given = self.settings().params.values().any(|value| value == path);
         let file = if is_given { PathBuf::from(path) } else { self.folder.join(path) };
         if !is_given && !self.may_import(&file) && !self.is_allowed(&file) {
             let why = "it lies outside of the script's folder and of the current one";
@@ -81,7 +81,7 @@ impl Run {
     pub(in crate::script) fn may_follow(&self, path: &str) -> Result<PathBuf> {
         let file = self.readable(path)?;
         let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
-        let is_given = self.settings.params.values().any(|value| value == path);
+        let is_given = self.settings().params.values().any(|value| value == path);
         if !is_given
             && !file.exists()
             && let Some(folder) = folder.and_then(Path::to_str)
@@ -99,14 +99,14 @@ impl Run {
             Ok::<_, std::io::Error>(file.parent().unwrap_or(file).canonicalize()?.join(name))
         });
         let Ok(there) = there else { return false };
-        let folders = self.settings.allow_read.iter();
+        let folders = self.settings().allow_read.iter();
         let mut folders = folders.filter_map(|folder| folder.canonicalize().ok());
         folders.any(|folder| there.starts_with(folder))
     }
 
     /// Makes sure that the script may listen on an address.
     pub(in crate::script) fn may_listen(&self, to: &str) -> Result<()> {
-        if self.settings.allow_listen || !to.contains("://") {
+        if self.settings().allow_listen || !to.contains("://") {
             return Ok(());
         }
         let target = Target::parse(to)?;

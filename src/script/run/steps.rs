@@ -1,10 +1,10 @@
 //! The steps of a script, and the metrics that it measures.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::Run;
 use crate::error::{Error, Result};
 use crate::outcome::{Measured, Metric};
 use crate::script::branch::Branch;
@@ -13,27 +13,37 @@ use crate::script::branch::Branch;
 /// monitoring system.
 const MOST_MEASURED: usize = 1000;
 
-impl Run {
+/// The step that a script is in, the steps so far, and the metrics.
+#[derive(Default)]
+pub(in crate::script) struct Steps {
+    current: RefCell<Option<Arc<str>>>,
+    /// The steps so far, each with the time at which it began.
+    begun: RefCell<Vec<(Arc<str>, Instant)>>,
+    /// The metrics that the script has measured.
+    metrics: RefCell<Vec<Metric>>,
+}
+
+impl Steps {
     /// Begins a step. If a branch is running, the step is the branch's.
-    pub(in crate::script) fn begin_step(&self, title: &str) {
+    pub(in crate::script) fn begin(&self, title: &str) {
         let title: Arc<str> = title.into();
         if let Some(branch) = Branch::current() {
             // Branches run concurrently, so the time of their steps would say nothing.
             branch.step.replace(Some(title));
             return;
         }
-        self.step.replace(Some(Arc::clone(&title)));
-        let mut steps = self.steps.borrow_mut();
+        self.current.replace(Some(Arc::clone(&title)));
+        let mut steps = self.begun.borrow_mut();
         if steps.len() < MOST_MEASURED {
             steps.push((title, Instant::now()));
         }
     }
 
     /// Makes the step of a branch that failed the current step.
-    pub(in crate::script) fn resume_step(&self, step: Arc<str>) {
+    pub(in crate::script) fn resume(&self, step: Arc<str>) {
         match Branch::current() {
             Some(outer) => outer.step.replace(Some(step)),
-            None => self.step.replace(Some(step)),
+            None => self.current.replace(Some(step)),
         };
     }
 
@@ -48,28 +58,27 @@ impl Run {
         Ok(())
     }
 
-    /// Returns the times and metrics of the run, which ends now.
+    /// Returns the times of the steps, the last of which ends now, and the metrics.
     pub(in crate::script) fn measured(&self) -> Measured {
         let mut measured = Measured::default();
         let mut until = Instant::now();
-        for (title, began) in self.steps.take().into_iter().rev() {
+        for (title, began) in self.begun.take().into_iter().rev() {
             measured.steps.push((title, until.saturating_duration_since(began)));
             until = began;
         }
         measured.steps.reverse();
         measured.metrics = self.metrics.take();
-        for handle in self.sessions() {
-            handle.look(|session| measured.sessions.extend(session.opened()));
-        }
         measured
     }
 
-    pub(in crate::script) fn step_title(&self) -> Option<String> {
-        self.step().as_deref().map(str::to_owned)
+    /// Returns the title of the step that the script or the running branch is in.
+    pub(in crate::script) fn title(&self) -> Option<String> {
+        self.current().as_deref().map(str::to_owned)
     }
 
-    pub(in crate::script) fn step(&self) -> Option<Arc<str>> {
+    /// Does the same as [`Steps::title`], without a copy of the text.
+    pub(in crate::script) fn current(&self) -> Option<Arc<str>> {
         let of_branch = Branch::current().and_then(|branch| branch.step.borrow().clone());
-        of_branch.or_else(|| self.step.borrow().clone())
+        of_branch.or_else(|| self.current.borrow().clone())
     }
 }

@@ -1,11 +1,29 @@
-//! The parameters that a script asks for, and values that differ from run to run.
+//! The values of a run: the parameters that a script asks for, and values that differ from run to
+//! run.
 
-use super::{MOST_KNOWN, Run};
-use crate::error::{Error, Result};
+use std::cell::{Cell, RefCell};
+
+use crate::error::Result;
 use crate::secrets::is_secret_name;
-use crate::server::Embedded;
+use crate::server::Ports;
 
-impl Run {
+/// The most values that differ from run to run and are replaced in a golden.
+const MOST_KNOWN: usize = 1000;
+
+/// The parameters that a script has read, and values that differ from run to run.
+#[derive(Default)]
+pub(in crate::script) struct Values {
+    /// The parameters that the script has read, with their values, except secrets.
+    params: RefCell<Vec<(String, String)>>,
+    /// Whether the script asked for a parameter that has no value.
+    lacks_param: Cell<bool>,
+    /// Values that differ from run to run, each with the token that stands for it in a golden.
+    known: RefCell<Vec<(String, String)>>,
+    /// The ports that the script was given.
+    ports: RefCell<Ports>,
+}
+
+impl Values {
     /// Remembers the value of a parameter, unless it is secret.
     pub(in crate::script) fn note_param(&self, name: &str, value: &str) {
         if !is_secret_name(name) {
@@ -16,48 +34,19 @@ impl Run {
         }
     }
 
-    /// Makes the error for a parameter that has no value.
-    pub(in crate::script) fn no_value(&self, name: &str) -> Error {
+    /// Remembers that the script asked for a parameter that has no value.
+    pub(super) fn note_lacking(&self) {
         self.lacks_param.set(true);
-        self.settings.servers.no_value(&[name])
     }
 
+    /// Whether the script asked for a parameter that has no value.
     pub(in crate::script) fn lacks_param(&self) -> bool {
         self.lacks_param.get()
     }
 
+    /// Takes the parameters that the script has read, with their values.
     pub(in crate::script) fn take_params(&self) -> Vec<(String, String)> {
         self.params.take()
-    }
-
-    /// Returns the value of a parameter: the value that the caller set, or for the names of targets
-    /// the URL of the embedded server.
-    pub(in crate::script) fn param(&self, name: &str) -> Result<Option<String>> {
-        let value = self.value(name)?;
-        if let Some(value) = &value {
-            self.note_param(name, value);
-        }
-        Ok(value)
-    }
-
-    fn value(&self, name: &str) -> Result<Option<String>> {
-        if let Some(value) = self.settings.params.get(name) {
-            return Ok(Some(value.clone()));
-        }
-        self.settings.servers.allow(name)?;
-        if Embedded::schemes().any(|scheme| scheme == name) {
-            return self.server.started().map(|server| server.url(name));
-        }
-        match name {
-            _ if !self.settings.is_embedded() => Ok(None),
-            "ca" => self.server.ca().map(Some),
-            "user" => Ok(Some(Embedded::USER.to_owned())),
-            "password" => {
-                self.keep_secret(Embedded::PASSWORD);
-                Ok(Some(Embedded::PASSWORD.to_owned()))
-            }
-            _ => Ok(None),
-        }
     }
 
     /// Records a value that differs from run to run, with the word that stands for it in a golden.
@@ -72,6 +61,7 @@ impl Run {
         known.push((format!("{word}{number}"), value.to_owned()));
     }
 
+    /// Takes the values that differ from run to run, each with its token.
     pub(in crate::script) fn take_known(&self) -> Vec<(String, String)> {
         self.known.take()
     }

@@ -27,7 +27,7 @@ use crate::script::run::Run;
 async fn time_is_up(run: &Run, deadline: Duration) {
     let kept = finally::kept_of(deadline);
     sleep(deadline.saturating_sub(kept)).await;
-    if run.deferred.len() == 0 {
+    if run.ending.deferred.len() == 0 {
         sleep(kept).await;
     }
 }
@@ -50,9 +50,9 @@ impl Runner {
         let script = Coroutine::new(Rc::<Run>::clone(run), move || {
             let mut beside = Vec::new();
             let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
-                shared.end_with(value);
+                shared.fixture.end_with(value);
                 beside = finally::run(context, &shared, 0, &library);
-                shared.questions.close();
+                shared.peers.questions.close();
             };
             let ended = program.run(&engine, last);
             let ended = ended.map_err(|raised| failure::end_of(raised, program.name(), &library));
@@ -93,12 +93,12 @@ impl Runner {
     /// Returns the verdict: the script's own end, then the failures of its sessions, listeners and
     /// commands.
     pub(super) async fn judge(&self, run: &Run, ended: Result<(), End>) -> Verdict {
-        let ended = match (ended, run.ended()) {
+        let ended = match (ended, run.ending.reason()) {
             // A function of Rhai swallowed the error that ended the script.
             (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
             (ended, _) => ended,
         };
-        let faulty = if ended.is_ok() { run.end_sessions(0).await } else { None };
+        let faulty = if ended.is_ok() { run.peers.end_sessions(0).await } else { None };
         let failed = faulty.map(|(error, handle)| {
             let failure = failure::at_the_end(error, handle.last(), &self.library);
             Failure { step: handle.step(), ..failure }
@@ -107,9 +107,9 @@ impl Runner {
             None if ended.is_ok() => self.unaccepted(run).await,
             failed => failed,
         };
-        run.close_listeners();
+        run.peers.close_listeners();
         if ended.is_ok() && failed.is_none() {
-            let wrong = run.programs.end(&run.transcript, run.grace()).await;
+            let wrong = run.peers.programs.end(&run.transcript, run.grace()).await;
             failed = wrong.map(|(error, spot, step)| {
                 let failure = failure::at_the_end(error, Some(spot), &self.library);
                 Failure { step, ..failure }
@@ -117,16 +117,10 @@ impl Runner {
         }
         // A script that failed does not wait for clients.
         let grace = if ended.is_ok() && failed.is_none() { run.grace() } else { Duration::ZERO };
-        run.end_servers(grace).await;
-        run.programs.kill(&run.transcript).await;
-        for handle in run.sessions() {
-            if let Ok(mut taken) = handle.take()
-                && let Ok(session) = taken.session()
-            {
-                session.hang_up();
-            }
-        }
-        let with_step = |failure: Failure| Box::new(Failure { step: run.step_title(), ..failure });
+        run.peers.end_servers(grace).await;
+        run.peers.programs.kill(&run.transcript).await;
+        run.peers.leave_sessions(0);
+        let with_step = |failure: Failure| Box::new(Failure { step: run.steps.title(), ..failure });
         match (ended, failed) {
             (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
@@ -135,7 +129,7 @@ impl Runner {
             (Ok(()), None) if run.has_proved_nothing() => {
                 Verdict::Failed(Box::new(nothing_expected().into()))
             }
-            (Ok(()), None) => match run.wrong_end() {
+            (Ok(()), None) => match run.fixture.wrong_end() {
                 Some(error) => Verdict::Failed(Box::new(error.into())),
                 None => Verdict::Passed,
             },
@@ -144,7 +138,7 @@ impl Runner {
 
     /// Returns the failure of the script's listeners at its end.
     async fn unaccepted(&self, run: &Run) -> Option<Failure> {
-        let (error, listening) = run.end_listeners().await?;
+        let (error, listening) = run.peers.end_listeners().await?;
         let used = listening.used();
         let (spot, step) = used.map_or((None, None), |used| (Some(used.spot), used.step));
         let failure = failure::at_the_end(error, spot, &self.library);

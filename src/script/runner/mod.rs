@@ -189,13 +189,13 @@ impl Runner {
             Ok(compiled) => compiled,
             Err(failure) => return (self.broken(path, failure), None),
         };
-        let run = Rc::new(Run::new(self.shared.clone(), path, thread).with_fixture(fixture));
+        let run = Rc::new(Run::new(self.shared.clone(), path, fixture, thread));
         let (ended, mut beside) = self.drive(&run, program, interrupt).await;
-        run.deferred.forget();
-        run.questions.forget();
+        run.ending.deferred.forget();
+        run.peers.questions.forget();
         let mut verdict = self.judge(&run, ended).await;
         if let Verdict::Failed(failure) = &mut verdict
-            && run.lacks_param()
+            && run.values.lacks_param()
         {
             self.name_all_lacking(path, failure);
         }
@@ -206,8 +206,8 @@ impl Runner {
             recorded: run.transcript.recorded().map(Box::new),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
-            params: run.take_params(),
-            known: run.take_known(),
+            params: run.values.take_params(),
+            known: run.values.take_known(),
             beside,
             redaction: Some(run.redaction()),
             measured: run.measured(),
@@ -218,9 +218,9 @@ impl Runner {
             outcome.verdict = Verdict::Failed(Box::new(error.into()));
             outcome.failed_by_cases = true;
         }
-        outcome.seeded(run.seed.used());
+        outcome.seeded(run.draws.used());
         outcome.mask(run.secrets());
-        (outcome, run.take_ended_with())
+        (outcome, run.fixture.take_last())
     }
 
     /// If a script lacks a parameter, names all parameters that it lacks, so that the user can give

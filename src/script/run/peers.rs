@@ -1,0 +1,149 @@
+//! The sessions, listeners and servers of a script, from their opening to their end.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::Error;
+use crate::outcome::Opened;
+use crate::script::handle::Handle;
+use crate::script::listening::Listening;
+use crate::script::programs::Programs;
+use crate::script::questions::Questions;
+use crate::server::Embedded;
+
+/// The dialogues of a script: with servers, with clients, and with the commands that it started.
+/// Each is kept from its opening to the end of the script, and then judged.
+#[derive(Default)]
+pub(in crate::script) struct Peers {
+    sessions: RefCell<Vec<Handle>>,
+    /// The listeners that the script opened.
+    listeners: RefCell<Vec<Listening>>,
+    /// The servers that run in the background.
+    servers: RefCell<Vec<Arc<Embedded>>>,
+    /// The questions of the servers in the background.
+    pub(in crate::script) questions: Questions,
+    /// The commands that the script started.
+    pub(in crate::script) programs: Programs,
+}
+
+impl Peers {
+    /// Whether one of the listeners listens on this unix socket.
+    pub(super) fn has_listener_at(&self, path: &Path) -> bool {
+        self.listeners.borrow().iter().any(|own| own.listener().path() == path)
+    }
+
+    pub(super) fn add_session(&self, session: Handle) {
+        self.sessions.borrow_mut().push(session);
+    }
+
+    pub(super) fn add_listener(&self, listener: Listening) {
+        self.listeners.borrow_mut().push(listener);
+    }
+
+    pub(super) fn add_server(&self, server: Arc<Embedded>) {
+        self.servers.borrow_mut().push(server);
+    }
+
+    /// Ends the listeners. Returns an error if a client has connected and was not accepted.
+    pub(in crate::script) async fn end_listeners(&self) -> Option<(Error, Listening)> {
+        let all = self.listeners.borrow().clone();
+        for listening in all {
+            if let Err(error) = listening.listener().finish().await {
+                return Some((error, listening));
+            }
+        }
+        None
+    }
+
+    /// Stops the servers in the background. All connected clients together have `grace` to finish.
+    pub(in crate::script) async fn end_servers(&self, grace: Duration) {
+        let servers = self.servers.take();
+        for server in &servers {
+            server.stop(grace);
+        }
+        let until = Instant::now() + grace;
+        for server in &servers {
+            // Connections that are open after that are left as they are.
+            let _ = timeout_at(until, server.idle()).await;
+        }
+    }
+
+    /// Stops listening, without an error for clients that were not accepted.
+    pub(in crate::script) fn close_listeners(&self) {
+        self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
+    }
+
+    pub(in crate::script) fn sessions(&self) -> Vec<Handle> {
+        self.sessions.borrow().clone()
+    }
+
+    /// Returns how many sessions were opened so far.
+    pub(in crate::script) fn opened(&self) -> usize {
+        self.sessions.borrow().len()
+    }
+
+    /// Closes the sessions from number `from` on, without judging them.
+    pub(in crate::script) fn leave_sessions(&self, from: usize) {
+        for handle in self.sessions().into_iter().skip(from) {
+            if let Ok(mut taken) = handle.take()
+                && let Ok(session) = taken.session()
+            {
+                session.hang_up();
+            }
+        }
+    }
+
+    /// Ends the open dialogues from number `from` on, up to the first one that fails. Returns the
+    /// error and the handle of that one. Our side of each session is closed before the first
+    /// session is read to its end, so that all of them together take one grace time.
+    pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
+        let mut ending = Vec::new();
+        let mut sessions = self.sessions().split_off(from.min(self.opened()));
+        // Branches open sessions in any order.
+        sessions.sort_by_cached_key(|handle| {
+            let mut id = None;
+            handle.look(|session| id = Some(session.id()));
+            id
+        });
+        for handle in sessions {
+            let Ok(mut taken) = handle.take() else { continue };
+            match taken.session() {
+                Ok(session) if session.is_open() => match session.close_our_side().await {
+                    Ok(deadline) => ending.push((taken, handle, deadline)),
+                    Err(error) => return Some((error, handle)),
+                },
+                _ => {}
+            }
+        }
+        for (mut taken, handle, deadline) in ending {
+            if let Ok(session) = taken.session()
+                && let Err(error) = session.read_to_end(deadline).await
+            {
+                return Some((error, handle));
+            }
+        }
+        None
+    }
+
+    /// Returns how often something expected came in a session.
+    pub(super) fn expectations(&self) -> u64 {
+        let mut expectations = 0;
+        for handle in self.sessions() {
+            handle.look(|session| expectations += session.expectations());
+        }
+        expectations
+    }
+
+    /// Returns how long it took to open the connections of the sessions.
+    pub(super) fn opened_in(&self) -> Vec<Opened> {
+        let mut all = Vec::new();
+        for handle in self.sessions() {
+            handle.look(|session| all.extend(session.opened()));
+        }
+        all
+    }
+}
