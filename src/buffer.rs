@@ -36,10 +36,6 @@ impl Buffer {
         self.limit
     }
 
-    pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
     /// Takes exactly this many bytes from the front, without a copy.
     pub(crate) fn take(&mut self, count: usize) -> Bytes {
         self.take_mut(count).freeze()

@@ -71,7 +71,7 @@ async fn take_away(session: &mut Session, message: u64) -> Result<()> {
     if session.capability().await?.has("UIDPLUS") {
         session.expunge(message.as_str()).by_uid().await?;
     }
-    session.logout().await?;
+    session.quit().await?;
     Ok(())
 }
 

@@ -202,7 +202,7 @@ impl Steps<'_> {
             Speech::Smtp => drop(self.session.ehlo(&name).await?),
             Speech::Lmtp => drop(self.session.lhlo(&name).await?),
             // Any reply to CAPA will do, because old servers do not know the command.
-            Speech::Pop3 => drop(self.session.capa().expect(Regex::new("")?).await?),
+            Speech::Pop3 => drop(self.session.capability().expect(Regex::new("")?).await?),
             Speech::Imap => drop(self.session.capability().await?),
             _ => {}
         }
@@ -291,12 +291,7 @@ impl Steps<'_> {
         self.session.set_timeout(GOODBYE);
         if is_well || (self.session.is_open() && self.session.owed() == 0) {
             // The result says nothing about the server.
-            let Some(farewell) = self.speech.facts().farewell else { return };
-            let _ = if farewell.command == "LOGOUT" {
-                self.session.logout().await
-            } else {
-                self.session.quit().await
-            };
+            let _ = self.session.quit().await;
         }
         self.session.hang_up();
     }

@@ -143,7 +143,7 @@ impl Embedded {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// let mut session = Session::options().tls(trusting).connect(&server.submissions()).await?;
     /// session.expect(220).await?;
-    /// assert_eq!(session.peer_certificate().unwrap().subject, "CN=localhost");
+    /// assert_eq!(session.tls().unwrap().certificate.as_ref().unwrap().subject, "CN=localhost");
     /// session.quit().await?;
     /// # session.expect_close().await?;
     /// # Ok::<_, mailexpect::Error>(())

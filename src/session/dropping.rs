@@ -6,25 +6,6 @@ use super::Session;
 use crate::error::Error;
 
 impl Session {
-    /// Ends the session without judging it, whatever is owed or unread. Without this call, dropping
-    /// a session in the middle of its dialogue panics.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// session.send("NOOP").await?;
-    /// session.leave();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn leave(mut self) {
-        self.hang_up();
-    }
-
     /// Returns what is wrong with a session that is dropped here, as far as that can be known
     /// without waiting; `None` if a panic or an error already makes the test fail.
     fn left_behind(&self) -> Option<Error> {

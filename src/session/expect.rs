@@ -16,6 +16,7 @@ use crate::pattern::{IntoPattern, Match, Pattern};
 use crate::reply::Reply;
 use crate::transcript::What;
 
+/// Expecting what the peer sends, in any protocol.
 impl Session {
     /// Takes the next whole reply and matches it against the pattern. On a plain stream, searches
     /// for the pattern.
@@ -92,7 +93,8 @@ impl Session {
     ///
     /// # Errors
     /// A time-out or a close before the end of the line; more bytes than the limit.
-    pub fn line(&mut self) -> Operation<'_, Reply> {
+    #[cfg(feature = "script")]
+    pub(crate) fn line(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, call| {
             Box::pin(async move {
                 let wait = session.begin(&call, "line")?;
@@ -121,6 +123,47 @@ impl Session {
     pub fn expect_bytes(&mut self, pattern: impl IntoPattern) -> Operation<'_, Reply> {
         let pattern = pattern.into_pattern();
         self.operation(move |session, call| Box::pin(session.bytes_matching(pattern, call)))
+    }
+
+    /// Takes a block of lines up to and including the line that is a lone dot. POP3 sends messages
+    /// and lists in such blocks (RFC 1939 section 3).
+    ///
+    /// Returns the block without the last line, with doubled dots made single. Only CRLF, a dot and
+    /// CRLF end the block. The block begins at the next unread byte, which has to be the start of a
+    /// line. With [`keep(false)`](Operation::keep), almost nothing of the block is held in memory,
+    /// however long it is, and [`Reply::octets`] is its size.
+    ///
+    /// ```
+    /// use std::io::Write as _;
+    /// use mailexpect::Session;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let url = format!("tcp://{}", listener.local_addr()?);
+    /// std::thread::spawn(move || listener.accept()?.0.write_all(b"+OK\r\nSubject: hi\r\n\r\n..\r\n.\r\n"));
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&url).await?;
+    /// session.expect_line("+OK").await?;
+    /// let message = session.expect_multiline().await?;
+    /// assert_eq!(message.bytes(), b"Subject: hi\r\n\r\n.\r\n");
+    /// assert_eq!((message.lines().len(), message.octets()), (3, 18));
+    /// session.expect_close().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A time-out or a close before the lone dot; more bytes than the limit.
+    pub fn expect_multiline(&mut self) -> Operation<'_, Reply> {
+        self.operation(|session, mut call| {
+            Box::pin(async move {
+                let keep = call.keeps();
+                let wait = session.begin(&call, "expect_multiline")?;
+                session.multiline(keep, wait).await
+            })
+        })
     }
 
     /// Takes the next reply (on a plain stream the next line), which must not match the pattern.
@@ -194,32 +237,6 @@ impl Session {
     /// than the session may hold.
     pub fn expect_octets(&mut self, count: usize) -> Operation<'_, Reply> {
         self.operation(move |session, call| Box::pin(session.octets(count, call)))
-    }
-
-    async fn octets(&mut self, count: usize, call: Call) -> Result<Reply> {
-        let wait = self.begin(&call, "expect_octets")?;
-        let limit = self.stream.buffer().limit();
-        if count > limit {
-            let error = format!("{count} octets are more than the {limit} that may be held");
-            let hint = "raise the session's limit (connect(url, #{limit: bytes}))";
-            return Err(Error::usage(error).hint(hint));
-        }
-        let wanted = format!("{count} octets");
-        while self.stream.held().len() < count {
-            self.acknowledge();
-            match self.read_for(&wanted, wait, wait.deadline()).await? {
-                Arrival::Bytes => {}
-                Arrival::Late => return Err(self.timed_out(wait, &wanted)),
-                Arrival::End if self.stream.buffer().is_empty() => {
-                    return Err(self.closed(wait, &wanted, None));
-                }
-                Arrival::End => return Err(self.closed(wait, &wanted, Some("the octets"))),
-            }
-        }
-        self.turn.expected();
-        let bytes = self.take(count);
-        let all = 0..bytes.len();
-        Ok(Reply::new(bytes, all, Match::default()))
     }
 
     async fn reply_matching(&mut self, pattern: Result<Pattern>, call: Call) -> Result<Reply> {

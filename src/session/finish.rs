@@ -39,30 +39,12 @@ const MOST_UNREAD: usize = 1 << 20;
 /// How many bytes of a flood are shown.
 const SHOWN_OF_FLOOD: usize = 16 << 10;
 
+/// Ending.
 impl Session {
-    /// Ends the dialogue and closes the connection. Fails if anything was left unexpected, or if
-    /// anything unexpected comes before the server closes too or the grace time is over (1 s unless
-    /// set by [`Options::grace`](super::Options::grace)). [`Session::reset`] leaves without these
-    /// checks.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// session.send("NOOP").await?;
-    /// assert!(session.close().await.unwrap_err().is_vacuous(), "the reply was not expected");
-    /// session.expect(250).await?;
-    /// session.close().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::finish`].
-    pub async fn close(&mut self) -> Result<()> {
+    /// Does the same as [`Session::finish`], but leaves the connection open if anything is owed or
+    /// unread, so that a script can go on.
+    #[cfg(feature = "script")]
+    pub(crate) async fn close(&mut self) -> Result<()> {
         if !self.stream.is_open() && self.ending.is_noted() {
             return Ok(());
         }
@@ -101,8 +83,57 @@ impl Session {
         reset.map_err(|error| self.fault(Kind::Io, format!("the reset failed: {error}")))
     }
 
-    /// Ends the dialogue as [`Session::close`] does, if it has not ended yet. The connection is
-    /// closed afterwards, whether or not the check fails.
+    /// Closes our side for sending; the peer can still speak.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// session.shutdown().await?;
+    /// session.expect(250).await?;
+    /// session.expect_close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Closed, or i/o if the connection is gone.
+    pub async fn shutdown(&mut self) -> Result<()> {
+        let transport = self.transport()?;
+        let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
+        shut.map_err(|error| self.fault(Kind::Io, format!("the half-close failed: {error}")))?;
+        self.ending.half_close();
+        self.record.note(What::Closed(self.turn.role().half_closes()));
+        Ok(())
+    }
+
+    /// Ends the session without judging it, whatever is owed or unread. Without this call, dropping
+    /// a session in the middle of its dialogue panics.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// session.leave();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn leave(mut self) {
+        self.hang_up();
+    }
+
+    /// Ends the dialogue, if it has not ended yet, and closes the connection. Fails if anything was
+    /// left unexpected, or if anything unexpected comes before the server closes too or the grace
+    /// time is over (1 s unless set by [`Options::grace`](super::Options::grace)). The connection is
+    /// closed also if it fails. [`Session::reset`] and [`Session::leave`] end without these checks.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};

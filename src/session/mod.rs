@@ -4,7 +4,6 @@ mod assignment;
 mod blocking;
 mod call;
 mod caller;
-mod capabilities;
 mod child;
 mod deflate;
 mod dropping;
@@ -14,6 +13,7 @@ mod finish;
 #[cfg(feature = "cli")]
 mod hear;
 mod hint;
+mod known;
 mod multiline;
 mod near;
 mod opening;
@@ -71,7 +71,7 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::target::{Place, Target};
-use crate::transcript::{Excerpt, SessionId, Transcript};
+use crate::transcript::Excerpt;
 use crate::transport::{Proxy, Transport};
 use crate::visible;
 
@@ -107,6 +107,23 @@ use crate::visible;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Methods
+///
+/// | what | methods |
+/// | --- | --- |
+/// | connecting | [`connect`](Self::connect), [`options`](Self::options) |
+/// | what is known | [`id`](Self::id), [`peer`](Self::peer), [`protocol`](Self::protocol), [`timeout`](Self::timeout), [`owed`](Self::owed), [`transcript`](Self::transcript), [`capabilities`](Self::capabilities), [`tls`](Self::tls) |
+/// | sending | [`send`](Self::send), [`pipeline`](Self::pipeline), [`send_message`](Self::send_message), [`send_raw`](Self::send_raw) |
+/// | expecting | [`expect`](Self::expect), [`expect_any`](Self::expect_any), [`expect_until`](Self::expect_until), [`refute`](Self::refute), [`expect_silence`](Self::expect_silence), [`expect_close`](Self::expect_close) and others |
+/// | ending | [`finish`](Self::finish), [`shutdown`](Self::shutdown), [`reset`](Self::reset), [`leave`](Self::leave) |
+/// | TLS, compression | [`starttls`](Self::starttls), [`tls_handshake`](Self::tls_handshake), [`deflate`](Self::deflate) |
+/// | client, several protocols | [`auth`](Self::auth), [`login`](Self::login), [`capability`](Self::capability), [`noop`](Self::noop), [`rset`](Self::rset), [`quit`](Self::quit) |
+/// | client, SMTP and LMTP | [`ehlo`](Self::ehlo), [`mail`](Self::mail), [`rcpt`](Self::rcpt), [`data`](Self::data), [`bdat`](Self::bdat) and others |
+/// | client, POP3 | [`apop`](Self::apop), [`stat`](Self::stat), [`list_messages`](Self::list_messages), [`retr`](Self::retr), [`dele`](Self::dele) and others |
+/// | client, IMAP | any command: [`command`](Self::command); mailboxes: [`select`](Self::select) and others; messages: [`fetch`](Self::fetch) and others; extensions: [`idle`](Self::idle) and others |
+/// | client, ManageSieve | [`putscript`](Self::putscript), [`getscript`](Self::getscript), [`setactive`](Self::setactive) and others |
+/// | server | [`greet`](Self::greet), [`expect_command`](Self::expect_command), [`reply`](Self::reply), [`serve`](Self::serve), [`expect_message`](Self::expect_message), [`expect_auth`](Self::expect_auth), [`expect_starttls`](Self::expect_starttls) and others |
 #[derive(Debug)]
 pub struct Session {
     /// The URL or the command that the session speaks with.
@@ -134,6 +151,7 @@ pub struct Session {
     before: Option<near::Before>,
 }
 
+/// Connecting.
 impl Session {
     /// Connects with the default options; see [`Options::connect`].
     ///
@@ -161,64 +179,16 @@ impl Session {
         Options::new()
     }
 
-    /// The session's number in its transcript.
-    #[must_use]
-    pub fn id(&self) -> SessionId {
-        self.record.id()
-    }
-
-    /// The URL or the command that the session speaks with.
-    #[must_use]
-    pub fn peer(&self) -> &str {
-        &self.peer
-    }
-
-    /// The protocol's name: the scheme of the session's URL, or `stream` if the protocol has no
-    /// framing.
-    #[must_use]
-    pub fn protocol(&self) -> &str {
-        self.turn.protocol().name()
-    }
-
     /// The protocol that is spoken.
     #[cfg(feature = "script")]
     pub(crate) fn speech(&self) -> Speech {
         self.turn.speech()
     }
 
-    /// The deadline of each operation.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.stream.timeout()
-    }
-
-    /// Sets the deadline of each operation from now on.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.stream.set_timeout(timeout);
-    }
-
-    /// Sets how many bytes may arrive and stay unread; more are an error. 32 MiB unless set.
-    pub fn set_limit(&mut self, limit: usize) {
-        self.stream.buffer_mut().set_limit(limit);
-    }
-
-    /// The number of replies that the peer owes: one after connecting, and one for each command.
-    /// For a message over LMTP, the peer owes one for each recipient that it accepted.
-    #[must_use]
-    pub fn owed(&self) -> usize {
-        self.turn.owed_to_us()
-    }
-
     /// The number of expectations that were met.
-    #[must_use]
-    pub fn expectations(&self) -> u64 {
+    #[cfg(feature = "script")]
+    pub(crate) fn expectations(&self) -> u64 {
         self.turn.expectations()
-    }
-
-    /// The transcript that records this session.
-    #[must_use]
-    pub fn transcript(&self) -> &Transcript {
-        self.record.transcript()
     }
 
     /// Our own address as a literal, as a client without a name gives it in EHLO (RFC 5321 section

@@ -218,7 +218,7 @@ impl<T> Operation<'_, T> {
     /// ")?;
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
-    /// session.append("Lab", "Subject: hi\n").literals(Literals::Plus).await?;
+    /// session.append("Lab", "", "Subject: hi\n").literals(Literals::Plus).await?;
     /// assert!(session.transcript().to_string().contains("{13+}"));
     /// # Ok(())
     /// # }

@@ -111,9 +111,8 @@ impl Options {
         self
     }
 
-    /// Sets how long [`Session::close`](crate::Session::close) and
-    /// [`Session::finish`](crate::Session::finish) wait for the server to close too, after our side
-    /// is closed; 1 s unless set. Bytes that come in this time are judged.
+    /// Sets how long [`Session::finish`](crate::Session::finish) waits for the server to close too,
+    /// after our side is closed; 1 s unless set. Bytes that come in this time are judged.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;

@@ -1,11 +1,7 @@
 //! Sending: in lock-step by [`Session::send`]; ahead of replies, on purpose, by
 //! [`Session::pipeline`] and [`Session::send_raw`].
 
-use std::future::poll_fn;
-use std::pin::Pin;
-
 use bytes::Bytes;
-use tokio::io::AsyncWrite as _;
 
 use super::multiline::{BLOCK, TAKE_IT};
 use super::role::Role;
@@ -15,8 +11,8 @@ use super::{Operation, Payload, Session, hint};
 use crate::error::{Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
-use crate::transcript::What;
 
+/// Sending, in any protocol.
 impl Session {
     /// Sends a line with CRLF added.
     ///
@@ -158,34 +154,6 @@ impl Session {
                 }
             })
         })
-    }
-
-    /// Closes our side for sending; the peer can still speak.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// session.send("NOOP").await?;
-    /// session.shutdown().await?;
-    /// session.expect(250).await?;
-    /// session.expect_close().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Closed, or i/o if the connection is gone.
-    pub async fn shutdown(&mut self) -> Result<()> {
-        let transport = self.transport()?;
-        let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
-        shut.map_err(|error| self.fault(Kind::Io, format!("the half-close failed: {error}")))?;
-        self.ending.half_close();
-        self.record.note(What::Closed(self.turn.role().half_closes()));
-        Ok(())
     }
 
     /// Fails unless it is our turn: no reply is owed, and nothing is unread.

@@ -4,12 +4,12 @@ use std::io;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::Session;
 use super::wait::{Arrival, is_reset};
 use super::waiting::Wait;
-use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
-use crate::tls::{self, Attempt, Certificate, Established, Reason};
+use crate::tls::{self, Attempt, Established, Reason};
 use crate::transcript::{Close, SessionId, Transcript, What};
 use crate::transport::{Broken, Recorded, Segment, Tls, Transport};
 
@@ -21,84 +21,6 @@ impl Session {
     #[cfg(feature = "script")]
     pub(crate) fn tls_options(&self) -> &tls::Options {
         self.stream.tls_options()
-    }
-
-    /// The TLS parameters of the session, once TLS is on.
-    ///
-    /// ```
-    /// use mailexpect::{Session, server::Embedded, tls};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Embedded::start()?;
-    /// let options = Session::options().tls(tls::Options::new().verify(false));
-    /// let mut session = options.connect(&server.submissions()).await?;
-    /// session.expect(220).await?;
-    /// let tls = session.tls().unwrap();
-    /// assert!(!tls.is_verified() && tls.fault.is_some(), "nobody knows the CA");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn tls(&self) -> Option<&Established> {
-        self.stream.tls()
-    }
-
-    /// The certificate that the server presented, if TLS is on.
-    ///
-    /// ```
-    /// use mailexpect::{Session, server::Embedded, tls};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Embedded::start()?;
-    /// let options = Session::options().tls(tls::Options::new().ca(server.ca()?));
-    /// let mut session = options.connect(&server.submissions()).await?;
-    /// session.expect(220).await?;
-    /// let certificate = session.peer_certificate().unwrap();
-    /// assert!(certificate.sans.contains(&"localhost".to_owned()) && certificate.days_left() > 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn peer_certificate(&self) -> Option<&Certificate> {
-        self.tls()?.certificate.as_ref()
-    }
-
-    /// Begins TLS now, without sending a command: [`Session::starttls`] sends the command, takes
-    /// its reply and does this. The session forgets the server's capabilities (RFC 3207 section
-    /// 4.2).
-    ///
-    /// ```
-    /// use mailexpect::{Session, server::Embedded, tls};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Embedded::start()?;
-    /// let options = Session::options().tls(tls::Options::new().ca(server.ca()?));
-    /// let mut session = options.connect(&server.smtp()).await?;
-    /// session.expect(220).await?;
-    /// session.send("STARTTLS").await?;
-    /// session.expect(220).await?;
-    /// session.tls_handshake().await?;
-    /// assert!(session.tls().unwrap().is_verified());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `injected` if bytes of the server are unread, because nothing may come in clear at this
-    /// point, unless [`tls::Options::keep_injected`] was set; `tls` if the handshake fails, with
-    /// the reason; a time-out; a usage error for wrong options. All of these close the session,
-    /// except the first and the last.
-    pub fn tls_handshake(&mut self) -> Operation<'_, ()> {
-        self.operation(|session, mut call| {
-            Box::pin(async move {
-                let options = call.tls.take();
-                let wait = session.begin(&call, "tls_handshake")?;
-                session.handshake(options, wait).await
-            })
-        })
     }
 
     /// Makes the handshake as part of an operation that has begun.

@@ -81,7 +81,7 @@ fn refusal(
         let mut session = connect(&server.url("smtps"), options).await.unwrap();
         session.expect(220).await.unwrap();
         let fault = session.tls().unwrap().fault.clone().unwrap();
-        session.close().await.unwrap();
+        session.finish().await.unwrap();
         fault
     });
     server.end();

@@ -31,7 +31,7 @@ fn a_reset_leaves_without_asking_and_a_close_asks() {
             let mut s = Session::connect(&url).await.unwrap();
             s.expect(220).await.unwrap();
             s.send("NOOP").await.unwrap();
-            if reset { s.reset() } else { s.close().await }
+            if reset { s.reset() } else { s.finish().await }
         });
         assert_eq!(left.is_ok(), reset, "{left:?}");
     }
@@ -139,7 +139,7 @@ fn the_stderr_of_a_child_is_in_the_transcript_and_its_group_ends_with_the_sessio
             s.send("NOOP").await.unwrap();
             s.expect(250).await.unwrap();
         }
-        s.close().await.unwrap();
+        s.finish().await.unwrap();
         let sleeper = greeting.strip_prefix("220 ").unwrap();
         // The process was killed, but the system may need a moment to report this, and its new
         // parent another moment to reap it.

@@ -54,7 +54,7 @@ fn every_verb_has_an_example_and_says_which_rfc_has_it() {
         }
     }
     assert!(lacking.is_empty(), "{lacking:#?}");
-    assert!(seen >= 58, "only {seen} verbs were seen");
+    assert!(seen >= 50, "only {seen} verbs were seen");
 }
 
 #[test]

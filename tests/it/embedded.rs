@@ -198,7 +198,7 @@ fn every_port_has_its_url_and_greets_in_its_protocol() {
                 _ => "220",
             };
             session.expect(greeting).await?;
-            session.close().await
+            session.finish().await
         })
         .unwrap();
     }
@@ -260,7 +260,7 @@ fn after_an_answer_of_a_rule_comes_what_the_client_goes_by() {
             // The literal ends within the header, so the rest of the command is an empty line.
             imap.expect_until(format!("{tag} {status}")).await?;
         }
-        imap.logout().await.map(drop)
+        imap.quit().await.map(drop)
     })
     .unwrap();
     assert_eq!(server.mails().len(), 1);

@@ -83,7 +83,7 @@ fn close_judges_as_finish_does_and_reset_judges_nothing() {
     };
     block_on(async {
         let behind_quit = peer();
-        assert!(quit(&behind_quit).await.close().await.unwrap_err().is_vacuous());
+        assert!(quit(&behind_quit).await.finish().await.unwrap_err().is_vacuous());
         let left = peer();
         quit(&left).await.reset().unwrap();
     });

@@ -117,7 +117,7 @@ fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
         block_on(async {
             let mut session = connect(&server.url("smtps"), options.clone()).await.unwrap();
             session.expect(220).await.unwrap();
-            session.close().await.unwrap();
+            session.finish().await.unwrap();
         });
         assert!(server.end());
     }
@@ -141,8 +141,8 @@ fn without_verification_the_transcript_says_so_and_what_is_wrong() {
             Some("the server's certificate expired on 2020-01-01T00:00:00Z")
         );
         assert!(!session.tls().unwrap().is_verified());
-        assert!(session.peer_certificate().unwrap().days_left() < -365);
-        session.close().await.unwrap();
+        assert!(session.tls().unwrap().certificate.as_ref().unwrap().days_left() < -365);
+        session.finish().await.unwrap();
     });
     let line = "*** TLS 1.3 with TLS_AES_256_GCM_SHA384, CERTIFICATE NOT VERIFIED (verify: false): the server's certificate expired";
     assert!(transcript.to_string().contains(line), "{transcript}");
@@ -161,7 +161,7 @@ fn a_certificate_that_is_given_is_trusted_as_it_is() {
         let mut session = connect(&server.url("smtps"), trusted.clone()).await.unwrap();
         session.expect(220).await.unwrap();
         assert!(session.tls().unwrap().is_verified());
-        session.close().await.unwrap();
+        session.finish().await.unwrap();
     });
     server.end();
     let server = implicit(own.config());

@@ -79,7 +79,7 @@ fn injected_bytes_are_kept_whenever_they_come() {
         session.expect("250 evil").await.unwrap();
         session.send("NOOP").await.unwrap();
         session.expect("250 ok").await.unwrap();
-        session.close().await.unwrap();
+        session.finish().await.unwrap();
     });
     server.end();
 }

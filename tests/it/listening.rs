@@ -102,7 +102,7 @@ async fn input_of_a_client_that_nobody_takes_fails_the_dialogue() {
 #[tokio::test]
 async fn a_close_that_nobody_expected_is_the_clients() {
     let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
-    client.close().await.unwrap();
+    client.finish().await.unwrap();
     let error = server.expect_command("EHLO").await.unwrap_err();
     assert!(error.is_closed(), "{error}");
     assert_eq!(error.message(), "the client closed the connection and never said a word");

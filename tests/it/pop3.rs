@@ -130,8 +130,9 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
     assert!(error.is_malformed() && error.got() == Some("+OK\\0\\e[2J\\r\\n"), "{error}");
     let peer = Peer::parse("S: +OK\nC\nS: +OK\nflood 4194304\nstall");
     let error = block_on(async {
-        let mut s = greeted(&peer).await;
-        s.set_limit(1 << 20);
+        let options = Session::options().limit(1 << 20);
+        let mut s = options.connect(&peer.url("pop3")).await.unwrap();
+        s.expect("+OK").await.unwrap();
         s.send("RETR 1").await.unwrap();
         s.expect("+OK").await.unwrap();
         s.expect_multiline().await.unwrap_err()
@@ -251,7 +252,7 @@ fn verbs_read_what_their_replies_say() {
         assert_eq!((skipped.octets(), skipped.bytes()), (5, &b""[..]));
         assert_eq!(s.retr(9).expect("-ERR").await.unwrap().text(), "-ERR no");
         s.dele(1).await.unwrap();
-        let capabilities = s.capa().await.unwrap();
+        let capabilities = s.capability().await.unwrap();
         assert_eq!(
             (capabilities.auth(), capabilities.has("stls")),
             (vec!["PLAIN".to_owned()], true)
@@ -269,7 +270,7 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
     let peer = Peer::parse(&format!("S: +OK hi\n{}stall", "C\nS: -ERR no\n".repeat(4)));
     block_on(async {
         let mut s = greeted(&peer).await;
-        assert!(s.capa().await.unwrap_err().is_mismatch());
+        assert!(s.capability().await.unwrap_err().is_mismatch());
         assert!(s.retr(1).await.unwrap_err().is_mismatch());
         assert!(s.list_messages(None).await.unwrap_err().is_mismatch());
         assert!(s.quit().await.unwrap_err().is_mismatch());
@@ -293,7 +294,7 @@ fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
     let peer = Peer::parse("S: +OK hi\nC\nS: +OK\nC\nS: +OK\nC\nS: +OK bye\nclose");
     block_on(async {
         let mut s = greeted(&peer).await;
-        let error = s.capa().timeout(Duration::from_millis(50)).await.unwrap_err();
+        let error = s.capability().timeout(Duration::from_millis(50)).await.unwrap_err();
         assert!(error.is_timeout(), "{error}");
         assert_eq!(error.message(), "nothing came after the +OK in time");
         assert!(error.to_string().contains("expect_silence(...)"), "{error}");

@@ -199,7 +199,7 @@ fn tls_is_put_on_with_both_sides_when_a_client_asks_for_it() {
     assert!(all.contains("s.tls_handshake();") && all.contains("*** TLS "), "{all}");
     let imap = client("imap", "\"* OK\"", "s.starttls();\ns.capability();") + "s.logout();\n";
     recorded(&server, "imap", &imap, &["password"]);
-    let pop3 = client("pop3", "\"+OK\"", "s.starttls();\ns.capa();") + "s.quit();\n";
+    let pop3 = client("pop3", "\"+OK\"", "s.starttls();\ns.capability();") + "s.quit();\n";
     recorded(&server, "pop3", &pop3, &["password"]);
     let sieve = client("sieve", "\"OK\"", "s.starttls();") + "s.logout();\n";
     recorded(&server, "sieve", &sieve, &["password"]);

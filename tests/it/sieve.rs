@@ -156,7 +156,7 @@ fn verbs_read_what_responses_say() {
             (Some("fileinto"), vec!["PLAIN".into(), "X".into()])
         );
         assert!(!s.capabilities().unwrap().has("STARTTLS"), "what was said last holds");
-        s.logout().await.unwrap();
+        s.quit().await.unwrap();
         s.finish().await.unwrap();
     });
 }

@@ -17,7 +17,7 @@ pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
         /// Asks for the capabilities of the server: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1)
-        /// and in ManageSieve (RFC 5804 section 2.4).
+        /// and in ManageSieve (RFC 5804 section 2.4), `CAPA` in POP3 (RFC 2449 section 5).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -132,8 +132,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         rset(session, call) -> Reply { session.rset().with(call).await }
 
-        /// Ends the dialogue: `QUIT` (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server
-        /// closes the connection afterwards; `expect_close()` requires that.
+        /// Ends the dialogue: `QUIT` (RFC 5321 section 4.1.1.10, RFC 1939 section 6), and `LOGOUT`
+        /// in IMAP and ManageSieve. The server closes the connection afterwards; `expect_close()`
+        /// requires that.
         ///
         /// ```rhai
         /// let s = connect();

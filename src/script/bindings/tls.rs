@@ -198,7 +198,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn peer_certificate(ctx: NativeCallContext, session: &mut Handle) -> Result<Map, Raised> {
-        let shown = session.with(&ctx, |session| session.peer_certificate().map(certificate))?;
+        let shown =
+            session.with(&ctx, |session| session.tls()?.certificate.as_ref().map(certificate))?;
         shown.ok_or_else(|| {
             let error = Error::usage("there is no certificate, because the session has no TLS");
             raise(&ctx, error.hint("connect by smtps:// or the like, or say starttls() first"))

@@ -72,6 +72,7 @@ pub struct Authenticated {
     pub cancelled: bool,
 }
 
+/// Server: authentication (RFC 4954).
 impl Session {
     /// Takes the client's command to authenticate and goes through the exchange with it, up to the
     /// reply that grants or refuses. What the client says in it is masked. A fault is one of the

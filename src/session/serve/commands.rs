@@ -14,6 +14,7 @@ use crate::pattern::{IntoPattern, Match, Pattern};
 use crate::proto::{Speech, chomp};
 use crate::visible;
 
+/// Server: taking commands.
 impl Session {
     /// Takes the client's next command and matches it against the pattern. Text is the beginning of
     /// the command, in whole words and in letters of either case; a regex may match anywhere in it.
@@ -38,7 +39,8 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::expect_command`].
-    pub fn expect_any_command(&mut self) -> Operation<'_, Command> {
+    #[cfg(feature = "script")]
+    pub(crate) fn expect_any_command(&mut self) -> Operation<'_, Command> {
         self.operation(|session, call| {
             Box::pin(async move {
                 let wait = session.begin_next_command(&call, "expect_command")?;

@@ -21,6 +21,7 @@ pub struct Chunk {
     pub is_last: bool,
 }
 
+/// Server: taking messages, and the end of IDLE.
 impl Session {
     /// Takes the message that the client sends after 354, without the final dot and with doubled
     /// dots made single. With `false` for [`Operation::keep`], the message is not kept. The server

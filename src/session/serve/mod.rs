@@ -34,8 +34,7 @@ use crate::visible;
 
 impl Session {
     /// Whether the session plays the server.
-    #[must_use]
-    pub fn is_server(&self) -> bool {
+    pub(crate) fn is_server(&self) -> bool {
         self.turn.role() == Role::Server
     }
 

@@ -93,6 +93,7 @@ impl Answer {
     }
 }
 
+/// Server: replying.
 impl Session {
     /// Sends the greeting, such as `"220 localhost ESMTP"`; an empty text stands for the protocol's
     /// usual greeting.

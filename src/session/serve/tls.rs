@@ -18,6 +18,7 @@ use crate::transport::{Broken, Tls, Transport};
 /// How errors name the handshake as something that was wanted.
 const WANTED: &str = "a TLS handshake";
 
+/// Server: TLS (RFC 3207).
 impl Session {
     /// Takes the client's command for TLS (STARTTLS, or STLS in POP3), accepts it, and makes the
     /// handshake. `options` replace those of the listener. In `ManageSieve` the server then sends

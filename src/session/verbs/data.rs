@@ -10,6 +10,7 @@ use crate::proto::smtp::dot_stuff;
 use crate::reply::Reply;
 use crate::session::Payload;
 
+/// Client: messages of SMTP and LMTP (RFC 5321 section 4.1.1.4, RFC 3030).
 impl Session {
     /// Sends a message: `DATA`, and after 354 the message with leading dots doubled and the final
     /// dot, in one write (RFC 5321 section 4.1.1.4).

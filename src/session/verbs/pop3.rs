@@ -38,6 +38,7 @@ pub struct UniqueId {
     pub id: String,
 }
 
+/// Client: POP3 (RFC 1939).
 impl Session {
     /// Logs in with a digest of the greeting's timestamp and the password: `APOP user digest` (RFC
     /// 1939 section 7).
@@ -95,32 +96,8 @@ impl Session {
             .hint("log in with login(user, password), or send(...) an APOP line of your own")
     }
 
-    /// Asks for the server's capabilities: `CAPA` (RFC 2449 section 5).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: +OK ready
-    ///     C: CAPA
-    ///     S: +OK
-    ///     S: UIDL
-    ///     S: SASL PLAIN LOGIN
-    ///     S: .
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("pop3")).await?;
-    /// session.expect("+OK").await?;
-    /// let capabilities = session.capa().await?;
-    /// assert!(capabilities.has("UIDL") && !capabilities.has("STLS"));
-    /// assert_eq!(capabilities.auth(), ["PLAIN", "LOGIN"]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not `+OK`.
-    pub fn capa(&mut self) -> Operation<'_, Capabilities> {
+    /// Asks for the capabilities of a server of POP3: `CAPA` (RFC 2449 section 5).
+    pub(crate) fn capa(&mut self) -> Operation<'_, Capabilities> {
         self.listing("capa", "CAPA").map(|answer| match answer {
             Listing::Block(block) => Capabilities::of_lines(block),
             Listing::Refusal(status) => Capabilities::none(status),

@@ -6,8 +6,58 @@ use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::proto::imap::Answer;
 use crate::reply::Reply;
+use crate::sasl::Credentials;
 
+/// Client: the commands that several protocols have.
 impl Session {
+    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501
+    /// section 6.2.2, RFC 4959) and `ManageSieve` (RFC 5804 section 2.1). Without a named
+    /// mechanism, it uses the strongest that the server advertised.
+    ///
+    /// The whole exchange is one operation: each challenge is answered as the mechanism requires,
+    /// and the final reply has to be 235, `+OK`, or OK. With a mechanism in which the server proves
+    /// itself (SCRAM, DIGEST-MD5), that proof is checked. If [`Operation::expect`] matches a
+    /// challenge, such as 334, the exchange stops there, and the caller has to continue it.
+    ///
+    /// ```
+    /// use mailexpect::{Credentials, Session, server::Embedded};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&server.submission()).await?;
+    /// session.expect(220).await?;
+    /// session.send("EHLO client.example").await?;
+    /// session.expect(250).await?;
+    /// let wrong = Credentials::new("hoge@example.com", "wrong").mechanism("LOGIN");
+    /// session.auth(wrong).expect(535).await?;
+    /// session.auth(("PLAIN", "hoge@example.com", "pppwww")).await?;
+    /// assert!(!session.transcript().to_string().contains("pppwww"));
+    /// session.quit().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the final reply is another one;
+    /// a usage error for an unknown mechanism; malformed for a challenge that cannot be read, and
+    /// unexpected if the server does not prove itself: both cancel the exchange.
+    pub fn auth(&mut self, credentials: impl Into<Credentials>) -> Operation<'_, Reply> {
+        let credentials = credentials.into();
+        self.keep_secret(credentials.secret.expose());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                if session.turn.speech().facts().has_tags {
+                    session.auth_in_imap(&credentials, call).await
+                } else {
+                    session.auth_in_replies(&credentials, call).await
+                }
+            })
+        })
+    }
+
     /// Logs in: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP (RFC 3501 section
     /// 6.2.3).
     ///
@@ -46,7 +96,7 @@ impl Session {
     }
 
     /// Asks for the server's capabilities: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
-    /// ManageSieve (RFC 5804 section 2.4).
+    /// ManageSieve (RFC 5804 section 2.4), `CAPA` in POP3 (RFC 2449 section 5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -70,41 +120,11 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn capability(&mut self) -> Operation<'_, Capabilities> {
-        let read = if self.turn.speech() == Speech::Imap {
-            Capabilities::of_words
-        } else {
-            crate::proto::sieve::capabilities
-        };
-        self.word("capability").map(read)
-    }
-
-    /// Ends the dialogue: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804
-    /// section 2.3). The server has to close the connection afterwards.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 LOGOUT
-    ///     S: * BYE Logging out
-    ///     S: a1 OK Logout completed.
-    ///     close
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// let reply = session.logout().await?;
-    /// assert_eq!(reply.lines(), ["* BYE Logging out", "a1 OK Logout completed."]);
-    /// session.expect_close().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
-    pub fn logout(&mut self) -> Operation<'_, Reply> {
-        self.word("logout")
+        match self.turn.speech() {
+            Speech::Pop3 => self.capa(),
+            Speech::Imap => self.word("capability").map(Capabilities::of_words),
+            _ => self.word("capability").map(crate::proto::sieve::capabilities),
+        }
     }
 
     /// Sends NOOP and expects success: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9), `+OK` in
@@ -166,7 +186,8 @@ impl Session {
     }
 
     /// Ends the dialogue: `QUIT`, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by
-    /// `+OK` in POP3 (RFC 1939 section 6). The server has to close the connection afterwards.
+    /// `+OK` in POP3 (RFC 1939 section 6); `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in
+    /// ManageSieve (RFC 5804 section 2.3). The server has to close the connection afterwards.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -190,7 +211,15 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn quit(&mut self) -> Operation<'_, Reply> {
-        self.word("quit")
+        match self.turn.speech().facts().farewell {
+            Some(farewell) if farewell.command == "LOGOUT" => self.logout(),
+            _ => self.word("quit"),
+        }
+    }
+
+    /// Ends a dialogue in IMAP or in ManageSieve.
+    pub(crate) fn logout(&mut self) -> Operation<'_, Reply> {
+        self.word("logout")
     }
 
     /// A verb whose command is its name and nothing more, in the protocols that have it.

@@ -25,6 +25,7 @@ pub struct SieveScript {
     pub active: bool,
 }
 
+/// Client: `ManageSieve` (RFC 5804).
 impl Session {
     /// Stores a script, and replaces any script of this name: `PUTSCRIPT` (RFC 5804 section 2.6).
     /// Line ends of text become CRLF; bytes stay as they are.
@@ -107,7 +108,7 @@ impl Session {
     /// let scripts = session.listscripts().await?;
     /// let active = scripts.iter().find(|script| script.active);
     /// assert_eq!(active.map(|script| script.name.as_str()), Some("main"));
-    /// session.logout().await?;
+    /// session.quit().await?;
     /// # Ok::<_, mailexpect::Error>(())
     /// # })?;
     /// # Ok(server.finish()?)

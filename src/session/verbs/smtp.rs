@@ -5,6 +5,7 @@ use crate::proto::capabilities::Capabilities;
 use crate::proto::smtp::xtext;
 use crate::reply::Reply;
 
+/// Client: SMTP (RFC 5321) and LMTP (RFC 2033).
 impl Session {
     /// Introduces the client, and returns the server's capabilities: `EHLO name` (RFC 5321 section
     /// 4.1.1.1).
@@ -153,114 +154,6 @@ impl Session {
         self.transact("rcpt", 25, format!("RCPT TO:{}", path(to)))
     }
 
-    /// Asks whether a user exists: `VRFY string` (RFC 5321 section 4.1.1.6). The reply 252 means
-    /// that the server does not tell.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: 220 mail.example ESMTP
-    ///     C: VRFY alice
-    ///     S: 252 2.0.0 alice
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// let reply = session.vrfy("alice").await?;
-    /// assert_eq!(reply.code(), Some(252));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
-    pub fn vrfy(&mut self, user: &str) -> Operation<'_, Reply> {
-        self.exchange("vrfy", &SMTP, 25, format!("VRFY {user}"))
-    }
-
-    /// Asks for the members of a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: 220 mail.example ESMTP
-    ///     C: EXPN staff
-    ///     S: 250-<alice@example.com>
-    ///     S: 250 <bob@example.com>
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// let members = session.expn("staff").await?;
-    /// assert_eq!(members.lines(), ["250-<alice@example.com>", "250 <bob@example.com>"]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
-    pub fn expn(&mut self, list: &str) -> Operation<'_, Reply> {
-        self.exchange("expn", &SMTP, 25, format!("EXPN {list}"))
-    }
-
-    /// Asks for help on a command, or, with an empty text, for general help: `HELP` (RFC 5321
-    /// section 4.1.1.8).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: 220 mail.example ESMTP
-    ///     C: HELP
-    ///     S: 214-Commands supported:
-    ///     S: 214 AUTH HELO EHLO MAIL RCPT DATA
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// let help = session.help("").await?;
-    /// assert!(help.text().contains("RCPT"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 21x.
-    pub fn help(&mut self, command: &str) -> Operation<'_, Reply> {
-        self.exchange("help", &SMTP, 21, format!("HELP {command}").trim_end())
-    }
-
-    /// Asks the server to send the mail that it holds for a domain: `ETRN domain` (RFC 1985 section
-    /// 5).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: 220 mail.example ESMTP
-    ///     C: ETRN example.com
-    ///     S: 250 Queuing started
-    ///     C: ETRN example.net
-    ///     S: 459 <example.net>: service unavailable
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// session.etrn("example.com").await?;
-    /// let refusal = session.etrn("example.net").expect(459).await?;
-    /// assert!(refusal.text().ends_with("service unavailable"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
-    pub fn etrn(&mut self, domain: &str) -> Operation<'_, Reply> {
-        self.exchange("etrn", &SMTP, 25, format!("ETRN {domain}"))
-    }
-
     /// Tells a server that trusts us which client to take us for: `XCLIENT NAME=value ...`, an
     /// extension of Postfix that is in no RFC. Values are sent as [`xtext`]. The server greets
     /// again, and the dialogue begins again with EHLO.
@@ -340,6 +233,18 @@ fn with_attributes<N: AsRef<str>, V: AsRef<[u8]>>(
 }
 
 impl Session {
+    /// A verb that is its command and an argument, which may be empty.
+    #[cfg(feature = "script")]
+    pub(crate) fn smtp_verb(
+        &mut self,
+        name: &'static str,
+        argument: &str,
+        usual: i32,
+    ) -> Operation<'_, Reply> {
+        let line = format!("{} {argument}", name.to_ascii_uppercase());
+        self.exchange(name, &SMTP, usual, line.trim_end())
+    }
+
     /// A verb whose command belongs to a mail transaction, with its parameters at the end.
     fn transact(&mut self, name: &'static str, usual: i32, line: String) -> Operation<'_, Reply> {
         self.operation(move |session, mut call| {

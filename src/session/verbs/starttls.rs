@@ -7,6 +7,7 @@ use crate::proto::Speech;
 use crate::proto::imap::{Literals, Status};
 use crate::reply::Reply;
 
+/// TLS and compression.
 impl Session {
     /// Asks for TLS, and makes the handshake if the server agrees: STARTTLS in SMTP and LMTP (RFC
     /// 3207 section 4), in IMAP (RFC 3501 section 6.2.1) and in ManageSieve, whose server then
@@ -41,6 +42,78 @@ impl Session {
     /// see [`Session::tls_handshake`].
     pub fn starttls(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, call| Box::pin(session.upgrade(call)))
+    }
+
+    /// Begins TLS now, without sending a command: [`Session::starttls`] sends the command, takes
+    /// its reply and does this. The session forgets the server's capabilities (RFC 3207 section
+    /// 4.2).
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let options = Session::options().tls(tls::Options::new().ca(server.ca()?));
+    /// let mut session = options.connect(&server.smtp()).await?;
+    /// session.expect(220).await?;
+    /// session.send("STARTTLS").await?;
+    /// session.expect(220).await?;
+    /// session.tls_handshake().await?;
+    /// assert!(session.tls().unwrap().is_verified());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `injected` if bytes of the server are unread, because nothing may come in clear at this
+    /// point, unless [`tls::Options::keep_injected`](crate::tls::Options::keep_injected) was set;
+    /// `tls` if the handshake fails, with the reason; a time-out; a usage error for wrong options.
+    /// All of these close the session, except the first and the last.
+    pub fn tls_handshake(&mut self) -> Operation<'_, ()> {
+        self.operation(|session, mut call| {
+            Box::pin(async move {
+                let options = call.tls.take();
+                let wait = session.begin(&call, "tls_handshake")?;
+                session.handshake(options, wait).await
+            })
+        })
+    }
+
+    /// Compresses both directions with DEFLATE (RFC 1951) from here on, without sending a command:
+    /// [`Session::compress`] sends the command of IMAP, takes its answer and then does this. A
+    /// server calls this after it has told the client to go on. The transcript shows the
+    /// uncompressed data.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Listener};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = Listener::bind("imap").await?;
+    /// let mut client = Session::connect(&listener.url()).await?;
+    /// let mut server = listener.accept().await?;
+    /// server.greet("OK ready").await?;
+    /// client.expect("* OK").await?;
+    /// client.deflate().await?;
+    /// server.deflate().await?;
+    /// client.send("a1 NOOP").await?;
+    /// server.expect_command("NOOP").await?;
+    /// server.reply("OK done").await?;
+    /// client.expect("a1 OK").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A usage error if the session is closed.
+    pub fn deflate(&mut self) -> Operation<'_, ()> {
+        self.operation(|session, call| {
+            Box::pin(async move {
+                session.begin(&call, "deflate")?;
+                session.begin_deflate()
+            })
+        })
     }
 
     async fn upgrade(&mut self, mut call: Call) -> Result<Reply> {

@@ -29,7 +29,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// let r = s.append("INBOX", "Subject: hi\n\nHi.\n");
         /// assert_eq(r.code, "APPENDUID 38505 3955");
         /// ```
-        append(session, call, mailbox: &str, message: Dynamic) -> Answer { session.append(mailbox, argument::message(message)?).with(call).await }
+        append(session, call, mailbox: &str, message: Dynamic) -> Answer { session.append(mailbox, "", argument::message(message)?).with(call).await }
 
         /// The same with flags, or with flags and a date.
         ///
@@ -45,15 +45,15 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.append("Lab", `(\Seen) "17-Jul-1996 02:44:25 -0700"`, "Subject: hi", #{literal: "plus"});
         /// ```
         append(session, call, mailbox: &str, flags: &str, message: &str) -> Answer {
-            session.append_with(mailbox, flags, argument::message(message.into())?).with(call).await
+            session.append(mailbox, flags, argument::message(message.into())?).with(call).await
         }
 
         append(session, call, mailbox: &str, flags: &str, message: Blob) -> Answer {
-            session.append_with(mailbox, flags, argument::message(Dynamic::from_blob(message))?).with(call).await
+            session.append(mailbox, flags, argument::message(Dynamic::from_blob(message))?).with(call).await
         }
 
         append(session, call, mailbox: &str, flags: &str, message: Array) -> Answer {
-            session.append_with(mailbox, flags, argument::message(message.into())?).with(call).await
+            session.append(mailbox, flags, argument::message(message.into())?).with(call).await
         }
 
         /// Searches messages. Returns a list of their numbers (RFC 3501 section 6.4.4), also if the

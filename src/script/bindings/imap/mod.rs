@@ -13,7 +13,7 @@ pub(super) use values::answer;
 use values::mailbox;
 
 use super::verb::{Manual, collected, verbs};
-use crate::imap::Answer;
+use crate::imap::{Answer, Argument};
 
 pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, and \
 takes all responses up to the tagged one, which has to say OK. With `#{expect: \"NO\"}`, the text after the tag has to match \
@@ -102,7 +102,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// s.enable("CONDSTORE", #{require: "* ENABLED CONDSTORE"});
         /// ```
-        enable(session, call, capabilities: &str) -> Answer { session.enable(capabilities).with(call).await }
+        enable(session, call, capabilities: &str) -> Answer { session.imap_verb("enable", &[Argument::plain(capabilities)]).with(call).await }
 
         /// Begins an IDLE, in which the server can send news at any time (RFC 2177). `expect` takes
         /// the news, and `done` ends the IDLE. No other verb can be used during an IDLE; end it and
@@ -203,7 +203,7 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         examine(session, call, mailbox: &str) -> Answer { session.examine(mailbox).with(call).await }
 
         /// Leaves the mailbox without expunging messages (RFC 3691).
-        unselect(session, call) -> Answer { session.unselect().with(call).await }
+        unselect(session, call) -> Answer { session.imap_verb("unselect", &[]).with(call).await }
 
         /// Creates a mailbox (RFC 3501 section 6.3.3).
         create(session, call, mailbox: &str) -> Answer { session.create(mailbox).with(call).await }
@@ -215,10 +215,10 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         rename(session, call, from: &str, to: &str) -> Answer { session.rename(from, to).with(call).await }
 
         /// Subscribes to a mailbox (RFC 3501 section 6.3.6).
-        subscribe(session, call, mailbox: &str) -> Answer { session.subscribe(mailbox).with(call).await }
+        subscribe(session, call, mailbox: &str) -> Answer { session.imap_verb("subscribe", &[mailbox.into()]).with(call).await }
 
         /// Unsubscribes from a mailbox (RFC 3501 section 6.3.7).
-        unsubscribe(session, call, mailbox: &str) -> Answer { session.unsubscribe(mailbox).with(call).await }
+        unsubscribe(session, call, mailbox: &str) -> Answer { session.imap_verb("unsubscribe", &[mailbox.into()]).with(call).await }
 
         /// Lists the mailboxes of IMAP whose names match the pattern (RFC 3501 section 6.3.8). In
         /// the pattern, `*` stands for anything, and `%` for one level. Returns a list of maps with

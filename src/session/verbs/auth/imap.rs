@@ -9,7 +9,7 @@ use crate::sasl::Credentials;
 use crate::session::verbs::imap::Next;
 
 impl Session {
-    pub(super) async fn auth_in_imap(
+    pub(in crate::session::verbs) async fn auth_in_imap(
         &mut self,
         credentials: &Credentials,
         mut call: Call,

@@ -4,7 +4,7 @@
 mod imap;
 mod manner;
 
-use super::{Call, Operation, Session, Verb};
+use super::{Call, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::reply::Reply;
@@ -31,56 +31,12 @@ struct Exchange {
 }
 
 impl Session {
-    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501
-    /// section 6.2.2, RFC 4959) and `ManageSieve` (RFC 5804 section 2.1). Without a named
-    /// mechanism, it uses the strongest that the server advertised.
-    ///
-    /// The whole exchange is one operation: each challenge is answered as the mechanism requires,
-    /// and the final reply has to be 235, `+OK`, or OK. With a mechanism in which the server proves
-    /// itself (SCRAM, DIGEST-MD5), that proof is checked. If [`Operation::expect`] matches a
-    /// challenge, such as 334, the exchange stops there, and the caller has to continue it.
-    ///
-    /// ```
-    /// use mailexpect::{Credentials, Session, server::Embedded};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Embedded::start()?;
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// let mut session = Session::connect(&server.submission()).await?;
-    /// session.expect(220).await?;
-    /// session.send("EHLO client.example").await?;
-    /// session.expect(250).await?;
-    /// let wrong = Credentials::new("hoge@example.com", "wrong").mechanism("LOGIN");
-    /// session.auth(wrong).expect(535).await?;
-    /// session.auth(("PLAIN", "hoge@example.com", "pppwww")).await?;
-    /// assert!(!session.transcript().to_string().contains("pppwww"));
-    /// session.quit().await?;
-    /// # Ok::<_, mailexpect::Error>(())
-    /// # })?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the final reply is another one;
-    /// a usage error for an unknown mechanism; malformed for a challenge that cannot be read, and
-    /// unexpected if the server does not prove itself: both cancel the exchange.
-    pub fn auth(&mut self, credentials: impl Into<Credentials>) -> Operation<'_, Reply> {
-        let credentials = credentials.into();
-        self.keep_secret(credentials.secret.expose());
-        self.operation(move |session, call| {
-            Box::pin(async move {
-                if session.turn.speech().facts().has_tags {
-                    session.auth_in_imap(&credentials, call).await
-                } else {
-                    session.auth_in_replies(&credentials, call).await
-                }
-            })
-        })
-    }
-
     /// Runs the exchange in a protocol whose replies have no tags.
-    async fn auth_in_replies(&mut self, credentials: &Credentials, call: Call) -> Result<Reply> {
+    pub(super) async fn auth_in_replies(
+        &mut self,
+        credentials: &Credentials,
+        call: Call,
+    ) -> Result<Reply> {
         let manner = Manner::of(self.turn.speech());
         let spoken = Speech::ALL
             .into_iter()

@@ -4,10 +4,10 @@ use super::{Call, Next, Operation, Session, mailboxes::in_parentheses};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::{Answer, Criteria, Literals, Status, Value};
 
+/// Client: extensions of IMAP (RFC 2177, RFC 5256, RFC 4978).
 impl Session {
-    /// Sends several commands in one write, each with its own tag, and returns an answer for each
-    /// (RFC 3501 section 5.5). Each has to succeed, or to match [`Operation::expect`]. Untagged
-    /// responses belong to the command that ends next.
+    /// Begins to wait for news of the server: `IDLE` (RFC 2177). [`Session::done`] ends it; until
+    /// then [`Session::expect`] takes the responses.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -15,57 +15,55 @@ impl Session {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = Replay::start("
     ///     S: * OK ready
-    ///     C: a1 NOOP
-    ///     C: a2 CHECK
-    ///     S: * 3 EXISTS
-    ///     S: a1 OK done
-    ///     S: a2 OK done
+    ///     C: a1 IDLE
+    ///     S: + idling
+    ///     S: * 4 EXISTS
+    ///     C: DONE
+    ///     S: a1 OK Idle completed.
     /// ")?;
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
-    /// let answers = session.commands(&["NOOP", "CHECK"]).await?;
-    /// assert_eq!((answers[0].exists(), answers[1].exists()), (Some(3), None));
+    /// assert_eq!(session.idle().await?.text(), "+ idling");
+    /// session.expect("* 4 EXISTS").await?;
+    /// session.done().await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// See [`Session::command`].
-    pub fn commands(&mut self, texts: &[impl AsRef<[u8]>]) -> Operation<'_, Vec<Answer>> {
-        let texts: Vec<_> = texts.iter().map(|text| text.as_ref().to_vec()).collect();
-        self.operation(move |session, call| Box::pin(session.run_all(texts, call)))
+    /// See [`Session::command`]; a mismatch if the server does not send a continuation.
+    pub fn idle(&mut self) -> Operation<'_, Answer> {
+        self.operation(|session, call| Box::pin(session.begin_idle(call)))
     }
 
-    /// Takes all responses to a command that the caller sent without a verb, up to the response
-    /// with its tag (RFC 3501 section 2.2.1).
+    /// Ends an IDLE (RFC 2177). Responses that came during IDLE and were not expected are among the
+    /// untagged responses of the answer.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: * OK hi\nC: x1 NOOP\nS: * 3 EXISTS\nS: x1 OK done")?;
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 IDLE
+    ///     S: + idling
+    ///     C: DONE
+    ///     S: * 4 EXISTS
+    ///     S: a1 OK Idle completed.
+    /// ")?;
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
-    /// session.send("x1 NOOP").await?;
-    /// assert_eq!(session.finish_command("x1").await?.exists(), Some(3));
+    /// session.idle().await?;
+    /// let answer = session.done().await?;
+    /// assert_eq!((answer.exists(), answer.tagged().text().as_ref()), (Some(4), "a1 OK Idle completed."));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// See [`Session::command`].
-    pub fn finish_command(&mut self, tag: &str) -> Operation<'_, Answer> {
-        let tag = tag.to_owned();
-        self.operation(move |session, call| {
-            Box::pin(async move {
-                let (mut running, _) = session.prepare("finish", call)?;
-                running.tag = Some(tag);
-                match session.next_response(&mut running).await? {
-                    Next::Tagged(tagged) => session.finish_running(running, tagged),
-                    Next::Continuation(response) => Err(session.asks_for_more(&running, &response)),
-                }
-            })
-        })
+    /// See [`Session::command`]; here, unread responses are no error.
+    pub fn done(&mut self) -> Operation<'_, Answer> {
+        self.operation(|session, call| Box::pin(session.end_idle(call)))
     }
 
     /// Searches messages and sorts them: `SORT (order) UTF-8 criteria` (RFC 5256 section 3).
@@ -164,7 +162,7 @@ impl Session {
         })
     }
 
-    async fn run_all(&mut self, texts: Vec<Vec<u8>>, call: Call) -> Result<Vec<Answer>> {
+    pub(super) async fn run_all(&mut self, texts: Vec<Vec<u8>>, call: Call) -> Result<Vec<Answer>> {
         if call.untagged.is_some() {
             let error = Error::usage("`commands` demands nothing of untagged responses");
             return Err(error.hint("look at each answer, or send the commands one by one"));

@@ -1,73 +1,13 @@
 //! IDLE (RFC 2177).
 
 use super::running::{Next, Running};
-use super::{Call, Operation, Session};
+use super::{Call, Session};
 use crate::error::{Kind, Result};
 use crate::pattern::Pattern;
 use crate::proto::imap::Answer;
 
 impl Session {
-    /// Begins to wait for news of the server: `IDLE` (RFC 2177). [`Session::done`] ends it; until
-    /// then [`Session::expect`] takes the responses.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 IDLE
-    ///     S: + idling
-    ///     S: * 4 EXISTS
-    ///     C: DONE
-    ///     S: a1 OK Idle completed.
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// assert_eq!(session.idle().await?.text(), "+ idling");
-    /// session.expect("* 4 EXISTS").await?;
-    /// session.done().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`]; a mismatch if the server does not send a continuation.
-    pub fn idle(&mut self) -> Operation<'_, Answer> {
-        self.operation(|session, call| Box::pin(session.begin_idle(call)))
-    }
-
-    /// Ends an IDLE (RFC 2177). Responses that came during IDLE and were not expected are among the
-    /// untagged responses of the answer.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 IDLE
-    ///     S: + idling
-    ///     C: DONE
-    ///     S: * 4 EXISTS
-    ///     S: a1 OK Idle completed.
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.idle().await?;
-    /// let answer = session.done().await?;
-    /// assert_eq!((answer.exists(), answer.tagged().text().as_ref()), (Some(4), "a1 OK Idle completed."));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`]; here, unread responses are no error.
-    pub fn done(&mut self) -> Operation<'_, Answer> {
-        self.operation(|session, call| Box::pin(session.end_idle(call)))
-    }
-
-    async fn begin_idle(&mut self, call: Call) -> Result<Answer> {
+    pub(super) async fn begin_idle(&mut self, call: Call) -> Result<Answer> {
         let is_usual = call.expect.is_none();
         let (mut running, _) = self.prepare("idle", call)?;
         if is_usual {
@@ -85,7 +25,7 @@ impl Session {
         }
     }
 
-    async fn end_idle(&mut self, call: Call) -> Result<Answer> {
+    pub(super) async fn end_idle(&mut self, call: Call) -> Result<Answer> {
         let (mut running, _) = self.prepare("done", call)?;
         running.tag = self.tags.idle.take();
         self.check_idle(&mut running).await?;

@@ -3,33 +3,8 @@
 use super::{Operation, Session};
 use crate::proto::imap::{Answer, Argument, Mailbox, Value};
 
+/// Client: mailboxes of IMAP (RFC 3501 section 6.3).
 impl Session {
-    /// Turns extensions on: `ENABLE` (RFC 5161). `capabilities` are words separated by blanks.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 ENABLE CONDSTORE
-    ///     S: * ENABLED CONDSTORE
-    ///     S: a1 OK done
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// let answer = session.enable("CONDSTORE").await?;
-    /// assert_eq!(answer.untagged()[0].text(), "* ENABLED CONDSTORE");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`].
-    pub fn enable(&mut self, capabilities: &str) -> Operation<'_, Answer> {
-        self.imap("enable", format!("ENABLE {capabilities}"), [])
-    }
-
     /// Opens a mailbox: `SELECT` (RFC 3501 section 6.3.1).
     ///
     /// ```
@@ -89,37 +64,6 @@ impl Session {
     /// See [`Session::command`].
     pub fn examine(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("examine", "EXAMINE", [mailbox.into()])
-    }
-
-    /// Leaves the mailbox without expunging: `UNSELECT` (RFC 3691).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 SELECT INBOX
-    ///     S: * 3 EXISTS
-    ///     S: a1 OK [READ-WRITE] done
-    ///     C: a2 UNSELECT
-    ///     S: a2 OK done
-    ///     C: a3 SEARCH ALL
-    ///     S: a3 BAD No mailbox selected
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.select("INBOX").await?;
-    /// session.unselect().await?;
-    /// assert!(session.search("ALL").expect("BAD").await?.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`].
-    pub fn unselect(&mut self) -> Operation<'_, Answer> {
-        self.imap("unselect", "UNSELECT", [])
     }
 
     /// Creates a mailbox: `CREATE` (RFC 3501 section 6.3.3).
@@ -205,63 +149,6 @@ impl Session {
     /// See [`Session::command`].
     pub fn rename(&mut self, from: &str, to: &str) -> Operation<'_, Answer> {
         self.imap("rename", "RENAME", [from.into(), to.into()])
-    }
-
-    /// Subscribes to a mailbox: `SUBSCRIBE` (RFC 3501 section 6.3.6).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start(r#"
-    ///     S: * OK ready
-    ///     C: a1 SUBSCRIBE Lab
-    ///     S: a1 OK done
-    ///     C: a2 LSUB "" "*"
-    ///     S: * LSUB () "/" Lab
-    ///     S: a2 OK done
-    /// "#)?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.subscribe("Lab").await?;
-    /// let followed = session.command("LSUB", &["".into(), "*".into()]).await?.mailboxes()?;
-    /// assert_eq!(followed[0].name, "Lab");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`].
-    pub fn subscribe(&mut self, mailbox: &str) -> Operation<'_, Answer> {
-        self.imap("subscribe", "SUBSCRIBE", [mailbox.into()])
-    }
-
-    /// Unsubscribes from a mailbox: `UNSUBSCRIBE` (RFC 3501 section 6.3.7).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start(r#"
-    ///     S: * OK ready
-    ///     C: a1 UNSUBSCRIBE Lab
-    ///     S: a1 OK done
-    ///     C: a2 LSUB "" "*"
-    ///     S: a2 OK done
-    /// "#)?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.unsubscribe("Lab").await?;
-    /// let followed = session.command("LSUB", &["".into(), "*".into()]).await?.mailboxes()?;
-    /// assert!(followed.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`].
-    pub fn unsubscribe(&mut self, mailbox: &str) -> Operation<'_, Answer> {
-        self.imap("unsubscribe", "UNSUBSCRIBE", [mailbox.into()])
     }
 
     /// Lists mailboxes: `LIST` (RFC 3501 section 6.3.8). In `pattern`, `*` stands for anything and

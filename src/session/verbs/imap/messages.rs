@@ -5,43 +5,11 @@ use crate::error::Error;
 use crate::proto::imap::{Answer, Argument, Asked, Criteria, Fetched, Value};
 use crate::session::Payload;
 
+/// Client: messages of IMAP (RFC 3501 sections 6.3.11 and 6.4).
 impl Session {
     /// Adds a message to a mailbox: `APPEND` (RFC 3501 section 6.3.11), with the message as a
-    /// literal. To send flags or a date before the message, use [`Session::append_with`], or
-    /// `command("APPEND Lab (\\Seen)", &[Argument::literal(message)])`.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 APPEND INBOX {13}
-    ///     S: + go on
-    ///     C: Subject: hi
-    ///     C:
-    ///     S: a1 OK [APPENDUID 38505 3955] done
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// let answer = session.append("INBOX", "Subject: hi\n").await?;
-    /// assert_eq!(answer.code().unwrap().text, "APPENDUID 38505 3955");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Session::command`].
-    pub fn append<'a>(
-        &mut self,
-        mailbox: &str,
-        message: impl Into<Payload<'a>>,
-    ) -> Operation<'_, Answer> {
-        self.imap("append", "APPEND", [mailbox.into(), Argument::literal(message.into().as_ref())])
-    }
-
-    /// Adds a message to a mailbox with flags, such as `(\Seen)`, or with flags and a date, such as
-    /// `(\Seen) "17-Jul-1996 02:44:25 -0700"` (RFC 3501 section 6.3.11).
+    /// literal. `flags` are flags, such as `(\Seen)`, or flags and a date, such as `(\Seen)
+    /// "17-Jul-1996 02:44:25 -0700"`; an empty text sends neither.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -58,7 +26,7 @@ impl Session {
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
     /// let flags = "(\\Seen) \"17-Jul-1996 02:44:25 -0700\"";
-    /// let answer = session.append_with("Lab", flags, "Subject: hi\n").await?;
+    /// let answer = session.append("Lab", flags, "Subject: hi\n").await?;
     /// assert_eq!(answer.code().unwrap().values[1].number(), Some(3956));
     /// # Ok(())
     /// # }
@@ -66,17 +34,16 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::command`].
-    pub fn append_with<'a>(
+    pub fn append<'a>(
         &mut self,
         mailbox: &str,
         flags: &str,
         message: impl Into<Payload<'a>>,
     ) -> Operation<'_, Answer> {
-        self.imap(
-            "append",
-            "APPEND",
-            [mailbox.into(), Argument::plain(flags), Argument::literal(message.into().as_ref())],
-        )
+        let flags = (!flags.is_empty()).then(|| Argument::plain(flags));
+        let message = Argument::literal(message.into().as_ref());
+        let arguments = [Some(mailbox.into()), flags, Some(message)];
+        self.imap("append", "APPEND", arguments.into_iter().flatten().collect::<Vec<_>>())
     }
 
     /// Searches messages: `SEARCH` (RFC 3501 section 6.4.4). Returns their numbers. The criteria are

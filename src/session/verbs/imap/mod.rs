@@ -28,6 +28,7 @@ const OK: &str = "OK";
 const BY_UID: [&str; 9] =
     ["copy", "esearch", "expunge", "fetch", "move", "search", "sort", "store", "threads"];
 
+/// Client: commands of IMAP (RFC 3501, RFC 9051).
 impl Session {
     /// Sends a command with a tag of its own, sends its literals when the server asks for them, and
     /// takes all responses to it (RFC 3501 section 2.2). The tagged response has to say OK, or to
@@ -67,6 +68,69 @@ impl Session {
         arguments: &[Argument],
     ) -> Operation<'_, Answer> {
         self.imap("command", text.as_ref(), arguments)
+    }
+
+    /// Sends several commands in one write, each with its own tag, and returns an answer for each
+    /// (RFC 3501 section 5.5). Each has to succeed, or to match [`Operation::expect`]. Untagged
+    /// responses belong to the command that ends next.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 NOOP
+    ///     C: a2 CHECK
+    ///     S: * 3 EXISTS
+    ///     S: a1 OK done
+    ///     S: a2 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answers = session.commands(&["NOOP", "CHECK"]).await?;
+    /// assert_eq!((answers[0].exists(), answers[1].exists()), (Some(3), None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Session::command`].
+    pub fn commands(&mut self, texts: &[impl AsRef<[u8]>]) -> Operation<'_, Vec<Answer>> {
+        let texts: Vec<_> = texts.iter().map(|text| text.as_ref().to_vec()).collect();
+        self.operation(move |session, call| Box::pin(session.run_all(texts, call)))
+    }
+
+    /// Takes all responses to a command that the caller sent without a verb, up to the response
+    /// with its tag (RFC 3501 section 2.2.1).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: * OK hi\nC: x1 NOOP\nS: * 3 EXISTS\nS: x1 OK done")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.send("x1 NOOP").await?;
+    /// assert_eq!(session.finish_command("x1").await?.exists(), Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Session::command`].
+    pub fn finish_command(&mut self, tag: &str) -> Operation<'_, Answer> {
+        let tag = tag.to_owned();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let (mut running, _) = session.prepare("finish", call)?;
+                running.tag = Some(tag);
+                match session.next_response(&mut running).await? {
+                    Next::Tagged(tagged) => session.finish_running(running, tagged),
+                    Next::Continuation(response) => Err(session.asks_for_more(&running, &response)),
+                }
+            })
+        })
     }
 
     /// A command by the name of a verb, which says what the answer has to contain.
