@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::envelope::{Envelope, string};
-use super::misread::{pairs, unlike};
+use super::misread::{ambiguous, pairs, unlike};
 use super::response::Response;
+use super::section::Section;
+use super::set::is_message;
 use super::structure::BodyStructure;
 use super::value::Value;
 
@@ -28,6 +30,9 @@ impl Fetched {
         };
         if let Some((name, form)) = attributes.iter().find_map(wrong_form) {
             return Err(unlike(response, &format!("{name} {form}")));
+        }
+        if let Some(name) = ambiguous(&attributes) {
+            return Err(unlike(response, &format!("one value of {name}")));
         }
         Ok(Self { number, attributes: attributes.into_iter().collect() })
     }
@@ -100,17 +105,14 @@ impl Fetched {
     /// Whether the message has the attribute that an item asks for: `BODY.PEEK[TEXT]<0.9>` asks for
     /// `BODY[TEXT]<0>` (RFC 3501 section 6.4.5).
     pub(crate) fn answers(&self, item: &str) -> bool {
-        let item = item.to_ascii_uppercase().replacen(".PEEK", "", 1);
+        let item = item.to_ascii_uppercase();
         if !item.contains('[') {
             return self.attributes.contains_key(&item);
         }
-        // The RFC does not say how a server repeats the names of header fields, so they are not
-        // compared.
-        let section = |name: &str| {
-            let end = name.find([' ', ']']).unwrap_or(name.len());
-            name[..end].to_owned()
-        };
-        self.attributes.keys().any(|name| section(name) == section(&item))
+        self.attributes
+            .keys()
+            .filter_map(|name| Section::of(name))
+            .any(|section| section.answers(&item).unwrap_or(true))
     }
 
     /// Adds the attributes of a later response about this message.
@@ -122,10 +124,13 @@ impl Fetched {
 /// The form that an attribute must have, if its value has another one (`msg-att` in RFC 3501
 /// section 9).
 fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
-    let has_section =
-        |start: &str| name.strip_prefix(start).is_some_and(|end| end.starts_with('['));
+    let is_of = |start: &str| name.strip_prefix(start).is_some_and(|end| end.starts_with('['));
+    let has_section = ["BODY", "BINARY", "BINARY.SIZE"].iter().any(|start| is_of(start));
+    if has_section && Section::of(name).is_none() {
+        return Some((name, "and a section in brackets (RFC 3501, 9)"));
+    }
     let (holds, form) = match name.as_str() {
-        "UID" => (value.number().is_some_and(|uid| uid > 0), "and a number"),
+        "UID" => (value.number().is_some_and(is_message), "and a number from 1 to 4294967295"),
         "RFC822.SIZE" => (value.number().is_some(), "and a number"),
         "FLAGS" => (value.atoms().is_some(), "and a list of flags"),
         "INTERNALDATE" => (matches!(string(value), Some(Some(_))), "and a string"),
@@ -136,10 +141,8 @@ fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
             (BodyStructure::of(value).is_some(), "and the structure of a message (RFC 3501, 7.4.2)")
         }
         "RFC822" | "RFC822.HEADER" | "RFC822.TEXT" => (string(value).is_some(), "and a string"),
-        _ if has_section("BODY") || has_section("BINARY") => {
-            (string(value).is_some(), "and a string")
-        }
-        _ if has_section("BINARY.SIZE") => (value.number().is_some(), "and a number"),
+        _ if is_of("BODY") || is_of("BINARY") => (string(value).is_some(), "and a string"),
+        _ if is_of("BINARY.SIZE") => (value.number().is_some(), "and a number"),
         _ => (true, ""),
     };
     (!holds).then_some((name, form))

@@ -1,7 +1,7 @@
 //! Mailboxes in the responses LIST, LSUB and STATUS (RFC 3501 section 7.2).
 
 use super::answer::Answer;
-use super::misread::{pairs, unlike};
+use super::misread::{ambiguous, pairs, unlike};
 use super::response::Response;
 use super::value::Value;
 use crate::error::Result;
@@ -36,6 +36,14 @@ impl Answer {
         room::collect(self.untagged().iter().filter(of_mailboxes).map(Mailbox::parse))
     }
 
+    /// The mailboxes in the responses with this name, which is that of the command: LIST or LSUB.
+    ///
+    /// # Errors
+    /// See [`Answer::mailboxes`].
+    pub(crate) fn mailboxes_of(&self, command: &str) -> Result<Vec<Mailbox>> {
+        room::collect(self.named(command).map(Mailbox::parse))
+    }
+
     /// The STATUS items of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
     /// Responses about other mailboxes are left out.
     ///
@@ -45,9 +53,7 @@ impl Answer {
         let mut items = Vec::new();
         for response in self.named("STATUS") {
             let (name, of_mailbox) = response.status_items()?;
-            // INBOX is the only name in which letters match in either case (RFC 3501 section 5.1).
-            let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
-            if name == mailbox || (is_inbox(&name) && is_inbox(mailbox)) {
+            if is_same(&name, mailbox) {
                 items.extend(of_mailbox);
             }
         }
@@ -83,8 +89,18 @@ impl Response {
             !NUMBERS.contains(&&**name) || value.number().is_some()
         };
         let items = pairs(items).filter(|items| items.iter().all(is_well)).ok_or_else(wrong)?;
+        if let Some(name) = ambiguous(&items) {
+            return Err(unlike(self, &format!("one value of {name}")));
+        }
         Ok((name, items))
     }
+}
+
+/// Whether two names are of the same mailbox. INBOX is the only name in which letters match in
+/// either case (RFC 3501 section 5.1).
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
+    one == other || (is_inbox(one) && is_inbox(other))
 }
 
 fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {

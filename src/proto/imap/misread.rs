@@ -1,5 +1,7 @@
 //! Helpers to read responses, and the error for a response that cannot be read.
 
+use std::collections::BTreeMap;
+
 use super::response::{Response, SHOWN};
 use super::value::{Value, single};
 use crate::error::{Error, Kind};
@@ -15,6 +17,15 @@ pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
         pairs.push((name, value));
     }
     Some(pairs)
+}
+
+/// The first name that comes more than once, with different values.
+pub(super) fn ambiguous(pairs: &[(String, Value)]) -> Option<&str> {
+    let mut known = BTreeMap::new();
+    pairs.iter().find_map(|(name, value)| {
+        let before = known.insert(name, value)?;
+        (before != value).then_some(name.as_str())
+    })
 }
 
 /// The error for a response that does not have the required form.

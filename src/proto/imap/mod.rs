@@ -5,6 +5,7 @@ mod asked;
 mod commands;
 mod compose;
 mod envelope;
+mod extensions;
 mod facts;
 mod fetched;
 mod found;
@@ -16,6 +17,7 @@ mod response;
 mod responses;
 mod scanner;
 mod search;
+mod section;
 mod set;
 mod structure;
 #[cfg(test)]
@@ -31,6 +33,8 @@ use commands::Commands;
 pub(crate) use compose::compose;
 pub use compose::{Argument, Criteria, Literals};
 pub use envelope::{Address, Envelope};
+#[cfg(feature = "script")]
+pub(crate) use extensions::{Namespace, Resource};
 pub(super) use facts::FACTS;
 pub use fetched::Fetched;
 use found::Wants;

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::misread::unlike;
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
-use super::set::{spell_out, spell_out_results};
+use super::set::{is_message, spell_out, spell_out_results};
 use super::value::{Grammar, Value, single, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
@@ -68,7 +69,22 @@ impl Response {
         } else {
             body
         };
-        Ok(Self { bytes, said, body, behind })
+        let response = Self { bytes, said, body, behind };
+        if response.said == Said::Data && !response.has_a_right_number() {
+            return Err(unlike(&response, "the number of a message, from 1 to 4294967295"));
+        }
+        Ok(response)
+    }
+
+    /// Whether data that begins with a number begins with one that can be the number of a message
+    /// (`nz-number` in RFC 3501 section 9), or of messages.
+    fn has_a_right_number(&self) -> bool {
+        let word = words(self.body()).next().unwrap_or_default();
+        if !word.iter().all(u8::is_ascii_digit) {
+            return true;
+        }
+        let of_messages = || ["EXISTS", "RECENT"].contains(&&*self.name());
+        self.number().is_some_and(|number| is_message(number) || (number == 0 && of_messages()))
     }
 
     /// The whole response as it came.

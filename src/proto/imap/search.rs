@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::misread::{pairs, unlike};
 use super::response::Response;
+use super::set::is_message;
 use super::value::Value;
 use crate::error::Result;
 
@@ -45,7 +46,7 @@ impl Answer {
         let mut threads = Vec::new();
         for response in self.named("THREAD") {
             let values = response.values()?;
-            if !values.iter().all(|thread| thread.list().is_some()) {
+            if !values.iter().all(is_thread) {
                 return Err(unlike(response, "lists of the numbers of messages"));
             }
             threads.extend(values);
@@ -70,16 +71,32 @@ impl Answer {
     }
 
     /// Whether a response has the result of this command: SEARCH, or ESEARCH with its tag.
-    pub(crate) fn has_search(&self) -> Result<bool> {
-        if self.named("SEARCH").next().is_some() {
-            return Ok(true);
-        }
+    ///
+    /// # Errors
+    /// Malformed if an ESEARCH cannot be read, or has unique identifiers and the command had none,
+    /// or the other way round.
+    pub(crate) fn has_search(&self, by_uid: bool) -> Result<bool> {
+        Ok(self.named("SEARCH").next().is_some() || self.has_results(by_uid)?)
+    }
+
+    /// Whether an ESEARCH has the result of this command.
+    ///
+    /// # Errors
+    /// See [`Answer::has_search`].
+    pub(crate) fn has_results(&self, by_uid: bool) -> Result<bool> {
+        let mut has_results = false;
         for response in self.named("ESEARCH") {
-            if self.is_own(response.values()?.first()) {
-                return Ok(true);
+            let values = response.values()?;
+            if !self.is_own(values.first()) {
+                continue;
             }
+            if values.iter().take(2).any(|value| value.is_atom("UID")) != by_uid {
+                let wanted = if by_uid { "UID, as after UID SEARCH" } else { "no UID" };
+                return Err(unlike(response, &format!("{wanted} (RFC 4731, 3.1)")));
+            }
+            has_results = true;
         }
-        Ok(false)
+        Ok(has_results)
     }
 
     /// Whether the correlator of an ESEARCH (RFC 4466 section 2.6.2) names this command, or is
@@ -134,8 +151,18 @@ fn listed(response: &Response) -> Result<Vec<u64>> {
     if values.last().is_some_and(modseq) {
         values.pop();
     }
-    let numbers = values.iter().map(|value| value.number().filter(|number| *number > 0));
+    let numbers = values.iter().map(|value| value.number().filter(|number| is_message(*number)));
     numbers.collect::<Option<_>>().ok_or_else(|| unlike(response, "numbers of messages"))
+}
+
+/// Whether the value is a list of numbers of messages and of such lists (`thread-list` in RFC 5256
+/// section 5).
+fn is_thread(value: &Value) -> bool {
+    let is_member = |member: &Value| match member {
+        Value::Number(number) => is_message(*number),
+        member => is_thread(member),
+    };
+    value.list().is_some_and(|members| !members.is_empty() && members.iter().all(is_member))
 }
 
 /// The result, if it has the form that its name requires. A set of messages becomes a list of
@@ -146,7 +173,8 @@ fn of_form(name: &str, value: Value) -> Option<Value> {
             let is_set = value.list()?.iter().all(|number| number.number().is_some());
             is_set.then_some(value)
         }
-        "MIN" | "MAX" | "COUNT" => value.number().map(Value::Number),
+        "MIN" | "MAX" => value.number().filter(|number| is_message(*number)).map(Value::Number),
+        "COUNT" => value.number().map(Value::Number),
         _ => Some(value),
     }
 }

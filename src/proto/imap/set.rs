@@ -26,6 +26,12 @@ impl Set {
     }
 }
 
+/// Whether a number can be the number or the unique identifier of a message: 32 bits, and not 0
+/// (`nz-number` in RFC 3501 section 9).
+pub(super) fn is_message(number: u64) -> bool {
+    (1..=u64::from(u32::MAX)).contains(&number)
+}
+
 /// The numbers of a set, one by one; `None` if the text is not a set, or has more than
 /// `MOST_NUMBERS` numbers.
 pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
@@ -98,7 +104,7 @@ fn range(text: &str) -> Option<(u64, u64)> {
     let number = |text: &str| match text {
         "*" => Some(u64::MAX),
         _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.parse().ok().filter(|number| *number > 0)
+            text.parse().ok().filter(|number| is_message(*number))
         }
         _ => None,
     };

@@ -32,6 +32,8 @@ pub(super) struct Lines {
     line: Option<Line>,
     /// The part of the line that the words after the first have reached.
     rest: Rest,
+    /// The number of words of a line of data.
+    words: usize,
     /// Whether the first byte of the line was looked at.
     has_begun: bool,
     is_wrong: bool,
@@ -62,12 +64,17 @@ impl Rest {
     }
 }
 
+const GLUED: &str = "a word is directly after another one, without a blank (RFC 5804, 4)";
+const DATA: &str =
+    "a line of data has more than a string and then another one or ACTIVE (RFC 5804, 4)";
 const NO_LINE: &str = "a line begins with neither a string nor OK, NO or BYE (RFC 5804, 1.2)";
 const BLANK: &str = "a line begins with a blank (RFC 5804, 4)";
 const REST: &str =
     "after OK, NO or BYE comes more than a code in parentheses and one string (RFC 5804, 4)";
-/// The length of the longest first word that matters.
-const LONGEST: usize = 3;
+/// What follows the name of the active script (RFC 5804 section 2.7).
+const ACTIVE: &[u8] = b"ACTIVE";
+/// The longest word that matters.
+const LONGEST: usize = ACTIVE.len();
 
 impl Lines {
     /// The next whole line in the bytes from `at` on, or why it is malformed; moves `at` after it.
@@ -87,7 +94,9 @@ impl Lines {
                     return Some(self.refuse(BLANK));
                 }
             }
-            match self.scanner.next(bytes, at)? {
+            let event = self.scanner.next(bytes, at)?;
+            let is_word = matches!(event, Event::Word(_));
+            match event {
                 Event::Wrong(why) => return Some(Err(self.give_up(why))),
                 Event::End if std::mem::take(&mut self.is_wrong) => self.begin(),
                 Event::End => {
@@ -96,8 +105,21 @@ impl Lines {
                     self.begin();
                     return Some(line);
                 }
+                Event::Content(..) | Event::Word(_) if self.scanner.is_glued() => {
+                    return Some(self.refuse(GLUED));
+                }
+                Event::Content(Sort::Atom, range) if self.line == Some(Line::Data) => {
+                    // One byte more than the longest word shows that a word is longer.
+                    let room = (LONGEST + 1).saturating_sub(self.word.len());
+                    self.word.extend(bytes[range].iter().take(room));
+                }
                 Event::Content(..) if self.line.is_some() => {}
-                Event::Word(_) if self.line == Some(Line::Data) => {}
+                Event::Word(sort) if self.line == Some(Line::Data) => {
+                    self.words += 1;
+                    if !self.fits(sort) {
+                        return Some(self.refuse(DATA));
+                    }
+                }
                 Event::Word(sort) if self.line.is_some() => {
                     let Some(rest) = self.rest.after(sort) else { return Some(self.refuse(REST)) };
                     self.rest = rest;
@@ -105,6 +127,7 @@ impl Lines {
                 Event::Content(Sort::Quoted | Sort::Literal, _)
                 | Event::Word(Sort::Quoted | Sort::Literal) => {
                     self.line = Some(Line::Data);
+                    self.words = usize::from(is_word);
                 }
                 Event::Content(_, range) if self.word.len() + range.len() <= LONGEST => {
                     self.word.extend_from_slice(&bytes[range]);
@@ -117,9 +140,19 @@ impl Lines {
         }
     }
 
+    /// Whether a line of data may have this word where it stands: first a string, then another one
+    /// (a capability) or ACTIVE (a script).
+    fn fits(&self, sort: Sort) -> bool {
+        match (self.words, sort) {
+            (1 | 2, Sort::Quoted | Sort::Literal) => true,
+            (2, Sort::Atom) => self.word.eq_ignore_ascii_case(ACTIVE),
+            _ => false,
+        }
+    }
+
     fn begin(&mut self) {
         self.word.clear();
-        (self.line, self.rest, self.has_begun) = (None, Rest::Any, false);
+        (self.line, self.rest, self.has_begun, self.words) = (None, Rest::Any, false, 0);
     }
 
     /// Makes the error for a malformed line, and skips the rest of it.

@@ -11,6 +11,10 @@ pub(super) struct Scanner {
     side: Side,
     /// The number of octets that the last literal announced.
     announced: u64,
+    /// Whether the next word would be directly after the end of another one, without a blank.
+    touches: bool,
+    /// Whether the word in progress, or the last one, is directly after the end of another one.
+    is_glued: bool,
 }
 
 /// The side that sends a line. A client's literals have a `+` after their size, and a client's
@@ -69,7 +73,7 @@ const NO_LINE_END: &str = "the size of a literal has no line end after it (RFC 5
 
 impl Scanner {
     pub(super) fn new(side: Side) -> Self {
-        Self { state: State::Between, side, announced: 0 }
+        Self { side, ..Self::default() }
     }
 
     /// The next event in the bytes from `at` on; moves `at` after it. `None` at the end of the
@@ -102,10 +106,19 @@ impl Scanner {
             b'(' => (State::Between, Some(Event::Word(Sort::Open))),
             b')' => (State::Between, Some(Event::Word(Sort::Close))),
             _ => {
+                self.is_glued = std::mem::replace(&mut self.touches, true);
                 self.state = State::Atom;
                 return None;
             }
         };
+        match byte {
+            b' ' | b'\t' | b'\n' => self.touches = false,
+            b'\r' => {}
+            // Some servers send no blank before parentheses, and there is none inside of them.
+            b'(' => (self.is_glued, self.touches) = (false, false),
+            b')' => (self.is_glued, self.touches) = (false, true),
+            _ => self.is_glued = std::mem::replace(&mut self.touches, true),
+        }
         *at += 1;
         self.state = place;
         event
@@ -153,7 +166,7 @@ impl Scanner {
 
     /// Handles a line that has ended inside of a quoted string.
     fn unclosed(&mut self) -> Event {
-        self.state = State::Between;
+        (self.state, self.touches) = (State::Between, false);
         if self.side == Side::Client { Event::End } else { Event::Wrong(UNCLOSED) }
     }
 
@@ -190,6 +203,7 @@ impl Scanner {
                 // there.
                 let is_line = self.side == Side::Client && !plus;
                 self.state = if is_line { State::Between } else { State::Literal(octets) };
+                self.touches = !is_line;
                 return is_line.then_some(Event::End);
             }
             _ => return self.no_literal(NO_LINE_END),
@@ -222,7 +236,7 @@ impl Scanner {
         let end = memchr::memchr(b'\n', &bytes[*at..]);
         *at = end.map_or(bytes.len(), |place| *at + place + 1);
         end.is_some().then(|| {
-            self.state = State::Between;
+            (self.state, self.touches) = (State::Between, false);
             Event::End
         })
     }
@@ -240,6 +254,12 @@ impl Scanner {
     /// The number of octets of a literal that are still to come.
     pub(super) fn left(&self) -> u64 {
         if let State::Literal(left) = self.state { left } else { 0 }
+    }
+
+    /// Whether the last word, or the word in progress, is directly after another one, without a
+    /// blank between them.
+    pub(super) fn is_glued(&self) -> bool {
+        self.is_glued
     }
 
     /// Whether the scan is in the rest of a malformed line.

@@ -17,11 +17,6 @@ pub(crate) enum Word {
 }
 
 impl Word {
-    /// The text of a string; `None` for other words.
-    pub(crate) fn text(&self) -> Option<&[u8]> {
-        if let Self::Text(text) = self { Some(text) } else { None }
-    }
-
     fn into_text(self) -> Option<Vec<u8>> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }

@@ -11,7 +11,8 @@ use crate::session::{Payload, SieveScript};
 pub(super) const INTRO: &str = "ManageSieve (RFC 5804). A response is its lines of data, up to and including the line that \
 says `OK`, `NO` or `BYE`. The greeting is a response with the capabilities. Text for `expect` may match at the beginning of \
 the response, or at the beginning of that last line. In AUTHENTICATE, each challenge is a response of its own. Arguments are \
-quoted; arguments that are long or have line ends are sent as literals that do not wait (`{n+}`). The response code is \
+quoted; arguments that are long or have line ends are sent as literals that do not wait (`{n+}`). A verb fails \
+on data that its command does not ask for. The response code is \
 `response_code`.";
 
 /// A Sieve script: text, whose line ends become CRLF, or a blob.

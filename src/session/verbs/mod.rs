@@ -95,7 +95,11 @@ impl Session {
     async fn ask(&mut self, line: impl AsRef<[u8]>, verb: &Verb) -> Result<Reply> {
         self.send_line(line.as_ref(), verb.wait).await?;
         let reply = self.answer(verb).await?;
-        self.conclude(reply, verb)
+        let reply = self.conclude(reply, verb)?;
+        if self.turn.speech() == Speech::Sieve {
+            self.check_data(line.as_ref(), &reply, verb)?;
+        }
+        Ok(reply)
     }
 
     /// The next whole reply, whatever it says.

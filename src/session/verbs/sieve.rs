@@ -1,9 +1,11 @@
 //! ManageSieve (RFC 5804).
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 
-use super::{Operation, Session};
-use crate::error::Kind;
+use super::{Operation, Session, Verb};
+use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::proto::sieve::{self, Word};
 use crate::proto::{Speech, chomp};
@@ -14,6 +16,9 @@ use crate::session::Payload;
 const SIEVE: [Speech; 1] = [Speech::Sieve];
 /// The status that means success in ManageSieve.
 pub(super) const OK: &str = "OK";
+
+/// The commands whose response may have data (RFC 5804 sections 2.4, 2.7 and 2.9).
+const WITH_DATA: [&str; 3] = ["CAPABILITY", "GETSCRIPT", "LISTSCRIPTS"];
 
 /// A script that a user has stored on the server (RFC 5804 section 2.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,15 +123,13 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn listscripts(&mut self) -> Operation<'_, Vec<SieveScript>> {
-        self.exchange("listscripts", &SIEVE, OK, "LISTSCRIPTS").map(|reply| {
-            let script = |line: Vec<Word>| SieveScript {
-                name: String::from_utf8_lossy(
-                    line.first().and_then(Word::text).unwrap_or_default(),
-                )
-                .into_owned(),
-                active: line.get(1).is_some_and(is_active),
-            };
-            sieve::data(reply.bytes()).map(script).collect()
+        self.operation(|session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, "listscripts", &SIEVE, OK)?;
+                let reply = session.ask("LISTSCRIPTS", &verb).await?;
+                let form = "each name once, and ACTIVE after at most one (RFC 5804, 2.7)";
+                listed(&reply).ok_or_else(|| session.unlike("LISTSCRIPTS", form, &reply))
+            })
         })
     }
 
@@ -167,19 +170,15 @@ impl Session {
                 let verb = session.verb(call, "getscript", &SIEVE, OK)?;
                 let reply =
                     session.ask(with_strings("GETSCRIPT", &[name.as_bytes()]), &verb).await?;
-                let script = sieve::data(reply.bytes())
-                    .next()
-                    .and_then(|line| Some(Bytes::copy_from_slice(line.first()?.text()?)));
-                match script {
-                    Some(script) => Ok(Reply::whole(script, Match::default())),
-                    None if sieve::is_ok(reply.bytes()) => {
-                        let error = session.fault(
-                            Kind::Malformed,
-                            "the response to GETSCRIPT has no script (RFC 5804, 2.9)",
-                        );
-                        Err(error.with_got(session.shown_lines(chomp(reply.bytes()))))
+                if !sieve::is_ok(reply.bytes()) {
+                    return Ok(reply);
+                }
+                let mut data = sieve::data(reply.bytes());
+                match (data.next().as_deref(), data.next()) {
+                    (Some([Word::Text(script)]), None) => {
+                        Ok(Reply::whole(Bytes::copy_from_slice(script), Match::default()))
                     }
-                    None => Ok(reply),
+                    _ => Err(session.unlike("GETSCRIPT", "one string (RFC 5804, 2.9)", &reply)),
                 }
             })
         })
@@ -333,8 +332,43 @@ impl Session {
     }
 }
 
-fn is_active(word: &Word) -> bool {
-    matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case(b"ACTIVE"))
+impl Session {
+    /// Fails on data in the response to a command that asks for none.
+    pub(super) fn check_data(&self, command: &[u8], reply: &Reply, verb: &Verb) -> Result<()> {
+        let asks = WITH_DATA.iter().any(|known| command.starts_with(known.as_bytes()));
+        if asks || sieve::data(reply.bytes()).next().is_none() {
+            return Ok(());
+        }
+        let error = self.fault(Kind::Unexpected, "data came that the command does not ask for");
+        let error = error.with_expected(&verb.wanted);
+        let error = error.with_got(self.shown_lines(chomp(reply.bytes())));
+        Err(error.with_waited(verb.wait.waited()))
+    }
+
+    fn unlike(&self, command: &str, form: &str, reply: &Reply) -> Error {
+        let message = format!("the response to {command} is malformed");
+        let error = self.fault(Kind::Malformed, message).with_expected(form);
+        error.with_got(self.shown_lines(chomp(reply.bytes())))
+    }
+}
+
+/// The scripts in a response to LISTSCRIPTS; `None` if they contradict each other.
+fn listed(reply: &Reply) -> Option<Vec<SieveScript>> {
+    let mut names = HashSet::new();
+    let mut scripts = Vec::new();
+    let mut has_active = false;
+    for line in sieve::data(reply.bytes()) {
+        let (name, active) = match &*line {
+            [Word::Text(name)] => (name, false),
+            [Word::Text(name), Word::Atom(_)] => (name, true),
+            _ => return None,
+        };
+        if !names.insert(name.clone()) || (active && std::mem::replace(&mut has_active, true)) {
+            return None;
+        }
+        scripts.push(SieveScript { name: String::from_utf8_lossy(name).into_owned(), active });
+    }
+    Some(scripts)
 }
 
 /// A command followed by these strings.

@@ -3,54 +3,35 @@
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::super::verb::{Manual, collected, verbs, words_of};
-use super::values::{argument, criteria, mailbox, numbers, value};
+use super::values::{argument, criteria, mailbox, number, numbers, text, value};
 use crate::error::{Error, Result};
-use crate::imap::{Answer, Argument, Value};
+use crate::imap::{Answer, Argument};
+use crate::proto::imap::{Namespace, Resource};
 
 pub(in crate::script::bindings) const INTRO: &str = "Words for commands that are sent together or by hand, and verbs of \
 extensions. A verb returns the data that it has read in the answer; the whole answer is `s.answer`.";
 
-/// The values of all responses with this name, in one list.
-fn data(answer: &Answer, name: &str) -> Result<Vec<Value>> {
-    let mut all = Vec::new();
-    for response in answer.all(name) {
-        all.extend(response.values()?);
-    }
-    Ok(all)
-}
-
-/// Makes a map from a list in which names and values alternate.
-fn by_name(values: Vec<Value>) -> Map {
-    let mut map = Map::new();
-    let mut values = values.into_iter();
-    while let (Some(name), Some(one)) = (values.next(), values.next()) {
-        map.insert(name.text().unwrap_or_default().into(), value(one));
-    }
-    map
+/// A map from names and values.
+fn by_name<T: Into<Dynamic>>(pairs: impl IntoIterator<Item = (String, T)>) -> Map {
+    pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 /// The namespaces of one kind (RFC 2342 section 5).
-fn namespaces(kind: &Value) -> Array {
-    let part =
-        |space: &[Value], place: usize| space.get(place).cloned().map_or(Dynamic::UNIT, value);
-    let space = |space: &Value| -> Dynamic {
-        let space = space.list().unwrap_or_default();
-        let parts = [("prefix", part(space, 0)), ("delimiter", part(space, 1))];
-        parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into()
+fn namespaces(kind: Vec<Namespace>) -> Array {
+    let space = |Namespace { prefix, delimiter }| {
+        let parts = [("prefix", Dynamic::from(prefix)), ("delimiter", text(delimiter))];
+        Dynamic::from(by_name(parts.map(|(name, part)| (name.to_owned(), part))))
     };
-    kind.list().unwrap_or_default().iter().map(space).collect()
+    kind.into_iter().map(space).collect()
 }
 
-/// The resources of a quota root, each with its usage and limit (RFC 9208 section 4.2).
-fn quota(values: &[Value]) -> Map {
-    let resources = values.get(1).and_then(Value::list).unwrap_or_default();
-    let resource = |parts: &[Value]| {
-        let [name, used, limit] = parts else { return None };
-        let pair = [("used", value(used.clone())), ("limit", value(limit.clone()))];
-        let pair: Map = pair.into_iter().map(|(name, part)| (name.into(), part)).collect();
-        Some((name.text()?.into(), pair.into()))
+/// The resources of a quota root, each with its usage and limit (RFC 9208 section 5.1).
+fn quota(resources: Vec<Resource>) -> Map {
+    let parts = |Resource { name, used, limit }| {
+        let parts = [("used", number(used)), ("limit", number(limit))];
+        (name, by_name(parts.map(|(name, part)| (name.to_owned(), part))))
     };
-    resources.chunks(3).filter_map(resource).collect()
+    by_name(resources.into_iter().map(parts))
 }
 
 fn texts(list: Array) -> Result<Vec<String>> {
@@ -202,7 +183,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         lsub(session, call, reference: &str, pattern: &str) -> Array {
             let answer = session.command("LSUB", &[reference.into(), pattern.into()]).with(call).await?;
-            collected(session, answer.mailboxes()?.into_iter().map(mailbox))
+            collected(session, answer.mailboxes_of("LSUB")?.into_iter().map(mailbox))
         }
 
         /// Lists mailboxes with selection options before the names and return options after them,
@@ -233,7 +214,7 @@ fn extensions(manual: Manual) -> Module {
                 arguments.push(Argument::plain(format!("RETURN {}", in_parentheses(returned))));
             }
             let answer = session.command("LIST", &arguments).with(call).await?;
-            collected(session, answer.mailboxes()?.into_iter().map(mailbox))
+            collected(session, answer.mailboxes_of("LIST")?.into_iter().map(mailbox))
         }
 
         /// Asks for the namespaces (RFC 2342). Returns a map with `personal`, `others` and
@@ -254,10 +235,9 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         namespace(session, call) -> Map {
             let answer = session.imap_verb("namespace", &[]).with(call).await?;
-            let kinds = data(&answer, "NAMESPACE")?;
-            let kind = |place: usize| kinds.get(place).map_or_else(Array::new, namespaces);
-            let all = [("personal", kind(0)), ("others", kind(1)), ("shared_ones", kind(2))];
-            Ok(all.into_iter().map(|(name, kind)| (name.into(), kind.into())).collect())
+            let [personal, others, shared] = answer.namespaces()?.unwrap_or_default();
+            let all = [("personal", personal), ("others", others), ("shared_ones", shared)];
+            Ok(by_name(all.map(|(name, kind)| (name.to_owned(), namespaces(kind)))))
         }
 
         /// Asks for the quota of a quota root (RFC 9208). Returns a map of resources, each with
@@ -276,7 +256,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         getquota(session, call, root: &str) -> Map {
             let answer = session.imap_verb("getquota", &[root.into()]).with(call).await?;
-            Ok(quota(&data(&answer, "QUOTA")?))
+            Ok(quota(answer.quota(root)?.unwrap_or_default()))
         }
 
         /// Asks for the access rights of a mailbox (RFC 4314). Returns a map of the rights of each
@@ -295,7 +275,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         getacl(session, call, mailbox: &str) -> Map {
             let answer = session.imap_verb("getacl", &[mailbox.into()]).with(call).await?;
-            Ok(by_name(data(&answer, "ACL")?.into_iter().skip(1).collect()))
+            Ok(by_name(answer.rights(mailbox)?.unwrap_or_default()))
         }
 
         /// Asks for annotations of a mailbox, or of the server if the name of the mailbox is empty
@@ -316,9 +296,8 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         getmetadata(session, call, mailbox: &str, entries: Dynamic) -> Map {
             let answer = session.imap_verb("getmetadata", &[mailbox.into(), argument(entries)?]).with(call).await?;
-            let lists = data(&answer, "METADATA")?;
-            let entries = lists.iter().filter_map(Value::list).flatten().cloned();
-            Ok(by_name(entries.collect()))
+            let all = answer.annotations(mailbox)?.unwrap_or_default();
+            Ok(by_name(all.into_iter().map(|(entry, one)| (entry, value(one)))))
         }
 
         /// Closes the mailbox and removes the messages that are marked as deleted: `CLOSE`

@@ -23,8 +23,9 @@ required or in `allow: [...]` may come. With `ordered: true`, the required respo
 patterns.\n\nA verb fails if the server says OK without the data that the command asks for: SELECT without EXISTS, SEARCH \
 without its list, STATUS, CAPABILITY, ENABLE, SORT, THREAD, NAMESPACE, GETQUOTA, GETACL, GETMETADATA, LOGOUT without BYE, \
 FETCH without the requested items. `bare: true` accepts such an answer. Responses that a server sends unasked between two \
-commands wait for the next answer. `FETCH` of other messages, `STATUS` of other mailboxes and ESEARCH with another tag are in \
-an answer's `untagged`, but in no result. `* BYE` ends a verb at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
+commands wait for the next answer. `FETCH` of other messages, data of other mailboxes or \
+quota roots (STATUS, ACL, METADATA, QUOTA) and ESEARCH with another tag are in an answer's `untagged`, but in no result. \
+OK in place of the `+` that a literal waits for fails a verb, and `* BYE` ends it at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
 or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \
 `\"minus\"`, RFC 7888) is set. With `uid: true`, `fetch`, `store`, `search`, `esearch`, `copy`, `move` and `expunge` name \
 messages by their unique identifiers.";

@@ -178,7 +178,8 @@ impl Session {
     /// # Errors
     /// See [`Session::command`].
     pub fn list(&mut self, reference: &str, pattern: &str) -> Operation<'_, Vec<Mailbox>> {
-        self.imap_read("list", "LIST", [reference.into(), pattern.into()], Answer::mailboxes)
+        let arguments = [reference.into(), pattern.into()];
+        self.imap_read("list", "LIST", arguments, |answer| answer.mailboxes_of("LIST"))
     }
 
     /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are

@@ -216,7 +216,7 @@ impl Session {
         let (mut running, by_uid) = self.prepare(name, call)?;
         let text = text.into();
         if !running.is_bare {
-            running.required = Required::of(name, &text, &arguments);
+            running.required = Required::of(name, &text, &arguments, by_uid);
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_prepared(running, &text, &arguments, literals).await

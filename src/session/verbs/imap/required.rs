@@ -11,15 +11,26 @@ pub(super) enum Required {
     Nothing,
     /// A response of this name; the second text describes it in errors.
     Data(&'static str, &'static str),
-    /// The result of a search, as SEARCH or ESEARCH.
-    Found,
+    /// The result of a search, as SEARCH or ESEARCH; whether it has unique identifiers.
+    Found(bool),
+    /// The results of a search as ESEARCH; whether they have unique identifiers, and whether COUNT
+    /// was asked for.
+    Results(bool, bool),
     /// These items of this mailbox.
     Status(String, Vec<String>),
+    /// The access rights of this mailbox.
+    Rights(String),
+    /// The quota of this quota root.
+    Quota(String),
+    /// These annotations of this mailbox.
+    Annotations(String, Vec<String>),
+    Namespaces,
 }
 
 impl Required {
-    /// The data that the verb `name` requires, given its command.
-    pub(super) fn of(name: &str, text: &[u8], arguments: &[Argument]) -> Self {
+    /// The data that the verb `name` requires, given its command, and whether it names messages by
+    /// their unique identifiers.
+    pub(super) fn of(name: &str, text: &[u8], arguments: &[Argument], by_uid: bool) -> Self {
         match name {
             "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
             "examine" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.2)"),
@@ -28,15 +39,24 @@ impl Required {
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
             "sort" => Self::Data("SORT", "SORT (RFC 5256, 3)"),
             "threads" => Self::Data("THREAD", "THREAD (RFC 5256, 3)"),
-            "namespace" => Self::Data("NAMESPACE", "NAMESPACE (RFC 2342, 5)"),
-            "getquota" => Self::Data("QUOTA", "QUOTA (RFC 9208, 4.1.1)"),
-            "getacl" => Self::Data("ACL", "ACL (RFC 4314, 3.3)"),
-            "getmetadata" => Self::Data("METADATA", "METADATA (RFC 5464, 4.2)"),
-            // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
-            "esearch" if text.starts_with(b"SEARCH RETURN (SAVE)") => Self::Nothing,
-            "search" | "esearch" => Self::Found,
+            "namespace" => Self::Namespaces,
+            "getquota" => of_texts(arguments, |root, _| Self::Quota(root)),
+            "getacl" => of_texts(arguments, |mailbox, _| Self::Rights(mailbox)),
+            "getmetadata" => of_texts(arguments, Self::Annotations),
+            "search" => Self::Found(by_uid),
+            "esearch" => Self::of_results(text, by_uid),
             "status" => Self::of_status(arguments),
             _ => Self::Nothing,
+        }
+    }
+
+    fn of_results(text: &[u8], by_uid: bool) -> Self {
+        let text = String::from_utf8_lossy(text).to_ascii_uppercase();
+        let options: Vec<_> = text.split([' ', '(', ')']).filter(|word| !word.is_empty()).collect();
+        match options.get(2..).unwrap_or_default() {
+            // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
+            ["SAVE"] => Self::Nothing,
+            results => Self::Results(by_uid, results.contains(&"COUNT")),
         }
     }
 
@@ -61,9 +81,40 @@ impl Required {
                 let has = answer.untagged().iter().any(|response| response.name() == *name);
                 (!has).then(|| (*what).to_owned())
             }
-            Self::Found => (!answer.has_search()?).then(|| {
+            Self::Found(by_uid) => (!answer.has_search(*by_uid)?).then(|| {
                 "SEARCH, or ESEARCH with the tag of the command (RFC 3501, 6.4.4)".to_owned()
             }),
+            Self::Results(by_uid, count) => {
+                let has_count = || {
+                    answer.search_results().map(|all| all.iter().any(|(name, _)| name == "COUNT"))
+                };
+                if !answer.has_results(*by_uid)? {
+                    Some("ESEARCH with the tag of the command (RFC 4731, 3.1)".to_owned())
+                } else if *count && !has_count()? {
+                    Some("ESEARCH with COUNT (RFC 4731, 3.1)".to_owned())
+                } else {
+                    None
+                }
+            }
+            Self::Namespaces => {
+                answer.namespaces()?.is_none().then(|| "NAMESPACE (RFC 2342, 5)".to_owned())
+            }
+            Self::Rights(mailbox) => {
+                let is_missing = answer.rights(mailbox)?.is_none();
+                is_missing.then(|| format!("ACL of {mailbox} (RFC 4314, 3.3)"))
+            }
+            Self::Quota(root) => {
+                let is_missing = answer.quota(root)?.is_none();
+                is_missing.then(|| format!("QUOTA of \"{root}\" (RFC 9208, 4.1.1)"))
+            }
+            Self::Annotations(mailbox, entries) => {
+                let found = answer.annotations(mailbox)?.unwrap_or_default();
+                let is_there = |entry: &&String| {
+                    found.iter().any(|(name, _)| name.eq_ignore_ascii_case(entry))
+                };
+                let missing = entries.iter().find(|entry| !is_there(entry));
+                missing.map(|entry| format!("METADATA of {mailbox} with {entry} (RFC 5464, 4.2)"))
+            }
             Self::Status(mailbox, items) => {
                 let found = answer.status_items(mailbox)?;
                 let is_there = |item: &&String| found.iter().any(|(name, _)| name == *item);
@@ -75,4 +126,23 @@ impl Required {
             }
         })
     }
+}
+
+/// Makes a requirement from the first argument and the texts of the second one, which is a text or a
+/// list; none if the first argument is no text.
+fn of_texts(
+    arguments: &[Argument],
+    make: impl FnOnce(String, Vec<String>) -> Required,
+) -> Required {
+    let text = |argument: &Argument| match argument {
+        Argument::Text(text) | Argument::Literal(text) => {
+            Some(String::from_utf8_lossy(text).into_owned())
+        }
+        _ => None,
+    };
+    let texts = match arguments.get(1) {
+        Some(Argument::List(list)) => list.iter().filter_map(text).collect(),
+        other => other.and_then(text).into_iter().collect(),
+    };
+    arguments.first().and_then(text).map_or(Required::Nothing, |first| make(first, texts))
 }

@@ -70,6 +70,9 @@ impl Session {
         for piece in pieces {
             match self.next_response(&mut running).await? {
                 Next::Continuation(_) => self.write(piece.into(), running.verb.wait).await?,
+                Next::Tagged(tagged) if tagged.status() == Some(Status::Ok) => {
+                    return Err(self.succeeds_early(&running, &tagged));
+                }
                 Next::Tagged(tagged) => return self.finish_running(running, tagged),
             }
         }
@@ -77,6 +80,16 @@ impl Session {
             Next::Tagged(tagged) => self.finish_running(running, tagged),
             Next::Continuation(response) => Err(self.asks_for_more(&running, &response)),
         }
+    }
+
+    /// Makes the error for a server that says OK in place of the `+` that it owes for a literal: it
+    /// cannot have done what it has not read (RFC 3501 section 7.5).
+    fn succeeds_early(&self, running: &Running, tagged: &Response) -> Error {
+        let error =
+            self.fault(Kind::Unexpected, "the server says success before the end of the command");
+        let error = error.with_expected("+, to go on with a literal, or a refusal");
+        let error = error.with_got(self.shown_lines(tagged.bytes()));
+        error.with_waited(running.verb.wait.waited())
     }
 
     pub(super) fn asks_for_more(&self, running: &Running, response: &Response) -> Error {
