@@ -11,12 +11,12 @@ use crate::secrets;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) scheme: &'static Scheme,
-    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
 }
 
-/// The place to connect to.
+/// Where a target is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     Host {
         host: String,
         port: u16,
@@ -108,7 +108,7 @@ impl Target {
                     "a socket's path begins with a slash, which makes three: smtp+unix:///run/lmtp",
                 ));
             }
-            return Ok(Self { scheme, place: Place::Unix(Path::new(rest).to_owned()) });
+            return Ok(Self { scheme, endpoint: Endpoint::Unix(Path::new(rest).to_owned()) });
         }
         let scheme = self::scheme(scheme)?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -123,12 +123,12 @@ impl Target {
         }
         let port = port.or(scheme.port).ok_or_else(|| unreadable(url, &without_port(scheme)))?;
         let host = host.to_owned();
-        let place = if scheme.name == "mx" {
-            Place::Exchangers { domain: host, port }
+        let endpoint = if scheme.name == "mx" {
+            Endpoint::Exchangers { domain: host, port }
         } else {
-            Place::Host { host, port }
+            Endpoint::Host { host, port }
         };
-        Ok(Self { scheme, place })
+        Ok(Self { scheme, endpoint })
     }
 }
 
@@ -166,14 +166,14 @@ fn unreadable(url: &str, why: &str) -> Error {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme.name;
-        match &self.place {
-            Place::Host { host, port } if host.contains(':') => {
+        match &self.endpoint {
+            Endpoint::Host { host, port } if host.contains(':') => {
                 write!(f, "{scheme}://[{host}]:{port}")
             }
-            Place::Host { host, port } | Place::Exchangers { domain: host, port } => {
+            Endpoint::Host { host, port } | Endpoint::Exchangers { domain: host, port } => {
                 write!(f, "{scheme}://{host}:{port}")
             }
-            Place::Unix(path) => write!(f, "{scheme}+unix://{}", path.display()),
+            Endpoint::Unix(path) => write!(f, "{scheme}+unix://{}", path.display()),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::tls::Tls;
 use super::value;
 use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
-use crate::probe::{self, Depth, Found, Host, Place, State};
+use crate::probe::{self, Depth, Found, Host, HostPorts, State};
 use crate::report::{Probed, Unexpected};
 use crate::session::{Options, block_on};
 use crate::transport::{Family, Proxy};
@@ -128,25 +128,25 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     if args.udp {
         return Err(crate::target::udp_refused());
     }
-    let places = args.hosts.iter().map(|host| Place::parse(host)).collect::<Result<Vec<_>>>()?;
+    let hosts = args.hosts.iter().map(|host| HostPorts::parse(host)).collect::<Result<Vec<_>>>()?;
     let (quiet, json, verbose) = (args.quiet, args.json, args.verbose);
     let expected = args.expect.clone();
     descriptors::provide(descriptors::NEEDED)?;
     let mut prober = prober(args)?;
     let own_mailbox = prober.mailbox.is_none() && prober.depth == Depth::Delivered;
     let mut worst = ExitCode::Passed;
-    for mut place in places {
-        place.add(expected.iter().flat_map(|expected| expected.ports.iter().copied()));
+    for mut at in hosts {
+        at.add(expected.iter().flat_map(|expected| expected.ports.iter().copied()));
         if own_mailbox {
-            prober.mailbox = Some(place.url("imaps", 993));
+            prober.mailbox = Some(at.url("imaps", 993));
         }
-        let judged = block_on(prober.host(&place)).map(|host| {
-            let wrong = judge(&host, &place, &expected, prober.depth);
+        let judged = block_on(prober.host(&at)).map(|host| {
+            let wrong = judge(&host, &at, &expected, prober.depth);
             (host, wrong)
         });
         let code = match judged {
             Ok((host, wrong)) => {
-                let shown = Probed { host: &host, wrong: &wrong, place: &place };
+                let shown = Probed { host: &host, wrong: &wrong, at: &at };
                 screen.show(&match (quiet, json) {
                     (true, _) => shown.line(),
                     (_, true) => shown.json(),
@@ -155,12 +155,12 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
                 code(&host, &wrong)
             }
             Err(error) if quiet && !error.is_usage() => {
-                screen.show(&Probed::unresolved(&place.host, &error));
+                screen.show(&Probed::unresolved(&at.host, &error));
                 ExitCode::Failed
             }
             Err(error) if error.is_usage() => return Err(error),
             Err(error) if json => {
-                screen.show(&Probed::unresolved_json(&place.host, &error));
+                screen.show(&Probed::unresolved_json(&at.host, &error));
                 error.exit_code()
             }
             Err(error) => {
@@ -184,7 +184,7 @@ fn code(host: &Host, wrong: &[Unexpected]) -> ExitCode {
 }
 
 /// Lists each port that is not in its expected state, and each dialogue that failed.
-fn judge(host: &Host, place: &Place, expected: &[Expected], depth: Depth) -> Vec<Unexpected> {
+fn judge(host: &Host, at: &HostPorts, expected: &[Expected], depth: Depth) -> Vec<Unexpected> {
     let mut wrong = Vec::new();
     for Expected { state, ports } in expected {
         for port in ports {
@@ -194,8 +194,8 @@ fn judge(host: &Host, place: &Place, expected: &[Expected], depth: Depth) -> Vec
             }
         }
     }
-    if expected.is_empty() && place.is_named {
-        for port in &place.ports {
+    if expected.is_empty() && at.is_named {
+        for port in &at.ports {
             let is = host.state(port.number);
             if is != State::Open {
                 wrong.push(Unexpected::State { port: port.number, is, expected: State::Open });

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::error::{Error, Result};
-use crate::probe::{Account, Depth, Found, Host, Place, Port, Probe};
+use crate::probe::{Account, Depth, Found, Host, HostPorts, Port, Probe};
 use crate::session::Options;
 use crate::transport::NULL_MX;
 use ask::{Asked, Talk};
@@ -209,11 +209,11 @@ impl Doctor {
         if self.ports == (25, 587) {
             ports.extend(OTHERS.map(Port::new));
         }
-        let place = Place { host: host.to_owned(), ports, is_named: true };
+        let all = HostPorts { host: host.to_owned(), ports, is_named: true };
         let mut probe = Probe::new(self.options.clone(), self.timeout);
         probe.helo.clone_from(&self.helo);
         probe.options = probe.options.tls(self.options.tls_options().clone().verify(false));
-        let probed = match probe.host(&place).await {
+        let probed = match probe.host(&all).await {
             Ok(probed) => probed,
             Err(error) if error.is_unresolved() => {
                 return Ok((vec![judge::unresolved(host, &error)], None));
@@ -259,8 +259,8 @@ impl Doctor {
         let options = self.options.clone().pinned_to(host, found.address.ip());
         let options = options.tls(self.options.tls_options().clone().verify(false));
         let scheme = if is_submission { "submission" } else { "smtp" };
-        let place = Place { host: host.to_owned(), ports: Vec::new(), is_named: true };
-        let url = place.url(scheme, found.address.port());
+        let all = HostPorts { host: host.to_owned(), ports: Vec::new(), is_named: true };
+        let url = all.url(scheme, found.address.port());
         let starttls = found.service.tls.is_some();
         let talk = Talk { url, helo: self.helo.as_deref(), starttls, lines };
         let mut asked = Asked::default();
@@ -286,11 +286,11 @@ impl Doctor {
         probe.account = Some(account.clone());
         probe.rcpt =
             Some(self.rcpt.clone().unwrap_or_else(|| format!("postmaster@{}", bare(domain))));
-        let at = Place { host: host.to_owned(), ports: Vec::new(), is_named: true };
+        let at = HostPorts { host: host.to_owned(), ports: Vec::new(), is_named: true };
         probe.mailbox = Some(mailbox.clone().unwrap_or_else(|| at.url("imaps", 993)));
         let ports = vec![Port { number: self.ports.0, scheme: Some("smtp") }];
-        let place = Place { host: host.to_owned(), ports, is_named: true };
-        let outcome: Result<Host, Error> = probe.host(&place).await;
+        let all = HostPorts { host: host.to_owned(), ports, is_named: true };
+        let outcome: Result<Host, Error> = probe.host(&all).await;
         let is_open = |found: &Found| found.state == crate::probe::State::Open;
         let found = outcome.map(|host| host.found.into_iter().find(is_open));
         match found {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::assembler::Assembler;
 use super::shell::Target;
 use super::{Act, Read};
-use crate::target::{self, Place};
+use crate::target::{self, Endpoint};
 use crate::transcript::octets;
 
 pub(super) fn read(text: &str) -> Read {
@@ -100,7 +100,7 @@ impl Recorded {
             self.name(tag, scheme);
             return;
         };
-        if let Place::Host { host, port } = target.place {
+        if let Endpoint::Host { host, port } = target.endpoint {
             let place = Target { host, port: Some(port), ..Target::default() };
             self.assembler.connect(at, Some(&place));
         } else {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::left;
 use super::delivery;
-use super::{Depth, Found, Port, Probe, State, place};
+use super::{Depth, Found, Port, Probe, State, host_ports};
 use crate::error::{Error, Kind, Result};
 use crate::message::Draft;
 use crate::pattern::Regex;
@@ -68,7 +68,7 @@ impl Talk<'_> {
 
     /// Connects without TLS. `None` if the port is not open, which is a result and not a failure.
     async fn connect(&mut self, scheme: &str, deadline: Instant) -> Result<Option<Session>> {
-        let url = place::url(self.host, scheme, self.port.number);
+        let url = host_ports::url(self.host, scheme, self.port.number);
         match self.options.clone().timeout(left(deadline)).connect(&url).await {
             Ok(session) => Ok(Some(session)),
             Err(error) => match State::of(&error) {

@@ -5,7 +5,7 @@ mod deadline;
 mod delivery;
 mod depth;
 mod dialogue;
-mod place;
+mod host_ports;
 mod state;
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 pub(crate) use depth::Depth;
 pub(crate) use dialogue::Service;
-pub(crate) use place::{Place, Port, ports};
+pub(crate) use host_ports::{HostPorts, Port, ports};
 pub(crate) use state::State;
 
 use crate::error::{Error, Result};
@@ -138,15 +138,15 @@ impl Probe {
     ///
     /// # Errors
     /// Unresolved for a name without an address; usage if the probe cannot be tried at all.
-    pub(crate) async fn host(&self, place: &Place) -> Result<Host> {
-        let mut addresses = self.options.addresses(&place.host).await?;
+    pub(crate) async fn host(&self, at: &HostPorts) -> Result<Host> {
+        let mut addresses = self.options.addresses(&at.host).await?;
         addresses.truncate(MOST_ADDRESSES);
         let mut tasks = JoinSet::new();
         let local = LocalSet::new();
         let turns = Rc::new(Semaphore::new(AT_ONCE));
         for (n, address) in addresses.iter().enumerate() {
-            for (m, port) in place.ports.iter().enumerate() {
-                let (probe, host) = (self.clone(), place.host.clone());
+            for (m, port) in at.ports.iter().enumerate() {
+                let (probe, host) = (self.clone(), at.host.clone());
                 let (address, port) = (*address, *port);
                 let turns = Rc::clone(&turns);
                 let probing = async move {
@@ -165,7 +165,7 @@ impl Probe {
         }
         found.sort_by_key(|(order, _)| *order);
         let found = found.into_iter().map(|(_, found)| found).collect();
-        Ok(Host { name: place.host.clone(), found })
+        Ok(Host { name: at.host.clone(), found })
     }
 
     /// Probes one port of one address.

@@ -11,7 +11,7 @@ use super::style::{BAD, DIM, GOOD, ODD};
 use super::wrapped::{COLUMNS, wrapped};
 use crate::duration;
 use crate::error::Error;
-use crate::probe::{Depth, Found, Host, Place, Service, State};
+use crate::probe::{Depth, Found, Host, HostPorts, Service, State};
 use crate::tls::Established;
 use crate::transcript;
 use crate::visible;
@@ -41,7 +41,7 @@ pub(crate) enum Unexpected {
 pub(crate) struct Probed<'a> {
     pub(crate) host: &'a Host,
     pub(crate) wrong: &'a [Unexpected],
-    pub(crate) place: &'a Place,
+    pub(crate) at: &'a HostPorts,
 }
 
 impl Probed<'_> {
@@ -72,7 +72,7 @@ impl Probed<'_> {
     pub(crate) fn line(&self) -> String {
         let host = visible::escape(self.host.name.as_bytes());
         if self.wrong.is_empty() {
-            let ports: Vec<_> = self.place.ports.iter().map(|port| port.number).collect();
+            let ports: Vec<_> = self.at.ports.iter().map(|port| port.number).collect();
             let states = ports.iter().map(|port| format!("{port} {}", self.host.state(*port)));
             return format!("OK {host}: {}\n", states.collect::<Vec<_>>().join(", "));
         }

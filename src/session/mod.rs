@@ -70,7 +70,7 @@ use crate::error::{Error, Kind, Result};
 #[cfg(feature = "script")]
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
-use crate::target::{Place, Target};
+use crate::target::{Endpoint, Target};
 use crate::transcript::Excerpt;
 use crate::transport::{Proxy, Transport};
 use crate::visible;
@@ -227,10 +227,10 @@ impl Session {
     /// The name of the host that the session speaks with, which the host's certificate has to
     /// contain.
     fn host(&self) -> Option<String> {
-        match Target::parse(&self.peer).ok()?.place {
-            Place::Host { host, .. } => Some(host),
-            Place::Exchangers { .. } => self.exchanger.as_deref().map(str::to_owned),
-            Place::Unix(_) => None,
+        match Target::parse(&self.peer).ok()?.endpoint {
+            Endpoint::Host { host, .. } => Some(host),
+            Endpoint::Exchangers { .. } => self.exchanger.as_deref().map(str::to_owned),
+            Endpoint::Unix(_) => None,
         }
     }
 

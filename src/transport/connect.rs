@@ -15,7 +15,7 @@ use super::route::Route;
 use super::tcp::Tcp;
 use super::{Transport, reason};
 use crate::error::{Error, Kind, Result, Waited};
-use crate::target::{Place, Target};
+use crate::target::{Endpoint, Target};
 
 /// A connection, with the mail exchanger that it leads to, if the target is a domain.
 pub(crate) struct Connected {
@@ -57,13 +57,13 @@ async fn connect_until(
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
 ) -> Result<Connected> {
-    route.check(&target.place)?;
-    match &target.place {
-        Place::Unix(path) => {
+    route.check(&target.endpoint)?;
+    match &target.endpoint {
+        Endpoint::Unix(path) => {
             let transport = connect_unix(target, path, route, deadline, report).await?;
             Ok(Connected::to(transport, None, Duration::ZERO))
         }
-        Place::Host { host, port } => {
+        Endpoint::Host { host, port } => {
             let started = Instant::now();
             let addresses = resolve(host, *port, route, deadline).await?;
             let lookup = started.elapsed();
@@ -72,7 +72,7 @@ async fn connect_until(
             let transport = found.ok_or_else(|| unreachable(target, &tried))?;
             Ok(Connected::to(transport, None, lookup))
         }
-        Place::Exchangers { .. } => connect_exchanger(target, route, deadline, report).await,
+        Endpoint::Exchangers { .. } => connect_exchanger(target, route, deadline, report).await,
     }
 }
 
@@ -84,7 +84,7 @@ async fn connect_exchanger(
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
 ) -> Result<Connected> {
-    let Place::Exchangers { domain, port } = &target.place else {
+    let Endpoint::Exchangers { domain, port } = &target.endpoint else {
         return Err(Error::usage(format!("{target} names no domain")));
     };
     let started = Instant::now();

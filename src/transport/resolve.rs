@@ -14,7 +14,7 @@ use super::reason;
 use super::route::{Family, Route};
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "script")]
-use crate::target::Place;
+use crate::target::Endpoint;
 
 /// Returns the mail exchangers of a domain, each with its preference.
 #[cfg(feature = "cli")]
@@ -34,7 +34,7 @@ pub(crate) async fn exchangers_of(
 pub(crate) async fn addresses(host: &str, route: &Route, allowed: Duration) -> Result<Vec<IpAddr>> {
     /// Nothing is connected to, so the port does not matter.
     const PORT: u16 = 25;
-    route.check(&Place::Host { host: host.to_owned(), port: PORT })?;
+    route.check(&Endpoint::Host { host: host.to_owned(), port: PORT })?;
     let found = resolve(host, PORT, route, Instant::now() + allowed).await?;
     Ok(found.into_iter().map(|address| address.ip()).collect())
 }

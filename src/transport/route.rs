@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Proxy, ThreadUse};
 use crate::error::{Error, Result};
-use crate::target::Place;
+use crate::target::Endpoint;
 
 /// The version of the internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +42,12 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Fails unless connections to this place are allowed.
-    pub(super) fn check(&self, place: &Place) -> Result<()> {
-        let host = match place {
-            Place::Host { host, .. } => host,
-            Place::Exchangers { domain, .. } => domain,
-            Place::Unix(_) => return Ok(()),
+    /// Fails unless connections to this endpoint are allowed.
+    pub(super) fn check(&self, endpoint: &Endpoint) -> Result<()> {
+        let host = match endpoint {
+            Endpoint::Host { host, .. } => host,
+            Endpoint::Exchangers { domain, .. } => domain,
+            Endpoint::Unix(_) => return Ok(()),
         };
         let host = host.trim_end_matches('.');
         let fits = |allowed: &String| match allowed.strip_prefix('*') {

@@ -12,7 +12,7 @@ use super::follow::Follower;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::proto::Scheme;
-use crate::target::{Place, Target};
+use crate::target::{Endpoint, Target};
 use crate::tls::{Attempt, Authority, Options};
 use crate::transcript::Close;
 use crate::transport::{Route, Tls, Transport, connect};
@@ -97,8 +97,8 @@ impl Terms {
     /// If the server cannot be reached, or if TLS fails with either side.
     pub(super) async fn pass_on(&self, client: Transport, follower: &mut Follower) -> Result<()> {
         let connected = connect(&self.target, &Route::default(), self.allowed, |_, _| {}).await?;
-        let host = match &self.target.place {
-            Place::Host { host, .. } => Some(host.clone()),
+        let host = match &self.target.endpoint {
+            Endpoint::Host { host, .. } => Some(host.clone()),
             _ => connected.exchanger.map(String::from),
         };
         let (mut client, mut server) = (client, connected.transport);

@@ -9,7 +9,7 @@ use rhai::plugin::{NativeCallContext, export_module};
 
 use super::{connecting, wait};
 use crate::error::{Error, Kind, Result};
-use crate::probe::{self, Place, State};
+use crate::probe::{self, HostPorts, State};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
@@ -26,14 +26,14 @@ async fn hold(place: &str, wanted: &str, options: &Map) -> Result<()> {
     let wanted = State::parse(wanted).map_err(|why| {
         Error::usage(why).hint("expect_port(\"mail.example.com:110\", \"closed\")")
     })?;
-    let place = Place::parse(place)?;
-    if !place.is_named {
-        return Err(Error::usage(format!("`{}` names no port", place.host))
+    let at = HostPorts::parse(place)?;
+    if !at.is_named {
+        return Err(Error::usage(format!("`{}` names no port", at.host))
             .hint("expect_port(\"mail.example.com:25,587\", \"open\")"));
     }
     let options = connecting::session_options(run.options(), options, &OPTIONS)?;
-    for port in &place.ports {
-        let url = place.url("tcp", port.number);
+    for port in &at.ports {
+        let url = at.url("tcp", port.number);
         let (is, error) = match options.clone().connect(&url).await {
             Ok(mut session) => {
                 session.hang_up();
@@ -45,7 +45,7 @@ async fn hold(place: &str, wanted: &str, options: &Map) -> Result<()> {
             },
         };
         if !is.is(&wanted) {
-            return Err(another(&place, *port, &is, &wanted, error));
+            return Err(another(&at, *port, &is, &wanted, error));
         }
         run.count_check();
     }
@@ -53,13 +53,13 @@ async fn hold(place: &str, wanted: &str, options: &Map) -> Result<()> {
 }
 
 fn another(
-    place: &Place,
+    at: &HostPorts,
     port: probe::Port,
     is: &State,
     wanted: &State,
     error: Option<Error>,
 ) -> Error {
-    let message = format!("{}:{} is {is}", place.host, port.number);
+    let message = format!("{}:{} is {is}", at.host, port.number);
     if let Some(error) = error {
         return error.say(&message).with_expected(wanted.name());
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Run;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::target::{Place, Target};
+use crate::target::{Endpoint, Target};
 
 /// The most bytes of a file that a script names. A larger file is an error.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -29,7 +29,7 @@ impl Run {
     /// the user.
     pub(in crate::script) fn may_connect(&self, url: &str) -> Result<()> {
         let target = Target::parse(url)?;
-        let Place::Unix(path) = &target.place else { return Ok(()) };
+        let Endpoint::Unix(path) = &target.endpoint else { return Ok(()) };
         let is_given = self.settings().params.values().any(|value| value == url);
         // A socket that does not exist is judged by its folder.
         let file = if path.exists() { Some(path.as_path()) } else { path.parent() };
@@ -110,12 +110,12 @@ impl Run {
             return Ok(());
         }
         let target = Target::parse(to)?;
-        let is_near = match &target.place {
-            Place::Host { host, .. } => {
+        let is_near = match &target.endpoint {
+            Endpoint::Host { host, .. } => {
                 host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
             }
-            Place::Unix(path) => path.parent().is_some_and(|folder| self.may_import(folder)),
-            Place::Exchangers { .. } => true,
+            Endpoint::Unix(path) => path.parent().is_some_and(|folder| self.may_import(folder)),
+            Endpoint::Exchangers { .. } => true,
         };
         if is_near {
             return Ok(());

@@ -1,9 +1,9 @@
 //! A listener: accepts the sessions in which a script or a test plays the server.
 
+mod bound;
 mod connect;
 mod errors;
 mod options;
-mod place;
 mod taking;
 
 pub(super) use connect::GARBAGE;
@@ -19,15 +19,15 @@ use std::time::Duration;
 use socket2::Socket;
 use tokio::time::{Instant, timeout_at};
 
+use self::bound::{Bound, bound, destination, socket_at, socket_of};
 use self::connect::Spoilt;
 use self::errors::{Counts, unavailable};
-use self::place::{Bound, bound, destination, socket_at, socket_of};
 use self::taking::{Came, Queue, Taker, Taking};
 use crate::chance::Seed;
 use crate::error::{Error, Result, Waited};
 use crate::proto::Scheme;
 use crate::session::{Faults, Incoming, Options, Session};
-use crate::target::Place;
+use crate::target::Endpoint;
 use crate::tls::{Authority, ServerOptions};
 
 /// How many connections the system queues until they are accepted.
@@ -62,7 +62,7 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub struct Listener {
     scheme: &'static Scheme,
-    place: Bound,
+    bound: Bound,
     url: String,
     options: Options,
     tls: ServerOptions,
@@ -96,8 +96,8 @@ impl ListenerOptions {
     /// Usage for a scheme or URL that cannot be read, and an address that cannot be listened on.
     #[allow(clippy::unused_async, reason = "it needs the runtime that it is awaited on")]
     pub async fn bind(self, to: &str) -> Result<Listener> {
-        let (scheme, place) = destination(to)?;
-        self.bind_to(scheme, &place, to)
+        let (scheme, endpoint) = destination(to)?;
+        self.bind_to(scheme, &endpoint, to)
     }
 
     /// Listens for a scheme at an address. Unlike the port of a URL, its port may be 0, for a free
@@ -106,20 +106,20 @@ impl ListenerOptions {
     #[allow(clippy::unused_async, reason = "it needs the runtime that it is awaited on")]
     pub(crate) async fn bind_at(self, scheme: &str, at: SocketAddr) -> Result<Listener> {
         let (scheme, _) = destination(scheme)?;
-        let place = Place::Host { host: at.ip().to_string(), port: at.port() };
-        self.bind_to(scheme, &place, &format!("{}://{at}", scheme.name))
+        let endpoint = Endpoint::Host { host: at.ip().to_string(), port: at.port() };
+        self.bind_to(scheme, &endpoint, &format!("{}://{at}", scheme.name))
     }
 
-    fn bind_to(self, scheme: &'static Scheme, place: &Place, to: &str) -> Result<Listener> {
+    fn bind_to(self, scheme: &'static Scheme, endpoint: &Endpoint, to: &str) -> Result<Listener> {
         let authority = Arc::<Authority>::default();
-        let (socket, bound) = bound(place).map_err(|error| unavailable(to, &error))?;
+        let (socket, bound) = bound(endpoint).map_err(|error| unavailable(to, &error))?;
         let url = match &bound {
             Bound::Tcp(address) => format!("{}://{address}", scheme.name),
             Bound::Unix(path, _) => format!("{}+unix://{}", scheme.name, path.display()),
         };
         let listener = Listener {
             scheme,
-            place: bound,
+            bound,
             url,
             options: self.session,
             tls: self.tls,
@@ -161,7 +161,7 @@ impl Listener {
     /// The address that a client connects to; empty for a unix socket.
     #[must_use]
     pub fn host(&self) -> String {
-        match &self.place {
+        match &self.bound {
             Bound::Tcp(address) => address.ip().to_string(),
             Bound::Unix(..) => String::new(),
         }
@@ -170,7 +170,7 @@ impl Listener {
     /// The port; 0 for a unix socket.
     #[must_use]
     pub fn port(&self) -> u16 {
-        match &self.place {
+        match &self.bound {
             Bound::Tcp(address) => address.port(),
             Bound::Unix(..) => 0,
         }
@@ -179,7 +179,7 @@ impl Listener {
     /// The path of a unix socket; empty for a port.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        match &self.place {
+        match &self.bound {
             Bound::Tcp(_) => PathBuf::new(),
             Bound::Unix(path, _) => path.clone(),
         }
@@ -266,7 +266,7 @@ impl Listener {
             return Ok(());
         };
         taking.stop().await;
-        let socket = match &self.place {
+        let socket = match &self.bound {
             // The socket is bound but does not listen: the system refuses clients, and no other
             // process can take the port.
             Bound::Tcp(address) => {
@@ -288,7 +288,7 @@ impl Listener {
     pub fn resume(&self) -> Result<()> {
         let mut state = self.lock();
         let State::Refusing(socket) = &mut *state else { return Ok(()) };
-        let socket = match (socket.take(), &self.place) {
+        let socket = match (socket.take(), &self.bound) {
             (Some(socket), _) => Ok(socket),
             (None, Bound::Unix(path, _)) => socket_of(path),
             (None, Bound::Tcp(address)) => socket_at(*address),
@@ -386,7 +386,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.close();
-        if let Bound::Unix(path, folder) = &self.place {
+        if let Bound::Unix(path, folder) = &self.bound {
             // `refuse` may have removed the socket already.
             let _ = std::fs::remove_file(path);
             if let Some(folder) = folder {

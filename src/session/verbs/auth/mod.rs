@@ -80,8 +80,8 @@ impl Session {
             Some(name) => Known::named(name)?,
             None => Known::strongest(credentials, &self.offered()?)?,
         };
-        let port = match Target::parse(&self.peer).map(|target| target.place) {
-            Ok(target::Place::Host { port, .. } | target::Place::Exchangers { port, .. }) => {
+        let port = match Target::parse(&self.peer).map(|target| target.endpoint) {
+            Ok(target::Endpoint::Host { port, .. } | target::Endpoint::Exchangers { port, .. }) => {
                 Some(port)
             }
             _ => None,

@@ -11,7 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::error::{Error, Result};
 use crate::proto::Scheme;
-use crate::target::{self, Place, Target};
+use crate::target::{self, Endpoint, Target};
 
 /// The address at which a listener listens.
 #[derive(Clone, Debug)]
@@ -23,11 +23,11 @@ pub(super) enum Bound {
 
 /// The address that `to` names: a scheme alone stands for a free port of loopback, or for a socket
 /// in a new folder.
-pub(super) fn destination(to: &str) -> Result<(&'static Scheme, Place)> {
+pub(super) fn destination(to: &str) -> Result<(&'static Scheme, Endpoint)> {
     if to.contains("://") {
         return match Target::parse(to)? {
-            Target { place: Place::Exchangers { .. }, .. } => Err(nobody_on_mx()),
-            target => Ok((target.scheme, target.place)),
+            Target { endpoint: Endpoint::Exchangers { .. }, .. } => Err(nobody_on_mx()),
+            target => Ok((target.scheme, target.endpoint)),
         };
     }
     let (name, is_unix) = to.strip_suffix("+unix").map_or((to, false), |name| (name, true));
@@ -35,8 +35,8 @@ pub(super) fn destination(to: &str) -> Result<(&'static Scheme, Place)> {
     if scheme.name == "mx" {
         return Err(nobody_on_mx());
     }
-    let loopback = || Place::Host { host: Ipv4Addr::LOCALHOST.to_string(), port: 0 };
-    Ok((scheme, if is_unix { Place::Unix(PathBuf::new()) } else { loopback() }))
+    let loopback = || Endpoint::Host { host: Ipv4Addr::LOCALHOST.to_string(), port: 0 };
+    Ok((scheme, if is_unix { Endpoint::Unix(PathBuf::new()) } else { loopback() }))
 }
 
 fn nobody_on_mx() -> Error {
@@ -44,9 +44,9 @@ fn nobody_on_mx() -> Error {
         .hint("listen(\"smtp\")")
 }
 
-pub(super) fn bound(place: &Place) -> io::Result<(Socket, Bound)> {
-    match place {
-        Place::Host { host, port } => {
+pub(super) fn bound(endpoint: &Endpoint) -> io::Result<(Socket, Bound)> {
+    match endpoint {
+        Endpoint::Host { host, port } => {
             let ip: IpAddr = match host.as_str() {
                 "localhost" => Ipv4Addr::LOCALHOST.into(),
                 host => host.parse().map_err(|_| {
@@ -58,13 +58,13 @@ pub(super) fn bound(place: &Place) -> io::Result<(Socket, Bound)> {
             let address = address.ok_or_else(|| io::Error::other("the socket has no address"))?;
             Ok((socket, Bound::Tcp(address)))
         }
-        Place::Unix(path) if path.as_os_str().is_empty() => {
+        Endpoint::Unix(path) if path.as_os_str().is_empty() => {
             let folder = own_folder()?;
             let path = folder.join("socket");
             Ok((socket_of(&path)?, Bound::Unix(path, Some(folder))))
         }
-        Place::Unix(path) => Ok((socket_of(path)?, Bound::Unix(path.clone(), None))),
-        Place::Exchangers { .. } => Err(io::ErrorKind::InvalidInput.into()),
+        Endpoint::Unix(path) => Ok((socket_of(path)?, Bound::Unix(path.clone(), None))),
+        Endpoint::Exchangers { .. } => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::target::{self, Target};
 
 /// A host and its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct HostPorts {
     pub(crate) host: String,
     pub(crate) ports: Vec<Port>,
     /// Whether the ports were given, instead of the default ones.
@@ -37,7 +37,7 @@ impl Port {
     }
 }
 
-impl Place {
+impl HostPorts {
     /// Parses `mail.example.com`, `mail.example.com:25,587,imaps`, `[::1]:25` or
     /// `smtp://localhost:2525`.
     ///
@@ -69,18 +69,18 @@ impl Place {
 
     fn of_url(url: &str) -> Result<Self> {
         let target = Target::parse(url)?;
-        match target.place {
-            target::Place::Host { host, port } => {
+        match target.endpoint {
+            target::Endpoint::Host { host, port } => {
                 let speaks = target.scheme.speech != Speech::Stream;
                 let scheme = speaks.then_some(target.scheme.name);
                 let ports = vec![Port { number: port, scheme }];
                 Ok(Self { host, ports, is_named: true })
             }
-            target::Place::Exchangers { domain, .. } => {
+            target::Endpoint::Exchangers { domain, .. } => {
                 let error = Error::usage("a domain has several exchangers, each a host of its own");
                 Err(error.hint(format!("mailexpect doctor {domain} looks at all of them")))
             }
-            target::Place::Unix(_) => Err(Error::usage("a unix socket has no ports to probe")
+            target::Endpoint::Unix(_) => Err(Error::usage("a unix socket has no ports to probe")
                 .hint("mailexpect run looks at what speaks there")),
         }
     }
@@ -168,8 +168,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (String, Vec<u16>) {
-        let place = Place::parse(text).unwrap();
-        (place.host, place.ports.iter().map(|port| port.number).collect())
+        let parsed = HostPorts::parse(text).unwrap();
+        (parsed.host, parsed.ports.iter().map(|port| port.number).collect())
     }
 
     #[test]
@@ -181,8 +181,8 @@ mod tests {
         assert_eq!(read("[::1]:25,587"), ("::1".into(), vec![25, 587]));
         assert_eq!(read("h:smtp,IMAPS,24-26,25"), ("h".into(), vec![25, 993, 24, 26]));
         assert_eq!(read("imap://h:1143"), ("h".into(), vec![1143]));
-        assert_eq!(Place::parse("imap://h:1143").unwrap().ports[0].scheme, Some("imap"));
-        assert_eq!(Place::parse("h:2525").unwrap().ports[0].scheme, Some("smtp"));
+        assert_eq!(HostPorts::parse("imap://h:1143").unwrap().ports[0].scheme, Some("imap"));
+        assert_eq!(HostPorts::parse("h:2525").unwrap().ports[0].scheme, Some("smtp"));
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
             ("mx://example.com", "each a host of its own"),
             ("smtp+unix:///run/x", "no ports"),
         ] {
-            let error = Place::parse(text).unwrap_err();
+            let error = HostPorts::parse(text).unwrap_err();
             assert!(error.is_usage() && error.message().contains(why), "{text}: {error}");
         }
     }
