@@ -142,7 +142,7 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     }
     // All lanes have ended, and they were the only other owners.
     let mut shared =
-        Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
+        Arc::into_inner(shared).ok_or_else(|| Error::new(Kind::Io, "a worker has not ended"))?;
     tear_down(&mut shared)?;
     let timed_out = shared.timed_out.load(Ordering::Relaxed);
     Ok((

@@ -23,7 +23,7 @@ pub(super) fn man(args: &Man, command: Command, screen: &mut Screen) -> Result<E
     let Some(folder) = &args.folder else {
         let mut page = Vec::new();
         let rendered = clap_mangen::Man::new(command).render(&mut page);
-        rendered.map_err(|error| Error::usage(format!("no page: {error}")))?;
+        rendered.map_err(|error| Error::new(Kind::Io, format!("no page: {error}")))?;
         screen.print(&String::from_utf8_lossy(&page));
         return Ok(ExitCode::Passed);
     };

@@ -4,13 +4,16 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::visible;
 
 /// The maximum number of identifiers of a message. A message has one in each server that it passes;
 /// more cannot all be identifiers of the same message.
 const MOST: usize = 64;
 /// The minimum length of an identifier. A shorter one is found in too many lines.
 const SHORTEST: usize = 4;
+/// The most bytes of a reply that an error shows.
+const SHOWN: usize = 200;
 
 /// A message, known by its identifiers in a log: its Message-ID and its queue identifiers.
 #[derive(Debug)]
@@ -70,13 +73,15 @@ impl Subject {
     /// A message with the identifier in the reply of the server that accepted it.
     ///
     /// # Errors
-    /// Usage for a reply without an identifier.
+    /// A mismatch for a reply without an identifier.
     pub(crate) fn queued(reply: &[u8]) -> Result<Self> {
         let mut found = QUEUED.iter().filter_map(|regex| regex.captures(reply));
         let id = found.find_map(|groups| groups.get(1)).map(|id| id.as_bytes().to_vec());
         let id = id.ok_or_else(|| {
-            let error =
-                Error::usage("the reply does not say under which identifier the message is");
+            let why = "the reply does not say under which identifier the message is";
+            let error = Error::new(Kind::Mismatch, why);
+            let error = error.with_expected("a queue id, such as `queued as 4fK2xT5Cz1z9s`");
+            let error = error.with_got(visible::excerpt(reply.trim_ascii_end(), SHOWN));
             error.hint("give the Message-ID as text: #{id: \"<1@client.example>\"}")
         })?;
         Ok(Self { known: vec![id] })
@@ -253,7 +258,10 @@ mod tests {
         ] {
             assert_eq!(Subject::queued(reply.as_bytes()).unwrap().shown(), id);
         }
-        assert!(Subject::queued(b"250 ok\r\n").is_err() && Subject::named("a b").is_err());
+        let error = Subject::queued(b"250 ok\r\n").unwrap_err();
+        assert!(error.is_mismatch(), "the server named no identifier: {error}");
+        assert_eq!(error.got(), Some("250 ok"));
+        assert!(Subject::named("a b").unwrap_err().is_usage());
         let exim = [
             "2026-11-29 05:12:31 1vP8Zq-00000004Kmx-1aBc <= a@b.example H=(x) [127.0.0.1] P=esmtp S=400 id=2@client.example",
             "2026-11-29 05:12:31 1vP8Zq-00000004Kmx-1aBc => carol <carol@x.example> R=local T=maildir",

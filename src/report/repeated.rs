@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 
 use super::explained::at;
 use super::style::{BAD, DIM, GOOD, ODD};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::outcome::{Outcome, Verdict};
 use crate::{duration, visible};
 
@@ -56,7 +56,8 @@ impl Repeated {
     /// If the histogram cannot be made.
     pub(crate) fn new(script: PathBuf, target: Option<Arc<str>>) -> Result<Self> {
         let latency = Histogram::new_with_max(LONGEST, DIGITS);
-        let latency = latency.map_err(|error| Error::usage(format!("no histogram: {error}")))?;
+        let latency =
+            latency.map_err(|error| Error::new(Kind::Io, format!("no histogram: {error}")))?;
         Ok(Self { script, target, latency, skipped: 0, interrupted: 0, failures: BTreeMap::new() })
     }
 

@@ -135,6 +135,11 @@ impl Known {
         .is_some()
     }
 
+    /// The names of all mechanisms.
+    pub(crate) fn names() -> Vec<&'static str> {
+        MECHANISMS.iter().map(|known| known.name).collect()
+    }
+
     /// The mechanism with this name.
     pub(crate) fn named(name: &str) -> Result<&'static Self> {
         Self::find(name).ok_or_else(|| unknown(name))
@@ -175,7 +180,7 @@ impl Known {
 }
 
 fn unknown(name: &str) -> Error {
-    let names: Vec<_> = MECHANISMS.iter().map(|known| known.name).collect();
+    let names = Known::names();
     let error = Error::usage(format!(
         "there is no mechanism `{}` here",
         crate::visible::escape(name.as_bytes())

@@ -85,7 +85,7 @@ pub(super) struct Taken {
 
 impl Taken {
     pub(super) fn session(&mut self) -> Result<&mut Session> {
-        self.session.as_deref_mut().ok_or_else(|| Error::usage("the session is gone"))
+        self.session.as_deref_mut().ok_or_else(|| Error::new(Kind::Io, "the session is gone"))
     }
 }
 

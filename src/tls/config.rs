@@ -16,7 +16,7 @@ use super::options::{Options, Parts, Version};
 use super::reason;
 use super::verify::{Trust, Witness};
 use super::wording::{Reason, words};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How many configurations are kept. A run with more than these builds them again.
 const KEPT: usize = 64;
@@ -76,7 +76,7 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(&versions((options.min, options.max))?);
     let builder = builder.map_err(|error| {
-        Error::usage(format!("TLS cannot be set up: {}", words(&error.to_string())))
+        Error::new(Kind::Io, format!("TLS cannot be set up: {}", words(&error.to_string())))
     })?;
     // Replaced by the verifier of each handshake.
     let builder = builder
@@ -148,7 +148,7 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
     let verifier =
         WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
     let verifier = verifier.map_err(|error| {
-        Error::usage(format!("TLS cannot be set up: {}", words(&error.to_string())))
+        Error::new(Kind::Io, format!("TLS cannot be set up: {}", words(&error.to_string())))
     })?;
     Ok(Trust { roots: Some(verifier), given, provider })
 }

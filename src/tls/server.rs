@@ -9,7 +9,7 @@ use rustls::{ConfigBuilder, ServerConfig};
 use super::authority::{Authority, Flaw};
 use super::config::{self, PROVIDER};
 use super::options::Version;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How a server sets up TLS. Unless set, it presents a certificate for `localhost` and the loopback
 /// addresses, issued by the listener's throw-away authority.
@@ -124,7 +124,10 @@ impl ServerOptions {
             }
             (None, None) => {
                 let shown = authority.issue(self.flaw).map_err(|why| {
-                    Error::usage(format!("no certificate can be made for the listener: {why}"))
+                    Error::new(
+                        Kind::Io,
+                        format!("no certificate can be made for the listener: {why}"),
+                    )
                 })?;
                 let resolver = Arc::new(SingleCertAndKey::from(shown));
                 Ok(Arc::new(self.builder()?.with_cert_resolver(resolver)))

@@ -72,6 +72,10 @@ fn what_a_client_does_not_say_is_worded_as_its_own() {
         "c.send(\"AUTH CRAM-MD5\"); c.shutdown(); s.expect_auth(#{users: #{hoge: \"secret\"}});",
     );
     fails(&login, &["= expected: a response to the challenge\n"]);
+    let users = "s.expect_auth(#{users: #{hoge: \"secret\"}});";
+    let unknown = both(true, &format!("c.send(\"AUTH X-OWN\"); {users}"));
+    let said = ["a mechanism that is not known", "= expected: one of SCRAM-", "= got: X-OWN"];
+    fails(&unknown, &said);
     let closes = both(true, "c.send(\"NOOP\"); s.expect_command(\"NOOP\"); s.close();");
     fails(&closes, &["close in place of it by its option #{cut: 0}"]);
     passes(&both(true, "c.send(\"NOOP\"); s.serve(\"NOOP\", 250, #{cut: 0}); c.expect_close();"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::tls::Flaw;
 
 /// One server of the battery, and what a client should do with it.
@@ -107,7 +107,7 @@ impl Case {
 /// Usage if the battery cannot be read. A test makes sure that it can.
 pub(super) fn cases(family: &str) -> Result<Vec<Case>> {
     let battery: Battery = toml::from_str(include_str!("battery.toml"))
-        .map_err(|error| Error::usage(format!("the battery cannot be read: {error}")))?;
+        .map_err(|error| Error::new(Kind::Io, format!("the battery cannot be read: {error}")))?;
     let is_for = |case: &Case| case.on.iter().any(|on| on == family);
     Ok(battery.case.into_iter().filter(is_for).collect())
 }

@@ -9,7 +9,7 @@ use clap_complete::CompleteEnv;
 use clap_complete::env::{Elvish, Fish, Powershell, Shells, Zsh};
 
 use super::screen::Screen;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
 
 /// The variable with which a shell asks for completions. The code that `completions` prints sets
@@ -53,7 +53,7 @@ impl Shell {
 /// Prints the code that a shell has to run once. From then on, the shell asks this program for
 /// completions.
 pub(super) fn completions(args: &Completions, screen: &mut Screen) -> Result<ExitCode> {
-    let failed = |why: String| Error::usage(format!("no completions: {why}"));
+    let failed = |why: String| Error::new(Kind::Io, format!("no completions: {why}"));
     let shell =
         SHELLS.completer(args.shell.name()).ok_or_else(|| failed("no such shell".into()))?;
     let mut code = Vec::new();

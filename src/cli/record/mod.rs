@@ -25,7 +25,7 @@ use super::options::{Redacting, parse_duration};
 use super::screen::Screen;
 use super::server;
 use super::tls::Tls;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
@@ -116,7 +116,7 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
     let saver = thread::spawn(move || save_all(ended, folder, &url, shown));
     block_on(accept(listener, terms, tell, args.connections.map(NonZeroU32::get)))?;
     // All senders are gone after the last session, so the thread ends.
-    saver.join().map_err(|_| Error::usage("the thread that saves sessions has ended"))
+    saver.join().map_err(|_| Error::new(Kind::Io, "the thread that saves sessions has ended"))
 }
 
 /// Parses `--listen`, and binds the listener.
@@ -153,9 +153,9 @@ fn target_of(to: &str, scheme: &Scheme) -> Result<Target> {
 }
 
 fn write_ca(authority: &Authority, folder: &Path) -> Result<PathBuf> {
-    let pem = authority
-        .pem()
-        .map_err(|why| Error::usage(format!("no authority can be made for clients: {why}")))?;
+    let pem = authority.pem().map_err(|why| {
+        Error::new(Kind::Io, format!("no authority can be made for clients: {why}"))
+    })?;
     let path = folder.join("ca.pem");
     file::replace(&path, pem.as_bytes())
         .map_err(|error| Error::usage(format!("cannot write {}: {error}", path.display())))?;
@@ -170,7 +170,7 @@ async fn accept(
     most: Option<u32>,
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)
-        .map_err(|error| Error::usage(format!("cannot listen: {error}")))?;
+        .map_err(|error| Error::new(Kind::Io, format!("cannot listen: {error}")))?;
     let mut sessions = JoinSet::new();
     let mut count = 0;
     while most.is_none_or(|most| count < most) {

@@ -151,7 +151,7 @@ impl Terms {
     /// Begins TLS with the client.
     async fn accept(&self, client: Transport, follower: &mut Follower) -> Result<Transport> {
         let config = self.authority.config().map_err(|why| {
-            Error::usage(format!("no certificate can be made for clients: {why}"))
+            Error::new(Kind::Io, format!("no certificate can be made for clients: {why}"))
         })?;
         let why = match timeout(self.allowed, Tls::accept(config, client)).await {
             Ok(Ok(tls)) => return Ok(Transport::Tls(Box::new(tls))),

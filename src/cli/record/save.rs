@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::follow::{Followed, Turn};
 use crate::cli::dialogue::Script;
 use crate::cli::written;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::golden::{Goldens, Policy};
 use crate::outcome::{Golden, Outcome, Verdict};
 use crate::proto::Speech;
@@ -77,7 +77,7 @@ impl Folder {
     /// If a file cannot be written.
     pub(super) fn save(&mut self, followed: &Followed, url: &str) -> Result<Option<Saved>> {
         if followed.is_cut {
-            let error = Error::usage("the session was too long to be saved");
+            let error = Error::new(Kind::TooLong, "the session was too long to be saved");
             return Err(error.hint("at most 16 MiB are kept of one"));
         }
         if !followed.turns.iter().any(|turn| !matches!(turn, Turn::Closed(_))) {

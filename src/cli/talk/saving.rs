@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::dialogue::Script;
 use crate::cli::written;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::transcript::{Close, Event, What};
 
@@ -69,7 +69,7 @@ impl Saving {
             _ => false,
         };
         if events.iter().enumerate().any(is_cut) {
-            let error = Error::usage("the dialogue was too long to be saved");
+            let error = Error::new(Kind::TooLong, "the dialogue was too long to be saved");
             return Err(error.hint("its middle was not kept"));
         }
         written::create(path, &self.text(url, speech, events), self.force)?;

@@ -24,7 +24,7 @@ use self::connect::Spoilt;
 use self::errors::{Counts, unavailable};
 use self::taking::{Came, Queue, Taker, Taking};
 use crate::chance::Seed;
-use crate::error::{Error, Result, Waited};
+use crate::error::{Error, Kind, Result, Waited};
 use crate::proto::Scheme;
 use crate::session::{Faults, Incoming, Options, Session};
 use crate::target::Endpoint;
@@ -191,7 +191,7 @@ impl Listener {
     /// Usage if no CA can be made.
     pub fn ca(&self) -> Result<String> {
         self.authority.pem().map(str::to_owned).map_err(|why| {
-            Error::usage(format!("no authority can be made for the listener: {why}"))
+            Error::new(Kind::Io, format!("no authority can be made for the listener: {why}"))
         })
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Departed, Playback, Recording, Tell, parse};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::server::host::{self, Host, Port, Shared};
 use crate::server::site::Site;
 use crate::session::DEFAULT_GRACE;
@@ -97,7 +97,7 @@ impl Player {
             open: Arc::default(),
         };
         let host = Host::start(ports, shared, DEFAULT_GRACE)
-            .map_err(|error| Error::usage(format!("cannot serve: {error}")))?;
+            .map_err(|error| Error::new(Kind::Io, format!("cannot serve: {error}")))?;
         Ok(Self { addresses, authority, departures, host })
     }
 

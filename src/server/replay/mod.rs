@@ -16,7 +16,7 @@ use play::Stage;
 use socket2::{Domain, Socket, Type};
 use step::Step;
 
-use crate::error::{Error, Result as Fallible};
+use crate::error::{Error, Kind, Result as Fallible};
 use crate::transcript::Transcript;
 
 /// A server on loopback that plays a dialogue, in a thread of its own.
@@ -225,7 +225,8 @@ impl Replay {
     /// # Errors
     /// Usage if no CA can be made, because the system gives no random numbers.
     pub fn ca(&self) -> Fallible<&str> {
-        let why = |why| Error::usage(format!("no authority can be made for the server: {why}"));
+        let why =
+            |why| Error::new(Kind::Io, format!("no authority can be made for the server: {why}"));
         self.stage.authority.pem().map_err(why)
     }
 

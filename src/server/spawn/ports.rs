@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The ports of a block; the first of them is the lock of the block.
 const BLOCK: u16 = 32;
@@ -27,7 +27,7 @@ impl Ports {
         if let Some(port) = self.get(name) {
             return Ok(port);
         }
-        let none = |error| Error::usage(format!("no port for the server: {error}"));
+        let none = |error| Error::new(Kind::Io, format!("no port for the server: {error}"));
         if self.block.is_none() {
             self.block = Some(Block::take().map_err(none)?);
         }

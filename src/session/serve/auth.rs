@@ -10,7 +10,7 @@ use super::fault::Fault;
 use crate::error::{Kind, Result};
 use crate::pattern::IntoPattern as _;
 use crate::proto::{Speech, chomp};
-use crate::sasl::{Exchange, Judge, Move, Password};
+use crate::sasl::{Exchange, Judge, Known, Move, Password};
 use crate::visible;
 
 /// The users who may log in, for [`Session::expect_auth`].
@@ -112,8 +112,10 @@ impl Session {
             return Err(error.with_expected(wanted).with_got(got));
         }
         let Some(mut exchange) = Exchange::begin(&mechanism, users.judge)? else {
-            let error = self.fault(Kind::Usage, "the client uses a mechanism that is not known");
-            return Err(error
+            let why = "the client uses a mechanism that is not known";
+            return Err(self
+                .fault(Kind::Mismatch, why)
+                .with_expected(format!("one of {}", Known::names().join(", ")))
                 .with_got(visible::excerpt(mechanism.as_bytes(), SHOWN))
                 .hint("take it with expect_command(...), and answer it by hand"));
         };
