@@ -61,6 +61,17 @@ pub struct Waited {
     pub allowed: Duration,
 }
 
+/// Returns a part of an error in one line, without what could control a terminal. A part may quote
+/// a value of any length, and is shortened here so that no report shows megabytes of it.
+fn line(part: &str) -> String {
+    visible::printable(&visible::shortened(part))
+}
+
+/// Does the same with a part that may have several lines.
+fn lines(part: impl fmt::Display) -> String {
+    visible::printable_lines(&visible::shortened(part))
+}
+
 impl fmt::Display for Waited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", shown::show(self.elapsed), shown::show(self.allowed))
@@ -71,7 +82,7 @@ impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             kind,
-            message: visible::printable(&message.into()),
+            message: line(&message.into()),
             expected: None,
             got: None,
             sent: None,
@@ -92,22 +103,22 @@ impl Error {
     /// Returns the error with this text as its message.
     #[cfg(feature = "script")]
     pub(crate) fn say(mut self, message: &str) -> Self {
-        self.0.message = visible::printable(message);
+        self.0.message = line(message);
         self
     }
 
     pub(crate) fn with_expected(mut self, expected: impl fmt::Display) -> Self {
-        self.0.expected = Some(visible::printable_lines(&expected.to_string()));
+        self.0.expected = Some(lines(expected));
         self
     }
 
     pub(crate) fn with_got(mut self, got: impl Into<String>) -> Self {
-        self.0.got = Some(visible::printable_lines(&got.into()));
+        self.0.got = Some(lines(got.into()));
         self
     }
 
     pub(crate) fn with_sent(mut self, sent: Option<String>) -> Self {
-        self.0.sent = sent.map(|sent| visible::printable_lines(&sent));
+        self.0.sent = sent.map(lines);
         self
     }
 
@@ -117,7 +128,7 @@ impl Error {
     }
 
     pub(crate) fn with_session(mut self, session: impl Into<String>) -> Self {
-        self.0.session = Some(visible::printable(&session.into()));
+        self.0.session = Some(line(&session.into()));
         self
     }
 
@@ -133,7 +144,7 @@ impl Error {
 
     /// Adds a hint on what to try next, unless the error already has one.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint.get_or_insert_with(|| visible::printable_lines(&hint.into()));
+        self.0.hint.get_or_insert_with(|| lines(hint.into()));
         self
     }
 

@@ -298,6 +298,10 @@ impl Failure {
     }
 }
 
+/// A source line of this length may be a part of a longer one.
+#[cfg(feature = "script")]
+const LONG_LINE: usize = 1000;
+
 #[cfg(feature = "script")]
 impl Place {
     /// Masks secrets in the string literals of the line. Names are not masked, even if they contain
@@ -305,7 +309,12 @@ impl Place {
     fn mask(&mut self, secrets: &Learned) {
         let Some(line) = &mut self.source else { return };
         let mut spans = Vec::new();
-        for text in secrets::literal_spans(line) {
+        // A part of a long line may begin within a literal, so no literals can be told apart in it.
+        let literals = match line.len() {
+            0..LONG_LINE => secrets::literal_spans(line),
+            length => vec![0..length],
+        };
+        for text in literals {
             let found = secrets.spans(line[text.clone()].as_bytes());
             spans.extend(
                 found.into_iter().map(|span| text.start + span.start..text.start + span.end),

@@ -1,8 +1,12 @@
 //! Making bytes visible: every byte that is not plain text becomes an escape, so that the output is
 //! exact and can never control a terminal.
 
+mod shortened;
+
 #[cfg(feature = "script")]
 use std::fmt::Write as _;
+
+pub(crate) use shortened::{quoted, shortened, shortened_bytes};
 
 /// The bytes as text in which nothing is hidden.
 ///

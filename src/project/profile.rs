@@ -151,7 +151,7 @@ impl Project {
         if targets.is_empty() || targets.contains_key(name) {
             return Ok(targets.get(name));
         }
-        let shown = visible::escape(name.as_bytes());
+        let shown = visible::quoted(name);
         let error = Error::usage(format!("{} has no [target.{shown}]", self.path.display()));
         Err(match suggest::nearest(name, targets.keys().map(String::as_str)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),

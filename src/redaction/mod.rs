@@ -224,7 +224,7 @@ impl Redaction {
         if value.is_empty() || value.contains(&b'\n') {
             let error = Error::usage(format!(
                 "a known value for [{}] that no line can hold",
-                visible::escape(token.as_bytes())
+                visible::quoted(token)
             ));
             return Err(error
                 .with_got(visible::escape(value))
@@ -338,10 +338,8 @@ fn named(name: &str) -> Result<Vec<&'static str>> {
         groups.dedup();
         groups.sort_unstable();
         groups.dedup();
-        let error = Error::usage(format!(
-            "there is no preset or group `{}`",
-            visible::escape(name.as_bytes())
-        ));
+        let error =
+            Error::usage(format!("there is no preset or group `{}`", visible::quoted(name)));
         return Err(error.hint(format!("the groups are {}, default and all", groups.join(", "))));
     }
     Ok(found)
@@ -352,7 +350,7 @@ fn checked(token: &str) -> Result<&str> {
     if tokens::is_name(token) && token != SECRET {
         return Ok(token);
     }
-    let error = Error::usage(format!("`{}` cannot be a token", visible::escape(token.as_bytes())));
+    let error = Error::usage(format!("`{}` cannot be a token", visible::quoted(token)));
     Err(error.hint(format!(
         "write at most {} capital letters, digits and underscores, such as TICKET_ID; SECRET is taken",
         tokens::LONGEST

@@ -72,10 +72,8 @@ impl FromStr for Strictness {
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|strictness| strictness.name() == text);
         found.ok_or_else(|| {
-            let error = Error::usage(format!(
-                "there is no strictness `{}`",
-                crate::visible::escape(text.as_bytes())
-            ));
+            let error =
+                Error::usage(format!("there is no strictness `{}`", crate::visible::quoted(text)));
             error.hint("the strictnesses are text, enhanced and codes")
         })
     }

@@ -10,6 +10,7 @@ use rhai::{Dynamic, EvalAltResult, EvalContext, Map, Position};
 use super::raise::{Caught, Spot};
 use super::rhai_error::{no_entry, other, wrong};
 use crate::error::Error;
+use crate::visible;
 
 /// The text in a message between an error and the call, closure or module that it came through.
 const WITHIN: [&str; 3] = ["\nin call to function", "\nin closure call", "\nin module"];
@@ -33,7 +34,7 @@ pub(super) fn change(name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '
 fn of_map(map: &Map) -> Option<Caught> {
     let text = |name: &str| {
         let text = map.get(name).and_then(|value| value.as_immutable_string_ref().ok());
-        text.map(|text| text.to_string())
+        text.map(|text| visible::shortened(text.as_str()))
     };
     let name = text("error").filter(|name| name.starts_with("Error"))?;
     let message = text("message")?;

@@ -3,7 +3,6 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError};
 
-use super::bounds::beginning;
 use super::coroutine::Stop;
 use super::ended::Ended;
 use super::library::Library;
@@ -14,9 +13,7 @@ use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place, Verdict};
-
-/// The most bytes of a thrown value that are shown.
-const LONGEST_THROWN: usize = 16 << 10;
+use crate::visible;
 
 /// The end of a script that did not run through.
 pub(super) enum End {
@@ -156,7 +153,7 @@ impl End {
 
 /// Makes the failure of a script that does not parse.
 pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) -> Failure {
-    let message = uncapitalised(&wrong.err_type().to_string());
+    let message = uncapitalised(&visible::shortened(wrong.err_type()));
     let text = library.get(script);
     let text = text.as_ref().map(|unit| unit.text.as_str()).unwrap_or_default();
     let error = Error::usage(message);
@@ -187,8 +184,9 @@ fn called(name: &str) -> String {
     if name.starts_with("anon$") {
         return "a closure".to_owned();
     }
+    let name = visible::quoted(name);
     // The name of a branch of `together` has a blank; no function's name has one.
-    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
+    if name.contains(' ') { name } else { format!("`{name}`") }
 }
 
 /// Turns a value that a script threw into an error.
@@ -199,7 +197,7 @@ fn thrown(value: &Dynamic) -> Error {
     if value.is_unit() {
         return Error::new(Kind::Assert, "the script threw an error");
     }
-    let mut value = beginning(&value.to_string(), LONGEST_THROWN);
+    let mut value = visible::shortened(&value);
     if let Ok(run) = Run::current() {
         run.secrets().mask_text(&mut value);
     }

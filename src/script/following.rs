@@ -160,7 +160,7 @@ fn busy() -> Error {
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> Error {
-    let path = visible::escape(path.as_bytes());
+    let path = visible::quoted(path);
     let wrong = Error::usage(format!("cannot follow the log {path}: {error}"));
     if error.kind() == std::io::ErrorKind::PermissionDenied {
         return wrong.hint("logs of the system are for the group `adm`; or start(\"journalctl -f -n 0\") and follow that");

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::shipped;
 use crate::file;
+use crate::visible;
 
 /// The beginning of a line that says why the script is ignored.
 const IGNORED: &str = "ignored:";
@@ -78,7 +79,7 @@ fn about(text: &str) -> Vec<String> {
 
 /// Returns the title: the first line of the comment that has no other meaning.
 pub(super) fn title(text: &str) -> Option<String> {
-    lines(text).find(is_of_people).filter(|title| !title.is_empty()).map(str::to_owned)
+    lines(text).find(is_of_people).filter(|title| !title.is_empty()).map(visible::shortened)
 }
 
 fn ignored(text: &str) -> Option<String> {

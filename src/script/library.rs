@@ -187,11 +187,29 @@ impl Library {
     pub(super) fn place(&self, source: &str, position: Position) -> Option<Place> {
         let line = position.line()?;
         let column = position.position().unwrap_or(1);
-        let shown = self.line(source, line, column);
+        let shown = self.line(source, line, column).map(|(line, caret)| excerpt(line, caret));
         let caret = shown.as_ref().map_or(column, |(_, caret)| *caret);
         let text = shown.map(|(text, _)| text.into());
         Some(Place { file: source.to_owned(), line, column, source: text, caret })
     }
+}
+
+/// The most characters of a source line that are kept before the column of a failure, and as many
+/// after it. A report shows fewer.
+const AROUND: usize = 1000;
+
+/// Returns the part of a line around a column, and the column in that part.
+fn excerpt(line: String, column: usize) -> (String, usize) {
+    let first = column.saturating_sub(AROUND);
+    let place = |nth: usize| line.char_indices().nth(nth).map_or(line.len(), |(at, _)| at);
+    let (start, end) = (place(first), place(first.saturating_add(2 * AROUND)));
+    if end - start == line.len() {
+        return (line, column);
+    }
+    let cut = |is_cut: bool| if is_cut { "..." } else { "" };
+    let (before, after) = (cut(start > 0), cut(end < line.len()));
+    let part = format!("{before}{}{after}", &line[start..end]);
+    (part, column - first + before.len())
 }
 
 /// Locks a mutex. A panic elsewhere leaves the content intact, because each change is one step.

@@ -35,7 +35,7 @@ pub(super) fn wrong(error: &EvalAltResult) -> Error {
         EvalAltResult::ErrorDataRace(..) => in_use(),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
         EvalAltResult::ErrorPropertyNotFound(name, _) => no_entry(name),
-        error => other(&error.to_string()),
+        error => other(&visible::shortened(error)),
     }
 }
 
@@ -78,7 +78,7 @@ fn absent(length: usize, index: i64) -> Error {
 
 /// Makes the error for an entry that a map does not have.
 pub(super) fn no_entry(name: &str) -> Error {
-    let name = visible::escape(name.as_bytes());
+    let name = visible::quoted(name);
     Error::usage(format!("the map has no entry `{name}`"))
         .hint(format!("`\"{name}\" in` the map asks whether it has one"))
 }
@@ -103,6 +103,7 @@ fn last_session() -> Option<String> {
 /// Makes the error for an unknown word, or for a word with other arguments than it takes. The
 /// signature has the form `expct (Session, i64)`.
 fn unknown_word(signature: &str) -> Error {
+    let signature = &*visible::shortened(signature);
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
     let arguments: Vec<_> = arguments
         .strip_suffix(')')

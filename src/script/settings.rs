@@ -139,7 +139,7 @@ impl Servers {
             Self::Embedded => Ok(()),
             _ if Embedded::schemes().all(|scheme| scheme != name) => Ok(()),
             Self::Target(target) => {
-                let target = visible::escape(target.as_bytes());
+                let target = visible::quoted(target);
                 let error = Error::usage(format!("the target `{target}` has no `{name}`"));
                 Err(error.hint(format!(
                     "say it in mailexpect.toml under [target.{target}], or by --set {name}=..."

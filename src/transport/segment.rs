@@ -82,7 +82,7 @@ impl Segment {
         known.ok_or_else(|| {
             let error = Error::usage(format!(
                 "`{}` is no way to cut a stream",
-                crate::visible::escape(name.as_bytes())
+                crate::visible::quoted(name)
             ));
             error.hint("the ways are whole, bytes, lines and crlf (between CR and LF)")
         })

@@ -72,6 +72,7 @@ mod pop3;
 mod printed;
 mod probe;
 mod program;
+mod quoted;
 mod reading;
 mod readme;
 mod real;

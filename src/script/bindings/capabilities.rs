@@ -48,7 +48,7 @@ fn lacking(session: &Session, capability: &str) -> Result<Option<String>> {
             error.hint("ask it first: ehlo(...), on LMTP lhlo(...); after STARTTLS ask again")
         );
     };
-    let wanted = visible::escape(capability.as_bytes());
+    let wanted = visible::quoted(capability);
     Ok((!known.has(capability)).then(|| format!("{} does not offer {wanted}", session.peer())))
 }
 
@@ -139,7 +139,7 @@ pub mod words {
         let Some(near) = slip(keyword) else { return Ok(Dynamic::UNIT) };
         let error = Error::usage(format!(
             "capabilities have no property and no keyword `{}`",
-            visible::escape(keyword.as_bytes())
+            visible::quoted(keyword)
         ));
         Err(raise(&ctx, error.hint(format!("did you mean `{near}`?"))))
     }

@@ -59,7 +59,7 @@ fn naming(row: &Dynamic, depth: usize) -> Option<Dynamic> {
 fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised> {
     let Some(value) = naming(row, 0) else { return Ok("(no name)".to_owned()) };
     let text = ctx.call_native_fn::<ImmutableString>("to_string", (value,))?;
-    let mut text = beginning(&visible::escape(text.as_bytes()), NAME);
+    let mut text = visible::escape(beginning(&text, NAME).as_bytes());
     if let Ok(run) = Run::current() {
         run.secrets().mask_text(&mut text);
     }

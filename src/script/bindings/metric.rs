@@ -18,6 +18,9 @@ numbers with this word.";
 /// The units that the guidelines of monitoring plugins define.
 const UNITS: [&str; 5] = ["", "s", "%", "B", "c"];
 
+/// The longest name of a metric, in bytes. Reports repeat it.
+const LONGEST: usize = 1000;
+
 fn keep(name: &str, value: &Dynamic, unit: &str) -> Result<()> {
     let number = value.as_float().ok().or_else(|| {
         #[allow(clippy::cast_precision_loss, reason = "a monitor draws a line by it")]
@@ -26,9 +29,11 @@ fn keep(name: &str, value: &Dynamic, unit: &str) -> Result<()> {
     let Some(number) = number.filter(|number| number.is_finite()) else {
         return Err(Error::usage(format!("the metric `{name}` is no number")));
     };
-    if name.trim().is_empty() || name.contains(['=', '\'', '\n', '\r']) {
+    if name.trim().is_empty() || name.len() > LONGEST || name.contains(['=', '\'', '\n', '\r']) {
         let error = Error::usage(format!("`{name}` is no name of a metric"));
-        return Err(error.hint("a name has letters, digits, blanks, and neither = nor quotes"));
+        return Err(error.hint(
+            "a name has letters, digits, blanks, and neither = nor quotes, and at most 1000 bytes",
+        ));
     }
     if !UNITS.contains(&unit) {
         let error = Error::usage(format!("`{unit}` is no unit of a metric"));

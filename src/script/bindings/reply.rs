@@ -165,7 +165,7 @@ pub mod words {
         if !reply.names().contains(&name) {
             let error = Error::usage(format!(
                 "a reply has no property and no group `{}`",
-                visible::escape(name.as_bytes())
+                visible::quoted(name)
             ));
             let hint = match (suggest::nearest(name, properties()), reply.names()) {
                 (Some(near), names) if names.is_empty() => format!("did you mean `{near}`?"),

@@ -74,7 +74,7 @@ fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
 }
 
 fn shown(value: &Dynamic) -> String {
-    if value.is_string() { format!("{:?}", value.to_string()) } else { format!("{value:?}") }
+    visible::shortened(format_args!("{value:?}"))
 }
 
 fn no_exit() -> Error {
@@ -141,7 +141,7 @@ pub mod words {
         if secrets::is_secret_name(name) {
             run.keep_secret(&default.to_string());
         }
-        run.values.note_param(name, &default.to_string());
+        run.values.note_param(name, &default);
         Ok(default)
     }
 
@@ -201,7 +201,10 @@ pub mod words {
             if let Ok(run) = Run::current() {
                 run.secrets().mask_text(&mut message);
             }
-            Err(raise(&ctx, Error::new(Kind::Assert, visible::escape(message.as_bytes()))))
+            Err(raise(
+                &ctx,
+                Error::new(Kind::Assert, visible::escape(visible::shortened(message).as_bytes())),
+            ))
         }
     }
 
@@ -241,7 +244,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn skip(ctx: NativeCallContext, reason: &str) -> Result<(), Raised> {
-        Err(run::end(&ctx, Ended::Skipped(reason.to_owned())))
+        Err(run::end(&ctx, Ended::Skipped(visible::shortened(reason))))
     }
 
     /// Fails always: a script has no pause of a fixed length, because it would hide what the script

@@ -43,6 +43,7 @@ use crate::redaction::Redaction;
 use crate::secrets::Learned;
 use crate::transcript::{About, Transcript, Watcher, What};
 use crate::transport::{Pace, ThreadUse};
+use crate::visible;
 
 /// The most warnings. Further ones are not shown.
 const MOST_WARNINGS: usize = 1000;
@@ -157,13 +158,14 @@ impl Run {
 
     /// Records in the transcript something that the script does outside of its dialogues.
     pub(super) fn note(&self, about: About, text: impl Into<Box<str>>) {
+        let text = visible::shortened(text.into());
         self.transcript.note(What::Note { about, text: text.into() });
     }
 
     /// Records a warning in the transcript, once for each text.
     pub(super) fn warn(&self, text: &str) {
-        let mut warned = self.warned.borrow_mut();
-        if warned.len() < MOST_WARNINGS && warned.insert(text.to_owned()) {
+        let (text, mut warned) = (visible::shortened(text), self.warned.borrow_mut());
+        if warned.len() < MOST_WARNINGS && warned.insert(text.clone()) {
             self.note(About::Warning, text);
         }
     }

@@ -2,13 +2,18 @@
 //! run.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 
 use crate::error::Result;
 use crate::secrets::is_secret_name;
 use crate::server::Ports;
+use crate::visible;
 
 /// The most values that differ from run to run and are replaced in a golden.
 const MOST_KNOWN: usize = 1000;
+
+/// The most parameters that reports list, and that are replaced in a golden.
+const MOST_PARAMS: usize = 1000;
 
 /// The parameters that a script has read, and values that differ from run to run.
 #[derive(Default)]
@@ -25,11 +30,11 @@ pub(in crate::script) struct Values {
 
 impl Values {
     /// Remembers the value of a parameter, unless it is secret.
-    pub(in crate::script) fn note_param(&self, name: &str, value: &str) {
+    pub(in crate::script) fn note_param(&self, name: &str, value: impl fmt::Display) {
         if !is_secret_name(name) {
             let mut params = self.params.borrow_mut();
-            if !params.iter().any(|(known, _)| known == name) {
-                params.push((name.to_owned(), value.to_owned()));
+            if params.len() < MOST_PARAMS && !params.iter().any(|(known, _)| known == name) {
+                params.push((visible::shortened(name), visible::shortened(value)));
             }
         }
     }

@@ -54,7 +54,7 @@ pub mod words {
         part: &str,
     ) -> Result<BodyStructure, Raised> {
         body.part(part).cloned().ok_or_else(|| {
-            let part = visible::escape(part.as_bytes());
+            let part = visible::quoted(part);
             let error = Error::new(Kind::Assert, format!("the message has no part {part}"));
             raise(&ctx, error.with_got(body_to_string(body)))
         })
