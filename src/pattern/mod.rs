@@ -5,6 +5,7 @@
 //! ([`Pattern::matches`]); on a plain stream, the stream is searched for it ([`Search`]).
 
 mod code;
+mod finder;
 mod into;
 mod regex;
 mod search;
@@ -17,10 +18,10 @@ use std::sync::OnceLock;
 use memchr::memmem;
 
 pub use code::{Code, Enhanced};
+pub(crate) use finder::Finder;
 pub use into::IntoPattern;
 pub(crate) use regex::Captures;
 pub use regex::Regex;
-use regex::StreamRegex;
 pub(crate) use search::{Found, Progress, Search};
 
 use crate::error::{Error, Result};
@@ -55,15 +56,6 @@ enum Kind {
     Regex(Regex),
     Any(Vec<Pattern>),
     Eof,
-}
-
-/// How a stream is searched for a pattern.
-#[derive(Clone, Debug)]
-pub(crate) enum Finder {
-    Literal(Box<memmem::Finder<'static>>),
-    Regex(StreamRegex),
-    /// The pattern matches only the end of the stream, so there is nothing to search for.
-    Nothing,
 }
 
 /// How a pattern matched a whole reply.
@@ -242,50 +234,6 @@ impl Pattern {
             _ => false,
         }
     }
-
-    fn finder(&self) -> Result<&Finder> {
-        if let Some(finder) = self.stream.get() {
-            return Ok(finder);
-        }
-        let finder = self.build_finder()?;
-        Ok(self.stream.get_or_init(|| finder))
-    }
-
-    fn build_finder(&self) -> Result<Finder> {
-        let mut sources = Vec::new();
-        match &self.kind {
-            Kind::Literal(bytes) => {
-                return Ok(Finder::Literal(Box::new(memmem::Finder::new(bytes).into_owned())));
-            }
-            Kind::Regex(regex) => return regex.stream().map(Finder::Regex),
-            Kind::Any(patterns) => {
-                patterns
-                    .iter()
-                    .enumerate()
-                    .for_each(|(index, pattern)| pattern.push_sources(index, &mut sources));
-            }
-            Kind::Code(_) | Kind::Eof => self.push_sources(0, &mut sources),
-        }
-        if sources.is_empty() {
-            return Ok(Finder::Nothing);
-        }
-        StreamRegex::new(&sources).map(Finder::Regex)
-    }
-
-    /// Adds the pattern as regexes, each with the place of the alternative that it belongs to.
-    fn push_sources(&self, index: usize, sources: &mut Vec<(usize, String)>) {
-        match &self.kind {
-            Kind::Literal(bytes) => sources.push((index, regex::escape(bytes))),
-            Kind::Code(code) => sources.push((index, code.to_regex())),
-            Kind::Regex(regex) => sources.push((index, regex.source().to_owned())),
-            Kind::Any(patterns) => {
-                for pattern in patterns {
-                    pattern.push_sources(index, sources);
-                }
-            }
-            Kind::Eof => {}
-        }
-    }
 }
 
 impl From<Kind> for Pattern {
@@ -309,7 +257,7 @@ impl From<Code> for Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Literal(bytes) => write!(f, "\"{}\"", visible::escape(bytes)),
+            Kind::Literal(bytes) => write!(f, "\"{}\"", visible::shortened_bytes(bytes)),
             Kind::Code(code) => code.fmt(f),
             // The source of the regex as the user wrote it: its backslashes are not doubled.
             Kind::Regex(regex) => write!(f, "re(`{}`)", visible::printable(regex.source())),

@@ -18,6 +18,9 @@ use super::skip::Skip;
 use crate::error::{Error, Result};
 use crate::visible;
 
+/// The longest regex, in bytes; for a stream, the longest of all alternatives together. A longer one
+/// is an error. Reading it takes a hundred times its length, and time in which no deadline holds.
+const LONGEST: usize = 64 << 10;
 /// The largest size in memory of a compiled regex; a larger one is an error. In the worst case, each
 /// byte of a search is compared with all of it.
 const COMPILED_LIMIT: usize = 1 << 20;
@@ -53,6 +56,7 @@ impl Regex {
     /// # Errors
     /// A usage error that shows where the regex is wrong, or says that it is too large.
     pub fn new(source: &str) -> Result<Self> {
+        check_length(source.len())?;
         let meta = build_meta(&[source])?;
         Ok(Self(Arc::new(Whole { source: source.into(), meta, stream: OnceLock::new() })))
     }
@@ -93,6 +97,16 @@ impl Regex {
     }
 }
 
+/// Checks the length of regexes before they are read.
+pub(super) fn check_length(length: usize) -> Result<()> {
+    if length <= LONGEST {
+        return Ok(());
+    }
+    let error = Error::usage(format!("the regex is too long: {length} bytes"));
+    let error = error.with_expected(format!("at most {LONGEST} bytes"));
+    Err(error.hint("text that is no regex is searched for as it stands, whatever its length"))
+}
+
 fn build_meta(sources: &[&str]) -> Result<meta::Regex> {
     meta::Builder::new()
         .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
@@ -130,8 +144,8 @@ fn wrong(source: &str, error: &meta::BuildError) -> Error {
         }
         None => error.to_string(),
     };
-    let error = Error::usage(format!("the regex is wrong: {}", visible::escape(source.as_bytes())))
-        .with_got(why);
+    let error =
+        Error::usage(format!("the regex is wrong: {}", visible::quoted(source))).with_got(why);
     error.hint(
         "write regexes between backticks, where a backslash is a backslash: re(`^550 5\\.7\\.1`)",
     )
@@ -338,6 +352,17 @@ mod tests {
         let error = Regex::new("^550 (5").unwrap_err();
         assert!(error.is_usage());
         assert!(error.got().unwrap().contains("unclosed group"), "{error}");
+    }
+
+    #[test]
+    fn a_regex_of_any_length_is_refused_before_it_is_read() {
+        let error = Regex::new(&"(a|b)".repeat(1_000_000)).unwrap_err();
+        insta::assert_snapshot!(error, @r"
+        the regex is too long: 5000000 bytes
+          expected: at most 65536 bytes
+          hint: text that is no regex is searched for as it stands, whatever its length
+        ");
+        assert!(Regex::new(&"a".repeat(10_000)).is_ok());
     }
 
     #[test]
