@@ -7,6 +7,7 @@
 use rhai::NativeCallContext;
 use tokio::sync::oneshot;
 
+use super::bounds::room;
 use super::coroutine;
 use super::operate;
 use super::raise::{Raised, raise};
@@ -14,6 +15,22 @@ use crate::error::{Error, Kind};
 
 /// Work on fewer bytes than this is done in less time than it takes to start a thread.
 const SMALL: usize = 64 << 10;
+
+/// Does work on a text, as [`aside`] does, if the script may hold a copy of it and `more` bytes that
+/// the work takes. Memory that another thread takes is counted only after the work.
+///
+/// # Errors
+/// Those of [`aside`]; the end of the script, if it would hold more than its limit.
+pub(super) fn aside_on<T: Send + 'static>(
+    context: &NativeCallContext<'_>,
+    text: &str,
+    more: usize,
+    work: impl FnOnce(&str) -> T + Send + 'static,
+) -> Result<T, Raised> {
+    room(context, text.len().saturating_add(more))?;
+    let text = text.to_owned();
+    aside(context, text.len(), move || work(&text))
+}
 
 /// Does work on `bytes` bytes, on another thread if it may take long.
 ///

@@ -23,6 +23,20 @@ run, so the same call gives the same message.";
 /// name and a colon.
 const HEADER: usize = 256;
 
+/// The bytes that a line of a message takes while it is compared.
+const LINE: usize = 32;
+
+/// Returns about how much memory a parsed message takes.
+fn parsed_size(message: &[u8]) -> usize {
+    let headers = memchr::memchr_iter(b':', message).count();
+    message.len() + headers * HEADER
+}
+
+/// Returns how much memory the lines of a message take while they are compared.
+fn lines_size(message: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', message).count() * LINE
+}
+
 const PARTS: [&str; 11] = [
     "from",
     "to",
@@ -237,9 +251,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn parse_message(ctx: NativeCallContext, message: Dynamic) -> Result<Parsed, Raised> {
         let bytes = content(message).map_err(|error| raise(&ctx, error))?;
-        // Each header takes memory in addition to its length.
-        let headers = memchr::memchr_iter(b':', &bytes).count();
-        room(&ctx, bytes.len() + headers * HEADER)?;
+        room(&ctx, parsed_size(&bytes))?;
         aside(&ctx, bytes.len(), move || parse(&bytes))?.map_err(|error| raise(&ctx, error))
     }
 
@@ -262,6 +274,7 @@ pub mod words {
     ) -> Result<String, Raised> {
         let both = came(fetched).and_then(|came| Ok((came, outgoing(sent)?)));
         let (came, sent) = both.map_err(|error| raise(&ctx, error))?;
+        room(&ctx, lines_size(&came) + lines_size(&sent))?;
         let added = aside(&ctx, came.len() + sent.len(), move || {
             delivered(&came, &sent).map(|added| String::from_utf8_lossy(added).into_owned())
         })?;
@@ -287,6 +300,8 @@ pub mod words {
         let both =
             content(fetched).and_then(|came| Ok((came, argument::bytes(template, "a template")?)));
         let (came, template) = both.map_err(|error| raise(&ctx, error))?;
+        let size = [&came, &template].map(|bytes| parsed_size(bytes) + lines_size(bytes));
+        room(&ctx, size.iter().sum())?;
         let alike = aside(&ctx, came.len() + template.len(), move || resembles(&came, &template))?;
         checked(&ctx, alike)
     }

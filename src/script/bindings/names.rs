@@ -25,6 +25,10 @@ const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const UNIQUE: usize = 10;
 
 /// Returns random bytes from the operating system.
+/// The longest prefix of a unique name and the longest form of a time, in bytes. Each character of a
+/// form takes a hundred times its size.
+const LONGEST: usize = 1000;
+
 fn chance(count: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; count];
     getrandom::fill(&mut bytes)
@@ -38,6 +42,10 @@ fn drawn(count: usize) -> Result<Vec<u8>> {
 }
 
 fn unique(prefix: &str) -> Result<String> {
+    if prefix.len() > LONGEST {
+        let error = Error::usage(format!("the prefix has {} bytes", prefix.len()));
+        return Err(error.hint(format!("a prefix has at most {LONGEST} bytes")));
+    }
     let chance = chance(UNIQUE)?;
     let letters = chance.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
     let dash = if prefix.is_empty() { "" } else { "-" };
@@ -78,6 +86,9 @@ fn formatted(format: &str) -> Result<String> {
             .with_got(format)
             .hint("it is that of strftime: now(\"%d-%b-%Y %H:%M:%S\")")
     };
+    if format.len() > LONGEST {
+        return Err(wrong());
+    }
     let items = parse_strftime_owned(format).map_err(|_| wrong())?;
     let text = OffsetDateTime::now_utc().format(&items);
     let text = text.map_err(|_| wrong())?;

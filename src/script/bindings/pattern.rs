@@ -13,8 +13,8 @@ use super::argument;
 use super::verb::{Manual, registration, words_of};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
-use crate::script::aside::aside;
-use crate::script::bounds::beginning;
+use crate::script::aside::{aside, aside_on};
+use crate::script::bounds::{beginning, fits, room};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
@@ -129,8 +129,11 @@ pub mod words {
     /// s.expect(re(`^250-${re_escape(host)}\b`));
     /// assert_eq(re_escape("1.2"), `1\.2`);
     /// ```
-    pub fn re_escape(text: &str) -> String {
-        regex_syntax::escape(text)
+    #[rhai_fn(return_raw)]
+    pub fn re_escape(ctx: NativeCallContext, text: &str) -> Result<String, Raised> {
+        let escaped = text.chars().filter(|c| regex_syntax::is_meta_character(*c)).count();
+        fits(&ctx, text.len() + escaped)?;
+        aside_on(&ctx, text, text.len() + escaped, regex_syntax::escape)
     }
 
     /// A pattern for a reply code, or for a class of codes such as `"25x"` or `"5xx"`. Use it in
@@ -214,8 +217,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn bytes(ctx: NativeCallContext, text: &str) -> Result<Blob, Raised> {
-        let text = text.to_owned();
-        aside(&ctx, text.len(), move || latin1(&text))?.map_err(|error| raise(&ctx, error))
+        aside_on(&ctx, text, text.len(), latin1)?.map_err(|error| raise(&ctx, error))
     }
 
     /// Converts hexadecimal digits to bytes. Blanks between the digits are ignored.
@@ -229,8 +231,7 @@ pub mod words {
             Error::usage(format!("`{}` is not hexadecimal", beginning(digits, SHOWN)))
                 .hint("two digits a byte: hex(\"0d 0a\")")
         };
-        let text = digits.to_owned();
-        let bytes = aside(&ctx, text.len(), move || unhex(&text))?;
+        let bytes = aside_on(&ctx, digits, digits.len() * 2, unhex)?;
         bytes.ok_or_else(|| raise(&ctx, wrong()))
     }
 
@@ -242,6 +243,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn base64(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
         let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
+        fits(&ctx, bytes.len() / 3 * 4)?;
         aside(&ctx, bytes.len(), move || BASE64_STANDARD.encode(bytes))
     }
 
@@ -252,8 +254,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn base64_decode(ctx: NativeCallContext, text: &str) -> Result<String, Raised> {
-        let text = text.to_owned();
-        aside(&ctx, text.len(), move || decoded(&text))?.map_err(|error| raise(&ctx, error))
+        aside_on(&ctx, text, text.len(), decoded)?.map_err(|error| raise(&ctx, error))
     }
 
     /// Decodes base64 to bytes.
@@ -263,8 +264,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn base64_bytes(ctx: NativeCallContext, text: &str) -> Result<Blob, Raised> {
-        let text = text.to_owned();
-        aside(&ctx, text.len(), move || decoded_bytes(&text))?.map_err(|error| raise(&ctx, error))
+        aside_on(&ctx, text, text.len(), decoded_bytes)?.map_err(|error| raise(&ctx, error))
     }
 
     /// Encodes text or bytes as xtext (RFC 3461 section 4), as parameters of SMTP carry them.
@@ -276,6 +276,8 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn xtext(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
         let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
+        // Each byte takes up to three.
+        room(&ctx, bytes.len() * 3)?;
         aside(&ctx, bytes.len(), move || crate::proto::smtp::xtext(bytes))
     }
 
