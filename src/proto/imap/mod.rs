@@ -6,6 +6,8 @@ mod commands;
 mod compose;
 mod envelope;
 mod extensions;
+#[cfg(feature = "script")]
+mod expunged;
 mod facts;
 mod fetched;
 mod found;
@@ -35,6 +37,7 @@ pub use compose::{Argument, Criteria, Literals};
 pub use envelope::{Address, Envelope};
 #[cfg(feature = "script")]
 pub(crate) use extensions::{Namespace, Resource};
+pub(crate) use expunged::Expunged;
 pub(super) use facts::FACTS;
 pub use fetched::Fetched;
 use found::Wants;

@@ -7,31 +7,29 @@
 use rhai::Array;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
-use crate::error::{Error, Result};
-use crate::imap::Argument;
+use crate::error::Error;
+use crate::imap::{Argument, Expunged};
+use crate::script::aside::aside_on;
 use crate::script::bindings::argument::bytes;
+use crate::script::bounds::{look, room};
 use crate::script::raise::{Raised, raise};
 use crate::visible;
 
-/// The numbers that messages had before any of them was expunged (RFC 3501 section 7.4.1).
-fn numbers_before(expunged: &Array) -> Result<Array> {
-    let mut gone: Vec<i64> = Vec::new();
+/// The memory that a removed message takes: its number in the list, and the one it had before.
+const REMOVED: usize = 64;
+
+fn numbers_before(ctx: &NativeCallContext<'_>, expunged: &Array) -> Result<Array, Raised> {
+    room(ctx, expunged.len().saturating_mul(REMOVED))?;
+    let wrong = || {
+        raise(ctx, Error::usage("gone(...) takes numbers of messages").hint("gone(s.expunge())"))
+    };
+    let mut gone = Expunged::default();
     let mut before = Array::new();
     for number in expunged {
-        let number = number.as_int().map_err(|_| {
-            Error::usage("gone(...) takes numbers of messages").hint("gone(s.expunge())")
-        })?;
-        // Each message that was expunged earlier and stood before this one has lowered its number
-        // by one.
-        let mut original = number;
-        for earlier in &gone {
-            if *earlier <= original {
-                original += 1;
-            }
-        }
-        let place = gone.partition_point(|earlier| *earlier < original);
-        gone.insert(place, original);
-        before.push(original.into());
+        look(ctx)?;
+        let number = number.as_int().ok().and_then(|number| u32::try_from(number).ok());
+        let original = gone.remove(number.filter(|number| *number > 0).ok_or_else(wrong)?);
+        before.push(Dynamic::from_int(original.cast_signed()));
     }
     Ok(before)
 }
@@ -50,8 +48,12 @@ pub mod words {
     /// ```rhai
     /// assert_eq(mutf7("Entwürfe"), "Entw&APw-rfe");
     /// ```
-    pub fn mutf7(name: &str) -> String {
-        crate::imap::mutf7(name)
+    #[rhai_fn(return_raw)]
+    pub fn mutf7(ctx: NativeCallContext, name: &str) -> Result<String, Raised> {
+        // In the worst case, every second character is encoded, and takes five more bytes.
+        let encoded = name.bytes().filter(|byte| !matches!(byte, b' '..=b'%' | b'\''..=b'~'));
+        let length = name.len() + encoded.count() * 5;
+        aside_on(&ctx, name, length, crate::imap::mutf7)
     }
 
     /// The name that is encoded in modified UTF-7.
@@ -61,8 +63,9 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn mutf7_decode(ctx: NativeCallContext, name: &str) -> Result<String, Raised> {
-        crate::imap::mutf7_decode(name).ok_or_else(|| {
-            let shown = visible::escape(name.as_bytes());
+        let decoded = aside_on(&ctx, name, name.len() * 2, crate::imap::mutf7_decode)?;
+        decoded.ok_or_else(|| {
+            let shown = visible::quoted(name);
             raise(&ctx, Error::usage(format!("`{shown}` is not modified UTF-7 (RFC 3501, 5.1.3)")))
         })
     }
@@ -93,6 +96,6 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn gone(ctx: NativeCallContext, expunged: Array) -> Result<Array, Raised> {
-        numbers_before(&expunged).map_err(|error| raise(&ctx, error))
+        numbers_before(&ctx, &expunged)
     }
 }
