@@ -1,5 +1,7 @@
 //! The results of SEARCH (RFC 3501 section 7.2.5), also in ESEARCH responses (RFC 4731).
 
+use std::collections::HashMap;
+
 use super::answer::Answer;
 use super::misread::{pairs, unlike};
 use super::response::Response;
@@ -132,9 +134,11 @@ fn results_of(response: &Response, values: Vec<Value>) -> Result<Vec<(String, Va
         .skip_while(|value| matches!(value, Value::List(_)) || value.is_atom("UID"))
         .collect();
     let mut results: Vec<(String, Value)> = Vec::new();
+    let mut places = HashMap::new();
     for (name, value) in pairs(values).ok_or_else(wrong)? {
         let value = of_form(&name, value).ok_or_else(wrong)?;
-        match (results.iter_mut().find(|(known, _)| *known == name), value) {
+        let place = *places.entry(name.clone()).or_insert(results.len());
+        match (results.get_mut(place), value) {
             (Some((_, Value::List(known))), Value::List(more)) => known.extend(more),
             (_, value) => results.push((name, value)),
         }

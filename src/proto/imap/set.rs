@@ -8,21 +8,26 @@ const MOST_NUMBERS: u64 = 1 << 20;
 /// A set by which a command names messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Set {
-    /// The ranges; `None` if they are not known from the text, such as for `$` (RFC 5182).
+    /// The ranges in order, of which none overlap; `None` if they are not known from the text, such
+    /// as for `$` (RFC 5182), or for `7:*`: `*` is the last message, whose number is not known.
     ranges: Option<Vec<(u64, u64)>>,
 }
 
 impl Set {
     /// Parses the set of a command.
     pub(crate) fn of(text: &str) -> Self {
-        Self { ranges: text.split(',').map(range).collect() }
+        let known = |text| range(text).filter(|(_, to)| *to < u64::MAX);
+        let ranges: Option<Vec<_>> = text.split(',').map(known).collect();
+        Self { ranges: ranges.map(merged) }
     }
 
-    /// Whether a message with this number may be in the set. `*` is the last message, whose number
-    /// is not known, so `7:*` may contain any number.
+    /// Whether a message with this number may be in the set. This is asked for each message of a
+    /// mailbox, with sets of as many ranges.
     pub(crate) fn may_have(&self, number: u64) -> bool {
-        let holds = |&(from, to): &(u64, u64)| to == u64::MAX || (from..=to).contains(&number);
-        self.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(holds))
+        self.ranges.as_ref().is_none_or(|ranges| {
+            let begun = ranges.partition_point(|(from, _)| *from <= number);
+            begun.checked_sub(1).is_some_and(|last| number <= ranges[last].1)
+        })
     }
 }
 
@@ -30,6 +35,19 @@ impl Set {
 /// (`nz-number` in RFC 3501 section 9).
 pub(super) fn is_message(number: u64) -> bool {
     (1..=u64::from(u32::MAX)).contains(&number)
+}
+
+/// Sorts ranges, and makes one of ranges that overlap.
+fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    ranges.dedup_by(|(from, to), before| {
+        let overlaps = *from <= before.1;
+        if overlaps {
+            before.1 = before.1.max(*to);
+        }
+        overlaps
+    });
+    ranges
 }
 
 /// The numbers of a set, one by one; `None` if the text is not a set, or has more than
@@ -142,6 +160,9 @@ mod tests {
             ("1", 5, false),
             ("2:4,7", 3, true),
             ("4:2", 3, true),
+            ("9,2:7,3,5:6", 7, true),
+            ("9,2:7,3,5:6", 8, false),
+            ("9,2:7,3,5:6", 1, false),
             ("2:4,7", 5, false),
             ("*", 5, true),
             ("7:*", 5, true),
