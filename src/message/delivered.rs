@@ -1,5 +1,7 @@
 //! Compares a delivered message with the one that was sent.
 
+use std::collections::HashSet;
+
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
 use crate::visible;
@@ -31,12 +33,13 @@ pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
         Some(start) if fetched.ends_with(sent) => &fetched[..start],
         _ => return Err(difference(fetched, sent)),
     };
+    let names: HashSet<_> = names(sent).collect();
     for line in added.split_inclusive(|byte| *byte == b'\n') {
         let is_more = line.starts_with(b" ") || line.starts_with(b"\t");
         match name(line) {
-            Some(name) if is_own(name) || !has(sent, name) => {}
+            Some(name) if is_own(name) || !names.contains(&name.to_ascii_lowercase()) => {}
             Some(name) => {
-                let name = visible::escape(name);
+                let name = visible::quoted(name);
                 return Err(differs(format!("a second {name} header was added"))
                     .with_got(shown(line))
                     .with_expected(format!("one {name}")));
@@ -84,11 +87,11 @@ fn is_own(name: &[u8]) -> bool {
         || TRACE.iter().any(|trace| name.eq_ignore_ascii_case(trace.as_bytes()))
 }
 
-/// Whether the message has a header with this name.
-fn has(message: &[u8], wanted: &[u8]) -> bool {
+/// The names of the headers of a message, in lower case.
+fn names(message: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let header =
         message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !chomp(line).is_empty());
-    header.filter_map(name).any(|name| name.eq_ignore_ascii_case(wanted))
+    header.filter_map(name).map(<[u8]>::to_ascii_lowercase)
 }
 
 /// The error that shows the first difference.

@@ -1,5 +1,7 @@
 //! Compares a message with a template.
 
+use std::collections::HashMap;
+
 use super::{Parsed, parse};
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
@@ -7,6 +9,9 @@ use crate::visible;
 
 /// The number of bytes of a line that an error shows.
 const SHOWN: usize = 200;
+
+/// The most values of a header that an error shows.
+const MOST_SHOWN: usize = 20;
 
 /// Checks that a message matches a template. The message must have each header of the template, in
 /// any order, with the same unfolded value; `*` in a value matches any run of characters. The body
@@ -28,8 +33,13 @@ pub fn resembles(message: &[u8], template: &[u8]) -> Result<()> {
     let (message_head, message_body) = halves(message);
     let (template_head, template_body) = halves(template);
     let (came, wanted) = (headers(message_head)?, headers(template_head)?);
+    let mut named: HashMap<_, Vec<_>> = HashMap::new();
+    for (name, value) in &came.headers {
+        named.entry(name.to_ascii_lowercase()).or_default().push(value.as_str());
+    }
     for (name, value) in &wanted.headers {
-        header(&came, name, value)?;
+        let values = named.get(&name.to_ascii_lowercase()).map(Vec::as_slice);
+        header(values.unwrap_or_default(), name, value)?;
     }
     body(&lines(message_body), &lines(template_body))
 }
@@ -58,17 +68,17 @@ fn differs(why: &str) -> Error {
     Error::new(Kind::Assert, format!("the message is not like its template: {why}"))
 }
 
-fn header(came: &Parsed, name: &str, wanted: &str) -> Result<()> {
-    let named = came.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-    let values: Vec<_> = named.map(|(_, value)| value.as_str()).collect();
+/// Checks that one of the values of a header is like the wanted one.
+fn header(values: &[&str], name: &str, wanted: &str) -> Result<()> {
     if values.iter().any(|value| is_like(value, wanted)) {
         return Ok(());
     }
-    let name = visible::escape(name.as_bytes());
-    let (why, got) = match values.as_slice() {
+    let name = visible::quoted(name);
+    let (why, got) = match values {
         [] => (format!("it has no header {name}"), "no such header".to_owned()),
         values => {
-            let came: Vec<_> = values.iter().map(|value| format!("{name}: {value}")).collect();
+            let came = values.iter().take(MOST_SHOWN);
+            let came: Vec<_> = came.map(|value| format!("{name}: {value}")).collect();
             (format!("its header {name} has another value"), came.join("\n"))
         }
     };
@@ -77,14 +87,11 @@ fn header(came: &Parsed, name: &str, wanted: &str) -> Result<()> {
 
 /// Whether a text matches a pattern in which `*` matches any run of characters.
 fn is_like(text: &str, pattern: &str) -> bool {
-    let is_any = |byte: &u8| *byte == b'*';
-    let same = |text: &u8, pattern: &u8| text == pattern;
-    matched(text.as_bytes(), pattern.as_bytes(), is_any, same).is_ok()
+    matched(text.as_bytes(), pattern.as_bytes(), &b'*').is_ok()
 }
 
 fn body(came: &[&[u8]], wanted: &[&[u8]]) -> Result<()> {
-    let same = |line: &&[u8], pattern: &&[u8]| line == pattern;
-    let Err((line, pattern)) = matched(came, wanted, |pattern| *pattern == b"*", same) else {
+    let Err((line, pattern)) = matched(came, wanted, &&b"*"[..]) else {
         return Ok(());
     };
     let shown = |line: Option<&&[u8]>| {
@@ -94,45 +101,64 @@ fn body(came: &[&[u8]], wanted: &[&[u8]]) -> Result<()> {
     Err(error.with_expected(shown(wanted.get(pattern))).with_got(shown(came.get(line))))
 }
 
-/// Matches all items with all patterns; some patterns match any run of items. On failure, returns
-/// the item and the pattern that were reached farthest.
-fn matched<T, P>(
-    items: &[T],
-    patterns: &[P],
-    is_any: impl Fn(&P) -> bool,
-    same: impl Fn(&T, &P) -> bool,
-) -> Result<(), (usize, usize)> {
-    let (mut item, mut pattern) = (0, 0);
-    let mut farthest = (0, 0);
-    // The last pattern for any run, and the item up to which it has matched.
-    let mut any = None;
-    while item < items.len() || pattern < patterns.len() {
-        if item >= farthest.0 {
-            farthest = (item, pattern);
-        }
-        match (items.get(item), patterns.get(pattern)) {
-            (_, Some(wanted)) if is_any(wanted) => {
-                any = Some((item, pattern));
-                pattern += 1;
-            }
-            (Some(one), Some(wanted)) if same(one, wanted) => {
-                item += 1;
-                pattern += 1;
-            }
-            _ => match any {
-                Some((taken, at)) if taken < items.len() => {
-                    any = Some((taken + 1, at));
-                    (item, pattern) = (taken + 1, at + 1);
-                }
-                _ => return Err(farthest),
-            },
-        }
+/// Matches all items with all patterns. A pattern that equals `any` matches any run of items, and
+/// each other one an equal item. On failure, returns the item and the pattern that were reached
+/// farthest.
+fn matched<T: PartialEq>(items: &[T], patterns: &[T], any: &T) -> Result<(), (usize, usize)> {
+    let is_open = patterns.contains(any);
+    let mut runs = patterns.split(|pattern| pattern == any);
+    let first = runs.next().unwrap_or_default();
+    let alike = items.iter().zip(first).take_while(|(item, pattern)| item == pattern).count();
+    if alike < first.len() || !is_open && items.len() > alike {
+        return Err((alike, alike));
+    }
+    let (mut item, mut pattern) = (alike, alike + 1);
+    let mut runs = runs.peekable();
+    while let Some(run) = runs.next() {
+        let rest = &items[item..];
+        let found = match runs.peek() {
+            Some(_) => first_of(rest, run),
+            // The last run has to match the last items.
+            None => rest.len().checked_sub(run.len()).filter(|at| rest[*at..] == *run),
+        };
+        let Some(at) = found else { return Err((items.len(), pattern)) };
+        item += at + run.len();
+        pattern += run.len() + 1;
     }
     Ok(())
 }
 
+/// Returns where in the items the wanted ones first follow each other, in time for the items and the
+/// wanted ones only: the algorithm of Knuth, Morris and Pratt.
+fn first_of<T: PartialEq>(items: &[T], wanted: &[T]) -> Option<usize> {
+    // For each number of wanted items that were found, how many of them can be the beginning of
+    // another match.
+    let mut again = vec![0; wanted.len()];
+    let mut found = 0;
+    for at in 1..wanted.len() {
+        while found > 0 && wanted[at] != wanted[found] {
+            found = again[found - 1];
+        }
+        found += usize::from(wanted[at] == wanted[found]);
+        again[at] = found;
+    }
+    found = 0;
+    for (at, item) in items.iter().enumerate() {
+        if found == wanted.len() {
+            return Some(at - found);
+        }
+        while found > 0 && *item != wanted[found] {
+            found = again[found - 1];
+        }
+        found += usize::from(*item == wanted[found]);
+    }
+    (found == wanted.len()).then(|| items.len() - found)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -151,5 +177,41 @@ mod tests {
             let error = resembles(mail, template.as_bytes()).unwrap_err();
             assert!(error.message().contains(got), "{template:?}: {error}");
         }
+    }
+
+    /// Whether a text is like a pattern, found by trying all ways.
+    fn is_like_slowly(text: &[u8], pattern: &[u8]) -> bool {
+        match (text, pattern) {
+            ([], []) => true,
+            (_, [b'*', rest @ ..]) => {
+                (0..=text.len()).any(|taken| is_like_slowly(&text[taken..], rest))
+            }
+            ([one, text @ ..], [wanted, pattern @ ..]) => {
+                one == wanted && is_like_slowly(text, pattern)
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn stars_match_any_run(text in "[ab]{0,12}", pattern in "[ab*]{0,8}") {
+            let slowly = is_like_slowly(text.as_bytes(), pattern.as_bytes());
+            prop_assert_eq!(is_like(&text, &pattern), slowly);
+        }
+    }
+
+    #[test]
+    fn long_messages_are_compared_in_time_for_their_length() {
+        let (began, count) = (std::time::Instant::now(), 100_000);
+        let text = "a".repeat(count);
+        assert!(!is_like(&text, &format!("*{}b*", &text[..count / 2])));
+        let headers: String = (0..count).map(|number| format!("H{number}: x\r\n")).collect();
+        let mail = format!("{headers}\r\n{}", "a\r\n".repeat(count));
+        resembles(mail.as_bytes(), mail.as_bytes()).unwrap();
+        let template = format!("\r\n*\r\n{}b\r\n*", "a\r\n".repeat(count / 2));
+        assert!(resembles(mail.as_bytes(), template.as_bytes()).is_err());
+        // In quadratic time this takes minutes.
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
     }
 }
