@@ -1,6 +1,7 @@
 //! The rows of tables. Each row is a case of its own.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -14,6 +15,8 @@ const MOST: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Table {
     cases: RefCell<Vec<Case>>,
+    /// The names of all cases, each with the number of the last case of this name.
+    names: RefCell<HashMap<String, u64>>,
     pub(super) is_in_case: Cell<bool>,
 }
 
@@ -30,13 +33,21 @@ pub(super) struct Case {
 impl Table {
     /// Returns the name, with a number appended if another case of the run has the same name.
     pub(super) fn unique(&self, name: String) -> String {
-        let cases = self.cases.borrow();
-        let is_taken = |name: &str| cases.iter().any(|case| case.name == name);
-        if !is_taken(&name) {
+        let mut names = self.names.borrow_mut();
+        let Some(mut last) = names.get(&name).copied() else {
+            names.insert(name.clone(), 1);
             return name;
-        }
-        let numbered = (2_u64..).map(|number| format!("{name} ({number})"));
-        numbered.into_iter().find(|name| !is_taken(name)).unwrap_or(name)
+        };
+        let numbered = loop {
+            last += 1;
+            let numbered = format!("{name} ({last})");
+            if !names.contains_key(&numbered) {
+                break numbered;
+            }
+        };
+        names.insert(name, last);
+        names.insert(numbered.clone(), 1);
+        numbered
     }
 
     /// Whether a case has failed. Then the script does not have to prove anything else.
