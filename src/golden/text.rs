@@ -1,6 +1,7 @@
 //! The text that a golden holds of a run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
 
 use super::known;
 use crate::error::Result;
@@ -25,9 +26,7 @@ pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<Strin
     let redaction = known::with_params(redaction.clone(), &outcome.params);
     let redaction = known::with_made_up(redaction, &outcome.known);
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
-    let lines: Vec<_> =
-        transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
-    Ok(lines.join("\n"))
+    Ok(joined(&redacted.events))
 }
 
 /// A golden's text, reduced to what this redaction keeps.
@@ -36,9 +35,18 @@ pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<Strin
 /// Those of [`redacted`].
 pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
     let redacted = redaction.apply(&transcript::read(text).0)?;
-    let lines: Vec<_> =
-        transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
-    Ok(lines.join("\n"))
+    Ok(joined(&redacted.events))
+}
+
+/// The lines of the events, with line ends between them.
+fn joined(events: &[Event]) -> String {
+    let mut text = String::new();
+    transcript::each_line(events, |line| {
+        let end = if text.is_empty() { "" } else { "\n" };
+        // Writing to memory does not fail.
+        let _ = write!(text, "{end}{line}");
+    });
+    text
 }
 
 /// The events without printed text and warnings, and without the connection attempts of sessions

@@ -17,7 +17,7 @@ pub(super) fn events<'a>(events: &'a [Event], failure: &Failure, most: usize) ->
     let Some(name) = name.filter(is_there) else { return events.into() };
     let is_of_it = |event: &&Event| event.session.is_none_or(|session| session.to_string() == name);
     let last = events.iter().rev().find(|event| event.session.is_some());
-    if last.as_ref().is_none_or(is_of_it) && transcript::lines(events).len() <= most {
+    if last.as_ref().is_none_or(is_of_it) && transcript::count(events) <= most {
         return events.into();
     }
     events.iter().filter(is_of_it).cloned().collect()

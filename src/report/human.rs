@@ -10,7 +10,7 @@ use super::explained::{LINE_WIDTH, at, explain};
 use super::style::{BAD, DIM, GOOD, ODD};
 use super::{difference, failed};
 use crate::outcome::{Golden, Outcome, Verdict};
-use crate::transcript::{self, Event, Line, Mark};
+use crate::transcript::{self, About, Event, Line, Mark, What};
 use crate::{duration, visible};
 
 /// The number of transcript lines that a failure shows.
@@ -115,20 +115,24 @@ impl Human {
     }
 
     fn transcript(self, text: &mut String, events: &[Event], last: usize) {
-        let lines = transcript::lines(events);
         // Below a failure, the transcript needs a title, because other details come before it.
         let is_titled = last < usize::MAX;
         let last = if self.verbose { usize::MAX } else { last };
-        let hidden = lines.len().saturating_sub(last);
-        // Printed lines are shown even if the rest is not.
-        let prints: Vec<_> =
-            lines[..hidden].iter().filter(|line| print_of(line).is_some()).collect();
-        for line in &prints[prints.len().saturating_sub(LAST_PRINTS)..] {
-            let _ = writeln!(text, "    {}", styled(line, LINE_WIDTH));
+        let lines = transcript::last_lines(events, last, |_| true);
+        let count = transcript::count(events);
+        let hidden = count - lines.len();
+        if hidden > 0 {
+            // Printed lines are shown even if the rest is not.
+            let shown = lines.iter().filter(|line| print_of(line).is_some()).count();
+            let mut prints = transcript::last_lines(events, LAST_PRINTS + shown, is_print);
+            prints.truncate(prints.len() - shown);
+            for line in prints {
+                let _ = writeln!(text, "    {}", styled(&line, LINE_WIDTH));
+            }
         }
         if !lines.is_empty() && is_titled {
             let which = if hidden > 0 {
-                format!(", the last {last} of {} lines (-v shows all)", lines.len())
+                format!(", the last {last} of {count} lines (-v shows all)")
             } else {
                 String::new()
             };
@@ -136,7 +140,7 @@ impl Human {
             let _ = writeln!(text, "  {DIM}transcript{which}{timed}:{DIM:#}");
         }
         let mut before = None;
-        for line in &lines[hidden..] {
+        for line in &lines {
             text.push_str("    ");
             if self.timed {
                 text.push_str(&times(line.at, before));
@@ -213,11 +217,16 @@ fn written(golden: &Golden) -> Option<(&'static str, &Path)> {
 
 /// Adds the lines that a passing script printed, and its warnings.
 fn printed(text: &mut String, events: &[Event]) {
-    for line in transcript::lines(events) {
+    for line in transcript::last_lines(events, usize::MAX, is_print) {
         if let Some(print) = print_of(&line) {
             let _ = writeln!(text, "     {print}");
         }
     }
+}
+
+/// Whether an event is text that the script printed, or a warning about it.
+fn is_print(event: &Event) -> bool {
+    matches!(event.what, What::Printed(_) | What::Note { about: About::Warning, .. })
 }
 
 /// The text that the script printed, or the warning about it, if the line is such a one.

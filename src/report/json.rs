@@ -88,9 +88,11 @@ fn attempt(outcome: &Outcome) -> Value {
     };
     let params: serde_json::Map<_, _> =
         outcome.params.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    let lines = transcript::lines(&outcome.transcript);
-    let times: Vec<_> = lines.iter().map(|line| line.at.map(|at| at.as_secs_f64())).collect();
-    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    let (mut times, mut lines) = (Vec::new(), Vec::new());
+    transcript::each_line(&outcome.transcript, |line| {
+        times.push(line.at.map(|at| at.as_secs_f64()));
+        lines.push(line.to_string());
+    });
     json!({
         "path": outcome.path.to_string_lossy(),
         "target": outcome.target.as_deref(),

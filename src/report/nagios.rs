@@ -218,8 +218,7 @@ fn detail(text: &mut String, outcome: &Outcome) {
         Some(failure) => failed::events(events, failure, LAST_LINES),
         None => events.into(),
     };
-    let lines = transcript::lines(&events);
-    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+    for line in transcript::last_lines(&events, LAST_LINES, |_| true) {
         let _ = writeln!(text, "  {}", bar_free(&cut(&line.to_string(), 300)));
     }
 }

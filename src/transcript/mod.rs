@@ -146,13 +146,24 @@ impl Event {
         self.at.map(|at| Duration::from_micros(at.get()))
     }
 
-    /// The number of bytes of a dialogue that the event holds.
+    /// The number of bytes that the event holds of a dialogue, or of a text.
     fn octets(&self) -> usize {
         match &self.what {
-            What::Client(run) | What::Server(run) | What::Unread(run) | What::UnreadClient(run) => {
-                run.head().len() + run.tail().len()
-            }
-            _ => 0,
+            What::Client(run)
+            | What::Server(run)
+            | What::Unread(run)
+            | What::UnreadClient(run)
+            | What::Complaint(run) => run.head().len() + run.tail().len(),
+            What::Connecting(text)
+            | What::Accepted(text)
+            | What::Exited(text)
+            | What::Tls(text)
+            | What::Step(text)
+            | What::Printed(text) => text.len(),
+            What::Attempt { address, result } => address.len() + result.len(),
+            What::Note { text, .. } => text.len(),
+            What::Snapshot { name, text } => name.len() + text.len(),
+            What::TimedOut(_) | What::Silent(_) | What::Closed(_) | What::Omitted(_) => 0,
         }
     }
 }
@@ -347,6 +358,9 @@ impl fmt::Debug for Transcript {
 pub fn lines(events: &[Event]) -> Vec<Line> {
     render::lines(events)
 }
+
+#[cfg(feature = "script")]
+pub(crate) use render::{count, each_line, last_lines};
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use super::{Event, What};
 /// The number of first events that are always kept, and the number of their bytes. That is enough
 /// for some lines each for thousands of commands, but not for a flood from a hostile server.
 pub(super) const FIRST: (usize, usize) = (20_000, 16 << 20);
-/// The number of last events that are kept after the first ones.
-pub(super) const LAST: usize = 1000;
+/// The number of last events that are kept after the first ones, and the number of their bytes.
+pub(super) const LAST: (usize, usize) = (1000, 8 << 20);
 
 /// Events in order. Each running branch of a script records to a part of its own: parallel branches
 /// take turns as bytes arrive, and the transcript must not depend on that timing.
@@ -20,6 +20,8 @@ pub(crate) struct Part {
     held: usize,
     /// The last of the events that came after `events` was full.
     last: VecDeque<Event>,
+    /// The number of bytes in `last`.
+    last_held: usize,
     /// The number of events left out between `events` and `last`.
     omitted: u64,
     /// The branch of these events, from 1; 0 outside of all branches.
@@ -43,9 +45,10 @@ impl Part {
             self.events.push(event);
             return;
         }
+        self.last_held += event.octets();
         self.last.push_back(event);
-        if self.last.len() > LAST {
-            self.last.pop_front();
+        while self.last.len() > LAST.0 || (self.last_held > LAST.1 && self.last.len() > 1) {
+            self.last_held -= self.last.pop_front().map_or(0, |event| event.octets());
             self.omitted += 1;
         }
     }
@@ -68,7 +71,7 @@ impl Part {
         let mut events = std::mem::take(&mut self.events);
         events.extend(self.omission());
         events.extend(std::mem::take(&mut self.last));
-        (self.held, self.omitted) = (0, 0);
+        (self.held, self.last_held, self.omitted) = (0, 0, 0);
         events
     }
 }

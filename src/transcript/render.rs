@@ -76,31 +76,104 @@ impl fmt::Display for Line {
 pub(super) const ARROW: &str = " \u{2192} ";
 
 pub(super) fn lines(events: &[Event]) -> Vec<Line> {
-    let several = events.iter().filter_map(|event| event.session).any(|session| session.0 > 1);
     let mut lines = Vec::with_capacity(events.len());
+    each_line(events, |line| lines.push(line));
+    lines
+}
+
+/// Passes each line on as it is made, so that a long transcript is not held as lines.
+pub(crate) fn each_line(events: &[Event], mut push: impl FnMut(Line)) {
+    let several = has_several(events);
     for event in events {
-        let session = event.session.filter(|_| several);
-        let mut push = |mark, text| lines.push(Line { session, mark, text, at: event.at() });
-        match &event.what {
-            What::Client(bytes) => wire(bytes, |text| push(Mark::Client, text)),
-            What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
-            What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
-            What::UnreadClient(bytes) => wire(bytes, |text| push(Mark::UnreadClient, text)),
-            What::Complaint(bytes) => {
-                wire(bytes, |text| push(Mark::Event, format!("stderr: {text}")));
-            }
-            What::Printed(text) => {
-                text.lines().for_each(|line| {
-                    // Printed text is the script's own: a backslash in it is not an escape and
-                    // stays as it is.
-                    push(Mark::Event, format!("print: {}", visible::printable(line)));
-                });
-            }
-            What::Snapshot { name, text } => snapshot(name, text, |text| push(Mark::Event, text)),
-            other => push(Mark::Event, happening(other)),
-        }
+        lines_of(event, several, 0, &mut push);
+    }
+}
+
+/// How many lines the events have.
+#[cfg(feature = "script")]
+pub(crate) fn count(events: &[Event]) -> usize {
+    events.iter().map(lines_in).sum()
+}
+
+/// The last `most` lines of the events for which `is_wanted` holds. No other lines are made.
+#[cfg(feature = "script")]
+pub(crate) fn last_lines(
+    events: &[Event],
+    most: usize,
+    is_wanted: impl Fn(&Event) -> bool,
+) -> Vec<Line> {
+    let (several, mut found) = (has_several(events), 0);
+    let is_needed = |event: &&Event| {
+        let is_needed = found < most;
+        found += if is_needed { lines_in(event) } else { 0 };
+        is_needed
+    };
+    let last = events.iter().rev().filter(|event| is_wanted(event));
+    let mut last: Vec<_> = last.take_while(is_needed).collect();
+    last.reverse();
+    let mut skip = found.saturating_sub(most);
+    let mut lines = Vec::new();
+    for event in last {
+        lines_of(event, several, std::mem::take(&mut skip), &mut |line| lines.push(line));
     }
     lines
+}
+
+/// Whether lines need the names of their sessions.
+fn has_several(events: &[Event]) -> bool {
+    events.iter().filter_map(|event| event.session).any(|session| session.0 > 1)
+}
+
+/// Passes on the lines of an event, without the first `skip`.
+fn lines_of(event: &Event, several: bool, skip: usize, to: &mut impl FnMut(Line)) {
+    let session = event.session.filter(|_| several);
+    let mut push = |mark, text| to(Line { session, mark, text, at: event.at() });
+    match &event.what {
+        What::Client(bytes) => wire(bytes, skip, |text| push(Mark::Client, text)),
+        What::Server(bytes) => wire(bytes, skip, |text| push(Mark::Server, text)),
+        What::Unread(bytes) => wire(bytes, skip, |text| push(Mark::Unread, text)),
+        What::UnreadClient(bytes) => wire(bytes, skip, |text| push(Mark::UnreadClient, text)),
+        What::Complaint(bytes) => {
+            wire(bytes, skip, |text| push(Mark::Event, format!("stderr: {text}")));
+        }
+        What::Printed(text) => {
+            text.lines().skip(skip).for_each(|line| {
+                // Printed text is the script's own: a backslash in it is not an escape and stays as
+                // it is.
+                push(Mark::Event, format!("print: {}", visible::printable(line)));
+            });
+        }
+        What::Snapshot { name, text } => {
+            snapshot(name, text, skip, |text| push(Mark::Event, text));
+        }
+        other if skip == 0 => push(Mark::Event, happening(other)),
+        _ => {}
+    }
+}
+
+/// How many lines an event has.
+#[cfg(feature = "script")]
+fn lines_in(event: &Event) -> usize {
+    let lines = |bytes: &[u8]| {
+        let ended = memchr::memchr_iter(b'\n', bytes).count();
+        ended + usize::from(!bytes.is_empty() && !bytes.ends_with(b"\n"))
+    };
+    match &event.what {
+        What::Client(bytes)
+        | What::Server(bytes)
+        | What::Unread(bytes)
+        | What::UnreadClient(bytes)
+        | What::Complaint(bytes) => match (bytes.decoded(), bytes.omitted()) {
+            (None, 1..) => lines(bytes.head()) + 1 + lines(bytes.tail()),
+            _ => lines(bytes.head()),
+        },
+        What::Printed(text) => text.lines().count(),
+        What::Snapshot { text, .. } => match memchr::memchr_iter(b'\n', text.as_bytes()).count() {
+            0 => 1,
+            ends => ends + 2,
+        },
+        _ => 1,
+    }
 }
 
 pub(crate) fn happening(what: &What) -> String {
@@ -140,43 +213,50 @@ pub(crate) fn happening(what: &What) -> String {
 }
 
 /// A value after its name on one line, or on the lines below if the value has several lines.
-fn snapshot(name: &str, text: &str, mut push: impl FnMut(String)) {
+fn snapshot(name: &str, text: &str, skip: usize, mut push: impl FnMut(String)) {
     let blank = if name.is_empty() { "" } else { " " };
-    let title = format!("snapshot{blank}{}:", visible::escape(name.as_bytes()));
-    let mut lines = text.split('\n').map(visible::printable);
-    match (lines.next(), lines.next()) {
-        (line, None) => push(format!("{title} {}", line.unwrap_or_default())),
-        (first, second) => {
-            push(title);
-            first
-                .into_iter()
-                .chain(second)
-                .chain(lines)
-                .for_each(|line| push(format!("  | {line}")));
+    let title = || format!("snapshot{blank}{}:", visible::escape(name.as_bytes()));
+    if !text.contains('\n') {
+        if skip == 0 {
+            push(format!("{} {}", title(), visible::printable(text)));
         }
+        return;
     }
+    if skip == 0 {
+        push(title());
+    }
+    let lines = text.split('\n').skip(skip.saturating_sub(1));
+    lines.for_each(|line| push(format!("  | {}", visible::printable(line))));
 }
 
-fn wire(excerpt: &Excerpt, mut push: impl FnMut(String)) {
+/// The lines of a dialogue, without the first `skip`. An excerpt is short.
+fn wire(excerpt: &Excerpt, skip: usize, mut push: impl FnMut(String)) {
+    let mut number = 0;
+    let mut push = |text| {
+        if number >= skip {
+            push(text);
+        }
+        number += 1;
+    };
     if let Some(decoded) = excerpt.decoded() {
         let mut lines = Vec::new();
-        each_line(excerpt.head(), &mut |line| lines.push(line));
+        each_line_of(excerpt.head(), &mut |line| lines.push(line));
         if let Some(last) = lines.last_mut() {
             last.push_str(ARROW);
             last.push_str(&visible::escape(decoded));
         }
         return lines.into_iter().for_each(push);
     }
-    each_line(excerpt.head(), &mut push);
+    each_line_of(excerpt.head(), &mut push);
     if excerpt.omitted() > 0 {
         let digest = excerpt.digest().map(|digest| format!(", SHA-256 {digest}"));
         let digest = digest.unwrap_or_default();
         push(format!("... {} bytes left out{digest} ...", excerpt.omitted()));
-        each_line(excerpt.tail(), &mut push);
+        each_line_of(excerpt.tail(), &mut push);
     }
 }
 
-fn each_line(bytes: &[u8], push: &mut impl FnMut(String)) {
+fn each_line_of(bytes: &[u8], push: &mut impl FnMut(String)) {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         push(match line.strip_suffix(b"\r\n") {
             Some(text) => visible::escape(text),
@@ -240,6 +320,38 @@ mod tests {
         ***   | a
         ***   | \e[0mb
         ");
+    }
+
+    #[cfg(feature = "script")]
+    #[test]
+    fn the_last_lines_are_those_of_all_lines() {
+        let transcript = Transcript::new();
+        let sessions = [transcript.open(), transcript.open()];
+        let bytes = |text: &str| Excerpt::from(Bytes::copy_from_slice(text.as_bytes()));
+        let long = "x\r\n".repeat(20_000);
+        for text in ["", "220 a\r\n", "250-a\r\n250 b\nhalf", &*long] {
+            transcript.record_on(sessions[0], What::Server(bytes(text)));
+            transcript.record_on(sessions[1], What::Complaint(bytes(text)));
+            transcript.note(What::Printed(text.into()));
+            transcript.note(What::Snapshot { name: "a".into(), text: text.into() });
+        }
+        let prompt = bytes("334 aGk=\r\n").with_meaning(Some(b"hi".to_vec()));
+        transcript.record_on(sessions[1], What::Server(prompt));
+        transcript.note(What::Step("end".into()));
+        let events = transcript.events();
+        for end in 0..=events.len() {
+            // Whether sessions are named depends on all events, so each part has one of the second.
+            let part = [&events[..end], &events[events.len() - 2..]].concat();
+            let all = lines(&part);
+            assert_eq!(count(&part), all.len(), "{end}");
+            for most in [0, 1, 2, 5, 12, 10_000, usize::MAX] {
+                let last = &all[all.len().saturating_sub(most)..];
+                assert_eq!(last_lines(&part, most, |_| true), last, "{most} of {end}");
+            }
+        }
+        let printed = last_lines(&events, 2, |event| matches!(event.what, What::Printed(_)));
+        assert_eq!(printed, vec![printed[0].clone(); 2]);
+        assert_eq!(printed[0].text, "print: x");
     }
 
     #[test]

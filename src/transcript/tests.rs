@@ -38,10 +38,10 @@ fn an_event_has_its_time_and_none_that_was_read_back() {
 #[test]
 fn a_flood_of_events_is_bounded_and_what_is_left_out_is_counted() {
     let transcript = Transcript::new();
-    let count = FIRST.0 + LAST + 7;
+    let count = FIRST.0 + LAST.0 + 7;
     (0..count).for_each(|n| transcript.note(What::Printed(n.to_string())));
     let events = transcript.take();
-    assert_eq!(events.len(), FIRST.0 + 1 + LAST);
+    assert_eq!(events.len(), FIRST.0 + 1 + LAST.0);
     assert!(matches!(events[FIRST.0].what, What::Omitted(7)));
     assert!(
         matches!(&events.last().unwrap().what, What::Printed(n) if *n == (count - 1).to_string())

@@ -4,8 +4,6 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use std::fmt::Write as _;
-
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Blob, ImmutableString, Map};
 
@@ -13,6 +11,7 @@ use super::Handle;
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::redaction::Redaction;
+use crate::script::bounds::{look, room};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 use crate::transcript::What;
@@ -36,90 +35,148 @@ fn change(
     Run::current().and_then(|run| run.redact(change)).map_err(|error| raise(ctx, error))
 }
 
+/// The bytes that a line of a text takes when it is shown, in addition to its length.
+const LINE: usize = 64;
+/// How often the text of all snapshots is held at once after the script has ended: as events, also
+/// redacted, as the text of the golden, and as that of the golden that is there already.
+const COPIES: usize = 4;
+
 fn take(ctx: &NativeCallContext<'_>, name: &str, value: &Dynamic) -> Result<(), Raised> {
-    let mut text = String::new();
-    show(ctx, &mut text, value, 0)?;
+    let mut text = Text { ctx, text: String::new() };
+    text.show(value, 0)?;
     let run = Run::current().map_err(|error| raise(ctx, error))?;
-    run.transcript.note(What::Snapshot { name: name.into(), text: text.into() });
+    let lines = memchr::memchr_iter(b'\n', text.text.as_bytes()).count();
+    // The comparison with the golden is outside of the script's allowance, and takes memory for all
+    // that was kept so far.
+    let kept = run.values.note_snapshot(name.len() + text.text.len() + lines * LINE);
+    room(ctx, kept.saturating_mul(COPIES))?;
+    let (name, text) = (visible::shortened(name).into(), text.text.into());
+    run.transcript.note(What::Snapshot { name, text });
     Ok(())
 }
 
-/// Appends a value as text, with each entry of a list or a map on its own line, so that a diff
-/// shows single entries.
-fn show(
-    ctx: &NativeCallContext<'_>,
-    text: &mut String,
-    value: &Dynamic,
-    depth: usize,
-) -> Result<(), Raised> {
-    if depth > DEEPEST {
-        let error = Error::usage("the value is too deep to be shown in a golden transcript");
-        return Err(raise(
-            ctx,
-            error.hint(format!("lists and maps may lie in each other {DEEPEST} times")),
-        ));
-    }
-    if value.is::<Handle>() {
-        let error = Error::usage("a session is no value for a golden transcript");
-        return Err(raise(
-            ctx,
-            error.hint("what it says is in it anyway; snapshot(...) takes what a word gave back"),
-        ));
-    }
-    if let Some(map) = value.read_lock::<Map>() {
-        let entries =
-            map.iter().map(|(key, value)| (visible::escape(key.as_bytes()) + ": ", value));
-        return each(ctx, text, ["#{", "}"], entries, depth);
-    }
-    if let Some(list) = value.read_lock::<Array>() {
-        return each(ctx, text, ["[", "]"], list.iter().map(|value| (String::new(), value)), depth);
-    }
-    let whole = match value.read_lock::<Blob>() {
-        Some(blob) => blob.to_vec(),
-        None if value.is_unit() => b"()".to_vec(),
-        None => ctx
-            .call_native_fn::<ImmutableString>("to_string", (value.clone(),))?
-            .as_bytes()
-            .to_vec(),
-    };
-    match (depth, value.is_string() || value.is_blob()) {
-        (0, _) => text.push_str(&lines(&whole)),
-        (_, true) => drop(write!(text, "\"{}\"", visible::escape(&whole))),
-        (_, false) => text.push_str(&visible::escape(&whole)),
-    }
-    Ok(())
+/// A value as text, with each entry of a list or a map on its own line, so that a diff shows single
+/// entries.
+struct Text<'c, 'e> {
+    ctx: &'c NativeCallContext<'e>,
+    text: String,
 }
 
-/// The lines of a text, each escaped. A line may end with LF or CRLF, and empty lines at the end
-/// are left out.
-fn lines(text: &[u8]) -> String {
-    let lines = text
-        .split(|byte| *byte == b'\n')
-        .map(|line| visible::escape(line.strip_suffix(b"\r").unwrap_or(line)));
-    let lines: Vec<_> = lines.collect();
-    lines.join("\n").trim_end_matches('\n').to_owned()
+impl Text<'_, '_> {
+    /// Appends a piece, if the script may hold the text with it.
+    fn push(&mut self, piece: &str) -> Result<(), Raised> {
+        look(self.ctx)?;
+        let length = self.text.len() + piece.len();
+        if length > self.text.capacity() {
+            room(self.ctx, length.saturating_mul(2))?;
+        }
+        self.text.push_str(piece);
+        Ok(())
+    }
+
+    fn show(&mut self, value: &Dynamic, depth: usize) -> Result<(), Raised> {
+        if depth > DEEPEST {
+            let error = Error::usage("the value is too deep to be shown in a golden transcript");
+            return Err(raise(
+                self.ctx,
+                error.hint(format!("lists and maps may lie in each other {DEEPEST} times")),
+            ));
+        }
+        if value.is::<Handle>() {
+            let error = Error::usage("a session is no value for a golden transcript");
+            return Err(raise(
+                self.ctx,
+                error.hint(
+                    "what it says is in it anyway; snapshot(...) takes what a word gave back",
+                ),
+            ));
+        }
+        if let Some(map) = value.read_lock::<Map>() {
+            let entries =
+                map.iter().map(|(key, value)| (visible::escape(key.as_bytes()) + ": ", value));
+            return self.each(["#{", "}"], entries, depth);
+        }
+        if let Some(list) = value.read_lock::<Array>() {
+            let entries = list.iter().map(|value| (String::new(), value));
+            return self.each(["[", "]"], entries, depth);
+        }
+        if let Some(blob) = value.read_lock::<Blob>() {
+            return self.octets(&blob, depth, true);
+        }
+        if let Some(text) = value.read_lock::<ImmutableString>() {
+            return self.octets(text.as_bytes(), depth, true);
+        }
+        if value.is_unit() {
+            return self.push("()");
+        }
+        let whole = self.ctx.call_native_fn::<ImmutableString>("to_string", (value.clone(),))?;
+        self.octets(whole.as_bytes(), depth, false)
+    }
+
+    /// Appends text or bytes: alone by its lines, and within another value in one line.
+    fn octets(&mut self, octets: &[u8], depth: usize, is_quoted: bool) -> Result<(), Raised> {
+        if depth == 0 {
+            return self.lines(octets);
+        }
+        let quote = if is_quoted { "\"" } else { "" };
+        self.push(quote)?;
+        for piece in pieces(octets) {
+            self.push(&visible::escape(piece))?;
+        }
+        self.push(quote)
+    }
+
+    /// Appends the lines of a text, each escaped. A line may end with LF or CRLF, and empty lines at
+    /// the end are left out.
+    fn lines(&mut self, text: &[u8]) -> Result<(), Raised> {
+        for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            if number > 0 {
+                self.push("\n")?;
+            }
+            for piece in pieces(line.strip_suffix(b"\r").unwrap_or(line)) {
+                self.push(&visible::escape(piece))?;
+            }
+        }
+        let length = self.text.trim_end_matches('\n').len();
+        self.text.truncate(length);
+        Ok(())
+    }
+
+    fn each<'v>(
+        &mut self,
+        [open, close]: [&str; 2],
+        entries: impl Iterator<Item = (String, &'v Dynamic)>,
+        depth: usize,
+    ) -> Result<(), Raised> {
+        self.push(open)?;
+        let mut is_empty = true;
+        for (name, value) in entries {
+            is_empty = false;
+            self.push(&format!("\n{:indent$}{name}", "", indent = 4 * (depth + 1)))?;
+            self.show(value, depth + 1)?;
+            self.push(",")?;
+        }
+        if !is_empty {
+            self.push(&format!("\n{:indent$}", "", indent = 4 * depth))?;
+        }
+        self.push(close)
+    }
 }
 
-fn each<'v>(
-    ctx: &NativeCallContext<'_>,
-    text: &mut String,
-    [open, close]: [&str; 2],
-    entries: impl Iterator<Item = (String, &'v Dynamic)>,
-    depth: usize,
-) -> Result<(), Raised> {
-    text.push_str(open);
-    let mut is_empty = true;
-    for (name, value) in entries {
-        is_empty = false;
-        let _ = write!(text, "\n{:indent$}{name}", "", indent = 4 * (depth + 1));
-        show(ctx, text, value, depth + 1)?;
-        text.push(',');
-    }
-    if !is_empty {
-        let _ = write!(text, "\n{:indent$}", "", indent = 4 * depth);
-    }
-    text.push_str(close);
-    Ok(())
+/// The most bytes that are escaped at a time.
+const PIECE: usize = 64 << 10;
+
+/// Cuts octets into pieces that are escaped as the whole is: whether a backslash is doubled depends
+/// on the character behind it, and a character has up to four bytes.
+fn pieces(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let is_cut = |at: &usize| rest[*at] >> 6 == 0b10 || rest[at - 1] == b'\\';
+        let end = (PIECE..rest.len()).find(|at| !is_cut(at)).unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 #[export_module(manifest)]
@@ -213,5 +270,22 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn strictness(ctx: NativeCallContext, name: &str) -> Result<(), Raised> {
         change(&ctx, |redaction| Ok(redaction.strictness(name.parse()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_are_escaped_in_pieces_as_in_one() {
+        for unit in ["a", "\\", "\\r", "\u{20ac}", "\u{1f600}\\"] {
+            for lead in 0..5 {
+                let mut octets = ("x".repeat(lead) + unit.repeat(50_000).as_str()).into_bytes();
+                octets.extend([0xff, 0xe2]);
+                let escaped: String = pieces(&octets).map(visible::escape).collect();
+                assert_eq!(escaped, visible::escape(&octets), "{unit}");
+            }
+        }
     }
 }

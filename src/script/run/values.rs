@@ -24,6 +24,8 @@ pub(in crate::script) struct Values {
     lacks_param: Cell<bool>,
     /// Values that differ from run to run, each with the token that stands for it in a golden.
     known: RefCell<Vec<(String, String)>>,
+    /// The size of the values for the golden so far.
+    snapshots: Cell<usize>,
     /// The ports that the script was given.
     ports: RefCell<Ports>,
 }
@@ -37,6 +39,12 @@ impl Values {
                 params.push((visible::shortened(name), visible::shortened(value)));
             }
         }
+    }
+
+    /// Adds the size of a value for the golden, and returns that of all of them.
+    pub(in crate::script) fn note_snapshot(&self, size: usize) -> usize {
+        self.snapshots.set(self.snapshots.get().saturating_add(size));
+        self.snapshots.get()
     }
 
     /// Remembers that the script asked for a parameter that has no value.
