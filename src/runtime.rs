@@ -3,6 +3,7 @@
 use std::io;
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::process::{Resource, getrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Kind, Result};
@@ -27,6 +28,29 @@ pub(crate) fn build() -> io::Result<Runtime> {
         return Err(Errno::MFILE.into());
     }
     Builder::new_current_thread().enable_all().build()
+}
+
+/// Adds a hint to an error if the process could not open a file, a socket or a pipe because it has no
+/// descriptors left.
+pub(crate) fn explained(error: Error, cause: &io::Error) -> Error {
+    let is_lack = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    match cause.raw_os_error() {
+        Some(code) if is_lack.contains(&code) => error.hint(no_descriptors()),
+        _ => error,
+    }
+}
+
+/// Returns the hint for a process that has no descriptors left.
+pub(crate) fn no_descriptors() -> String {
+    let limit = getrlimit(Resource::Nofile);
+    let number = |limit: Option<u64>| {
+        limit.map_or_else(|| "no end of".to_owned(), |limit| limit.to_string())
+    };
+    let (now, most) = (number(limit.current), number(limit.maximum));
+    format!(
+        "this process may have {now} file descriptors, {most} if it asks, and has no more left: run fewer at once (-j), end \
+         sessions that are done, or raise the limit (ulimit -n)"
+    )
 }
 
 /// How many descriptors a runtime opens, with some to spare: for its events, its wake-ups and, in

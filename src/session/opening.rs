@@ -17,6 +17,7 @@ use super::turn::Turn;
 use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
 use crate::proto::{Protocol, Scheme};
+use crate::runtime;
 use crate::target::Target;
 use crate::tls;
 use crate::transcript::{Close, SessionId, What};
@@ -145,11 +146,11 @@ impl Options {
             id,
             What::Attempt { address: program.as_str().into(), result: result.as_str().into() },
         );
-        let process = started.map_err(|_| {
+        let process = started.map_err(|cause| {
             let error = Error::new(Kind::Unreachable, format!("cannot start `{program}`"))
                 .with_expected("a running command")
                 .with_got(result);
-            error
+            runtime::explained(error, &cause)
                 .with_session(format!("{id}, {peer}"))
                 .hint("look for a mistake in its name, or give its whole path")
         })?;

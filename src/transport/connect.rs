@@ -15,6 +15,7 @@ use super::route::Route;
 use super::tcp::Tcp;
 use super::{Transport, reason};
 use crate::error::{Error, Kind, Result, Waited};
+use crate::runtime;
 use crate::target::{Endpoint, Target};
 
 /// A connection, with the mail exchanger that it leads to, if the target is a domain.
@@ -251,7 +252,7 @@ fn kind_of_all(tried: &[Tried]) -> Kind {
 fn next_step(tried: &[Tried]) -> String {
     let any = |reason: &str| tried.iter().any(|tried| tried.why.text.contains(reason));
     if any("too many open files") {
-        return no_descriptors();
+        return runtime::no_descriptors();
     }
     let step = if any("cannot assign requested address") {
         "no local port is left for that address: make fewer connections at once, or give some of them another `source_ip`"
@@ -264,16 +265,4 @@ fn next_step(tried: &[Tried]) -> String {
         "a firewall that drops packets looks like this; try another port, or a host that is nearer"
     };
     step.to_owned()
-}
-
-fn no_descriptors() -> String {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let number = |limit: Option<u64>| {
-        limit.map_or_else(|| "no end of".to_owned(), |limit| limit.to_string())
-    };
-    let (now, most) = (number(limit.current), number(limit.maximum));
-    format!(
-        "this process may have {now} file descriptors, {most} if it asks, and has no more left: run fewer at once (-j), end \
-         sessions that are done, or raise the limit (ulimit -n)"
-    )
 }

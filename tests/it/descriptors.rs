@@ -35,6 +35,16 @@ fn the_limit_on_file_descriptors_is_raised_where_that_is_allowed() {
 }
 
 #[test]
+fn the_limit_on_file_descriptors_is_named_whatever_a_script_opens() {
+    for call in ["listen(\"smtp\")", "serve(\"smtp\")", "pipe(\"cat\")"] {
+        let script = format!("// Opens.\nlet all = []; for n in 0..60 {{ all.push({call}); }}\n");
+        let folder = folder(&[("many.rhai", &*script)]);
+        let ran = with_limit(folder.path(), "-n 60", "run many.rhai --allow-run");
+        assert!(ran.out.contains("raise the limit (ulimit -n)"), "{call}: {ran:?}");
+    }
+}
+
+#[test]
 fn the_limit_on_file_descriptors_is_named_where_it_cannot_be_raised() {
     let server = mailexpect::server::Embedded::start().unwrap();
     let folder = folder(&[("many.rhai", MANY_SESSIONS)]);

@@ -14,6 +14,9 @@ use super::argument::{check_known, duration};
 use super::{serve_options, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
+use crate::runtime;
+use crate::script::bounds::room;
+use crate::script::coroutine;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 use crate::server::{Embedded, Mail};
@@ -38,6 +41,15 @@ pub(super) struct Background {
     transcript: Transcript,
 }
 
+/// The memory that a server takes on a thread of its own, where it is not counted: the thread and
+/// its runtime.
+const SERVER: usize = 1 << 20;
+
+fn started(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Background, Raised> {
+    room(ctx, SERVER)?;
+    start(ctx, scheme, options).map_err(|error| raise(ctx, error))
+}
+
 fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Background> {
     if !Embedded::schemes().any(|known| known == scheme) {
         let schemes: Vec<_> = Embedded::schemes().collect();
@@ -52,9 +64,11 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     if let Some(at) = run.listens().and_then(|listens| listens.place(scheme)) {
         server = server.at(scheme, at);
     }
-    let server = serve_options::read(ctx, server, options)?
-        .start()
-        .map_err(|error| Error::new(Kind::Io, format!("cannot serve {scheme}: {error}")))?;
+    let server = serve_options::read(ctx, server, options)?.start().map_err(|error| {
+        let unserved = Error::new(Kind::Io, format!("cannot serve {scheme}: {error}"));
+        runtime::explained(unserved, &error)
+    })?;
+    coroutine::hold(SERVER.cast_signed());
     let here = server.url(scheme).unwrap_or_default();
     let told = run.listens().map_or(Ok(()), |listens| listens.tell(&here, server.ca().ok()));
     // Set the URL even if telling the caller failed, because the server's thread may already be
@@ -168,7 +182,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn serve(ctx: NativeCallContext, scheme: &str) -> Result<Background, Raised> {
-        start(&ctx, scheme, &Map::new()).map_err(|error| raise(&ctx, error))
+        started(&ctx, scheme, &Map::new())
     }
 
     /// Starts a server that behaves well except for what the map says. A key in capitals is the
@@ -247,7 +261,7 @@ pub mod words {
         scheme: &str,
         options: Map,
     ) -> Result<Background, Raised> {
-        start(&ctx, scheme, &options).map_err(|error| raise(&ctx, error))
+        started(&ctx, scheme, &options)
     }
 
     /// Waits until a message has come, and returns the first that has come so far. The result is a

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Run;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::runtime;
 use crate::target::{Endpoint, Target};
 
 /// The most bytes of a file that a script names. A larger file is an error.
@@ -57,8 +58,10 @@ impl Run {
     /// script, unless the caller gave it.
     pub(in crate::script) fn read(&self, path: &str) -> Result<Vec<u8>> {
         let file = self.readable(path)?;
-        file::read_up_to(&file, LARGEST_FILE)
-            .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))
+        file::read_up_to(&file, LARGEST_FILE).map_err(|error| {
+            let unread = Error::usage(format!("cannot read {path}: {error}"));
+            runtime::explained(unread, &error)
+        })
     }
 
     /// Returns the path of a file that a script names, if the script may read the file.

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Waited};
+use crate::runtime;
 
 /// The numbers of connections so far.
 #[derive(Clone, Copy)]
@@ -15,8 +16,9 @@ pub(super) struct Counts {
 
 /// Makes the error for an address on which the listener cannot listen.
 pub(super) fn unavailable(to: &str, error: &io::Error) -> Error {
-    let error = Error::usage(format!("cannot listen on {to}: {error}"));
-    error.hint("leave the port out for a free one: listen(\"smtp\")")
+    let unavailable = Error::usage(format!("cannot listen on {to}: {error}"));
+    let unavailable = runtime::explained(unavailable, error);
+    unavailable.hint("leave the port out for a free one: listen(\"smtp\")")
 }
 
 /// Makes the error for a client that connected while no client was expected.
