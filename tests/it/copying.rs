@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::program::{folder, run};
 
 /// Shows the most memory that the program has held, in KiB, and ends after that.
-const PEAK: &str = r#"
+pub(crate) const PEAK: &str = r#"
 // Shows the memory.
 let p = pipe(["sh", "-c", "grep VmHWM /proc/$PPID/status"]);
 print(p.expect(re(`VmHWM:\s+(\d+) kB\n`))[1]);
@@ -21,7 +21,7 @@ const LIST: &str = "let a = []; a.pad(1048000, 1); ";
 
 /// Runs the scripts of a folder one after the other. Returns the output and the most memory that
 /// the program held, in MiB.
-fn peak(folder: &Path) -> (String, usize) {
+pub(crate) fn peak(folder: &Path) -> (String, usize) {
     let ran = run(folder, &["run", ".", "-j", "1", "--memory", "32M", "--allow-run", "-v"]);
     let held = Regex::new(r"(?m)\*\*\* print: (\d+)$").unwrap();
     let held = held.captures(&ran.out).unwrap_or_else(|| panic!("{ran:?}"));

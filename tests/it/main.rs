@@ -109,3 +109,4 @@ mod tls_scripts;
 mod tls_server;
 mod together;
 mod traces;
+mod written;

@@ -5,9 +5,9 @@ mod asked;
 mod commands;
 mod compose;
 mod envelope;
-mod extensions;
 #[cfg(feature = "script")]
 mod expunged;
+mod extensions;
 mod facts;
 mod fetched;
 mod found;
@@ -35,9 +35,9 @@ use commands::Commands;
 pub(crate) use compose::compose;
 pub use compose::{Argument, Criteria, Literals};
 pub use envelope::{Address, Envelope};
+pub(crate) use expunged::Expunged;
 #[cfg(feature = "script")]
 pub(crate) use extensions::{Namespace, Resource};
-pub(crate) use expunged::Expunged;
 pub(super) use facts::FACTS;
 pub use fetched::Fetched;
 use found::Wants;
