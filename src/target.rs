@@ -95,9 +95,15 @@ pub(crate) fn likely_scheme(port: u16) -> Option<&'static Scheme> {
     scheme_of_port(port).or_else(moved)
 }
 
+/// The longest URL, in bytes, with the longest path of a file. Transcripts repeat it.
+const LONGEST: usize = 8 << 10;
+
 impl Target {
     /// Parses `scheme://host[:port]`, `scheme://[v6]:port` or `scheme+unix:///path`.
     pub(crate) fn parse(url: &str) -> Result<Self> {
+        if url.len() > LONGEST {
+            return Err(unreadable(url, &format!("it has more than {LONGEST} bytes")));
+        }
         let (scheme, rest) =
             url.split_once("://").ok_or_else(|| unreadable(url, "it has no scheme"))?;
         if let Some(scheme) = scheme.strip_suffix("+unix") {
