@@ -310,11 +310,9 @@ impl Place {
         let Some(line) = &mut self.source else { return };
         let mut spans = Vec::new();
         // A part of a long line may begin within a literal, so no literals can be told apart in it.
-        let literals = match line.len() {
-            0..LONG_LINE => secrets::literal_spans(line),
-            length => vec![0..length],
-        };
-        for text in literals {
+        let is_whole = line.len() < LONG_LINE;
+        let literals = if is_whole { secrets::literal_spans(line) } else { Vec::new() };
+        for text in literals.into_iter().chain((!is_whole).then_some(0..line.len())) {
             let found = secrets.spans(line[text.clone()].as_bytes());
             spans.extend(
                 found.into_iter().map(|span| text.start + span.start..text.start + span.end),
