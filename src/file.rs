@@ -2,7 +2,7 @@
 //! of bounded size, and is opened without waiting. A file is written completely or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Take, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -13,10 +13,10 @@ use rustix::fs::{Mode, OFlags};
 /// How many bytes are read of one file at most; a larger file is an error.
 pub(crate) const LARGEST: u64 = 64 << 20;
 
-/// How many bytes are read at most of a file that the program wrote itself: a recording has up to
-/// 16 MiB for each script.
+/// How many bytes are read at most of a file that is read line by line, such as a recording, which
+/// has up to 16 MiB for each script. No line of it may have more than [`LARGEST`] bytes.
 #[cfg(feature = "cli")]
-pub(crate) const LARGEST_OWN: u64 = 4 << 30;
+const LARGEST_BY_LINES: u64 = 1 << 30;
 
 /// A counter for the names of temporary files of this process.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
@@ -97,21 +97,80 @@ fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// See [`read`]; also an error that names the line, if the file is not UTF-8.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    read_text_up_to(path, LARGEST)
-}
-
-/// Reads a regular file of UTF-8 of at most `largest` bytes.
-///
-/// # Errors
-/// See [`read_text`].
-pub(crate) fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
-    let text = String::from_utf8(read_up_to(path, largest)?).map_err(|error| {
+    let text = String::from_utf8(read(path)?).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..valid]).count();
         io::Error::new(ErrorKind::InvalidData, format!("line {line} is not UTF-8"))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(text.replace("\r\n", "\n"))
+}
+
+/// The lines of a regular file of UTF-8, read one at a time, so that a large file takes no more
+/// memory than its longest line. Byte order marks and line ends are as in [`read_text`].
+#[cfg(feature = "cli")]
+pub(crate) struct Lines {
+    reader: BufReader<Take<File>>,
+    number: usize,
+}
+
+#[cfg(feature = "cli")]
+impl Lines {
+    /// Opens a file to be read line by line.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let reader = BufReader::new(open(path)?.take(LARGEST_BY_LINES + 1));
+        Ok(Self { reader, number: 0 })
+    }
+
+    fn read(&mut self) -> io::Result<Option<String>> {
+        let line = line_up_to(&mut self.reader, LARGEST)?;
+        if self.reader.get_ref().limit() == 0 {
+            return Err(io::Error::other(format!(
+                "the file has more than {LARGEST_BY_LINES} bytes"
+            )));
+        }
+        let is_first = self.number == 1;
+        Ok(line.map(|line| match line.strip_prefix('\u{feff}') {
+            Some(rest) if is_first => rest.to_owned(),
+            _ => line,
+        }))
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Iterator for Lines {
+    type Item = io::Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.number += 1;
+        let line = self.read().map_err(|error| {
+            io::Error::new(error.kind(), format!("line {}: {error}", self.number))
+        });
+        line.transpose()
+    }
+}
+
+/// Reads a line of UTF-8 of at most `largest` bytes, without its line end; `None` at the end of the
+/// input.
+///
+/// # Errors
+/// The system's error; also an error for a line that is longer or not UTF-8.
+#[cfg(feature = "cli")]
+pub(crate) fn line_up_to(from: &mut impl BufRead, largest: u64) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    // Two more bytes, for the line end.
+    if from.take(largest + 2).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    line.pop_if(|last| *last == b'\n').and_then(|_| line.pop_if(|last| *last == b'\r'));
+    if line.len() as u64 > largest {
+        return Err(io::Error::other(format!("it has more than {largest} bytes")));
+    }
+    let not_text = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8");
+    String::from_utf8(line).map(Some).map_err(not_text)
 }
 
 /// Whether something stands at a path that is no folder. A FIFO and a link to nowhere count: what
@@ -204,6 +263,38 @@ mod tests {
         assert_eq!(read_text(&path).unwrap(), "one\ntwo\n");
         std::fs::write(&path, b"one\n\xff\n").unwrap();
         assert!(read_text(&path).unwrap_err().to_string().contains("line 2 is not UTF-8"));
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn lines_are_those_of_the_whole_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for text in ["", "one", "one\ntwo\n", "\u{feff}one\r\n\r\ntwo\r", "\n\u{feff}\n"] {
+            std::fs::write(&path, text).unwrap();
+            let lines: Vec<_> = Lines::open(&path).unwrap().map(Result::unwrap).collect();
+            assert_eq!(lines, read_text(&path).unwrap().lines().collect::<Vec<_>>(), "{text:?}");
+        }
+        std::fs::write(&path, b"one\n\xff\n").unwrap();
+        let error = Lines::open(&path).unwrap().nth(1).unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "line 2: it is not UTF-8");
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_line_that_never_ends_is_an_error() {
+        for end in ["", "\n", "\r\n"] {
+            let line = |text: &str| line_up_to(&mut format!("{text}{end}").as_bytes(), 4);
+            assert_eq!(line("1234").unwrap().as_deref(), Some("1234"));
+            assert!(line("12345").unwrap_err().to_string().contains("more than 4 bytes"));
+        }
+        let endless = &mut BufReader::new(std::io::repeat(0));
+        assert!(line_up_to(endless, 4).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(2 * LARGEST).unwrap();
+        let error = Lines::open(&path).unwrap().next().unwrap().unwrap_err();
+        assert!(error.to_string().starts_with("line 1: it has more than"), "{error}");
     }
 
     #[test]

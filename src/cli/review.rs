@@ -9,10 +9,14 @@ use super::args;
 use super::screen::Screen;
 use super::workspace;
 use crate::error::{Error, Kind, Result};
+use crate::file;
 use crate::golden::Pending;
 use crate::outcome::ExitCode;
 use crate::report::Review;
 use crate::visible;
+
+/// How many bytes of an answer are read at most, so that no pipe can fill the memory.
+const LONGEST_ANSWER: u64 = 4096;
 
 /// The user's decision about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,14 +151,13 @@ fn ask(
 fn answer(answers: &mut impl BufRead, screen: &mut Screen) -> Result<Choice> {
     loop {
         screen.show(Review::QUESTION);
-        let mut line = String::new();
-        let read = answers.read_line(&mut line);
-        if read.map_err(|error| Error::new(Kind::Io, format!("cannot read an answer: {error}")))?
-            == 0
-        {
+        let read = file::line_up_to(answers, LONGEST_ANSWER);
+        let read =
+            read.map_err(|error| Error::new(Kind::Io, format!("cannot read an answer: {error}")));
+        let Some(line) = read? else {
             screen.show("\n");
             return Ok(Choice::Quit);
-        }
+        };
         if let Some(choice) = Choice::of(&line) {
             return Ok(choice);
         }

@@ -2,9 +2,8 @@
 //! line.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::Read as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -136,14 +135,8 @@ fn variable(name: &str) -> Result<Zeroizing<String>, String> {
 fn file(path: &str) -> Result<Zeroizing<String>, String> {
     let shown = visible::escape(path.as_bytes());
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    // Non-blocking, because opening a FIFO without a writer would block for ever.
-    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
-    let opened = opened.map_err(cannot)?;
+    let opened = crate::file::open(Path::new(path)).map_err(cannot)?;
     let metadata = opened.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err(format!("{shown} is not a regular file"));
-    }
     if metadata.mode() & 0o077 != 0 {
         return Err(format!("others have access to {shown}; chmod 600 {shown} ends that"));
     }

@@ -146,12 +146,12 @@ impl Events {
                 "reports are merged from streams of events: mailexpect run --format json=FILE",
             )
         };
-        let text = file::read_text_up_to(path, file::LARGEST_OWN)
-            .map_err(|error| wrong(error.to_string()))?;
+        let lines = file::Lines::open(path).map_err(|error| wrong(error.to_string()))?;
         let mut events = Self::default();
         let mut has_begun = false;
-        for (number, line) in text.lines().enumerate() {
-            let event = serde_json::from_str(line)
+        for (number, line) in lines.enumerate() {
+            let line = line.map_err(|error| wrong(error.to_string()))?;
+            let event = serde_json::from_str(&line)
                 .map_err(|error| wrong(format!("line {}: {error}", number + 1)))?;
             if let Event::RunStarted { version, .. } = event {
                 if version > VERSION {

@@ -29,13 +29,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
             "mailexpect run --trace on writes one: mailexpect.trace, or what --trace-file names",
         )
     };
-    let text =
-        file::read_text_up_to(path, file::LARGEST_OWN).map_err(|error| wrong(error.to_string()))?;
+    let lines = file::Lines::open(path).map_err(|error| wrong(error.to_string()))?;
     let mut entries: Vec<Entry> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in lines.enumerate() {
+        let line = line.map_err(|error| wrong(error.to_string()))?;
         let at = |error: serde_json::Error| wrong(format!("line {}: {error}", number + 1));
         if line.starts_with("{\"trace\":") {
-            let head: Head = serde_json::from_str(line).map_err(at)?;
+            let head: Head = serde_json::from_str(&line).map_err(at)?;
             if head.trace > VERSION {
                 let version = head.trace;
                 return Err(wrong(format!(
@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
             entries.push(Entry { head, passages: Vec::new() });
             continue;
         }
-        let passage = serde_json::from_str(line).map_err(at)?;
+        let passage = serde_json::from_str(&line).map_err(at)?;
         let entry = entries.last_mut();
         let entry = entry.ok_or_else(|| wrong("it does not begin with a script".to_owned()))?;
         entry.passages.push(passage);

@@ -159,3 +159,19 @@ fn a_recording_that_is_larger_than_any_script_is_shown() {
     let ran = run(folder.path(), &["show", "big.trace", "--script", "b.rhai"]);
     assert!(ran.code == Some(0) && ran.out.contains("b.rhai"), "{ran:?}");
 }
+
+#[test]
+fn a_file_that_is_one_endless_line_is_refused_by_each_command_that_reads_lines() {
+    let folder = folder(&[("a.rhai", "// A.\nconnect(\"tcp://127.0.0.1:1\");\n")]);
+    // 1.5 GiB that take no room on the disk.
+    let file = fs::File::create(folder.path().join("endless")).unwrap();
+    file.set_len(3 << 29).unwrap();
+    for args in [
+        &["show", "endless"][..],
+        &["report", "merge", "endless", "--junit", "out.xml"],
+        &["run", "a.rhai", "--against", "endless"],
+    ] {
+        let ran = run(folder.path(), args);
+        assert!(ran.code == Some(2) && ran.err.contains("line 1: it has more than"), "{ran:?}");
+    }
+}

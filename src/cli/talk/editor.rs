@@ -15,6 +15,7 @@ use super::commands;
 use super::completion::Words;
 use crate::cli::value;
 use crate::error::{Error, Kind, Result};
+use crate::file;
 
 const PROMPT: &str = "> ";
 /// How many lines the history keeps.
@@ -141,8 +142,15 @@ fn editor(words: Words) -> rustyline::Result<LineEditor> {
     Ok(editor)
 }
 
+/// Reads a line. The editor would read an endless line of a file or a pipe without a bound.
 fn read(editor: &mut LineEditor) -> Input {
-    match editor.readline(PROMPT) {
+    let line = if io::stdin().is_terminal() {
+        editor.readline(PROMPT)
+    } else {
+        let line = file::line_up_to(&mut io::stdin().lock(), file::LARGEST);
+        line.map_err(ReadlineError::Io).and_then(|line| line.ok_or(ReadlineError::Eof))
+    };
+    match line {
         Ok(line) => {
             let question = commands::question(&line);
             let password = question.map(|question| value::prompt(&question));
