@@ -349,8 +349,8 @@ mod tests {
         assert_eq!(worst, Some(ExitCode::Unreachable));
         assert_eq!(Error::usage("x").exit_code() as u8, 2);
         assert_eq!(Error::new(Kind::Timeout, "x").exit_code() as u8, 1);
-        for kind in [Kind::Unreachable, Kind::Refused, Kind::Filtered, Kind::Unresolved, Kind::Tls]
-        {
+        let unreachable = [Kind::Unreachable, Kind::Refused, Kind::Filtered, Kind::Unresolved];
+        for kind in unreachable.into_iter().chain([Kind::Lookup, Kind::Tls]) {
             assert_eq!(Error::new(kind, "x").exit_code() as u8, 3);
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::ask::Asked;
 use super::{Answer, FOREIGN, Note, Proof, Question, Said};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::probe::{Found, Host, State};
 
 /// Words in a greeting that name the software of a mail server.
@@ -55,12 +55,13 @@ pub(super) struct Seen<'a> {
     pub(super) is_guess: bool,
 }
 
-/// The answer about a host that has no address.
+/// The answer about a host that has no address, or that could not be looked up.
 pub(super) fn unresolved(host: &str, error: &Error) -> Answer {
+    let is_unknown = error.kind() == Kind::Lookup;
     Answer {
         question: Question::Reachable,
         host: Some(host.to_owned()),
-        said: Said::No,
+        said: if is_unknown { Said::Unknown } else { Said::No },
         is_well: Some(false),
         proof: vec![Proof::Line(error.in_short())],
     }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::probe::{Account, Depth, Found, Host, HostPorts, Port, Probe};
 use crate::session::Options;
-use crate::transport::NULL_MX;
+use crate::transport::{Exchangers, NULL_MX};
 use ask::{Asked, Talk};
 
 /// A question about a domain or a host.
@@ -89,6 +89,8 @@ pub(crate) enum Note {
     NotAsked,
     /// The name has no MX records, and was used as a host.
     IsHost,
+    /// A null MX stands beside other MX records, which RFC 7505 section 3 forbids.
+    NullBeside,
     /// The dialogue with the host failed.
     Failed,
 }
@@ -127,7 +129,8 @@ impl Doctor {
     /// delays another.
     ///
     /// # Errors
-    /// Unresolved, if the name is neither a domain with MX records nor a host.
+    /// Unresolved, if the name is neither a domain with MX records nor a host; a failed look-up,
+    /// which does not show whether it is one.
     pub(crate) async fn examine(&self, domain: &str) -> Result<Examined> {
         let (hosts, first) = self.exchangers(domain).await?;
         let mut answers = vec![first];
@@ -162,36 +165,41 @@ impl Doctor {
             proof,
         };
         let is_address = domain.parse::<IpAddr>().is_ok();
-        let found = if is_address { Ok(Vec::new()) } else { self.options.exchangers(domain).await };
+        let found = if is_address {
+            Ok(Exchangers::of_its_own(domain))
+        } else {
+            self.options.exchangers(domain).await
+        };
+        let mut proof = Vec::new();
         match found {
-            Ok(found) if found.iter().any(|(_, host)| !host.eq_ignore_ascii_case(domain)) => {
+            Ok(found) if found.hosts.is_empty() => {
+                let proof = vec![Proof::Line(NULL_MX.to_owned())];
+                return Ok((Vec::new(), answer(Said::No, None, proof)));
+            }
+            Ok(found) if found.are_listed => {
                 let shown =
-                    found.iter().map(|(preference, host)| format!("MX {preference} {host}"));
-                let proof = shown.map(Proof::Line).collect();
-                let hosts = found.into_iter().map(|(_, host)| host).collect();
-                Ok((hosts, answer(Said::Yes, Some(true), proof)))
+                    found.hosts.iter().map(|one| format!("MX {} {}", one.preference, one.host));
+                proof.extend(shown.map(Proof::Line));
+                proof.extend(found.has_null.then_some(Proof::Note(Note::NullBeside)));
+                let hosts = found.hosts.into_iter().map(|exchanger| exchanger.host).collect();
+                return Ok((hosts, answer(Said::Yes, Some(!found.has_null), proof)));
             }
-            Ok(_) => {
-                let addresses = self.options.addresses(domain).await?;
-                let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-                let line = Proof::Line(format!("{domain}: {}", addresses.join(", ")));
-                let proof = vec![line, Proof::Note(Note::IsHost)];
-                Ok((vec![domain.to_owned()], answer(Said::Yes, None, proof)))
-            }
-            Err(error) if error.got().is_some_and(|got| got.contains(NULL_MX)) => {
-                let proof = vec![Proof::Line(error.got().unwrap_or_default().to_owned())];
-                Ok((Vec::new(), answer(Said::No, None, proof)))
-            }
-            // A name server that does not answer for MX records may still know the host's address.
-            Err(error) => match self.options.addresses(domain).await {
-                Ok(_) => {
-                    let got = error.got().unwrap_or(error.message()).to_owned();
-                    let proof = vec![Proof::Line(got), Proof::Note(Note::IsHost)];
-                    Ok((vec![domain.to_owned()], answer(Said::Unknown, None, proof)))
+            Ok(_) => {}
+            Err(error) if error.kind() == Kind::Lookup => return Err(error),
+            // Not in the DNS, but this machine may know the name as that of a host.
+            Err(error) => {
+                if self.options.addresses(domain).await.is_err() {
+                    return Err(error);
                 }
-                Err(_) => Err(error),
-            },
+                proof.push(Proof::Line(error.got().unwrap_or(error.message()).to_owned()));
+            }
         }
+        let said = if proof.is_empty() { Said::Yes } else { Said::Unknown };
+        let addresses = self.options.addresses(domain).await?;
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        proof.push(Proof::Line(format!("{domain}: {}", addresses.join(", "))));
+        proof.push(Proof::Note(Note::IsHost));
+        Ok((vec![domain.to_owned()], answer(said, None, proof)))
     }
 
     /// All answers about one host, and the two addresses of the connection.

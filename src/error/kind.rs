@@ -31,8 +31,11 @@ pub enum Kind {
     Refused,
     /// Nothing answered the attempt to connect, as with a firewall that drops packets.
     Filtered,
-    /// The name has no address, or could not be looked up.
+    /// The name does not exist, or has no address.
     Unresolved,
+    /// A look-up failed, so that nothing is known about the name: the name server answered with an
+    /// error, or not at all, or with something that cannot be read.
+    Lookup,
     /// A check that the script makes itself failed.
     Assert,
     /// The script or the call is wrong.
@@ -46,12 +49,15 @@ pub enum Kind {
 impl Kind {
     /// Whether no server could be reached or talked to.
     pub(crate) fn is_unreachable(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Refused | Self::Filtered | Self::Unresolved)
+        matches!(
+            self,
+            Self::Unreachable | Self::Refused | Self::Filtered | Self::Unresolved | Self::Lookup
+        )
     }
 
     /// All kinds of errors.
     #[cfg(feature = "script")]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Mismatch,
         Self::Timeout,
         Self::Closed,
@@ -66,6 +72,7 @@ impl Kind {
         Self::Refused,
         Self::Filtered,
         Self::Unresolved,
+        Self::Lookup,
         Self::Assert,
         Self::Usage,
         Self::Io,
@@ -74,7 +81,7 @@ impl Kind {
 
     /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
     /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `refused`,
-    /// `filtered`, `unresolved`, `assert`, `usage`, `io` or `busy`.
+    /// `filtered`, `unresolved`, `lookup`, `assert`, `usage`, `io` or `busy`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,6 +99,7 @@ impl Kind {
             Self::Refused => "refused",
             Self::Filtered => "filtered",
             Self::Unresolved => "unresolved",
+            Self::Lookup => "lookup",
             Self::Assert => "assert",
             Self::Usage => "usage",
             Self::Io => "io",

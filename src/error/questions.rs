@@ -62,7 +62,7 @@ impl Error {
     /// Whether the name has no address, or could not be looked up.
     #[must_use]
     pub fn is_unresolved(&self) -> bool {
-        self.0.kind == Kind::Unresolved
+        matches!(self.0.kind, Kind::Unresolved | Kind::Lookup)
     }
 
     /// Whether the TLS handshake failed, or TLS broke off later.

@@ -85,7 +85,7 @@ impl Recorded {
         } else if happened.starts_with("closed ") {
             self.assembler.act(at, Act::Close);
         } else if !happened.ends_with(" connected")
-            && !happened.starts_with("MX of ")
+            && !["MX of ", "A of ", "AAAA of "].iter().any(|look_up| happened.starts_with(look_up))
             && !happened.ends_with(" refused")
         {
             self.assembler.unread(at, whole, "what happened here is nothing to be said again");

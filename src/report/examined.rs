@@ -239,6 +239,10 @@ fn note(note: &Note, language: Language) -> String {
             "it has no exchangers of its own, and is asked as a host",
             "MX \u{304c}\u{306a}\u{3044}\u{305f}\u{3081}\u{3001}\u{30db}\u{30b9}\u{30c8}\u{3068}\u{3057}\u{3066}\u{78ba}\u{8a8d}\u{3057}\u{307e}\u{3057}\u{305f}\u{3002}",
         ).to_owned(),
+        Note::NullBeside => language.of(
+            "a null MX stands beside them, which RFC 7505 (section 3) forbids; it is passed over",
+            "null MX \u{304c}\u{4ed6}\u{306e} MX \u{3068}\u{4f75}\u{8a18}\u{3055}\u{308c}\u{3066}\u{3044}\u{307e}\u{3059} (RFC 7505, 3 \u{3067}\u{7981}\u{6b62})\u{3002}\u{7121}\u{8996}\u{3057}\u{307e}\u{3057}\u{305f}\u{3002}",
+        ).to_owned(),
         Note::Failed => language.of("the dialogue failed", "\u{5bfe}\u{8a71}\u{304c}\u{5931}\u{6557}\u{3057}\u{307e}\u{3057}\u{305f}\u{3002}").to_owned(),
     }
 }

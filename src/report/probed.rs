@@ -82,8 +82,7 @@ impl Probed<'_> {
 
     /// The line for a host whose name was not found.
     pub(crate) fn unresolved(host: &str, error: &Error) -> String {
-        let got = error.got().map(|got| format!(": {got}")).unwrap_or_default();
-        format!("FAIL {}: {}{got}\n", visible::escape(host.as_bytes()), error.message())
+        format!("FAIL {}: {}\n", visible::escape(host.as_bytes()), with_reason(error))
     }
 
     /// The text for programs: a JSON object in one line.
@@ -102,7 +101,7 @@ impl Probed<'_> {
 
     /// The object for a host whose name was not found.
     pub(crate) fn unresolved_json(host: &str, error: &Error) -> String {
-        let wrong = [error.message()];
+        let wrong = [with_reason(error)];
         let host = json!({
             "version": VERSION,
             "host": host,
@@ -127,6 +126,11 @@ impl std::fmt::Display for Unexpected {
             Self::Nothing => f.write_str("no port is open"),
         }
     }
+}
+
+fn with_reason(error: &Error) -> String {
+    let got = error.got().map(|got| format!(": {got}")).unwrap_or_default();
+    format!("{}{got}", error.message())
 }
 
 /// Adds the lines of one port.

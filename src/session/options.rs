@@ -193,7 +193,8 @@ impl Options {
     /// Returns the addresses that a connection to the host would try, in this order.
     ///
     /// # Errors
-    /// Unresolved for a name without addresses; a usage error for a host that is not allowed.
+    /// Unresolved for a name without addresses; a failed look-up; a usage error for a host that is
+    /// not allowed.
     #[cfg(feature = "script")]
     pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
         crate::transport::addresses(host, &self.route, self.timeout).await
@@ -206,12 +207,12 @@ impl Options {
         self
     }
 
-    /// Returns the mail exchangers of a domain, each with its preference, the preferred first.
+    /// Returns the mail exchangers of a domain.
     ///
     /// # Errors
-    /// Unresolved for a domain without mail exchangers, and for a domain that takes no mail.
+    /// Unresolved for a domain that does not exist, and a failed look-up.
     #[cfg(feature = "cli")]
-    pub(crate) async fn exchangers(&self, domain: &str) -> Result<Vec<(u16, String)>> {
+    pub(crate) async fn exchangers(&self, domain: &str) -> Result<crate::transport::Exchangers> {
         crate::transport::exchangers_of(domain, &self.route, self.timeout).await
     }
 

@@ -9,8 +9,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::exchangers::exchangers;
-use super::resolve::{resolve, unresolved};
+use super::exchangers::{self, exchangers};
+use super::resolve::{Addresses, resolve};
 use super::route::Route;
 use super::tcp::Tcp;
 use super::{Transport, reason};
@@ -68,8 +68,10 @@ async fn connect_until(
             let started = Instant::now();
             let addresses = resolve(host, *port, route, deadline).await?;
             let lookup = started.elapsed();
+            report_failed(host, &addresses, report);
             let mut tried = Vec::new();
-            let found = try_addresses(&addresses, route, deadline, report, &mut tried).await?;
+            let found =
+                try_addresses(&addresses.found, route, deadline, report, &mut tried).await?;
             let transport = found.ok_or_else(|| unreachable(target, &tried))?;
             Ok(Connected::to(transport, None, lookup))
         }
@@ -89,31 +91,32 @@ async fn connect_exchanger(
         return Err(Error::usage(format!("{target} names no domain")));
     };
     let started = Instant::now();
-    let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
+    let found = exchangers(domain, route.nameserver, deadline).await?;
     let mut lookup = started.elapsed();
-    let found =
-        found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
-    let listed: Vec<_> = found
-        .iter()
-        .map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host))
-        .collect();
-    report(&format!("MX of {domain}:"), &listed.join(", "));
+    if found.hosts.is_empty() {
+        return Err(exchangers::null(domain));
+    }
+    report(&format!("MX of {domain}:"), &found.shown());
     let (mut tried, mut failure) = (Vec::new(), None);
-    let count = found.len();
-    for (n, exchanger) in found.into_iter().enumerate() {
+    let count = found.hosts.len();
+    for (n, exchanger) in found.hosts.into_iter().enumerate() {
         let until = share(deadline, count - n);
         let asked = Instant::now();
         let addresses = match resolve(&exchanger.host, *port, route, until).await {
             Ok(addresses) => addresses,
             Err(error) => {
                 report(&exchanger.host, error.got().unwrap_or("has no address"));
-                failure = Some(error);
+                // A name that does not exist explains less than a look-up that failed.
+                if failure.as_ref().is_none_or(|known: &Error| known.kind() != Kind::Lookup) {
+                    failure = Some(error);
+                }
                 continue;
             }
         };
         lookup += asked.elapsed();
-        if let Some(transport) = try_addresses(&addresses, route, until, report, &mut tried).await?
-        {
+        report_failed(&exchanger.host, &addresses, report);
+        let connected = try_addresses(&addresses.found, route, until, report, &mut tried).await?;
+        if let Some(transport) = connected {
             return Ok(Connected::to(transport, Some(exchanger.host.into()), lookup));
         }
     }
@@ -121,6 +124,13 @@ async fn connect_exchanger(
         Some(error) if tried.is_empty() => error,
         _ => unreachable(target, &tried),
     })
+}
+
+/// Reports the look-up that failed beside one that found addresses.
+fn report_failed(host: &str, addresses: &Addresses, report: &mut impl FnMut(&str, &str)) {
+    if let Some((kind, why)) = &addresses.failed {
+        report(&format!("{kind} of {host}:"), why);
+    }
 }
 
 /// The deadline for the next of `left` addresses: the time left is divided evenly among them.

@@ -3,6 +3,8 @@
 
 mod connect;
 mod deflate;
+#[cfg(feature = "dns")]
+mod dns;
 mod exchangers;
 mod group;
 mod pace;
@@ -30,7 +32,7 @@ pub(crate) use connect::connect;
 use deflate::Deflate;
 pub(crate) use deflate::NotDeflate;
 #[cfg(feature = "cli")]
-pub(crate) use exchangers::NULL_MX;
+pub(crate) use exchangers::{Exchangers, NULL_MX, exchangers_of};
 #[cfg(feature = "cli")]
 pub(crate) use group::{Group, kill_processes};
 pub(crate) use pace::{Pace, Unheard};
@@ -43,8 +45,6 @@ pub(crate) use recorded::{Recorded, Recording};
 pub(crate) use recorded::{Session as RecordedSession, Step};
 #[cfg(feature = "script")]
 pub(crate) use resolve::addresses;
-#[cfg(feature = "cli")]
-pub(crate) use resolve::exchangers_of;
 pub use route::Family;
 pub(crate) use route::Route;
 use segment::Cut;

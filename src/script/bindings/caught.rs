@@ -27,8 +27,8 @@ pub mod words {
     /// The kind of the failure: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
     /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `refused` (nothing listens),
     /// `filtered` (nothing answers, as behind a firewall), `unreachable` (there is no route, or the
-    /// peer never sent anything), `unresolved` (the name has no address), `assert`, `usage`, `io`
-    /// or `busy`.
+    /// peer never sent anything), `unresolved` (the name has no address), `lookup` (a look-up
+    /// failed, so that nothing is known about the name), `assert`, `usage`, `io` or `busy`.
     ///
     /// ```rhai
     /// let s = connect();

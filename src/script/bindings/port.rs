@@ -16,7 +16,7 @@ use crate::script::run::Run;
 pub(super) const INTRO: &str = "A port is `open` (a connection can be made), `closed` (connections are refused: the host is \
 up and nothing listens), `filtered` (nothing answers until the deadline, as behind a firewall that drops packets) or \
 `unreachable` (there is no route to the host). If `connect` fails for one of these reasons, `e.kind` is `refused`, `filtered` \
-or `unreachable`, and `unresolved` if the name has no address. `mailexpect probe` shows the states of all mail ports.";
+or `unreachable`; it is `unresolved` if the name has no address, and `lookup` if the look-up failed. `mailexpect probe` shows the states of all mail ports.";
 
 const OPTIONS: [&str; 4] = ["timeout", "source_ip", "family", "proxy"];
 
