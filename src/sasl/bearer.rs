@@ -1,7 +1,7 @@
 //! Mechanisms of bearer tokens. The client sends one message. If the token fails, the server first
 //! gives the reason in JSON, and refuses after the client has answered that.
 
-use super::{Hidden, Mechanism, Opening, overdue};
+use super::{Hidden, Mechanism, Opening, Wrong, overdue};
 use crate::error::Result;
 
 /// An exchange of OAUTHBEARER or XOAUTH2.
@@ -44,4 +44,18 @@ impl Mechanism for Bearer {
     fn is_done(&self) -> bool {
         self.message.is_none() && !self.told_why
     }
+}
+
+/// Reads the scheme and the token of a header field of HTTP, which a message contains (RFC 6750
+/// section 2.1).
+pub(super) fn token<'a>(scheme: &str, token: &'a str) -> std::result::Result<&'a str, Wrong> {
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err("auth= does not begin with Bearer");
+    }
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
+    let start = token.trim_end_matches('=');
+    if start.is_empty() || !start.chars().all(is_letter) {
+        return Err("what follows Bearer is not a token (RFC 6750, 2.1)");
+    }
+    Ok(token)
 }

@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::{Digest as _, Md5};
 
-use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue, unreadable};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, Wrong, overdue, unreadable};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -26,6 +26,19 @@ pub(crate) fn digest(challenge: &[u8], password: &[u8]) -> String {
     let mut mac = Hmac::<Md5>::new_from_slice(password).expect("HMAC takes keys of any length");
     mac.update(challenge);
     HEXLOWER.encode(&mac.finalize().into_bytes())
+}
+
+/// Reads a client's response (RFC 2195 section 2): the user and the digest.
+pub(super) fn read(response: &str) -> std::result::Result<(&str, &str), Wrong> {
+    let (user, digest) = response.rsplit_once(' ').ok_or("the response has no digest")?;
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if digest.len() != 32 || !digest.bytes().all(is_digit) {
+        return Err("the digest is not 32 digits of lower-case hexadecimal");
+    }
+    if user.is_empty() || user.contains('\0') {
+        return Err("the response has no user");
+    }
+    Ok((user, digest))
 }
 
 /// The digest of APOP (RFC 1939 section 7), in hexadecimal.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 
-use super::{Credentials, Hidden, Mechanism, Opening, Service, nonce, overdue, unreadable};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, Wrong, nonce, overdue, unreadable};
 use crate::error::{Error, Kind, Result};
 use crate::quoted;
 
@@ -95,11 +95,13 @@ impl DigestMd5 {
             unreadable(challenge, "the server's challenge is not a list of directives", wanted)
         })?;
         let all = |name: &'static str| {
-            directives
-                .iter()
-                .filter(move |(known, _)| known == name)
-                .map(|(_, value)| value.as_str())
+            let of_name = directives.iter().filter(move |directive| directive.name == name);
+            of_name.map(|directive| directive.value.as_str())
         };
+        if ["qop", "charset", "algorithm", "maxbuf"].iter().any(|name| all(name).count() > 1) {
+            let why = "the server's challenge has a directive twice that may be there once";
+            return Err(unreadable(challenge, why, wanted));
+        }
         let mut nonces = all("nonce").filter(|nonce| !nonce.is_empty());
         let (Some(nonce), None) = (nonces.next(), nonces.next()) else {
             return Err(unreadable(
@@ -163,8 +165,9 @@ impl DigestMd5 {
 /// Checks the server's proof, `rspauth`.
 fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     let directives = directives(challenge).unwrap_or_default();
-    let Some((_, said)) = directives.iter().find(|(name, _)| name == "rspauth") else {
-        let why = "the server's last challenge of DIGEST-MD5 has no rspauth";
+    let mut proofs = directives.iter().filter(|directive| directive.name == "rspauth");
+    let (Some(Directive { value: said, .. }), None) = (proofs.next(), proofs.next()) else {
+        let why = "the server's last challenge of DIGEST-MD5 has no rspauth, or more than one";
         return Err(unreadable(
             challenge,
             why,
@@ -182,9 +185,16 @@ fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     .with_got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
 }
 
-/// The directives `name=value, name="value"`, with names in lower case; `None` if the text is not a
-/// list of directives.
-fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
+/// A directive: `name=value` or `name="value"`.
+struct Directive {
+    /// The name in lower case.
+    name: String,
+    value: String,
+    is_quoted: bool,
+}
+
+/// The directives of a message; `None` if the text is not a list of directives.
+fn directives(text: &[u8]) -> Option<Vec<Directive>> {
     let mut rest = text.trim_ascii();
     let mut found = Vec::new();
     while !rest.is_empty() {
@@ -194,8 +204,9 @@ fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
         }
         let equals = memchr::memchr(b'=', rest)?;
         let name = String::from_utf8_lossy(rest[..equals].trim_ascii()).to_ascii_lowercase();
-        let (value, more) = value(rest[equals + 1..].trim_ascii_start())?;
-        found.push((name, value));
+        let start = rest[equals + 1..].trim_ascii_start();
+        let (value, more) = value(start)?;
+        found.push(Directive { name, value, is_quoted: start.starts_with(b"\"") });
         rest = more.trim_ascii_start();
         if !rest.is_empty() && !rest.starts_with(b",") {
             return None;
@@ -233,46 +244,108 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
     }
     hasher.finalize().to_vec()
 }
+/// The realm that a server names.
+const REALM: &str = "localhost";
+
 /// The challenge of a server (RFC 2831 section 2.1.1).
 pub(super) fn challenge(nonce: &str) -> String {
-    format!("realm=\"localhost\",nonce=\"{nonce}\",qop=\"auth\",algorithm=md5-sess,charset=utf-8")
+    format!("realm=\"{REALM}\",nonce=\"{nonce}\",qop=\"auth\",algorithm=md5-sess,charset=utf-8")
 }
 
 /// The content of a client's response, checked by a server.
 pub(super) struct Checked {
     pub(super) user: String,
+    /// The identity to act for; empty if the client names none.
+    pub(super) identity: String,
     /// Whether the client knows the user's password.
     pub(super) is_proved: bool,
     /// The value with which the server proves that it knows the password, too.
     pub(super) proof: String,
 }
 
-/// Checks a response to the challenge with this nonce (RFC 2831 section 2.1.2); `None` if the
-/// message is not such a response.
+/// Checks a response to the challenge with this nonce (RFC 2831 section 2.1.2).
 pub(super) fn check(
     response: &[u8],
     nonce: &str,
     password: impl FnOnce(&str) -> Option<String>,
-) -> Option<Checked> {
-    let directives = directives(response)?;
+) -> std::result::Result<Checked, Wrong> {
+    let directives = directives(response).ok_or("the response is not a list of directives")?;
     let value = |name: &str| {
-        directives.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        let found = directives.iter().find(|directive| directive.name == name);
+        found.map(|directive| directive.value.clone())
     };
-    let user = value("username")?;
+    check_form(&directives, nonce)?;
+    let user = value("username").ok_or("the response has no username")?;
+    let identity = value("authzid").unwrap_or_default();
     let known = password(&user);
     let client = DigestMd5 {
         user: user.clone(),
         password: known.clone().unwrap_or_default().into(),
-        authzid: value("authzid").unwrap_or_default(),
+        authzid: identity.clone(),
         realm: value("realm"),
-        cnonce: value("cnonce")?,
-        uri: value("digest-uri")?,
+        cnonce: value("cnonce").unwrap_or_default(),
+        uri: value("digest-uri").unwrap_or_default(),
         stage: Stage::Challenge,
         is_believed: false,
     };
-    let secret = client.secret(client.realm.as_deref().unwrap_or_default(), nonce);
-    let is_proved = known.is_some()
-        && value("nonce").as_deref() == Some(nonce)
-        && value("response") == Some(client.sign(&secret, nonce, "AUTHENTICATE"));
-    Some(Checked { user, is_proved, proof: client.sign(&secret, nonce, "") })
+    let secret = client.secret(REALM, nonce);
+    let is_proved =
+        known.is_some() && value("response") == Some(client.sign(&secret, nonce, "AUTHENTICATE"));
+    Ok(Checked { user, identity, is_proved, proof: client.sign(&secret, nonce, "") })
+}
+
+/// Checks everything in a response that does not depend on the user: which directives there are,
+/// and their values.
+fn check_form(directives: &[Directive], nonce: &str) -> std::result::Result<(), Wrong> {
+    const QUOTED: [&str; 6] = ["username", "realm", "nonce", "cnonce", "digest-uri", "authzid"];
+    const TOKENS: [&str; 6] = ["nc", "qop", "response", "maxbuf", "charset", "cipher"];
+    for (n, directive) in directives.iter().enumerate() {
+        let name = directive.name.as_str();
+        let is_known = QUOTED.contains(&name) || TOKENS.contains(&name);
+        if is_known && directives[..n].iter().any(|other| other.name == name) {
+            return Err("a directive is there twice that may be there once");
+        }
+        if is_known && QUOTED.contains(&name) != directive.is_quoted {
+            return Err("a value is quoted that may not be, or is not quoted");
+        }
+        let is_letter = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
+        if name.is_empty() || !name.chars().all(is_letter) {
+            return Err("the name of a directive is not a token");
+        }
+    }
+    let value = |name: &str| {
+        let found = directives.iter().find(|directive| directive.name == name);
+        found.map(|directive| directive.value.as_str())
+    };
+    let hexadecimal =
+        |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let uri = |uri: &str| {
+        let mut parts = uri.split('/');
+        let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic());
+        (2..=3).contains(&parts.clone().count()) && parts.all(is_part)
+    };
+    let bytes = |size: &str| {
+        let is_number = !size.is_empty() && size.bytes().all(|b| b.is_ascii_digit());
+        is_number && size.parse().is_ok_and(|size: u32| (17..=16_777_215).contains(&size))
+    };
+    let rules: [(bool, Wrong); 11] = [
+        (value("username").is_some_and(|user| !user.is_empty()), "the response has no username"),
+        (value("realm") == Some(REALM), "the realm is not the one that the server names"),
+        (value("nonce") == Some(nonce), "the nonce is not the one of the server"),
+        (value("cnonce").is_some_and(|nonce| !nonce.is_empty()), "the response has no cnonce"),
+        (value("nc") == Some("00000001"), "nc is not 00000001, the number of the first response"),
+        (value("qop").is_none_or(|qop| qop == "auth"), "qop is not auth, which the server offers"),
+        (value("digest-uri").is_some_and(uri), "digest-uri is not service/host"),
+        (
+            value("response").is_some_and(|said| said.len() == 32 && hexadecimal(said)),
+            "the response value is not 32 digits of lower-case hexadecimal",
+        ),
+        (value("charset").is_none_or(|set| set == "utf-8"), "charset is not utf-8"),
+        (value("maxbuf").is_none_or(bytes), "maxbuf is not a number from 17 to 16777215"),
+        (value("authzid").is_none_or(|identity| !identity.is_empty()), "authzid is empty"),
+    ];
+    if value("cipher").is_some() {
+        return Err("cipher is for qop=auth-conf, which the server does not offer");
+    }
+    rules.iter().find(|(is_kept, _)| !is_kept).map_or(Ok(()), |(_, why)| Err(*why))
 }

@@ -10,6 +10,7 @@
 //! `secrets` knows the name, and until the reference and `docs/clients.md` have it.
 
 mod anonymous;
+mod attributes;
 mod bearer;
 mod cram_md5;
 mod credentials;
@@ -34,6 +35,9 @@ pub(crate) use server::{Exchange, Judge, Move, Password};
 
 use crate::error::{Error, Kind, Result};
 use credentials::Hidden;
+
+/// What breaks the rules of a mechanism in a client's message, in words.
+pub(crate) type Wrong = &'static str;
 
 /// One exchange, from the client's side.
 pub(crate) trait Mechanism: fmt::Debug + Send {

@@ -1,6 +1,6 @@
 //! PLAIN (RFC 4616): authorization identity, NUL, user, NUL, password.
 
-use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, Wrong, overdue};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -28,5 +28,23 @@ impl Mechanism for Plain {
 
     fn is_done(&self) -> bool {
         self.message.is_none()
+    }
+}
+
+/// What a client's message says.
+pub(super) struct Message<'a> {
+    pub(super) identity: &'a str,
+    pub(super) user: &'a str,
+    pub(super) password: &'a str,
+}
+
+/// Reads a client's message (RFC 4616 section 2).
+pub(super) fn read(message: &str) -> std::result::Result<Message<'_>, Wrong> {
+    let parts: Vec<_> = message.split('\0').collect();
+    match parts[..] {
+        [_, "", _] => Err("the user is empty"),
+        [_, _, ""] => Err("the password is empty"),
+        [identity, user, password] => Ok(Message { identity, user, password }),
+        _ => Err("the message is not an identity, a user and a password with a NUL between them"),
     }
 }

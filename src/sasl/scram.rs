@@ -6,7 +6,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::{Credentials, Hidden, Mechanism, Opening, Service, nonce, overdue, unreadable};
+use super::{
+    Credentials, Hidden, Mechanism, Opening, Service, attributes, nonce, overdue, unreadable,
+};
 use crate::error::{Error, Kind, Result};
 
 /// The maximum number of rounds, above what servers ask for. A hostile server could keep the
@@ -226,6 +228,9 @@ impl Scram {
         if nonce.len() == self.nonce.len() {
             return Err(wrong("the server added nothing to the client's nonce"));
         }
+        if !attributes::is_nonce(nonce) {
+            return Err(wrong("the server's nonce has other characters than printable ASCII"));
+        }
         let salt = next("s=")
             .ok_or_else(|| wrong("the server's first message has no salt after its nonce"))?;
         let salt = BASE64_STANDARD.decode(salt).ok().filter(|salt| !salt.is_empty());
@@ -234,6 +239,8 @@ impl Scram {
         let rounds = next("i=").ok_or_else(|| {
             wrong("the server's first message has no number of rounds after its salt")
         })?;
+        attributes::extensions(parts)
+            .map_err(|why| wrong(&format!("in the server's first message, {why}")))?;
         let digits = !rounds.is_empty() && rounds.bytes().all(|byte| byte.is_ascii_digit());
         let rounds = if digits { rounds.parse().unwrap_or(u64::MAX) } else { 0 };
         match u32::try_from(rounds) {
@@ -259,9 +266,21 @@ struct Terms<'a> {
 /// Checks the server's signature. Returns false if the server reports an error instead, after which
 /// its verdict follows.
 fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
-    let text = String::from_utf8_lossy(challenge);
-    let first = text.split(',').next().unwrap_or_default();
+    let wrong = |why: &str| {
+        let wanted = "v=..., the server's own proof, or e=..., its error (RFC 5802, 5.1)";
+        unreadable(challenge, why, wanted)
+    };
+    let text = std::str::from_utf8(challenge)
+        .map_err(|_| wrong("the server's last message of SCRAM is not UTF-8"))?;
+    let mut parts = text.split(',');
+    let first = parts.next().unwrap_or_default();
+    if !first.starts_with("v=") && !first.starts_with("e=") {
+        return Err(wrong("the server's last message of SCRAM has no signature"));
+    }
+    attributes::extensions(parts)
+        .map_err(|why| wrong(&format!("in the server's last message of SCRAM, {why}")))?;
     match first.strip_prefix("v=") {
+        None => Ok(false),
         Some(said) if said == proof => Ok(true),
         Some(_) => Err(Error::new(
             Kind::Unexpected,
@@ -269,10 +288,5 @@ fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
         )
         .with_expected("v=..., made with the password (RFC 5802, 3)")
         .with_got(crate::visible::excerpt(first.as_bytes(), 100))),
-        None if first.starts_with("e=") => Ok(false),
-        None => {
-            let why = "the server's last message of SCRAM has no signature";
-            Err(unreadable(challenge, why, "v=..., the server's own proof, or e=..., its error (RFC 5802, 5.1)"))
-        }
     }
 }

@@ -229,10 +229,42 @@ fn a_challenge_that_cannot_be_answered_says_why() {
             "more than 1000000 rounds",
         ),
         (&scram, &["", good, "hello"], "no signature"),
+        (&scram, &["", good, "e=no,v=rmF9pqV8S7suAoZWja4dJRkFsKQ="], "twice, or not in its place"),
+        (&scram, &["", good, "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,e=no"], "twice, or not in its place"),
+        (&scram, &["", good, "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,v=x"], "twice, or not in its place"),
+        (&scram, &["", good, "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,"], "something else than attributes"),
+        (&scram, &["", good, "x=1,v=rmF9pqV8S7suAoZWja4dJRkFsKQ="], "no signature"),
+        (&scram, &["", "s=QQ==,r=fyko+d2lbbFgONRv9qkxdawLx,i=1"], "does not begin with a nonce"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,i=1,s=QQ=="], "no salt"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,r=x,s=QQ==,i=1"], "no salt"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawL x,s=QQ==,i=1"], "than printable ASCII"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=1,i=2"], "twice, or not in its place"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=1,s=QQ=="], "twice, or not in"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=1,r=x"], "twice, or not in its place"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=1,m=x"], "twice, or not in its place"),
+        (
+            &scram,
+            &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=1,"],
+            "something else than attributes",
+        ),
+        (&digest, &["nonce=a,charset=utf-8,charset=utf-8"], "a directive twice"),
+        (&digest, &["nonce=a,algorithm=md5-sess,algorithm=md5-sess"], "a directive twice"),
+        (&digest, &[DIGEST_CHALLENGE, "rspauth=0,rspauth=0"], "no rspauth, or more than one"),
     ] {
         let error = refusal(credentials, challenges);
         assert!(error.is_malformed() && error.message().contains(why), "{challenges:?}: {error}");
     }
+}
+
+#[test]
+fn a_server_of_scram_may_send_extensions() {
+    let credentials = pencil("SCRAM-SHA-1", "fyko+d2lbbFgONRv9qkxdawL");
+    let mut scram = begin(&credentials);
+    scram.respond(b"").unwrap();
+    scram.respond(format!("{},x=1,Y=a=b", PENCIL_SHA_1[1]).as_bytes()).unwrap();
+    let proof = scram.proof().unwrap().to_owned();
+    scram.respond(format!("v={proof},x=1").as_bytes()).unwrap();
+    assert!(scram.is_done());
 }
 
 #[test]

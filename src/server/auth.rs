@@ -57,8 +57,11 @@ pub(super) fn begin(accounts: &Accounts, mechanism: &str, initial: Option<&[u8]>
             let challenge = exchange.0.open();
             exchange.ask(&challenge)
         }
-        Some(b"=") => exchange.accept(b""),
-        Some(response) => exchange.respond(response),
+        Some(b"=") => exchange.take(|exchange| exchange.respond_at_once(b"")),
+        Some(response) => match BASE64_STANDARD.decode(response) {
+            Ok(response) => exchange.take(|exchange| exchange.respond_at_once(&response)),
+            Err(_) => exchange.respond(response),
+        },
     }
 }
 
@@ -69,7 +72,7 @@ impl Exchange {
             return Step::Refused(Refusal::Cancelled);
         }
         match BASE64_STANDARD.decode(line) {
-            Ok(response) => self.accept(&response),
+            Ok(response) => self.take(|exchange| exchange.respond(&response)),
             Err(_) => Step::Refused(Refusal::Malformed),
         }
     }
@@ -78,12 +81,12 @@ impl Exchange {
         Step::Ask(self, BASE64_STANDARD.encode(challenge))
     }
 
-    fn accept(mut self, response: &[u8]) -> Step {
-        match self.0.respond(response) {
+    fn take(mut self, respond: impl FnOnce(&mut sasl::Exchange) -> Move) -> Step {
+        match respond(&mut self.0) {
             Move::Challenge(challenge) => self.ask(&challenge),
             Move::Verdict { user, granted: true } => Step::Granted(user),
             Move::Verdict { .. } => Step::Refused(Refusal::Invalid),
-            Move::Malformed => Step::Refused(Refusal::Malformed),
+            Move::Malformed(_) => Step::Refused(Refusal::Malformed),
         }
     }
 }
@@ -154,14 +157,21 @@ mod tests {
         assert_eq!(outcome("LOGIN", &[&encoded(USER), &encoded("wrong")]), INVALID);
         assert_eq!(outcome("LOGIN", &[&encoded("other"), &encoded(PASSWORD)]), INVALID);
         assert_eq!(outcome("LOGIN =", &[""]), INVALID);
-        assert_eq!(outcome("PLAIN", &[&encoded("\0\0")]), INVALID);
+        assert_eq!(outcome("PLAIN", &[&encoded("\0u\0p")]), INVALID);
     }
 
     #[test]
     fn what_cannot_be_decoded_is_a_syntax_error() {
-        for response in
-            ["!", "abc", "=", "aG9n ZQ==", &encoded("two\0parts"), &encoded("a\0b\0c\0d"), ""]
-        {
+        for response in [
+            "!",
+            "abc",
+            "=",
+            "aG9n ZQ==",
+            &encoded("two\0parts"),
+            &encoded("a\0b\0c\0d"),
+            &encoded("\0\0"),
+            "",
+        ] {
             assert_eq!(outcome("PLAIN", &[response]), MALFORMED, "{response}");
         }
         assert_eq!(outcome("PLAIN =", &[]), MALFORMED);

@@ -80,3 +80,24 @@ fn what_a_client_does_not_say_is_worded_as_its_own() {
     fails(&closes, &["close in place of it by its option #{cut: 0}"]);
     passes(&both(true, "c.send(\"NOOP\"); s.serve(\"NOOP\", 250, #{cut: 0}); c.expect_close();"));
 }
+
+#[test]
+fn a_client_that_breaks_the_rules_of_authentication_is_refused_or_at_fault() {
+    let auth = |line: &str, rest: &str| {
+        let users = "#{users: #{hoge: \"pppwww\"}}";
+        both(true, &format!("c.send({line}); let who = s.expect_auth({users}); {rest}"))
+    };
+    for (name, got) in [("FOO", "= got: FOO\n"), ("", "names no mechanism"), ("=", "= got: =\n")] {
+        let unknown = auth(&format!("\"AUTH {name}\""), "");
+        fails(&unknown, &[got, "= expected: one of SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5"]);
+    }
+    fails(&auth("\"AUTH\"", ""), &["names no mechanism"]);
+    let plain = "\"AUTH PLAIN \" + base64(\"\\x00hoge\\x00pppwww\")";
+    passes(&auth(plain, "c.expect(235); assert(who.granted); assert_eq(who.malformed, \"\");"));
+    let refused = "c.expect(535); assert(!who.granted); assert(who.malformed.contains";
+    passes(&auth(&format!("{plain} + \" x\""), &format!("{refused}(\"more arguments\"));")));
+    let cut = "\"AUTH PLAIN \" + base64(\"hoge\\x00pppwww\")";
+    passes(&auth(cut, &format!("{refused}(\"a NUL between them\"));")));
+    let cram = "\"AUTH CRAM-MD5 \" + base64(\"hoge 0123456789abcdef0123456789abcdef\")";
+    passes(&auth(cram, &format!("{refused}(\"begins with a challenge\"));")));
+}

@@ -7,7 +7,7 @@ use super::super::waiting::Wait;
 use super::super::{SHOWN, Session};
 use super::command::Command;
 use super::fault::Fault;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pattern::IntoPattern as _;
 use crate::proto::{Speech, chomp};
 use crate::sasl::{Exchange, Judge, Known, Move, Password};
@@ -70,6 +70,8 @@ pub struct Authenticated {
     pub granted: bool,
     /// Whether the client cancelled the exchange.
     pub cancelled: bool,
+    /// What breaks the rules of the mechanism in the client's message; then the login was refused.
+    pub malformed: Option<&'static str>,
 }
 
 /// Server: authentication (RFC 4954).
@@ -79,8 +81,8 @@ impl Session {
     /// first thing that we say in it.
     ///
     /// # Errors
-    /// A mismatch if another command or mechanism comes; malformed if a response is not base64; a
-    /// time-out; a close.
+    /// A mismatch if another command or mechanism comes, or one that is not known; malformed if a
+    /// response is not base64; a time-out; a close.
     pub fn expect_auth(&mut self, users: Users) -> Operation<'_, Authenticated> {
         self.operation(move |session, mut call| {
             Box::pin(async move {
@@ -112,49 +114,54 @@ impl Session {
             return Err(error.with_expected(wanted).with_got(got));
         }
         let Some(mut exchange) = Exchange::begin(&mechanism, users.judge)? else {
-            let why = "the client uses a mechanism that is not known";
-            return Err(self
-                .fault(Kind::Mismatch, why)
-                .with_expected(format!("one of {}", Known::names().join(", ")))
-                .with_got(visible::excerpt(mechanism.as_bytes(), SHOWN))
-                .hint("take it with expect_command(...), and answer it by hand"));
+            return Err(self.unknown_mechanism(&mechanism));
         };
         let mut next = match arguments.next() {
+            _ if arguments.next().is_some() => {
+                Move::Malformed("the command has more arguments than a mechanism and a response")
+            }
             // An empty initial response is written as an equals sign (RFC 4954, 4).
-            Some(initial) if initial == "=" => exchange.respond(b""),
+            Some(initial) if initial == "=" => exchange.respond_at_once(b""),
             Some(initial) => {
                 let initial = self.decoded(initial.as_bytes(), wait)?;
-                exchange.respond(&initial)
+                exchange.respond_at_once(&initial)
             }
             None => Move::Challenge(exchange.open()),
         };
-        loop {
-            match next {
-                Move::Challenge(challenge) => {
-                    let Some(response) = self.challenged(&challenge, (fault.take(), wait)).await?
-                    else {
-                        self.conclude_auth(false, (fault.take(), wait)).await?;
-                        let user = String::new();
-                        return Ok(Authenticated {
-                            mechanism,
-                            user,
-                            granted: false,
-                            cancelled: true,
-                        });
-                    };
-                    next = exchange.respond(&response);
-                }
-                Move::Verdict { user, granted } => {
-                    self.conclude_auth(granted, (fault.take(), wait)).await?;
-                    return Ok(Authenticated { mechanism, user, granted, cancelled: false });
-                }
-                Move::Malformed => {
-                    self.conclude_auth(false, (fault.take(), wait)).await?;
-                    let user = String::new();
-                    return Ok(Authenticated { mechanism, user, granted: false, cancelled: false });
-                }
-            }
+        let mut came = Authenticated {
+            mechanism,
+            user: String::new(),
+            granted: false,
+            cancelled: false,
+            malformed: None,
+        };
+        while let Move::Challenge(challenge) = &next {
+            let Some(response) = self.challenged(challenge, (fault.take(), wait)).await? else {
+                came.cancelled = true;
+                break;
+            };
+            next = exchange.respond(&response);
         }
+        match next {
+            Move::Challenge(_) => {}
+            Move::Verdict { user, granted } => (came.user, came.granted) = (user, granted),
+            Move::Malformed(why) => came.malformed = Some(why),
+        }
+        self.conclude_auth(came.granted, (fault.take(), wait)).await?;
+        Ok(came)
+    }
+
+    fn unknown_mechanism(&self, mechanism: &str) -> Error {
+        let why = if mechanism.is_empty() {
+            "the client's command to authenticate names no mechanism"
+        } else {
+            "the client uses a mechanism that is not known"
+        };
+        let error = self.fault(Kind::Mismatch, why);
+        error
+            .with_expected(format!("one of {}", Known::names().join(", ")))
+            .with_got(visible::excerpt(mechanism.as_bytes(), SHOWN))
+            .hint("take the command with expect_command(...), and answer it by hand")
     }
 
     /// Sends a challenge and takes the response to it; `None` if the client cancels.

@@ -321,9 +321,11 @@ pub mod words {
     /// transcript. The options are `users` (a map of the users who may log in and their passwords),
     /// `verdict` (accept or refuse everybody), `mechanism` (the only mechanism that the client may
     /// use) and `forge` (the server proves itself by a wrong signature). Returns a map of
-    /// `mechanism`, `user`, `granted` and `cancelled`. Unless the client sends everything in one
-    /// command, it has to answer at the same time. So the client is another program, or both sides
-    /// run in `together([...])`.
+    /// `mechanism`, `user`, `granted`, `cancelled` and `malformed`. A message that breaks the rules
+    /// of its mechanism is refused, and `malformed` says what is wrong with it; otherwise
+    /// `malformed` is empty. A mechanism that is not known is a failure. Unless the client sends
+    /// everything in one command, it has to answer at the same time. So the client is another
+    /// program, or both sides run in `together([...])`.
     ///
     /// ```rhai
     /// let l = listen("submission");
@@ -350,6 +352,7 @@ pub mod words {
                 ("user".into(), came.user.into()),
                 ("granted".into(), came.granted.into()),
                 ("cancelled".into(), came.cancelled.into()),
+                ("malformed".into(), came.malformed.unwrap_or_default().into()),
             ]))
         })
     }
