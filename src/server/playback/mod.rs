@@ -16,6 +16,9 @@ use tokens::Tokens;
 use crate::proto::{Speech, chomp};
 use crate::visible;
 
+/// The most bytes of a line that a departure shows.
+const SHOWN: usize = 1000;
+
 /// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -56,7 +59,7 @@ pub struct Departed {
     /// What the client sends in the recording; `None` if the recording has no line for the client
     /// here.
     pub wanted: Option<String>,
-    /// What the client sent; `None` if it closed.
+    /// What the client sent, of a long line the first 1000 bytes; `None` if it closed.
     pub got: Option<String>,
 }
 
@@ -205,7 +208,7 @@ impl Playback {
     }
 
     fn tell(&mut self, line: Option<usize>, wanted: Option<&[u8]>, got: Option<&[u8]>) {
-        let shown = |bytes: &[u8]| visible::escape(chomp(bytes));
+        let shown = |bytes: &[u8]| visible::excerpt(chomp(bytes), SHOWN);
         (self.tell)(Departed {
             connection: self.connection,
             line,

@@ -14,6 +14,10 @@ use crate::session::DEFAULT_GRACE;
 use crate::tls::Authority;
 use crate::transcript::Transcript;
 
+/// How many departures are kept. Later ones are only told to the callback, because a server may run
+/// for any time and serve any number of clients.
+const KEPT: usize = 1000;
+
 /// How long a client may be silent.
 const IDLE: Duration = Duration::from_mins(30);
 
@@ -68,7 +72,10 @@ impl Player {
         let kept = Arc::clone(&departures);
         let tell: Arc<Tell> = Arc::new(move |departed| {
             told(&departed);
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(departed);
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() < KEPT {
+                kept.push(departed);
+            }
         });
         let mut by_scheme: Vec<(String, Vec<Arc<Recording>>)> = Vec::new();
         for session in parse::sessions(recording)? {
@@ -121,7 +128,7 @@ impl Player {
         self.host.stop(grace);
     }
 
-    /// The departures of clients so far.
+    /// The departures of clients so far: the first 1000.
     #[must_use]
     pub fn departures(&self) -> Vec<Departed> {
         self.departures.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -148,4 +155,41 @@ fn port(
         Port { listener, speech, make: Arc::new(make), is_tls, idle: IDLE, changes: None },
         address,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Shutdown, TcpStream};
+
+    use super::super::SHOWN;
+    use super::*;
+
+    /// Connects, sends these bytes, and reads to the end.
+    fn client(player: &Player, bytes: &[u8]) {
+        let mut stream = TcpStream::connect(player.addresses[0].1).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+
+    #[test]
+    fn only_the_first_departures_are_kept_and_all_are_told() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&told);
+        let tell = move |_: &Departed| {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        let at = |_: &str| SocketAddr::from(([127, 0, 0, 1], 0));
+        let player = Player::start("S: 220 hi\nC: QUIT\nS: 221 bye", at, None, tell).unwrap();
+        client(&player, &[&b"x".repeat(30_000)[..], b"\n"].concat());
+        let kept = player.departures();
+        assert!(kept[0].got.as_ref().is_some_and(|got| got.len() < 2 * SHOWN), "{kept:?}");
+        // In rounds, so that a client never waits for a server that waits for the client to read.
+        for _ in 0..12 {
+            client(&player, &b"NOOP\n".repeat(100));
+        }
+        assert_eq!(player.departures().len(), KEPT);
+        assert!(told.load(Ordering::Relaxed) >= 1200, "{told:?}");
+    }
 }

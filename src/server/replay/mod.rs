@@ -106,10 +106,15 @@ impl Replay {
     pub fn repeat(dialogue: &str) -> io::Result<Self> {
         Self::serve([dialogue], |listener, over, players| {
             let mut clients = Vec::new();
+            let mut ended = Ok(());
             loop {
                 let (stream, client) = listener.accept()?;
                 if over.get() == Some(&client) {
                     break;
+                }
+                // A thread that has ended keeps its stack until it is joined.
+                for thread in clients.extract_if(.., |thread| JoinHandle::is_finished(thread)) {
+                    ended = ended.and(joined(thread));
                 }
                 let player = players[0].clone();
                 clients.push(thread::spawn(move || player.play(stream)));
@@ -117,7 +122,7 @@ impl Replay {
             if clients.is_empty() {
                 return Err(Departure::Nobody);
             }
-            clients.into_iter().try_for_each(joined)
+            clients.into_iter().map(joined).fold(ended, Result::and)
         })
     }
 
