@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 pub struct Measured {
     /// How long each step took, in order.
     pub steps: Vec<(Arc<str>, Duration)>,
-    /// How long opening each session took, in order.
+    /// How long opening each session took: first those that are over, of which only the first 10000
+    /// are listed, then the others.
     pub sessions: Vec<Opened>,
     /// The numbers that the script measured itself.
     pub metrics: Vec<Metric>,

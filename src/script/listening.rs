@@ -111,3 +111,46 @@ impl Listens {
         })
     }
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::runtime;
+    use crate::script::{Runner, Settings};
+    use crate::transcript::What;
+
+    #[test]
+    fn a_script_that_serves_keeps_the_last_dialogues_of_any_number() {
+        const SCRIPT: &str = r#"
+            let l = listen("smtp");
+            let text = "";
+            text.pad(20000, 'x');
+            for n in 0..500 {
+                let c = connect(l.url);
+                let s = l.accept();
+                s.greet();
+                c.expect(220);
+                c.send("NOOP " + text);
+                s.expect_command();
+                s.reply(250, `dialogue ${n}`);
+                c.expect(250);
+                c.reset();
+                s.reset();
+            }"#;
+        let settings = Settings { allow_listen: true, ..Settings::default() };
+        let runner =
+            Runner::new(settings).listening(Listens::new(BTreeMap::new(), None, |_| Ok(())));
+        let path = Path::new("loop.rhai");
+        runner.give(path, SCRIPT.to_owned());
+        let runtime = runtime::current_thread().unwrap();
+        let outcome = runtime.block_on(runner.run(path, std::future::pending()));
+        assert!(outcome.is_ok(), "{:?}", outcome.failure());
+        assert!(matches!(outcome.transcript[0].what, What::Omitted(1..)));
+        let bytes: usize = outcome.transcript.iter().map(Event::bytes).sum();
+        assert!(bytes < 5 << 20, "{bytes} bytes, and 20 MB were said");
+        let last = crate::transcript::lines(&outcome.transcript);
+        assert!(last.iter().any(|line| line.to_string().contains("dialogue 499")));
+    }
+}

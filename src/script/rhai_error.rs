@@ -14,12 +14,34 @@ pub(super) fn out_of_bounds(why: &str) -> Error {
         .hint("scripts have limits so that none can take the machine down; see the reference")
 }
 
+/// The number of sessions from which on the error for too much memory names them.
+const MANY_SESSIONS: usize = 500;
+
 /// Makes the error for a script that holds more memory than its caller allows.
 pub(super) fn holds_too_much() -> Error {
-    let memory = Run::current().map_or(memory::ALLOWANCE, |run| run.settings().memory);
+    let run = Run::current().ok();
+    let run = run.as_deref();
+    let memory = run.map_or(memory::ALLOWANCE, |run| run.settings().memory);
     let (allowed, doubled) = (memory >> 20, room::twice(memory));
-    Error::usage("the script is out of bounds: it holds too much memory")
-        .hint(format!("it may hold {allowed} MiB; --memory {doubled} lets it hold more"))
+    let transcript = run.map_or(0, |run| run.transcript.most_bytes());
+    let sessions = run.map_or(0, |run| run.peers.kept());
+    let what = if transcript > memory / 4 {
+        format!(
+            "; its transcript took {} MiB of them: let it do less in one run, or",
+            transcript >> 20
+        )
+    } else if sessions >= MANY_SESSIONS {
+        format!(
+            " and holds {sessions} sessions: close() those that are done, keep none of them in a variable, or"
+        )
+    } else {
+        return holds(format!("it may hold {allowed} MiB; --memory {doubled} lets it hold more"));
+    };
+    holds(format!("it may hold {allowed} MiB{what} let it hold more with --memory {doubled}"))
+}
+
+fn holds(hint: String) -> Error {
+    Error::usage("the script is out of bounds: it holds too much memory").hint(hint)
 }
 
 /// Makes the error for a mistake in the script, with a hint for correcting it.

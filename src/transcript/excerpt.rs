@@ -81,6 +81,21 @@ impl Excerpt {
         })
     }
 
+    /// This excerpt with bytes of its own, which are no slices of larger ones.
+    #[cfg(feature = "script")]
+    pub(crate) fn detached(self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        Self(match self.0 {
+            Kept::Whole(bytes) => Kept::Whole(copy(&bytes)),
+            Kept::Ends(ends) => Kept::Ends(Box::new(Ends {
+                head: copy(&ends.head),
+                tail: copy(&ends.tail),
+                meaning: ends.meaning.as_ref().map(copy),
+                ..*ends
+            })),
+        })
+    }
+
     /// The bytes from the start of the run.
     #[must_use]
     pub fn head(&self) -> &[u8] {

@@ -9,6 +9,9 @@ mod masked;
 mod note;
 mod part;
 mod read;
+#[cfg(feature = "script")]
+mod recent;
+mod record;
 mod render;
 mod session_id;
 mod tape;
@@ -16,7 +19,7 @@ mod tape;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
@@ -28,6 +31,7 @@ pub(crate) use read::octets;
 pub use read::read;
 #[cfg(feature = "script")]
 pub(crate) use read::read_timed;
+use record::Record;
 #[cfg(feature = "cli")]
 pub(crate) use render::happening;
 pub use render::{Line, Mark};
@@ -128,6 +132,14 @@ pub enum Close {
     ResetByClient,
 }
 
+impl Close {
+    /// Whether the dialogue is over.
+    #[cfg(feature = "script")]
+    pub(crate) fn is_end(self) -> bool {
+        !matches!(self, Self::HalfByClient | Self::HalfByServer)
+    }
+}
+
 impl Event {
     /// An event whose time is not known, because it was read from the text of a transcript.
     pub(crate) fn new(session: Option<SessionId>, what: What) -> Self {
@@ -166,28 +178,16 @@ impl Event {
             What::TimedOut(_) | What::Silent(_) | What::Closed(_) | What::Omitted(_) => 0,
         }
     }
-}
 
-type Observer = Box<dyn Fn(&Event) + Send>;
+    /// The number of bytes of memory that the event takes, except what the allocator adds.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.octets()
+    }
+}
 
 /// A function that is called with each event as it happens, with all secrets masked that are known
 /// by then.
 pub(crate) type Watcher = Arc<dyn Fn(&Event) + Send + Sync>;
-
-struct Record {
-    began: Instant,
-    /// The part to which new events are added.
-    part: Part,
-    /// The number of sessions opened outside of branches, then in each branch.
-    sessions: Vec<u32>,
-    observer: Option<Observer>,
-}
-
-impl Default for Record {
-    fn default() -> Self {
-        Self { began: Instant::now(), part: Part::default(), sessions: Vec::new(), observer: None }
-    }
-}
 
 /// The record of a run, shared by its sessions.
 ///
@@ -218,7 +218,7 @@ impl Transcript {
     /// A transcript that passes each event to `observer` and keeps none.
     #[must_use]
     pub fn observed(observer: impl Fn(&Event) + Send + 'static) -> Self {
-        let record = Record { observer: Some(Box::new(observer)), ..Record::default() };
+        let record = Record::observed(Box::new(observer));
         Self { record: Arc::new(Mutex::new(record)), ..Self::default() }
     }
 
@@ -241,6 +241,20 @@ impl Transcript {
         Self { tape: Some(Tape::new()), ..self }
     }
 
+    /// This transcript, of which only the last events are kept, for a run that may last for any
+    /// time. The events of branches are kept in the order in which they happen.
+    #[cfg(feature = "script")]
+    pub(crate) fn recent(self) -> Self {
+        self.record().keep_recent();
+        self
+    }
+
+    /// The most bytes that the events have taken so far.
+    #[cfg(feature = "script")]
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.record().most()
+    }
+
     /// The recording, if one is made.
     pub(crate) fn tape(&self) -> Option<&Tape> {
         self.tape.as_ref()
@@ -256,7 +270,7 @@ impl Transcript {
     /// events; sharing would keep secrets for as long as it is observed, so each of its sessions
     /// gets a set of its own.
     pub(crate) fn learned(&self) -> Learned {
-        let is_observed = self.record().observer.is_some();
+        let is_observed = self.record().is_observed();
         if is_observed { Learned::default() } else { self.learned.clone() }
     }
 
@@ -266,14 +280,7 @@ impl Transcript {
     }
 
     pub(crate) fn open(&self) -> SessionId {
-        let mut record = self.record();
-        let branch = record.part.branch;
-        let place = usize::try_from(branch).unwrap_or(0);
-        if record.sessions.len() <= place {
-            record.sessions.resize(place + 1, 0);
-        }
-        record.sessions[place] += 1;
-        SessionId::new(branch, record.sessions[place])
+        self.record().open()
     }
 
     pub(crate) fn record_on(&self, session: SessionId, what: What) {
@@ -283,28 +290,27 @@ impl Transcript {
     /// The events so far.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        let events = self.record().part.events();
+        let events = self.record().events();
         self.masked(events)
     }
 
     /// Takes the events so far out of the transcript.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {
-        let events = self.record().part.take();
+        let events = self.record().take();
         self.masked(events)
     }
 
     /// Makes new events go to `part`, and leaves in `part` the part to which they went before.
     #[cfg(feature = "script")]
     pub(crate) fn exchange(&self, part: &mut Part) {
-        std::mem::swap(&mut self.record().part, part);
+        self.record().exchange(part);
     }
 
     /// Moves the events of `part` to the part to which new events go.
     #[cfg(feature = "script")]
     pub(crate) fn append(&self, part: &mut Part) {
-        let mut record = self.record();
-        part.take().into_iter().for_each(|event| record.part.keep(event));
+        self.record().append(part);
     }
 
     fn masked(&self, mut events: Vec<Event>) -> Vec<Event> {
@@ -313,7 +319,7 @@ impl Transcript {
     }
 
     fn push(&self, session: Option<SessionId>, what: What) {
-        let since = self.record().began.elapsed().as_micros();
+        let since = self.record().elapsed().as_micros();
         let at = NonZeroU64::new(u64::try_from(since).unwrap_or(u64::MAX).max(1));
         let event = Event { session, what, at };
         if let Some(tape) = &self.tape {
@@ -324,11 +330,7 @@ impl Transcript {
             masked::mask(&mut shown, &self.learned);
             watcher(&shown[0]);
         }
-        let mut record = self.record();
-        match &record.observer {
-            Some(observer) => observer(&event),
-            None => record.part.keep(event),
-        }
+        self.record().keep(event);
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -347,9 +349,7 @@ impl fmt::Display for Transcript {
 
 impl fmt::Debug for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transcript")
-            .field("events", &self.record().part.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Transcript").field("events", &self.record().len()).finish_non_exhaustive()
     }
 }
 

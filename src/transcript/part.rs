@@ -22,6 +22,8 @@ pub(crate) struct Part {
     last: VecDeque<Event>,
     /// The number of bytes in `last`.
     last_held: usize,
+    /// The number of bytes of memory that all these events take.
+    bytes: usize,
     /// The number of events left out between `events` and `last`.
     omitted: u64,
     /// The branch of these events, from 1; 0 outside of all branches.
@@ -39,7 +41,13 @@ impl Part {
         self.events.len()
     }
 
+    /// The number of bytes of memory that the events take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn keep(&mut self, event: Event) {
+        self.bytes += event.bytes();
         if self.last.is_empty() && self.events.len() < FIRST.0 && self.held < FIRST.1 {
             self.held += event.octets();
             self.events.push(event);
@@ -48,7 +56,9 @@ impl Part {
         self.last_held += event.octets();
         self.last.push_back(event);
         while self.last.len() > LAST.0 || (self.last_held > LAST.1 && self.last.len() > 1) {
-            self.last_held -= self.last.pop_front().map_or(0, |event| event.octets());
+            let Some(dropped) = self.last.pop_front() else { break };
+            self.last_held -= dropped.octets();
+            self.bytes -= dropped.bytes();
             self.omitted += 1;
         }
     }
@@ -71,7 +81,7 @@ impl Part {
         let mut events = std::mem::take(&mut self.events);
         events.extend(self.omission());
         events.extend(std::mem::take(&mut self.last));
-        (self.held, self.last_held, self.omitted) = (0, 0, 0);
+        (self.held, self.last_held, self.bytes, self.omitted) = (0, 0, 0, 0);
         events
     }
 }

@@ -229,6 +229,17 @@ fn a_script_that_holds_too_much_is_told_so_and_the_one_beside_it_goes_on() {
 }
 
 #[test]
+fn an_error_about_memory_says_what_fills_it() {
+    let folder = folder(&[("prints.rhai", "let t = \"\"; t.pad(20000, 'x'); loop { print(t); }")]);
+    let case = Case::new(folder.path().join("prints.rhai")).memory(8 << 20);
+    let text = case.run().failure().unwrap().error.to_string();
+    let hint = regex::Regex::new(
+        r"it may hold 8 MiB; its transcript took \d+ MiB of them: let it do less in one run, or let it hold more with --memory 16M",
+    );
+    assert!(hint.unwrap().is_match(&text), "{text}");
+}
+
+#[test]
 fn a_run_in_which_nothing_came_or_held_proved_nothing() {
     for script in [
         "let s = connect(); try { s.expect(554); } catch { } s.close();",

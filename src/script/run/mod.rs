@@ -6,6 +6,7 @@ mod ending;
 mod fixture;
 mod grants;
 mod growth;
+mod opened;
 mod params;
 mod peers;
 mod sessions;
@@ -102,6 +103,8 @@ pub(crate) struct Shared {
 /// Makes the transcript of a run, which knows the secrets that all runs share.
 fn transcript(shared: &Shared) -> Transcript {
     let transcript = Transcript::of(shared.secrets.copy(), shared.watcher.clone());
+    // A script that serves runs for any time, and its caller is told of each event.
+    let transcript = if shared.listens.is_some() { transcript.recent() } else { transcript };
     #[cfg(feature = "cli")]
     let transcript = if shared.taped { transcript.taped() } else { transcript };
     transcript

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::opened::Sessions;
 use crate::error::Error;
 use crate::outcome::Opened;
 use crate::script::handle::Handle;
@@ -16,10 +17,10 @@ use crate::script::questions::Questions;
 use crate::server::Embedded;
 
 /// The dialogues of a script: with servers, with clients, and with the commands that it started.
-/// Each is kept from its opening to the end of the script, and then judged.
+/// Each that is open is kept to the end of the script, and then judged.
 #[derive(Default)]
 pub(in crate::script) struct Peers {
-    sessions: RefCell<Vec<Handle>>,
+    sessions: RefCell<Sessions>,
     /// The listeners that the script opened.
     listeners: RefCell<Vec<Listening>>,
     /// The servers that run in the background.
@@ -37,7 +38,7 @@ impl Peers {
     }
 
     pub(super) fn add_session(&self, session: Handle) {
-        self.sessions.borrow_mut().push(session);
+        self.sessions.borrow_mut().add(session);
     }
 
     pub(super) fn add_listener(&self, listener: Listening) {
@@ -78,17 +79,23 @@ impl Peers {
     }
 
     pub(in crate::script) fn sessions(&self) -> Vec<Handle> {
-        self.sessions.borrow().clone()
+        self.sessions.borrow().since(0)
     }
 
     /// Returns how many sessions were opened so far.
     pub(in crate::script) fn opened(&self) -> usize {
-        self.sessions.borrow().len()
+        self.sessions.borrow().opened()
+    }
+
+    /// Returns how many sessions are open or can still be used.
+    pub(in crate::script) fn kept(&self) -> usize {
+        self.sessions.borrow().kept()
     }
 
     /// Closes the sessions from number `from` on, without judging them.
     pub(in crate::script) fn leave_sessions(&self, from: usize) {
-        for handle in self.sessions().into_iter().skip(from) {
+        let sessions = self.sessions.borrow().since(from);
+        for handle in sessions {
             if let Ok(mut taken) = handle.take()
                 && let Ok(session) = taken.session()
             {
@@ -102,7 +109,7 @@ impl Peers {
     /// session is read to its end, so that all of them together take one grace time.
     pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
         let mut ending = Vec::new();
-        let mut sessions = self.sessions().split_off(from.min(self.opened()));
+        let mut sessions = self.sessions.borrow().since(from);
         // Branches open sessions in any order.
         sessions.sort_by_cached_key(|handle| {
             let mut id = None;
@@ -131,19 +138,11 @@ impl Peers {
 
     /// Returns how often something expected came in a session.
     pub(super) fn expectations(&self) -> u64 {
-        let mut expectations = 0;
-        for handle in self.sessions() {
-            handle.look(|session| expectations += session.expectations());
-        }
-        expectations
+        self.sessions.borrow().expectations()
     }
 
     /// Returns how long it took to open the connections of the sessions.
     pub(super) fn opened_in(&self) -> Vec<Opened> {
-        let mut all = Vec::new();
-        for handle in self.sessions() {
-            handle.look(|session| all.extend(session.opened()));
-        }
-        all
+        self.sessions.borrow().opened_in()
     }
 }
