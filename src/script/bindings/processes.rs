@@ -24,8 +24,10 @@ use crate::transport::Program;
 use crate::visible;
 
 pub(super) const INTRO: &str = "With `--allow-run` a script may run commands: a tool, or the client or the server under test. \
-A command is split into words at blanks, or given as a list; there is no shell. All processes that a command starts end with \
-it. The transcript shows how a command ended where the script waited for it, or at the script's end. A command that failed \
+A command is split into words at blanks, or given as a list; there is no shell. A command runs in a process group of its own, \
+and all processes of the group end with the command. A process that leaves the group (`setsid`, or a daemon) is not ended: start \
+a server in the foreground, or let `defer(...)` run the command that stops it. The transcript shows how a command ended where \
+the script waited for it, or at the script's end. A command that failed \
 fails the script, unless the script has looked at how it ended. A command that still runs at the script's end is stopped, but \
 only after it has run for the grace time (`--grace`, 1 s), so that a command that fails at its start is always noticed.";
 
@@ -194,7 +196,7 @@ pub mod words {
     }
 
     /// Starts a command and lets it run: the client or the server that is under test. At the end of
-    /// the script, the command and all processes that it started get SIGTERM. The processes that
+    /// the script, all processes of the command's process group get SIGTERM. The processes that
     /// are left are killed after the command has exited, at the latest 2 s later. The options are
     /// those of `run`.
     ///
@@ -306,9 +308,9 @@ pub mod words {
         found.map_err(|error: Error| raise(&ctx, error))
     }
 
-    /// Stops a command and all processes that it started: sends SIGTERM, and kills the processes
-    /// that are left after the command has exited, at the latest 2 s later. How the command exited
-    /// is not judged.
+    /// Stops a command and all processes of its process group: sends SIGTERM, and kills the
+    /// processes that are left after the command has exited, at the latest 2 s later. How the
+    /// command exited is not judged.
     #[rhai_fn(name = "stop", return_raw)]
     pub fn stop(ctx: NativeCallContext, started: &mut Running) -> Result<(), Raised> {
         let running = started.clone();
