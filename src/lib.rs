@@ -41,6 +41,7 @@
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, quoted, suggest, target, visible
+//!     assignment         which reply, or header, counts for which of those that are wanted
 //!     room               whether a script may hold more of what a server sent
 //!     chance             random decisions, which a seed repeats
 //!     lacking            stand-ins for the macros of a missing feature
@@ -128,6 +129,7 @@ compile_error!(
     "mailexpect runs on Linux and macOS: it needs unix sockets, process groups and signals"
 );
 
+mod assignment;
 mod buffer;
 mod chance;
 #[cfg(feature = "cli")]

@@ -1,6 +1,5 @@
 //! A dialogue with one peer: what to send, what to expect, and the rules that every session keeps.
 
-mod assignment;
 mod blocking;
 mod call;
 mod caller;

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::super::Session;
-use super::super::assignment::Assignment;
 use super::super::call::Call;
 use super::super::waiting::Wait;
+use crate::assignment::Assignment;
 use crate::error::{Error, Result};
 use crate::pattern::{Found, Match, Pattern, Progress, Search};
 use crate::reply::Reply;

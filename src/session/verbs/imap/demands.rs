@@ -1,10 +1,10 @@
 //! What a command demands of the untagged responses that come for it.
 
+use crate::assignment::Assignment;
 use crate::error::Result;
 use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::imap::{Answer, Response};
 use crate::reply::Reply;
-use crate::session::assignment::Assignment;
 
 /// The untagged responses that a command must get, may get, and must not get.
 ///

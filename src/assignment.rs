@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 /// Gives each reply a pattern of its own that it matches. To make room, moves earlier replies to
 /// other patterns that they match too. So if there is a way to serve all patterns, it is found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Assignment {
+pub(crate) struct Assignment {
     /// For each reply: the patterns that it matches, and the pattern that it serves.
     replies: Vec<(Vec<usize>, usize)>,
     /// The reply that serves each pattern.
@@ -14,13 +14,13 @@ pub(super) struct Assignment {
 
 impl Assignment {
     /// Creates an assignment for this number of patterns, none of them served.
-    pub(super) fn new(patterns: usize) -> Self {
+    pub(crate) fn new(patterns: usize) -> Self {
         Self { replies: Vec::new(), served_by: vec![None; patterns] }
     }
 
     /// Adds a reply that matches these patterns, and returns whether it could be given a pattern of
     /// its own. If not, the reply is dropped: a later reply never makes room for it.
-    pub(super) fn add(&mut self, fits: Vec<usize>) -> bool {
+    pub(crate) fn add(&mut self, fits: Vec<usize>) -> bool {
         let reply = self.replies.len();
         self.replies.push((fits, usize::MAX));
         // For each pattern, the reply that would take it over, found breadth first.
@@ -58,13 +58,13 @@ impl Assignment {
     }
 
     /// The reply that serves each pattern, in the order of the patterns.
-    pub(super) fn served_by(&self) -> &[Option<usize>] {
+    pub(crate) fn served_by(&self) -> &[Option<usize>] {
         &self.served_by
     }
 
     /// The patterns that one more reply could be given: patterns that no reply serves, and patterns
     /// whose reply could move to one of these.
-    pub(super) fn open(&self) -> Vec<usize> {
+    pub(crate) fn open(&self) -> Vec<usize> {
         let mut is_open: Vec<bool> = self.served_by.iter().map(Option::is_none).collect();
         let mut is_settled = false;
         while !is_settled {
@@ -80,7 +80,7 @@ impl Assignment {
     }
 
     /// The patterns that no reply serves.
-    pub(super) fn unserved(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn unserved(&self) -> impl Iterator<Item = usize> {
         let served = self.served_by.iter().enumerate();
         served.filter(|(_, reply)| reply.is_none()).map(|(pattern, _)| pattern)
     }
