@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::header::{continues, name};
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
 use crate::visible;
@@ -34,23 +35,32 @@ pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
         _ => return Err(difference(fetched, sent)),
     };
     let names: HashSet<_> = names(sent).collect();
-    for line in added.split_inclusive(|byte| *byte == b'\n') {
-        let is_more = line.starts_with(b" ") || line.starts_with(b"\t");
+    let no_header = |line: &[u8]| {
+        differs("what was added in front is no header")
+            .with_got(shown(line))
+            .with_expected("headers alone")
+    };
+    for (index, line) in added.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        // A line without its end would make the first line of the message a part of it.
+        let is_whole = line.ends_with(b"\r\n");
         match name(line) {
-            Some(name) if is_own(name) || !names.contains(&name.to_ascii_lowercase()) => {}
-            Some(name) => {
+            Some((name, _))
+                if is_whole && (is_own(name) || !names.contains(&name.to_ascii_lowercase())) => {}
+            Some((name, _)) if is_whole => {
                 let name = visible::quoted(name);
                 return Err(differs(format!("a second {name} header was added"))
                     .with_got(shown(line))
                     .with_expected(format!("one {name}")));
             }
-            None if is_more && !added.starts_with(line) => {}
-            None => {
-                return Err(differs("what was added in front is no header")
-                    .with_got(shown(line))
-                    .with_expected("headers alone"));
-            }
+            None if is_whole && index > 0 && continues(line) => {}
+            _ => return Err(no_header(line)),
         }
+    }
+    if !added.is_empty() && continues(sent) {
+        let first = sent.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        return Err(differs("its first line continues the header that was added in front")
+            .with_got(shown(first))
+            .with_expected("a message that begins with a header"));
     }
     Ok(added)
 }
@@ -69,14 +79,6 @@ fn shown_whole(line: Option<&&[u8]>) -> String {
     line.map_or_else(|| "the end of the message".to_owned(), |line| visible::excerpt(line, SHOWN))
 }
 
-/// The name of the header that begins in this line, if one does (RFC 5322 section 3.6.8).
-fn name(line: &[u8]) -> Option<&[u8]> {
-    let colon = memchr::memchr(b':', line)?;
-    let name = line[..colon].trim_ascii_end();
-    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic) && line.ends_with(b"\r\n"))
-        .then_some(name)
-}
-
 /// Whether servers may add headers with this name.
 fn is_own(name: &[u8]) -> bool {
     let starts = |prefix: &[u8]| {
@@ -91,7 +93,7 @@ fn is_own(name: &[u8]) -> bool {
 fn names(message: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let header =
         message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !chomp(line).is_empty());
-    header.filter_map(name).map(<[u8]>::to_ascii_lowercase)
+    header.filter_map(name).map(|(name, _)| name.to_ascii_lowercase())
 }
 
 /// The error that shows the first difference.
@@ -189,6 +191,24 @@ mod tests {
             assert_eq!(error.kind().name(), "assert");
             assert!(error.message().contains(why), "{fetched:?}: {error}");
             assert_eq!((error.expected(), error.got()), (Some(expected), Some(got)), "{fetched:?}");
+        }
+    }
+    #[test]
+    fn a_message_that_begins_with_a_folded_line_has_nothing_in_front() {
+        let sent = b" folded\r\nSubject: x\r\n\r\nHi\r\n";
+        assert_eq!(delivered(sent, sent).unwrap(), b"");
+        let error = delivered(&[b"R: 1\r\n".as_slice(), sent].concat(), sent).unwrap_err();
+        assert!(error.message().contains("continues the header"), "{error}");
+    }
+    #[test]
+    fn a_line_in_front_that_is_no_whole_header_is_no_header() {
+        let sent = std::str::from_utf8(SENT).unwrap();
+        for (front, got) in
+            [("R: 1\r\n ", " "), ("R: 1\r\n\t,", "\\t,"), ("R: 1\r\n x\n", " x"), ("R: 1", "R: 1")]
+        {
+            let error = delivered(format!("{front}{sent}").as_bytes(), SENT).unwrap_err();
+            assert!(error.message().contains("no header"), "{front:?}: {error}");
+            assert_eq!(error.got(), Some(got), "{front:?}");
         }
     }
 }

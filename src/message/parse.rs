@@ -196,7 +196,7 @@ fn addresses<'a>(lists: impl Iterator<Item = &'a mail_parser::Address<'a>>) -> V
 }
 
 /// A header's value as text, unfolded and decoded.
-fn unfolded(value: &[u8]) -> String {
+pub(super) fn unfolded(value: &[u8]) -> String {
     let line = [value.trim_ascii(), b"\r\n"].concat();
     let value = MessageStream::new(&line).parse_unstructured();
     value.as_text().unwrap_or_default().to_owned()

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Parsed, parse};
+use super::header::fields;
+use super::parse::unfolded;
+use crate::assignment::Assignment;
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
 use crate::visible;
@@ -14,9 +16,9 @@ const SHOWN: usize = 200;
 const MOST_SHOWN: usize = 20;
 
 /// Checks that a message matches a template. The message must have each header of the template, in
-/// any order, with the same unfolded value; `*` in a value matches any run of characters. The body
-/// must be equal line by line; a line `*` matches any run of lines. The message may have other
-/// headers as well.
+/// any order, with the same unfolded value; `*` in a value matches any run of characters. Two
+/// headers of the template need two headers of the message. The body must be equal line by line; a
+/// line `*` matches any run of lines. The message may have other headers as well.
 ///
 /// ```
 /// use mailexpect::message::resembles;
@@ -28,20 +30,42 @@ const MOST_SHOWN: usize = 20;
 /// ```
 ///
 /// # Errors
-/// An assertion that shows the header or the line that is missing.
+/// An assertion that shows the header or the line that is missing. Usage for a template in which a
+/// line in front of the body is no header.
 pub fn resembles(message: &[u8], template: &[u8]) -> Result<()> {
     let (message_head, message_body) = halves(message);
     let (template_head, template_body) = halves(template);
-    let (came, wanted) = (headers(message_head)?, headers(template_head)?);
-    let mut named: HashMap<_, Vec<_>> = HashMap::new();
-    for (name, value) in &came.headers {
-        named.entry(name.to_ascii_lowercase()).or_default().push(value.as_str());
+    let (came, wanted) = (fields(message_head), fields(template_head));
+    if let Some(line) = wanted.stray {
+        let line = visible::excerpt(line, SHOWN);
+        let error = Error::usage(format!("a line of the template is no header: {line}"));
+        return Err(
+            error.hint("an empty line separates headers and body; without headers, begin with it")
+        );
     }
-    for (name, value) in &wanted.headers {
-        let values = named.get(&name.to_ascii_lowercase()).map(Vec::as_slice);
-        header(values.unwrap_or_default(), name, value)?;
+    let (came, wanted) = (unfold(came.known), unfold(wanted.known));
+    let (named, mut wanted_values) = (by_name(&came), by_name(&wanted));
+    for (name, _) in &wanted {
+        let key = name.to_ascii_lowercase();
+        if let Some(wanted) = wanted_values.remove(&key) {
+            headers(name, named.get(&key).map_or(&[], Vec::as_slice), &wanted)?;
+        }
     }
     body(&lines(message_body), &lines(template_body))
+}
+
+fn unfold(fields: Vec<(&[u8], &[u8])>) -> Vec<(String, String)> {
+    let text = |name| String::from_utf8_lossy(name).into_owned();
+    fields.into_iter().map(|(name, value)| (text(name), unfolded(value))).collect()
+}
+
+/// The values of the headers of each name, in order.
+fn by_name(headers: &[(String, String)]) -> HashMap<String, Vec<&str>> {
+    let mut named: HashMap<_, Vec<_>> = HashMap::new();
+    for (name, value) in headers {
+        named.entry(name.to_ascii_lowercase()).or_default().push(value.as_str());
+    }
+    named
 }
 
 /// The text before the first empty line, and the text after it.
@@ -56,10 +80,6 @@ fn halves(message: &[u8]) -> (&[u8], &[u8]) {
     (message, b"")
 }
 
-fn headers(head: &[u8]) -> Result<Parsed> {
-    parse(&[head, b"\r\n"].concat())
-}
-
 fn lines(body: &[u8]) -> Vec<&[u8]> {
     body.split_inclusive(|byte| *byte == b'\n').map(chomp).collect()
 }
@@ -68,21 +88,61 @@ fn differs(why: &str) -> Error {
     Error::new(Kind::Assert, format!("the message is not like its template: {why}"))
 }
 
-/// Checks that one of the values of a header is like the wanted one.
-fn header(values: &[&str], name: &str, wanted: &str) -> Result<()> {
-    if values.iter().any(|value| is_like(value, wanted)) {
-        return Ok(());
+/// Checks that each wanted value has one of its own among those that came.
+fn headers(name: &str, came: &[&str], wanted: &[&str]) -> Result<()> {
+    // Equal values do for each other, so values without `*` need only be counted, and `*` alone
+    // takes any that is left. Only what is between these has to be assigned.
+    let mut exact: HashMap<&str, usize> = HashMap::new();
+    for value in wanted.iter().filter(|value| !value.contains('*')) {
+        *exact.entry(value).or_default() += 1;
     }
-    let name = visible::quoted(name);
-    let (why, got) = match values {
-        [] => (format!("it has no header {name}"), "no such header".to_owned()),
-        values => {
-            let came = values.iter().take(MOST_SHOWN);
-            let came: Vec<_> = came.map(|value| format!("{name}: {value}")).collect();
-            (format!("its header {name} has another value"), came.join("\n"))
+    let mut left = Vec::new();
+    for value in came {
+        match exact.get_mut(value) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => left.push(*value),
         }
+    }
+    if let Some(value) = wanted.iter().find(|value| exact.get(**value).is_some_and(|n| *n > 0)) {
+        return Err(lacking(name, came, wanted, value));
+    }
+    let stars = wanted.iter().filter(|value| value.contains('*'));
+    let (any, like): (Vec<&str>, Vec<&str>) = stars.partition(|value| **value == "*");
+    let mut assignment = Assignment::new(like.len());
+    for value in &left {
+        if assignment.unserved().next().is_none() {
+            break;
+        }
+        let fits = (0..like.len()).filter(|place| is_like(value, like[*place]));
+        assignment.add(fits.collect());
+    }
+    if let Some(place) = assignment.unserved().next() {
+        return Err(lacking(name, came, wanted, like[place]));
+    }
+    if left.len() < like.len() + any.len() {
+        return Err(lacking(name, came, wanted, "*"));
+    }
+    Ok(())
+}
+
+/// Makes the error for a wanted value that none of its own came for.
+fn lacking(name: &str, came: &[&str], wanted: &[&str], value: &str) -> Error {
+    let name = visible::quoted(name);
+    let shown = |values: &[&str]| {
+        let values = values.iter().take(MOST_SHOWN);
+        values.map(|value| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
     };
-    Err(differs(&why).with_expected(format!("{name}: {wanted}")).with_got(got))
+    if came.is_empty() {
+        let error = differs(&format!("it has no header {name}"));
+        return error.with_expected(shown(&[value])).with_got("no such header");
+    }
+    if came.iter().any(|came| is_like(came, value)) {
+        let error =
+            differs(&format!("each {name} of the template needs a header {name} of its own"));
+        return error.with_expected(shown(wanted)).with_got(shown(came));
+    }
+    let error = differs(&format!("its header {name} has another value"));
+    error.with_expected(shown(&[value])).with_got(shown(came))
 }
 
 /// Whether a text matches a pattern in which `*` matches any run of characters.
@@ -178,7 +238,40 @@ mod tests {
             assert!(error.message().contains(got), "{template:?}: {error}");
         }
     }
+    #[test]
+    fn each_header_of_a_template_needs_one_of_its_own() {
+        for (mail, template, is_right) in [
+            ("X: a\nX: b\n", "X: b\nX: a\n", true),
+            ("X: a\nX: b\n", "X: *\nX: a\n", true),
+            ("X: a1\nX: a2\nx: a3\n", "X: *\nX: a*\nX: a1\n", true),
+            ("X: a\nX: b\nX: c\n", "X: *\nX: *\n", true),
+            ("X: a\n", "X: a\nx: a\n", false),
+            ("X: a\n", "X: *\nX: *\n", false),
+            ("X: a\nX: b\n", "X: a\nX: a\n", false),
+            ("X: a\nX: b\nX: c\n", "X: *\nX: a\nX: a\n", false),
+            ("X: a\nX: a\n", "X: a*\nX: a\nX: *\n", false),
+            ("X: a\nX: b\nX: a\n", "X: a*\nX: a\nX: *\n", true),
+            ("X: ab\nX: ac\nX: d\n", "X: a*\nX: a*\nX: ab\n", false),
+        ] {
+            let like = resembles(mail.as_bytes(), template.as_bytes());
+            assert_eq!(like.is_ok(), is_right, "{mail:?} {template:?}");
+            if let Err(error) = like {
+                assert!(error.message().contains("of its own"), "{error}");
+            }
+        }
+    }
 
+    #[test]
+    fn lines_that_are_no_header_are_none() {
+        let folded = b" Subject: hi\r\n\tmore\r\nTo: a\r\n b\r\n\r\nHi\r\n";
+        resembles(folded, b"To: a b\n\nHi\n").unwrap();
+        let error = resembles(folded, b"Subject: hi*\n\nHi\n").unwrap_err();
+        assert!(error.message().contains("no header Subject"), "{error}");
+        for template in ["Subject hi\n\nHi\n", "  To: *\n\nHi\n", "To: *\nHi\n"] {
+            let error = resembles(folded, template.as_bytes()).unwrap_err();
+            assert!(error.message().contains("is no header"), "{template:?}: {error}");
+        }
+    }
     /// Whether a text is like a pattern, found by trying all ways.
     fn is_like_slowly(text: &[u8], pattern: &[u8]) -> bool {
         match (text, pattern) {
@@ -210,6 +303,10 @@ mod tests {
         let headers = headers.concat();
         let mail = format!("{headers}\r\n{}", "a\r\n".repeat(count));
         resembles(mail.as_bytes(), mail.as_bytes()).unwrap();
+        let alike = "X: a\r\n".repeat(count);
+        let wanted = format!("X: *\r\n{}", "X: a\r\n".repeat(count - 1));
+        resembles(alike.as_bytes(), wanted.as_bytes()).unwrap();
+        resembles(alike.as_bytes(), "X: *\r\n".repeat(count).as_bytes()).unwrap();
         let template = format!("\r\n*\r\n{}b\r\n*", "a\r\n".repeat(count / 2));
         assert!(resembles(mail.as_bytes(), template.as_bytes()).is_err());
         // In quadratic time this takes minutes.

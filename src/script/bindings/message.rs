@@ -283,9 +283,9 @@ pub mod words {
 
     /// Fails the script unless a message matches a template. The message is a reply, text or a
     /// blob. Each header of the template has to be in the message, in any order; `*` in the value
-    /// of a header stands for any characters. The body has to be the same line by line; a line `*`
-    /// stands for any number of lines. The message may have headers that the template does not
-    /// have.
+    /// of a header stands for any characters. Two headers of the template need two headers of the
+    /// message. The body has to be the same line by line; a line `*` stands for any number of
+    /// lines. The message may have headers that the template does not have.
     ///
     /// ```rhai
     /// let mail = "Received: from a by b id 4711\r\nSubject: hello\r\n\r\nHi\r\n\r\nBye\r\n";
