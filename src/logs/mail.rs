@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+use super::fate::{Fate, fate, linked};
 use crate::error::{Error, Kind, Result};
 use crate::visible;
 
@@ -21,17 +22,6 @@ pub(crate) struct Subject {
     known: Vec<Vec<u8>>,
 }
 
-/// The fate of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The message is in a mailbox, or the next host has accepted it.
-    Delivered,
-    /// The message will not be delivered.
-    Refused,
-    /// Delivery will be tried again.
-    Deferred,
-}
-
 /// Compiles a pattern. The tests make sure that each pattern is valid.
 fn regex(source: &str) -> Option<Regex> {
     Regex::new(source).ok()
@@ -43,15 +33,6 @@ static QUEUED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"queued as ([0-9A-Za-z]+)",
         r"^2\d\d OK id=([0-9A-Za-z-]+)",
         r"([0-9A-Za-z]{8,}) Message accepted for delivery",
-    ];
-    sources.into_iter().filter_map(regex).collect()
-});
-
-/// Find the queue identifier in a line with the Message-ID: for Postfix and Sendmail, and for Exim.
-static QUEUE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let sources = [
-        r"\]: ([0-9A-Za-z]{8,}): (?:.*, )?(?:message-id|msgid)=",
-        r"(?:^| )([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) <= .* id=",
     ];
     sources.into_iter().filter_map(regex).collect()
 });
@@ -99,12 +80,20 @@ impl Subject {
             return false;
         }
         // A filter passes a message back, which then gets a second queue identifier.
-        let regexes = QUEUE.iter().chain(QUEUED.first());
-        let groups = regexes.filter_map(|regex| regex.captures(line)?.get(1));
-        let ids = groups.map(|id| id.as_bytes().to_vec());
-        let news: Vec<_> = ids.filter(|id| !self.known.contains(id)).collect();
-        self.known.extend_from_slice(&news);
-        !news.is_empty()
+        let Some(id) = linked(line, |id| self.is(id)).filter(|id| !self.is(id)) else {
+            return false;
+        };
+        self.known.push(id.to_vec());
+        true
+    }
+
+    /// The fate of the message that a line reports.
+    pub(crate) fn fate(&self, line: &[u8]) -> Option<Fate> {
+        fate(line, |id| self.is(id))
+    }
+
+    fn is(&self, id: &[u8]) -> bool {
+        self.known.iter().any(|known| known == id)
     }
 
     /// The identifiers, as errors show them.
@@ -114,39 +103,40 @@ impl Subject {
     }
 }
 
-/// Whether an identifier stands in a line and is not part of another one.
+/// Whether an identifier stands in a line and is not part of another one. A Message-ID may have all
+/// characters of an atom and dots (RFC 5322 section 3.6.4).
 fn has_word(line: &[u8], id: &[u8]) -> bool {
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let is_message_id = id.contains(&b'@');
+    let is_part = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || byte >= 0x80
+            || b"-_".contains(&byte)
+            || (is_message_id && b"!#$%&*+/=?^`{|}~.@".contains(&byte))
+            || (!is_message_id && b"@.".contains(&byte))
+    };
     memchr::memmem::find_iter(line, id).any(|start| {
-        let before = start.checked_sub(1).and_then(|at| line.get(at));
-        let after = line.get(start + id.len());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        let (before, after) = (&line[..start], &line[start + id.len()..]);
+        let is_end = match after {
+            // The dot at the end of a sentence.
+            [b'.', next, ..] => next.is_ascii_whitespace(),
+            [b'.'] | [] => true,
+            [next, ..] => !is_part(*next),
+        };
+        is_end && (before.last().is_none_or(|byte| !is_part(*byte)) || is_field(before))
     })
+}
+
+/// Whether a text ends with the name of a field and `=`, as before `id=1@client.example`.
+fn is_field(before: &[u8]) -> bool {
+    let Some(name) = before.strip_suffix(b"=") else { return false };
+    let start =
+        name.iter().rposition(|byte| !(byte.is_ascii_alphanumeric() || b"-_".contains(byte)));
+    let is_named = start.map_or(!name.is_empty(), |start| start + 1 < name.len());
+    is_named && start.is_none_or(|start| b" ,;([".contains(&name[start]))
 }
 
 fn has(line: &[u8], text: &str) -> bool {
     memchr::memmem::find(line, text.as_bytes()).is_some()
-}
-
-impl Fate {
-    /// The fate of a message that a line about it reports; `None` if it reports neither an end nor
-    /// a delay.
-    pub(crate) fn of(line: &[u8]) -> Option<Self> {
-        let any = |texts: &[&str]| texts.iter().any(|text| has(line, text));
-        // The texts are those of Postfix and Sendmail; of Dovecot; of Exim, which writes these
-        // arrows after the message's identifier.
-        if any(&["status=sent", "stat=Sent", " saved mail to ", " stored mail into mailbox "])
-            || any(&[" => ", " -> ", " >> "])
-        {
-            return Some(Self::Delivered);
-        }
-        if any(&["status=deferred", "stat=Deferred", "stat=queued", " == "]) {
-            return Some(Self::Deferred);
-        }
-        let is_refused = any(&["status=bounced", "status=expired", "reject: ", " ** "])
-            || any(&["stat=", " save failed to ", " failed to store into mailbox "]);
-        is_refused.then_some(Self::Refused)
-    }
 }
 
 /// Well-known log lines: the texts that they contain, and advice on what to do.
@@ -276,49 +266,28 @@ mod tests {
     }
 
     #[test]
-    fn the_fate_of_a_message_is_read_from_the_log_of_each_server() {
-        use Fate::{Deferred, Delivered, Refused};
-        for (line, fate) in [
-            (POSTFIX[0], None),
-            (POSTFIX[1], None),
-            (POSTFIX[2], Some(Delivered)),
-            (POSTFIX[3], Some(Deferred)),
-            (
-                "postfix/smtp[1]: 4dJtW01Zk7z1x: to=<a@b>, dsn=5.1.1, status=bounced (host said: 550)",
-                Some(Refused),
-            ),
-            (
-                "dovecot: lmtp(carol)<1><abc>: msgid=<1@c.example>: saved mail to INBOX",
-                Some(Delivered),
-            ),
-            (
-                "dovecot: lmtp(carol)<1><abc>: sieve: msgid=<1@c.example>: stored mail into mailbox 'INBOX'",
-                Some(Delivered),
-            ),
-            (
-                "dovecot: lmtp(carol)<1><abc>: msgid=<1@c.example>: save failed to INBOX: Quota exceeded",
-                Some(Refused),
-            ),
-            ("1vP8Zq-0004Km-1a => carol <carol@x> R=local T=maildir", Some(Delivered)),
-            (
-                "1vP8Zq-0004Km-1a == carol@x R=mx T=smtp defer (111): Connection refused",
-                Some(Deferred),
-            ),
-            ("1vP8Zq-0004Km-1a ** nobody@x: Unknown user", Some(Refused)),
-            ("1vP8Zq-0004Km-1a Completed", None),
-            (
-                "sendmail[8]: 5AT5CVxY012345: to=<c@x>, dsn=4.0.0, stat=Deferred: Connection refused by x.",
-                Some(Deferred),
-            ),
-            ("sendmail[8]: 5AT5CVxY012345: to=<c@x>, dsn=5.1.1, stat=User unknown", Some(Refused)),
+    fn an_identifier_is_found_whole() {
+        for (line, id, is_there) in [
+            ("msgid=<abc1@example.com>: x", "abc1@example.com", true),
+            ("<= a@b id=abc1@example.com", "abc1@example.com", true),
+            ("queued as 4dJtW01.", "4dJtW01", true),
+            ("open deferred/4/4dJtW01: no", "4dJtW01", true),
+            ("id=4dJtW01, x", "4dJtW01", true),
+            ("<abc1@example.com.evil>", "abc1@example.com", false),
+            ("<x.abc1@example.com>", "abc1@example.com", false),
+            ("<x=abc1@example.com>", "abc1@example.com", false),
+            ("<x+abc1@example.com>", "abc1@example.com", false),
+            ("id=x=abc1@example.com", "abc1@example.com", false),
+            ("<2026.4dJtW01@mx>", "4dJtW01", false),
+            ("4dJtW01Q: removed", "4dJtW01", false),
         ] {
-            assert_eq!(Fate::of(line.as_bytes()), fate, "{line}");
+            assert_eq!(has_word(line.as_bytes(), id.as_bytes()), is_there, "{line}");
         }
     }
 
     #[test]
     fn known_lines_have_advice_and_the_patterns_are_right() {
-        assert_eq!((QUEUED.len(), QUEUE.len()), (3, 2));
+        assert_eq!(QUEUED.len(), 3);
         assert!(advice(POSTFIX[3].as_bytes()).unwrap().contains("transport_maps"));
         assert!(
             advice(b"postfix/smtpd[1]: NOQUEUE: reject: RCPT from x")

@@ -97,7 +97,7 @@ impl Following {
         let mut log = self.0.try_lock().map_err(|_| busy())?;
         let began = Instant::now();
         let (line, found) = log.wait(run, &mut wanted, began).await?;
-        if Fate::of(&line) == Some(Fate::Refused) {
+        if wanted.fate(&line) == Some(Fate::Refused) {
             let message = format!("the message was not delivered, says the log {}", log.name);
             let error = Error::new(Kind::Mismatch, message).with_expected(wanted.shown());
             return Err(with_advice(error.with_got(shown(run, &line)), &line));
@@ -336,10 +336,13 @@ impl Wanted {
         }
         match &self.pattern {
             Some(pattern) => pattern.within(line),
-            None => {
-                matches!(Fate::of(line), Some(Fate::Delivered | Fate::Refused)).then(Match::default)
-            }
+            None => matches!(self.fate(line), Some(Fate::Delivered | Fate::Refused))
+                .then(Match::default),
         }
+    }
+
+    fn fate(&self, line: &[u8]) -> Option<Fate> {
+        self.subject.as_ref()?.fate(line)
     }
 
     /// Returns the first wanted line whose number is at least `number`, whether or not it was

@@ -159,3 +159,15 @@ fn a_secret_in_a_log_is_masked() {
     let shown = format!("{outcome:#}");
     assert!(shown.contains("pass=") && !shown.contains("correct-horse"), "{shown}");
 }
+
+#[test]
+fn words_in_another_place_are_no_delivery() {
+    for text in [
+        "mx postfix/smtp[1]: 4dJtW01Zk7z1x: to=<a@b>, status=deferred (host said: status=sent)\n",
+        "mx postfix/qmgr[1]: 4dJtW01Zk7z1x: from=<status=sent@x>, size=1 (queue active)\n",
+        "mx postfix/smtp[1]: 4dJtW99Other0: to=<a@b>, status=sent (queued as 4dJtW01Zk7z1x)\n",
+    ] {
+        let error = fails("log.expect_delivered(queued, #{timeout: \"50ms\"});", text);
+        assert!(error.contains("has not come in time"), "{error}");
+    }
+}

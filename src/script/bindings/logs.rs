@@ -194,7 +194,9 @@ pub mod words {
     /// Waits until a log says that a message was delivered: Postfix `status=sent`, Dovecot
     /// `saved mail to`, Exim `=>`, Sendmail `stat=Sent`. It fails at once if the message was
     /// bounced or refused, with the server's reason. Each recipient has a line of its own, and each
-    /// call takes one line. A message that another host has taken counts as delivered.
+    /// call takes one line. A message that another host has taken counts as delivered. Only the
+    /// fields at their place in a line with the whole id count, and not the same words in an address
+    /// or in the reply of another host.
     ///
     /// ```rhai,ignore
     /// let log = follow("/var/log/mail.log");
