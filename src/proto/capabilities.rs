@@ -13,6 +13,9 @@ use crate::reply::Reply;
 /// The word before the capabilities in IMAP.
 pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
 
+/// The keyword whose parameters may stand behind `=`.
+const AUTH: &[u8] = b"AUTH";
+
 /// What a reply announces about the server's capabilities.
 pub(crate) enum Told {
     Nothing,
@@ -185,22 +188,25 @@ impl Capabilities {
     /// announce the keyword.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<Cow<'_, str>> {
-        self.all(keyword).next().map(String::from_utf8_lossy)
+        self.all(keyword.as_bytes()).next().map(String::from_utf8_lossy)
     }
 
     /// Whether the server announced the keyword. `"AUTH PLAIN"` or `"AUTH=PLAIN"` also require this
-    /// parameter.
+    /// parameter. Any other `=` is a part of the keyword: `"THREAD=REFERENCES"` is one, and
+    /// `STARTTLS=no` is not STARTTLS.
     #[must_use]
     pub fn has(&self, capability: &str) -> bool {
-        let mut words = capability.split([' ', '=']).filter(|word| !word.is_empty());
-        let Some(keyword) = words.next() else { return false };
-        let wanted: Vec<_> = words.collect();
+        let (keyword, wanted) = split(capability.as_bytes());
+        if keyword.is_empty() {
+            return false;
+        }
+        let wanted: Vec<_> = parameters(wanted).collect();
         let mut said = self.all(keyword).peekable();
         if wanted.is_empty() {
             return said.peek().is_some();
         }
         let said: Vec<_> = said.flat_map(parameters).collect();
-        wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word.as_bytes())))
+        wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word)))
     }
 
     /// The mechanisms of AUTH (of SASL in POP3 and ManageSieve), in upper case, each once. All
@@ -211,15 +217,15 @@ impl Capabilities {
     pub fn auth(&self) -> Vec<String> {
         let mut seen = HashSet::new();
         let mechanisms =
-            self.all("AUTH").chain(self.all("SASL")).flat_map(parameters).map(in_capitals);
+            self.all(AUTH).chain(self.all(b"SASL")).flat_map(parameters).map(in_capitals);
         let each_once = mechanisms.filter(|mechanism| seen.insert(mechanism.clone()));
         each_once.take(MOST_MECHANISMS).map(Cow::into_owned).collect()
     }
 
     /// The parameters of each entry with this keyword.
-    fn all<'a>(&'a self, keyword: &str) -> impl Iterator<Item = &'a [u8]> {
+    fn all<'a>(&'a self, keyword: &[u8]) -> impl Iterator<Item = &'a [u8]> {
         self.entries()
-            .filter(move |(said, _)| said.eq_ignore_ascii_case(keyword.as_bytes()))
+            .filter(move |(said, _)| said.eq_ignore_ascii_case(keyword))
             .map(|(_, parameters)| parameters)
     }
 
@@ -229,14 +235,17 @@ impl Capabilities {
     }
 }
 
-/// Splits an entry: the keyword ends at the first blank, or at the `=` of old servers. No
-/// registered keyword contains either.
+/// Splits an entry: the keyword ends at the first blank. Only AUTH may be followed by `=`, as in
+/// IMAP and from old servers of SMTP; elsewhere, `=` is a part of the keyword
+/// (`THREAD=REFERENCES`), and `UIDL=no` is not UIDL.
 fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     let entry = entry.trim_ascii();
-    let end = entry
-        .iter()
-        .position(|byte| byte.is_ascii_whitespace() || *byte == b'=')
-        .unwrap_or(entry.len());
+    let is_auth =
+        entry.get(AUTH.len()) == Some(&b'=') && entry[..AUTH.len()].eq_ignore_ascii_case(AUTH);
+    let end = match entry.iter().position(u8::is_ascii_whitespace) {
+        _ if is_auth => AUTH.len(),
+        end => end.unwrap_or(entry.len()),
+    };
     (&entry[..end], entry.get(end + 1..).unwrap_or_default().trim_ascii())
 }
 
@@ -283,6 +292,23 @@ mod tests {
         let capabilities = Capabilities::remembered(postfix.as_bytes());
         assert_eq!(capabilities.auth(), ["DIGEST-MD5", "PLAIN", "LOGIN"]);
         assert_eq!(Capabilities::remembered(b"250-a\r\n250 AUTH=LOGIN\r\n").auth(), ["LOGIN"]);
+    }
+
+    #[test]
+    fn a_keyword_is_cut_at_the_equals_sign_of_auth_alone() {
+        let smtp = Capabilities::remembered(
+            b"250-mx\r\n250-STARTTLS=no\r\n250-AUTHX=a\r\n250 auth=LOGIN PLAIN\r\n",
+        );
+        assert_eq!(smtp.keywords(), ["STARTTLS=no", "AUTHX=a", "auth"]);
+        assert!(!smtp.has("STARTTLS") && smtp.has("starttls=no") && !smtp.has("AUTHX"));
+        assert!(smtp.has("AUTH=PLAIN") && smtp.has("AUTH login") && smtp.get("STARTTLS").is_none());
+        let pop3 = Capabilities::remembered_lines(b"UIDL=no\r\nSASL PLAIN\r\n");
+        assert!(!pop3.has("UIDL") && pop3.has("SASL PLAIN") && !pop3.has("SASL=PLAIN"));
+        let imap =
+            Capabilities::remembered_words(b"* CAPABILITY IDLE=no THREAD=REFERENCES AUTH=\r\n");
+        assert_eq!(imap.keywords(), ["IDLE=no", "THREAD=REFERENCES", "AUTH"]);
+        assert!(!imap.has("IDLE") && imap.has("thread=references") && !imap.has("THREAD"));
+        assert!(imap.auth().is_empty());
     }
 
     #[test]

@@ -21,7 +21,9 @@ use crate::{suggest, visible};
 
 pub(super) const INTRO: &str = "The capabilities that a server announces, as `ehlo` and `lhlo` return them. Keywords are \
 found in upper and lower case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`, or `caps.SIZE`, which is `()` if the server did not \
-send the keyword. All keywords are kept in order, including verbs that are not registered (`X-...`). Capabilities also have \
+send the keyword. All keywords are kept in order, including verbs that are not registered (`X-...`). \
+`=` is a part of a keyword, as in `\"THREAD=REFERENCES\" in caps`; only `AUTH=PLAIN` is AUTH with a parameter, as `AUTH PLAIN` is. \
+Capabilities also have \
 `auth`, `domain`, `keywords` and `reply`.";
 
 /// The names after a dot that are properties. Any other name after a dot is a keyword of the
