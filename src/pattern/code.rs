@@ -66,6 +66,10 @@ impl Code {
         Ok(self)
     }
 
+    pub(crate) fn has_enhanced(&self) -> bool {
+        self.enhanced.is_some()
+    }
+
     /// Whether the reply has this code, and, if an enhanced code is given, whether the reply has
     /// that too.
     pub(crate) fn matches(&self, reply: &[u8]) -> bool {
@@ -128,12 +132,29 @@ impl Enhanced {
 
     /// The first enhanced code in the lines of the reply.
     pub(crate) fn of_reply(reply: &[u8]) -> Option<Self> {
-        reply.split(|byte| *byte == b'\n').find_map(|line| {
-            let text =
-                std::str::from_utf8(line.get(4..)?.split(|byte| b" \r".contains(byte)).next()?)
-                    .ok()?;
-            Self::parse(text)
+        Self::all(reply).next()
+    }
+
+    /// The enhanced codes in the lines of the reply.
+    fn all(reply: &[u8]) -> impl Iterator<Item = Self> {
+        reply.split(|byte| *byte == b'\n').filter_map(|line| {
+            let word = line.get(4..)?.split(|byte| b" \r".contains(byte)).next()?;
+            Self::parse(std::str::from_utf8(word).ok()?)
         })
+    }
+
+    /// Why the enhanced codes of the reply contradict its code, or each other (RFC 2034 section 4,
+    /// RFC 3463 section 2); `None` if they do not. A line may have none. Replies such as 354 have
+    /// none that could be wrong.
+    pub(crate) fn contradiction(reply: &[u8]) -> Option<&'static str> {
+        let class = reply.first().filter(|class| b"245".contains(class))?;
+        let class = u16::from(class - b'0');
+        let first = Self::of_reply(reply)?;
+        if Self::all(reply).any(|code| code.parts[0] != Some(class)) {
+            return Some("the enhanced status code is of another class than the reply code");
+        }
+        let differs = Self::all(reply).any(|code| code != first);
+        differs.then_some("the lines of the reply have different enhanced status codes")
     }
 
     fn parse_pattern(text: &str) -> Result<Self> {
@@ -150,7 +171,9 @@ impl Enhanced {
             *parts.get_mut(place)? = match given {
                 "x" | "X" => None,
                 digits
+                    // A number has no leading zeros (RFC 3463 section 2).
                     if (1..=3).contains(&digits.len())
+                        && (digits.len() == 1 || !digits.starts_with('0'))
                         && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
                 {
                     Some(digits.parse().ok()?)
@@ -216,9 +239,36 @@ mod tests {
             ("5.x.x", "550-5.1.1 no\r\n550 5.1.1 really", true),
             ("5.7.1", "550 no", false),
             ("5.1.1", "550 5.1.1", true),
+            ("5.7.1", "550 5.07.01 no", false),
+            ("5.0.0", "550 5.0.0 no", true),
         ] {
             let code = Code::new(550).unwrap().with_enhanced(wanted).unwrap();
             assert_eq!(code.matches(reply.as_bytes()), fits, "{wanted} {reply}");
+        }
+    }
+
+    #[test]
+    fn enhanced_codes_that_contradict_are_found() {
+        let (class, lines) = (Some("another class"), Some("different enhanced"));
+        for (reply, why) in [
+            ("250 2.1.0 Ok", None),
+            ("250 Ok", None),
+            ("250 2 recipients", None),
+            ("550 5.7.1.4 is blocked", None),
+            ("354 2.0.0 go on", None),
+            ("550-5.1.1 no\r\n550-see http://x\r\n550 5.1.1 such user", None),
+            ("250-2.1.5 a\r\n250 2.1.5 b\r\n", None),
+            ("250 5.1.0 refused", class),
+            ("250 4.2.2 mailbox full", class),
+            ("550 2.1.5 ok", class),
+            ("450 5.7.1", class),
+            ("250-Ok\r\n250 5.1.1 no such user", class),
+            ("250-2.1.5 x\r\n250 5.1.1 no such user", class),
+            ("550-5.1.1 x\r\n550 5.7.1 y", lines),
+        ] {
+            let found = Enhanced::contradiction(reply.as_bytes());
+            let fits = why.map_or(found.is_none(), |why| found.is_some_and(|it| it.contains(why)));
+            assert!(fits, "{reply}: {found:?}");
         }
     }
 
@@ -230,7 +280,9 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["Ok", "2.1.0 Ok", "1.2.3", "2.", "2.1.0.0", "2.1234"] {
+        for text in
+            ["Ok", "2.1.0 Ok", "1.2.3", "2.", "2.1.0.0", "2.1234", "5.07.1", "5.1.01", "02.1.0"]
+        {
             assert!(Code::new(250).unwrap().with_enhanced(text).is_err(), "{text}");
         }
     }

@@ -226,6 +226,15 @@ impl Pattern {
         }
     }
 
+    /// Whether the pattern has an enhanced status code, also among its alternatives.
+    pub(crate) fn has_enhanced(&self) -> bool {
+        match &self.kind {
+            Kind::Code(code) => code.has_enhanced(),
+            Kind::Any(patterns) => patterns.iter().any(Self::has_enhanced),
+            _ => false,
+        }
+    }
+
     /// Whether the pattern is a reply code or has one among its alternatives.
     pub(crate) fn has_code(&self) -> bool {
         match &self.kind {

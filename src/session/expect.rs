@@ -264,6 +264,9 @@ impl Session {
                 Err(error) => return Err(taken.before(error)),
             };
             if let Some(found) = self.matched_in_time(&reply, &pattern).await? {
+                if pattern.has_enhanced() {
+                    self.check_enhanced(&reply, &pattern, wait)?;
+                }
                 self.turn.expected();
                 return Ok(Reply::whole(reply, found).after(wait.started.elapsed()));
             }

@@ -7,6 +7,7 @@ mod child;
 mod deflate;
 mod dropping;
 mod ending;
+mod enhanced;
 mod expect;
 mod finish;
 #[cfg(feature = "cli")]

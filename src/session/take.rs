@@ -192,9 +192,13 @@ impl Session {
             .of_octets(octets)
     }
 
-    /// Matches what was taken against the pattern, and makes the error if it does not match.
+    /// Matches what was taken against the pattern of a verb, and makes the error if it does not
+    /// match.
     pub(super) fn check(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         let found = self.matched(&taken, pattern);
+        if found.is_some() {
+            self.check_enhanced(&taken, pattern, wait)?;
+        }
         self.judge(taken, found, pattern, wait)
     }
 
@@ -208,6 +212,9 @@ impl Session {
         wait: Wait,
     ) -> Result<Reply> {
         if let Some(found) = found {
+            if pattern.has_enhanced() {
+                self.check_enhanced(&taken, pattern, wait)?;
+            }
             self.turn.expected();
             self.before = Some(Before::of(&taken, pattern));
             return Ok(Reply::whole(taken, found).after(wait.started.elapsed()));

@@ -325,3 +325,32 @@ fn a_list_of_patterns_is_for_messages_alone() {
         failure("let s = connect(); s.expect(220); s.noop(#{expect: [250, 550]});", &server.smtp());
     assert!(error.is_usage() && error.message().contains("`noop`, which has one reply"), "{error}");
 }
+
+#[test]
+fn an_enhanced_code_that_contradicts_its_reply_is_malformed() {
+    for (words, answer) in [
+        (r#"s.mail("a@b")"#, "250 5.1.0 refused"),
+        (r#"s.rcpt("a@b", #{expect: 550})"#, "550 2.1.5 ok"),
+        ("s.noop()", "250-2.0.0 a\nS: 250 2.0.1 b"),
+        (r#"s.data("x")"#, "354 go\nC\nC\nS: 250 4.2.0 queued"),
+        (r#"s.send("X"); s.expect(250, "5.1")"#, "250 5.1.0 refused"),
+        (r#"s.send("X"); s.expect_until(code(250, "2.1"))"#, "250-2.1.5 x\nS: 250 5.1.1 no"),
+        (r#"s.send("X"); s.expect_unordered([code(250, "2.1")])"#, "250-2.1.5 x\nS: 250 5.1.1 no"),
+    ] {
+        let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {answer}\nstall"));
+        let script = format!("let s = connect(param(\"smtp\"));\ns.expect(220);\n{words};\n");
+        let error = failure(&script, &peer.url("smtp"));
+        assert!(error.is_malformed(), "{words}: {error}");
+    }
+    for (words, answer) in [
+        (r#"s.ehlo("a")"#, "250-5.1.1 is my name\nS: 250 4.2.2"),
+        (r#"s.rcpt("a@b")"#, "250 2 recipients"),
+        (r#"s.send("X"); s.expect(250)"#, "250 5.1.0 refused"),
+        (r#"s.mail("a@b", #{expect: 550})"#, "550-5.7.1 no\nS: 550 see the web"),
+    ] {
+        let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {answer}\nstall"));
+        let script = format!("let s = connect(param(\"smtp\"));\ns.expect(220);\n{words};\n");
+        let outcome = outcome(&script, &peer.url("smtp"));
+        assert!(outcome.is_ok(), "{words}: {outcome:#}");
+    }
+}

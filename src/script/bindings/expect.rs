@@ -48,6 +48,8 @@ pub(super) fn words(manual: Manual) -> Module {
 
         /// Takes the next whole reply, which must have this code and this enhanced status code
         /// (RFC 2034). The beginning of an enhanced status code is enough: `"5.7"` matches `5.7.1`.
+        /// A reply is malformed if its enhanced codes begin with another digit than its code, or
+        /// differ between its lines; the verbs of SMTP check this too.
         ///
         /// ```rhai
         /// let s = connect();

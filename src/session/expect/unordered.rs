@@ -79,6 +79,9 @@ impl Session {
                 self.judge(reply, found, &any, wait)?;
                 continue;
             }
+            if patterns.iter().any(Pattern::has_enhanced) {
+                self.check_enhanced(&reply, &any, wait)?;
+            }
             self.turn.expected();
             taken.push(reply);
         }
