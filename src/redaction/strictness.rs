@@ -22,7 +22,8 @@ use crate::error::Error;
 /// and keeps which kinds of data were sent. Both keep what a server offers: the keywords of EHLO,
 /// CAPA and CAPABILITY, and the mechanisms of AUTH and SASL, so that a missing STARTTLS is noticed.
 /// In other replies of several lines, the last line with a code stands for all lines with that
-/// code. Messages read from a server are left out below `text`. A plain stream is always kept
+/// code. Below `text`, the lines of messages and of literals are left out, and so are the values in
+/// response codes (`[UIDVALIDITY 7]`). A plain stream is always kept
 /// whole.
 ///
 /// ```

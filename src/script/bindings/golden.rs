@@ -260,8 +260,10 @@ pub mod words {
     /// Sets how much of the servers' replies counts in the golden. `"text"`, the default, counts
     /// all of it. `"enhanced"` leaves out prose, and counts codes with their enhanced codes
     /// (RFC 3463) and data. `"codes"` also leaves out values, and counts codes (RFC 5321 section
-    /// 4.2) and the kinds of data. What a server offers in reply to EHLO, CAPA or CAPABILITY always
-    /// counts.
+    /// 4.2) and the kinds of data. Both leave out the lines of messages and of literals (RETR, TOP,
+    /// `BODY[]`, GETSCRIPT), and of a response code with a value (`[UIDVALIDITY 7]`) they count at
+    /// most the name: assert these in the script. What a server offers in reply to EHLO, CAPA or
+    /// CAPABILITY always counts.
     ///
     /// ```rhai
     /// strictness("codes");
