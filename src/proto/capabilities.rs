@@ -134,8 +134,12 @@ impl Capabilities {
     /// a response or a response code (RFC 3501 section 7.2.1).
     pub(crate) fn of_words(reply: Reply) -> Self {
         let bytes = reply.bytes();
-        let start =
-            memchr::memmem::find(bytes, CAPABILITY).map_or(bytes.len(), |at| at + CAPABILITY.len());
+        // Of several responses, the last one holds.
+        let response = [b"\n* ", CAPABILITY].concat();
+        let start = memchr::memmem::rfind(bytes, &response)
+            .map(|at| at + response.len())
+            .or_else(|| memchr::memmem::find(bytes, CAPABILITY).map(|at| at + CAPABILITY.len()))
+            .unwrap_or(bytes.len());
         let length = bytes[start..]
             .iter()
             .position(|byte| b"]\r\n".contains(byte))

@@ -193,7 +193,7 @@ fn the_first_of_what_was_not_fetched_is_the_servers_fault() {
         let s = connect(param(\"url\"));
         s.expect(\"* OK\");
         s.select(\"INBOX\");
-        s.fetch(\"1\", \"UID\")[0];
+        s.fetch(\"1\", \"UID\", #{bare: true})[0];
     ";
     let outcome = outcome(script, &imap(0));
     let text = outcome.failure().unwrap().error.to_string();

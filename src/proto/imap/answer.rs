@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::code::Code;
 use super::fetched::Fetched;
 use super::misread::unlike;
-use super::response::{Code, Response};
+use super::response::Response;
 use super::scanner::{NO_RESPONSE, Scanner, Status};
 use super::value::Value;
 use crate::error::{Error, Kind, Result};

@@ -2,10 +2,14 @@
 //! section 7.4.2).
 
 use super::answer::Answer;
+use super::code::Code;
 use super::fetched::Fetched;
 use super::misread::unlike;
+use super::response::SHOWN;
+use super::scanner::Status;
 use super::set::Set;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::visible;
 
 /// Attributes that a server may report for any message at any time (RFC 3501 section 7.4.2, RFC
 /// 7162 section 3.2.4).
@@ -38,17 +42,24 @@ pub(crate) struct Asked {
     bare: bool,
     /// The items that each message has to have, as far as the command shows them.
     items: Vec<String>,
+    /// Whether each message that is named by its number has to come.
+    every: bool,
 }
 
 impl Asked {
     /// For a command that names messages by this set.
     pub(crate) fn of(messages: &str, by_uid: bool, bare: bool) -> Self {
-        Self { messages: Set::of(messages), by_uid, bare, items: Vec::new() }
+        Self { messages: Set::of(messages), by_uid, bare, items: Vec::new(), every: false }
     }
 
     /// Adds the items of FETCH.
     pub(crate) fn with_items(self, items: &str) -> Self {
-        Self { items: told(items), ..self }
+        // A modifier may leave messages out (RFC 7162 section 3.1.4, RFC 9394).
+        let has_modifier = ["CHANGEDSINCE", "PARTIAL"]
+            .iter()
+            .any(|modifier| items.to_ascii_uppercase().contains(modifier));
+        let every = !self.by_uid && !self.bare && !has_modifier;
+        Self { items: told(items), every, ..self }
     }
 
     fn has(&self, message: &Fetched) -> bool {
@@ -67,8 +78,11 @@ impl Asked {
         if self.by_uid && message.uid().is_none() {
             return Some("UID, as after all UID commands (RFC 3501, 6.4.8)".to_owned());
         }
-        let item = self.items.iter().find(|item| !message.answers(item))?;
-        Some(format!("{item}, which was asked for"))
+        if let Some(item) = self.items.iter().find(|item| !message.answers(item)) {
+            return Some(format!("{item}, which was asked for"));
+        }
+        let item = self.items.iter().find(|item| message.exceeds(item))?;
+        Some(format!("no more octets than {item} asks for"))
     }
 }
 
@@ -85,10 +99,33 @@ impl Answer {
         };
         let mut all = self.fetched()?;
         all.retain(|message| asked.has(message) && !is_news(message));
-        match all.iter().find_map(|message| Some((message, asked.lacks(message)?))) {
-            Some((message, lacking)) => Err(self.lacking(message, &lacking)),
+        if let Some((message, lacking)) =
+            all.iter().find_map(|message| Some((message, asked.lacks(message)?)))
+        {
+            return Err(self.lacking(message, &lacking));
+        }
+        match self.absent(asked, &all) {
+            Some(number) => Err(self.without(number)),
             None => Ok(all),
         }
+    }
+
+    /// The first message that the answer has to have and has not. None is missing if the server
+    /// says that messages are gone (RFC 5530 section 3).
+    fn absent(&self, asked: &Asked, all: &[Fetched]) -> Option<u64> {
+        let is_gone = |code: &Code| code.name == "EXPUNGEISSUED";
+        if !asked.every || self.status() != Some(Status::Ok) || self.codes().iter().any(is_gone) {
+            return None;
+        }
+        let numbers = all.iter().map(Fetched::number).collect();
+        asked.messages.first_missing(&numbers)
+    }
+
+    fn without(&self, number: u64) -> Error {
+        let message = "the command succeeded without the data that it asks for";
+        Error::new(Kind::Mismatch, message)
+            .with_expected(format!("FETCH of message {number} (RFC 3501, 6.4.5)"))
+            .with_got(visible::excerpt(self.tagged().bytes(), SHOWN))
     }
 
     fn lacking(&self, message: &Fetched, what: &str) -> Error {

@@ -115,6 +115,19 @@ impl Fetched {
             .any(|section| section.answers(&item).unwrap_or(true))
     }
 
+    /// Whether more octets came than an item such as `BODY[]<0.3>` asks for (RFC 3501 section
+    /// 6.4.5).
+    pub(super) fn exceeds(&self, item: &str) -> bool {
+        let octets = item.rsplit_once('<').map(|(_, octets)| octets.trim_end_matches('>'));
+        let most = octets.and_then(|octets| octets.split_once('.')?.1.parse::<usize>().ok());
+        let Some(most) = most else { return false };
+        let is_answer = |name: &str| {
+            Section::of(name).is_some_and(|section| section.answers(item) == Some(true))
+        };
+        let mut contents = self.attributes.iter().filter(|(name, _)| is_answer(name));
+        contents.any(|(_, value)| value.bytes().is_some_and(|bytes| bytes.len() > most))
+    }
+
     /// Adds the attributes of a later response about this message.
     pub(super) fn update(&mut self, later: Self) {
         self.attributes.extend(later.attributes);

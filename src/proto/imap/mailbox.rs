@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::misread::{ambiguous, pairs, unlike};
 use super::response::Response;
 use super::value::Value;
+use super::wildcard::matches;
 use crate::error::Result;
 use crate::room;
 
@@ -37,11 +38,23 @@ impl Answer {
     }
 
     /// The mailboxes in the responses with this name, which is that of the command: LIST or LSUB.
+    /// Those that do not match the command's pattern are left out. What a reference does to a
+    /// pattern, and how names that are not ASCII are encoded, is the server's to say.
     ///
     /// # Errors
     /// See [`Answer::mailboxes`].
-    pub(crate) fn mailboxes_of(&self, command: &str) -> Result<Vec<Mailbox>> {
-        room::collect(self.named(command).map(Mailbox::parse))
+    pub(crate) fn mailboxes_of(
+        &self,
+        command: &str,
+        reference: &str,
+        pattern: &str,
+    ) -> Result<Vec<Mailbox>> {
+        let is_known = reference.is_empty() && !pattern.is_empty() && pattern.is_ascii();
+        let is_asked = |mailbox: &Mailbox| {
+            !is_known || matches(pattern, &mailbox.name, mailbox.delimiter.as_deref())
+        };
+        let mailboxes = self.named(command).map(Mailbox::parse);
+        room::collect(mailboxes.filter(|mailbox| mailbox.as_ref().map_or(true, is_asked)))
     }
 
     /// The STATUS items of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
@@ -112,7 +125,9 @@ fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {
     let [flags, delimiter, name] = &*values else { return None };
     let delimiter = match delimiter {
         Value::Nil => None,
-        Value::Text(_) | Value::Literal(_) => Some(delimiter.text()?),
+        Value::Text(_) | Value::Literal(_) => {
+            Some(delimiter.text().filter(|delimiter| delimiter.chars().count() == 1)?)
+        }
         _ => return None,
     };
     Some(Mailbox { name: name.text()?, delimiter, flags: flags.atoms()?, extended })

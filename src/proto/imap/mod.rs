@@ -2,6 +2,7 @@
 
 mod answer;
 mod asked;
+mod code;
 mod commands;
 mod compose;
 mod envelope;
@@ -25,12 +26,14 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod value;
+mod wildcard;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 pub use answer::Answer;
 pub(crate) use asked::Asked;
+pub use code::Code;
 use commands::Commands;
 pub(crate) use compose::compose;
 pub use compose::{Argument, Criteria, Literals};
@@ -43,7 +46,7 @@ pub use fetched::Fetched;
 use found::Wants;
 pub use mailbox::Mailbox;
 pub use mutf7::{mutf7, mutf7_decode};
-pub use response::{Code, Response};
+pub use response::Response;
 use responses::Responses;
 pub use scanner::Status;
 use scanner::{Said, Scanner};

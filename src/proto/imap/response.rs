@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::code::{Code, wrong_form};
 use super::misread::unlike;
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
 use super::set::{is_message, spell_out, spell_out_results};
@@ -26,18 +27,6 @@ pub struct Response {
     /// The offset after the tag, and the offset after the status.
     body: usize,
     behind: usize,
-}
-
-/// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Code {
-    /// The whole code as it came: `APPENDUID 38505 3955`.
-    pub text: String,
-    /// The first word of the code in capitals: `APPENDUID`.
-    pub name: String,
-    /// The values after the first word; empty if they cannot be parsed.
-    pub values: Vec<Value>,
 }
 
 impl Response {
@@ -71,7 +60,10 @@ impl Response {
         };
         let response = Self { bytes, said, body, behind };
         if response.said == Said::Data && !response.has_a_right_number() {
-            return Err(unlike(&response, "the number of a message, from 1 to 4294967295"));
+            return Err(unlike(&response, "one number, from 1 to 4294967295"));
+        }
+        if let Some(form) = response.code().as_ref().and_then(wrong_form) {
+            return Err(unlike(&response, &format!("{form} in the code")));
         }
         Ok(response)
     }
@@ -83,8 +75,12 @@ impl Response {
         if !word.iter().all(u8::is_ascii_digit) {
             return true;
         }
-        let of_messages = || ["EXISTS", "RECENT"].contains(&&*self.name());
-        self.number().is_some_and(|number| is_message(number) || (number == 0 && of_messages()))
+        let (name, is_alone) = (self.name(), words(self.body()).nth(2).is_none());
+        self.number().is_some_and(|number| match &*name {
+            "EXISTS" | "RECENT" => is_alone && (number == 0 || is_message(number)),
+            "EXPUNGE" => is_alone && is_message(number),
+            _ => is_message(number),
+        })
     }
 
     /// The whole response as it came.
@@ -330,13 +326,15 @@ mod tests {
             ("APPENDUID", vec![Value::Number(38505), Value::Number(3955)])
         );
         let numbers = |all: &[u64]| Value::List(all.iter().copied().map(Value::Number).collect());
-        let code = response("* OK [COPYUID 38505 304,319:320 7] done").code().unwrap();
-        assert_eq!(code.values, [Value::Number(38505), numbers(&[304, 319, 320]), numbers(&[7])]);
+        let code = response("* OK [COPYUID 38505 304,319:320 7:9] done").code().unwrap();
+        assert_eq!(
+            code.values,
+            [Value::Number(38505), numbers(&[304, 319, 320]), numbers(&[7, 8, 9])]
+        );
         let code = response("a1 OK [APPENDUID 1 5:6] done").code().unwrap();
         assert_eq!(code.values[1], numbers(&[5, 6]));
-        for (text, values) in [("MODIFIED 7", vec![numbers(&[7])]), ("COPYUID", vec![])] {
-            assert_eq!(response(&format!("a1 OK [{text}] x")).code().unwrap().values, values);
-        }
+        let code = response("a1 OK [MODIFIED 7] x").code().unwrap();
+        assert_eq!(code.values, [numbers(&[7])]);
         let odd = response("* OK [X-ODD \"] never closed");
         assert_eq!((&*odd.code().unwrap().text, &*odd.remark()), ("X-ODD \"", "never closed"));
         let none = response("* OK [never closed");

@@ -1,5 +1,7 @@
 //! Sets of numbers, such as `2,10:11` (`sequence-set` in RFC 3501 section 9).
 
+use std::collections::BTreeSet;
+
 use super::value::Value;
 
 /// The most numbers that a set in a response is expanded to; a larger set is an error.
@@ -27,6 +29,18 @@ impl Set {
         self.ranges.as_ref().is_none_or(|ranges| {
             let begun = ranges.partition_point(|(from, _)| *from <= number);
             begun.checked_sub(1).is_some_and(|last| number <= ranges[last].1)
+        })
+    }
+}
+
+impl Set {
+    /// The first number of the set that is not among `found`, up to the last one of each range that
+    /// is, and at least the first of each range. A set with `*` has none, and neither has one whose
+    /// ranges are not known.
+    pub(super) fn first_missing(&self, found: &BTreeSet<u64>) -> Option<u64> {
+        self.ranges.iter().flatten().filter(|(_, to)| *to != u64::MAX).find_map(|&(from, to)| {
+            let last = found.range(from..=to).next_back().map_or(from, |last| *last);
+            (from..=last).find(|number| !found.contains(number))
         })
     }
 }
@@ -133,6 +147,25 @@ fn range(text: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_may_end_early_and_has_no_gap() {
+        for (set, found, missing) in [
+            ("1", &[][..], Some(1)),
+            ("1", &[1], None),
+            ("1:3", &[], Some(1)),
+            ("1:3", &[1, 2], None),
+            ("1:3", &[1, 3], Some(2)),
+            ("7,2:3", &[2, 3], Some(7)),
+            ("3:1", &[2, 3], Some(1)),
+            ("1:*", &[], None),
+            ("*", &[], None),
+            ("$", &[], None),
+        ] {
+            let found = found.iter().copied().collect();
+            assert_eq!(Set::of(set).first_missing(&found), missing, "{set} {found:?}");
+        }
+    }
 
     #[test]
     fn a_set_is_spelt_out() {

@@ -1,5 +1,7 @@
 //! Answers of POP3 with a line for each message, or with a block of lines.
 
+use std::collections::HashSet;
+
 use super::{Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::{Speech, chomp, pop3};
@@ -55,7 +57,7 @@ impl Session {
                 let command = name.to_ascii_uppercase();
                 let unreadable = |session: &Self, line: &[u8]| {
                     let why = format!(
-                        "a line of {command} does not say what it should (RFC 1939, 5 and 7)"
+                        "a line of {command} does not say what it should of one more message (RFC 1939, 5 and 7)"
                     );
                     session.unreadable(line, &why)
                 };
@@ -72,8 +74,12 @@ impl Session {
                 match session.take_listing(command.clone().into(), &verb, true).await? {
                     Listing::Block(block) => {
                         let lines = block.bytes().split_inclusive(|byte| *byte == b'\n');
-                        let read = lines
-                            .map(|line| read(chomp(line)).ok_or_else(|| unreadable(session, line)));
+                        let mut known = HashSet::new();
+                        let read = lines.map(|line| {
+                            let is_new = known.insert(words(line).next().and_then(number));
+                            let found = read(chomp(line)).filter(|_| is_new);
+                            found.ok_or_else(|| unreadable(session, line))
+                        });
                         room::collect(read).map_err(|error| error.with_session(session.name()))
                     }
                     Listing::Refusal(_) => Ok(Vec::new()),

@@ -4,9 +4,12 @@ use super::listing::{Listing, OK, POP3, is_ok, number, words};
 use super::{Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::capabilities::Capabilities;
-use crate::proto::pop3;
+use crate::proto::{chomp, pop3};
 use crate::reply::Reply;
 use crate::sasl;
+
+/// The most characters of a unique id (RFC 1939 section 7).
+const LONGEST_ID: usize = 70;
 
 /// The size of a maildrop (RFC 1939 section 5, STAT).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -214,11 +217,10 @@ impl Session {
         self.each("uidl", message.into(), |line| {
             let mut words = words(line);
             let message = number(words.next()?).filter(|message| *message > 0)?;
-            // An id has only printable characters, and nothing follows it (RFC 1939 section 7).
-            let id = words.next().filter(|id| id.iter().all(u8::is_ascii_graphic))?;
-            words
-                .next()
-                .is_none()
+            // Nothing follows an id.
+            let id = words.next()?;
+            let is_id = id.iter().all(u8::is_ascii_graphic) && id.len() <= LONGEST_ID;
+            (is_id && words.next().is_none())
                 .then(|| UniqueId { message, id: String::from_utf8_lossy(id).into_owned() })
         })
     }
@@ -282,7 +284,20 @@ impl Session {
     /// # Errors
     /// See [`Session::retr`].
     pub fn top(&mut self, message: i64, lines: i64) -> Operation<'_, Reply> {
-        self.listing("top", format!("TOP {message} {lines}")).map(Listing::reply)
+        self.operation(move |session, mut call| {
+            Box::pin(async move {
+                let keep = call.keeps();
+                let verb = session.verb(call, "top", &POP3, OK)?;
+                let command = format!("TOP {message} {lines}").into_bytes();
+                let top = session.take_listing(command, &verb, keep).await?.reply();
+                let (most, came) = (usize::try_from(lines), body_lines(top.bytes()));
+                if most.is_ok_and(|most| came > most) {
+                    let why = format!("{came} lines of the body came, and TOP asks for {lines}");
+                    return Err(session.fault(Kind::Malformed, format!("{why} (RFC 1939, 7)")));
+                }
+                Ok(top)
+            })
+        })
     }
 
     /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes the message; RSET
@@ -330,4 +345,9 @@ impl Session {
         self.turn.expected();
         self.ask(format!("PASS {password}"), verb).await
     }
+}
+/// The number of lines after the header of a message.
+fn body_lines(message: &[u8]) -> usize {
+    let lines = message.split_inclusive(|byte| *byte == b'\n');
+    lines.skip_while(|line| !chomp(line).is_empty()).skip(1).count()
 }

@@ -335,6 +335,9 @@ impl Session {
 impl Session {
     /// Fails on data in the response to a command that asks for none.
     pub(super) fn check_data(&self, command: &[u8], reply: &Reply, verb: &Verb) -> Result<()> {
+        if command == b"CAPABILITY" && sieve::is_ok(reply.bytes()) {
+            return self.check_capabilities(reply);
+        }
         let asks = WITH_DATA.iter().any(|known| command.starts_with(known.as_bytes()));
         if asks || sieve::data(reply.bytes()).next().is_none() {
             return Ok(());
@@ -343,6 +346,20 @@ impl Session {
         let error = error.with_expected(&verb.wanted);
         let error = error.with_got(self.shown_lines(chomp(reply.bytes())));
         Err(error.with_waited(verb.wait.waited()))
+    }
+
+    /// Fails unless there are capabilities, and each comes once (RFC 5804 section 1.7).
+    fn check_capabilities(&self, reply: &Reply) -> Result<()> {
+        let mut names = HashSet::new();
+        let is_well = sieve::data(reply.bytes()).all(|line| match line.into_iter().next() {
+            Some(Word::Text(name)) => names.insert(name.to_ascii_uppercase()),
+            _ => false,
+        });
+        if is_well && !names.is_empty() {
+            return Ok(());
+        }
+        let form = "the capabilities, each once (RFC 5804, 1.7)";
+        Err(self.unlike("CAPABILITY", form, reply))
     }
 
     fn unlike(&self, command: &str, form: &str, reply: &Reply) -> Error {

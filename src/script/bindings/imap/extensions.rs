@@ -183,7 +183,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         lsub(session, call, reference: &str, pattern: &str) -> Array {
             let answer = session.command("LSUB", &[reference.into(), pattern.into()]).with(call).await?;
-            collected(session, answer.mailboxes_of("LSUB")?.into_iter().map(mailbox))
+            collected(session, answer.mailboxes_of("LSUB", reference, pattern)?.into_iter().map(mailbox))
         }
 
         /// Lists mailboxes with selection options before the names and return options after them,
@@ -214,7 +214,7 @@ fn extensions(manual: Manual) -> Module {
                 arguments.push(Argument::plain(format!("RETURN {}", in_parentheses(returned))));
             }
             let answer = session.command("LIST", &arguments).with(call).await?;
-            collected(session, answer.mailboxes_of("LIST")?.into_iter().map(mailbox))
+            collected(session, answer.mailboxes_of("LIST", "", "")?.into_iter().map(mailbox))
         }
 
         /// Asks for the namespaces (RFC 2342). Returns a map with `personal`, `others` and

@@ -179,7 +179,10 @@ impl Session {
     /// See [`Session::command`].
     pub fn list(&mut self, reference: &str, pattern: &str) -> Operation<'_, Vec<Mailbox>> {
         let arguments = [reference.into(), pattern.into()];
-        self.imap_read("list", "LIST", arguments, |answer| answer.mailboxes_of("LIST"))
+        let (reference, pattern) = (reference.to_owned(), pattern.to_owned());
+        self.imap_read("list", "LIST", arguments, move |answer| {
+            answer.mailboxes_of("LIST", &reference, &pattern)
+        })
     }
 
     /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are

@@ -23,6 +23,8 @@ use crate::proto::imap::{Answer, Argument};
 const IMAP: [Speech; 1] = [Speech::Imap];
 /// The beginning of a successful response, after the tag.
 const OK: &str = "OK";
+/// What to do about an answer without the data that a command asks for.
+const BARE: &str = "#{bare: true} as the last argument accepts that";
 /// The verbs that have a variant with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC
 /// 5256, RFC 6851).
 const BY_UID: [&str; 9] =
@@ -231,6 +233,7 @@ impl Session {
             let error = error.with_session(self.name()).with_sent(sent);
             match error.kind() {
                 Kind::TooLong => error,
+                Kind::Mismatch => error.hint(BARE),
                 _ => error.hint("command(...) gives the responses as they came"),
             }
         })

@@ -2,7 +2,7 @@
 //! section 6).
 
 use crate::error::Result;
-use crate::proto::imap::{Answer, Argument};
+use crate::proto::imap::{Answer, Argument, Response};
 
 /// The data that the answer to a command has to contain.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,10 @@ pub(super) enum Required {
     /// These annotations of this mailbox.
     Annotations(String, Vec<String>),
     Namespaces,
+    /// The data of a mailbox that was opened to be read only.
+    Examined,
+    /// The removal of messages from the mailbox.
+    Moved,
 }
 
 impl Required {
@@ -33,7 +37,8 @@ impl Required {
     pub(super) fn of(name: &str, text: &[u8], arguments: &[Argument], by_uid: bool) -> Self {
         match name {
             "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
-            "examine" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.2)"),
+            "examine" => Self::Examined,
+            "move" if !by_uid => Self::Moved,
             "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
             "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
@@ -95,6 +100,19 @@ impl Required {
                 } else {
                     None
                 }
+            }
+            Self::Examined => {
+                let is_writable =
+                    answer.tagged().code().is_some_and(|code| code.name == "READ-WRITE");
+                (is_writable || answer.exists().is_none()).then(|| {
+                    "FLAGS and EXISTS, and READ-ONLY at the end (RFC 3501, 6.3.2)".to_owned()
+                })
+            }
+            Self::Moved => {
+                let is_removal =
+                    |response: &Response| ["EXPUNGE", "VANISHED"].contains(&&*response.name());
+                let has_removal = answer.untagged().iter().any(is_removal);
+                (!has_removal).then(|| "EXPUNGE or VANISHED (RFC 6851, 4.4)".to_owned())
             }
             Self::Namespaces => {
                 answer.namespaces()?.is_none().then(|| "NAMESPACE (RFC 2342, 5)".to_owned())

@@ -1,5 +1,6 @@
 //! A command while it runs: the responses to it, up to the one that ends it.
 
+use super::BARE;
 use super::demands::Demands;
 use super::required::Required;
 use crate::buffer::DEFAULT_LIMIT;
@@ -264,7 +265,7 @@ impl Session {
         came.extend(responses.map(|response| self.shown_lines(response.bytes())));
         let error = self.fault(Kind::Mismatch, message).with_expected(missing);
         let error = error.with_got(came.shown()).with_waited(wait.waited());
-        Err(error.hint("#{bare: true} as the last argument accepts that"))
+        Err(error.hint(BARE))
     }
 
     fn shown_untagged(&self, running: &Running) -> Taken {

@@ -1,0 +1,95 @@
+//! Response codes, and the form of those whose values a caller uses (RFC 3501 section 7.1, RFC 4315
+//! section 3, RFC 7162 section 3.1).
+
+use super::set::is_message;
+use super::value::Value;
+
+/// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Code {
+    /// The whole code as it came: `APPENDUID 38505 3955`.
+    pub text: String,
+    /// The first word of the code in capitals: `APPENDUID`.
+    pub name: String,
+    /// The values after the first word; empty if they cannot be parsed.
+    pub values: Vec<Value>,
+}
+
+/// The form that the values of this code must have, if they have another one.
+pub(super) fn wrong_form(code: &Code) -> Option<&'static str> {
+    let is_number = |value: &Value| value.number().is_some_and(is_message);
+    let (holds, form) = match (code.name.as_str(), &*code.values) {
+        ("UIDVALIDITY" | "UIDNEXT" | "UNSEEN", values) => {
+            (matches!(values, [one] if is_number(one)), "a number from 1 to 4294967295")
+        }
+        ("HIGHESTMODSEQ", values) => {
+            let holds = matches!(values, [Value::Number(number)] if *number > 0);
+            (holds, "a number from 1 (RFC 7162, 3.1.2.1)")
+        }
+        ("APPENDUID", values) => {
+            let is_set = |value: &Value| is_number(value) || value.list().is_some();
+            let holds = matches!(values, [one, uids] if is_number(one) && is_set(uids));
+            (holds, "UIDVALIDITY and a set of UIDs (RFC 4315, 3)")
+        }
+        ("COPYUID", values) => {
+            let holds = match values {
+                [one, Value::List(from), Value::List(to)] => {
+                    is_number(one) && from.len() == to.len()
+                }
+                _ => false,
+            };
+            (holds, "UIDVALIDITY and two sets of as many UIDs (RFC 4315, 3)")
+        }
+        ("MODIFIED", values) => {
+            (matches!(values, [Value::List(_)]), "a set of messages (RFC 7162, 3.1.3)")
+        }
+        ("PERMANENTFLAGS", values) => (matches!(values, [Value::List(_)]), "a list of flags"),
+        _ => return None,
+    };
+    (!holds).then_some(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::response::Response;
+
+    #[test]
+    fn a_code_has_the_values_that_its_name_requires() {
+        for code in [
+            "UIDVALIDITY 7",
+            "HIGHESTMODSEQ 715194045007",
+            "APPENDUID 38505 3955",
+            "APPENDUID 38505 3955:3957",
+            "COPYUID 38505 304,319:320 3956:3958",
+            "MODIFIED 7,9",
+            "PERMANENTFLAGS ()",
+            "NOMODSEQ",
+            "X-OWN any thing",
+        ] {
+            assert!(Response::parse(format!("* OK [{code}] x\r\n")).is_ok(), "{code}");
+        }
+        for code in [
+            "UIDVALIDITY",
+            "UIDVALIDITY 0",
+            "UIDVALIDITY x",
+            "UIDVALIDITY 7 8",
+            "UIDNEXT 4294967296",
+            "UNSEEN 0",
+            "HIGHESTMODSEQ 0",
+            "APPENDUID 5",
+            "APPENDUID 0 7",
+            "APPENDUID 5 x",
+            "COPYUID",
+            "COPYUID 5 1:2",
+            "COPYUID 5 1:2 3",
+            "COPYUID 5 1:* 3:4",
+            "COPYUID 5 1:2 3:4 6",
+            "MODIFIED",
+            "PERMANENTFLAGS \\Seen",
+        ] {
+            let error = Response::parse(format!("a1 OK [{code}] x\r\n")).unwrap_err();
+            assert!(error.is_malformed(), "{code}");
+        }
+    }
+}
