@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::code::Code;
 use super::fetched::Fetched;
-use super::misread::unlike;
-use super::response::Response;
+use super::response::{Response, unlike};
 use super::scanner::{NO_RESPONSE, Scanner, Status};
 use super::value::Value;
 use crate::error::{Error, Kind, Result};

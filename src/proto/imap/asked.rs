@@ -4,8 +4,7 @@
 use super::answer::Answer;
 use super::code::Code;
 use super::fetched::Fetched;
-use super::misread::unlike;
-use super::response::SHOWN;
+use super::response::{SHOWN, unlike};
 use super::scanner::Status;
 use super::set::Set;
 use crate::error::{Error, Kind, Result};

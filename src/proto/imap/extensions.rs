@@ -4,7 +4,7 @@
 
 use super::answer::Answer;
 use super::mailbox::is_same;
-use super::misread::unlike;
+use super::response::unlike;
 use super::value::Value;
 use crate::error::Result;
 

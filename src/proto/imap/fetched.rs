@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::envelope::{Envelope, string};
-use super::misread::{ambiguous, pairs, unlike};
-use super::response::Response;
+use super::pairs::{ambiguous, pairs};
+use super::response::{Response, unlike};
 use super::section::Section;
 use super::set::is_message;
 use super::structure::BodyStructure;

@@ -1,8 +1,8 @@
 //! Mailboxes in the responses LIST, LSUB and STATUS (RFC 3501 section 7.2).
 
 use super::answer::Answer;
-use super::misread::{ambiguous, pairs, unlike};
-use super::response::Response;
+use super::pairs::{ambiguous, pairs};
+use super::response::{Response, unlike};
 use super::value::Value;
 use super::wildcard::matches;
 use crate::error::Result;

@@ -6,7 +6,6 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::code::{Code, wrong_form};
-use super::misread::unlike;
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
 use super::set::{is_message, spell_out, spell_out_results};
 use super::value::{Grammar, Value, single, values};
@@ -252,6 +251,13 @@ impl Response {
             _ => Some((&rest[..memchr::memchr(b']', rest)?], Vec::new())),
         }
     }
+}
+
+/// The error for a response that does not have the required form.
+pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
+    Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
+        .with_expected(wanted)
+        .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
 }
 
 /// The place of the words in a response in which letters match in either case: its status, or the

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::answer::Answer;
-use super::misread::{pairs, unlike};
-use super::response::Response;
+use super::pairs::pairs;
+use super::response::{Response, unlike};
 use super::set::is_message;
 use super::value::Value;
 use crate::error::Result;

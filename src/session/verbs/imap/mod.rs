@@ -10,7 +10,7 @@ mod running;
 
 pub(in crate::session) use demands::Tags;
 pub use demands::Untagged;
-use required::Required;
+use required::{BARE, Required};
 pub(in crate::session::verbs) use running::Next;
 use running::Running;
 
@@ -23,8 +23,6 @@ use crate::proto::imap::{Answer, Argument};
 const IMAP: [Speech; 1] = [Speech::Imap];
 /// The beginning of a successful response, after the tag.
 const OK: &str = "OK";
-/// What to do about an answer without the data that a command asks for.
-const BARE: &str = "#{bare: true} as the last argument accepts that";
 /// The verbs that have a variant with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC
 /// 5256, RFC 6851).
 const BY_UID: [&str; 9] =

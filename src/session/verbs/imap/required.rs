@@ -4,6 +4,9 @@
 use crate::error::Result;
 use crate::proto::imap::{Answer, Argument, Response};
 
+/// What to do about an answer without the data that its command asks for.
+pub(super) const BARE: &str = "#{bare: true} as the last argument accepts that";
+
 /// The data that the answer to a command has to contain.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Required {

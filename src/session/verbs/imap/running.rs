@@ -1,8 +1,7 @@
 //! A command while it runs: the responses to it, up to the one that ends it.
 
-use super::BARE;
 use super::demands::Demands;
-use super::required::Required;
+use super::required::{BARE, Required};
 use crate::buffer::DEFAULT_LIMIT;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;

@@ -1,10 +1,8 @@
-//! Helpers to read responses, and the error for a response that cannot be read.
+//! Names and values by turns, as responses have them.
 
 use std::collections::BTreeMap;
 
-use super::response::{Response, SHOWN};
 use super::value::{Value, single};
-use crate::error::{Error, Kind};
 
 /// Pairs names with the values that follow them; `None` if the list does not alternate.
 pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
@@ -26,11 +24,4 @@ pub(super) fn ambiguous(pairs: &[(String, Value)]) -> Option<&str> {
         let before = known.insert(name, value)?;
         (before != value).then_some(name.as_str())
     })
-}
-
-/// The error for a response that does not have the required form.
-pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
-    Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
-        .with_expected(wanted)
-        .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
 }
