@@ -38,6 +38,7 @@ use commands::Commands;
 pub(crate) use compose::compose;
 pub use compose::{Argument, Criteria, Literals};
 pub use envelope::{Address, Envelope};
+#[cfg(feature = "script")]
 pub(crate) use expunged::Expunged;
 #[cfg(feature = "script")]
 pub(crate) use extensions::{Namespace, Resource};
