@@ -29,8 +29,7 @@ impl Session {
         let limit = self.stream.buffer().limit();
         if count > limit {
             let error = format!("{count} octets are more than the {limit} that may be held");
-            let hint = "raise the session's limit (connect(url, #{limit: bytes}))";
-            return Err(Error::usage(error).hint(hint));
+            return Err(Error::usage(error).hint(self.larger_limit(count)));
         }
         let wanted = format!("{count} octets");
         while self.stream.held().len() < count {

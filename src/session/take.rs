@@ -93,7 +93,7 @@ impl Session {
         );
         let error =
             error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited());
-        Err(error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much"))
+        Err(error.hint(self.larger_limit(usize::try_from(announced).unwrap_or(usize::MAX))))
     }
 
     pub(super) async fn next_line(

@@ -22,10 +22,21 @@ impl Session {
         };
         error
             .with_got(format!("{} ...", self.shown(&self.stream.held()[..100.min(limit)])))
-            .hint(match self.turn.role() {
-                Role::Client => "raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much",
-                Role::Server => "raise the limit of its sessions (listen(url, #{limit: bytes})) if the client is right to send so much",
-            })
+            .hint(self.larger_limit(limit))
+    }
+
+    /// Returns the hint for a limit that is too low for this many bytes. The limit that it names is
+    /// enough for them, with what comes around them.
+    pub(super) fn larger_limit(&self, bytes: usize) -> String {
+        let limit = bytes.max(self.stream.buffer().limit()).saturating_mul(2);
+        match self.turn.role() {
+            Role::Client => format!(
+                "raise the session's limit if the server is right to send so much: connect(url, #{{limit: {limit}}})"
+            ),
+            Role::Server => format!(
+                "raise the limit of its sessions if the client is right to send so much: listen(url, #{{limit: {limit}}})"
+            ),
+        }
     }
 
     /// Makes the error for a deadline that ran out.

@@ -171,7 +171,26 @@ fn more_than_a_session_holds_is_told_of_the_server() {
     let text = error.to_string();
     assert_eq!(outcome.exit_code(), ExitCode::Failed, "{text}");
     assert!(text.contains("more than 1000000 bytes") && text.contains("imap://"), "{text}");
-    assert!(error.next_step().is_some_and(|hint| hint.contains("limit")), "{text}");
+    let hint = error.next_step().unwrap_or_default();
+    assert!(hint.contains("connect(url, #{limit: 20000"), "{hint}");
+}
+
+#[test]
+fn one_response_has_as_many_values_as_the_script_has_memory_for() {
+    let script = "let s = connect(\"URL\");
+        s.expect(\"* OK\");
+        s.select(\"INBOX\");
+        assert_eq(s.search(\"ALL\").len(), 1200000);
+        s.logout();
+    ";
+    for (memory, code) in [("256M", 0), ("32M", 1)] {
+        let script = script.replace("URL", &imap(1_200_000));
+        let folder = folder(&[("a.rhai", &*script)]);
+        let ran = run(folder.path(), &["run", "a.rhai", "--memory", memory, "--timeout", "2m"]);
+        assert_eq!(ran.code, Some(code), "{memory}\n{ran:?}");
+        let is_told = ran.out.contains("what the server sent takes more memory");
+        assert_eq!(is_told, code == 1, "{memory}\n{ran:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::code::{Code, wrong_form};
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
 use super::set::{is_message, spell_out, spell_out_results};
-use super::value::{Grammar, Value, single, values};
+use super::value::{Grammar, Unreadable, Value, single, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
 use crate::proto::chomp;
@@ -205,9 +205,12 @@ impl Response {
             }
             values
         });
-        read.map_err(|why| {
-            Error::new(Kind::Malformed, format!("{why} in a response"))
-                .with_got(visible::excerpt(&self.bytes, SHOWN))
+        read.map_err(|unreadable| match unreadable {
+            Unreadable::NoRoom(error) => error,
+            Unreadable::Malformed(why) => {
+                let error = Error::new(Kind::Malformed, format!("{why} in a response"));
+                error.with_got(visible::excerpt(&self.bytes, SHOWN))
+            }
         })
     }
 

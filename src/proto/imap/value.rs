@@ -2,14 +2,30 @@
 
 use std::borrow::Cow;
 
-use crate::quoted;
+use crate::error::Error;
+use crate::{quoted, room};
 
 /// The deepest nesting of lists that is read. Deeper lists are an error; messages with so deeply
 /// nested parts are not meant for people.
 const DEPTH: usize = 100;
-/// The most values of a response; more are an error. A value takes several times the memory of its
-/// bytes.
-const MOST: usize = 1 << 20;
+/// How many values are read before the next check of the memory. A value takes several times the
+/// memory of its bytes.
+const BETWEEN_CHECKS: usize = 256;
+
+/// Why values cannot be read.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// What is wrong with them.
+    Malformed(&'static str),
+    /// They take more memory than the script may hold.
+    NoRoom(Error),
+}
+
+impl From<&'static str> for Unreadable {
+    fn from(why: &'static str) -> Self {
+        Self::Malformed(why)
+    }
+}
 
 /// A value in a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,13 +156,17 @@ fn holds_names(attribute: &Value) -> bool {
 
 /// Reads the values at the start of the bytes, up to their end or to the closing bracket of a
 /// response code. Returns them with the number of bytes that were read.
-pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usize), &'static str> {
+pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usize), Unreadable> {
     let mut reader = Reader { bytes, at: 0, ends_with_bracket: grammar == Grammar::Code };
     let mut open = vec![Vec::new()];
-    for _ in 0..MOST {
-        let Some(byte) = reader.next_byte(open.len()) else { break };
+    let mut count = 0_usize;
+    while let Some(byte) = reader.next_byte(open.len()) {
+        count += 1;
+        if count.is_multiple_of(BETWEEN_CHECKS) {
+            room::check().map_err(Unreadable::NoRoom)?;
+        }
         let value = match byte {
-            b'(' if open.len() > DEPTH => return Err("lists are nested too deep"),
+            b'(' if open.len() > DEPTH => return Err("lists are nested too deep".into()),
             b'(' => {
                 open.push(Vec::new());
                 reader.at += 1;
@@ -156,7 +176,7 @@ pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usiz
                 reader.at += 1;
                 match open.pop() {
                     Some(list) if !open.is_empty() => Value::List(list),
-                    _ => return Err("a list is closed that was not opened"),
+                    _ => return Err("a list is closed that was not opened".into()),
                 }
             }
             b'"' => Value::Text(reader.quoted()?),
@@ -168,12 +188,9 @@ pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usiz
         };
         open.last_mut().ok_or("a list is closed that was not opened")?.push(value);
     }
-    if reader.next_byte(open.len()).is_some() {
-        return Err("there are too many values");
-    }
     match (open.pop(), open.is_empty()) {
         (Some(values), true) => Ok((values, reader.at)),
-        _ => Err("a list is not closed"),
+        _ => Err("a list is not closed".into()),
     }
 }
 

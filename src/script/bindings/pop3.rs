@@ -112,7 +112,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         list(session, call) -> Array {
             let all = session.list_messages(None).with(call).await?;
-            collected(session, all.into_iter().map(scan))
+            collected(session, all.into_iter().map(scan).map(Ok))
         }
 
         /// Asks for the size of one message: `LIST message`. Returns a map with `message` and
@@ -154,7 +154,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         uidl(session, call) -> Array {
             let all = session.uidl(None).with(call).await?;
-            collected(session, all.into_iter().map(unique_id))
+            collected(session, all.into_iter().map(unique_id).map(Ok))
         }
 
         /// Asks for the unique id of one message: `UIDL message`. Returns a map with `message` and

@@ -30,9 +30,9 @@ pub(super) enum Manual {
 /// Collects the values that a verb returns, as long as the script has room for them.
 pub(super) fn collected(
     session: &Session,
-    values: impl IntoIterator<Item = Dynamic>,
+    values: impl IntoIterator<Item = Result<Dynamic>>,
 ) -> Result<Array> {
-    room::collect(values.into_iter().map(Ok)).map_err(|error| error.with_session(session.name()))
+    room::collect(values).map_err(|error| error.with_session(session.name()))
 }
 
 /// Begins the registration of a verb.

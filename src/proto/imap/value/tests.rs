@@ -1,8 +1,17 @@
 use super::*;
 use proptest::prelude::*;
 
+fn why(unreadable: &Unreadable) -> &'static str {
+    match unreadable {
+        Unreadable::Malformed(why) => why,
+        Unreadable::NoRoom(_) => "no room",
+    }
+}
+
 fn read(text: &str) -> Result<Vec<Value>, &'static str> {
-    values(text.as_bytes(), Grammar::Data).map(|(values, _)| values)
+    super::values(text.as_bytes(), Grammar::Data)
+        .map(|(values, _)| values)
+        .map_err(|error| why(&error))
 }
 
 fn atom(text: &str) -> Value {
@@ -38,7 +47,6 @@ fn values_of_all_kinds_are_told_apart() {
 #[test]
 fn what_cannot_be_read_says_why() {
     let deep = "(".repeat(DEPTH + 1);
-    let many = "1 ".repeat(MOST + 1);
     for (source, why) in [
         ("(1", "a list is not closed"),
         ("1)", "closed that was not opened"),
@@ -50,7 +58,6 @@ fn what_cannot_be_read_says_why() {
         ("{18446744073709551615}\r\nab", "not what it announces"),
         ("1 \r\n", "a value is missing"),
         (&deep, "too deep"),
-        (&many, "too many"),
     ] {
         assert!(
             read(source).is_err_and(|error| error.contains(why)),
@@ -81,7 +88,7 @@ fn the_names_of_attributes_alone_have_sections() {
         ])]
     );
     let open = super::values(b"(BODY[TEXT x)", Grammar::Fetch);
-    assert_eq!(open, Err("a bracket is not closed"));
+    assert_eq!(open.map_err(|error| why(&error)), Err("a bracket is not closed"));
 }
 
 #[test]

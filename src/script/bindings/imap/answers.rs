@@ -10,6 +10,7 @@ use rhai::{Array, Blob, Map};
 use super::super::Handle;
 use super::values::{number, numbers, text, value};
 use crate::imap::{Answer, Argument, Response, Value};
+use crate::room;
 use crate::script::raise::{Raised, raise};
 use crate::visible;
 
@@ -156,14 +157,15 @@ pub mod words {
 
     /// All response codes that came, tagged and untagged, as a map: `codes.UIDVALIDITY` is a
     /// number, `codes.APPENDUID` a list, and `"READ-WRITE" in codes` is true or false.
-    #[rhai_fn(get = "codes", pure)]
-    pub fn codes(answer: &mut Answer) -> Map {
-        let single = |mut all: Vec<Value>| match (all.pop(), all.is_empty()) {
-            (None, _) => Dynamic::UNIT,
-            (Some(one), true) => value(one),
-            (Some(last), false) => value(Value::List(all.into_iter().chain([last]).collect())),
+    #[rhai_fn(get = "codes", return_raw, pure)]
+    pub fn codes(ctx: NativeCallContext, answer: &mut Answer) -> Result<Map, Raised> {
+        let single = |mut all: Vec<Value>| match all.len() {
+            0 | 1 => all.pop().unwrap_or_default(),
+            _ => Value::List(all),
         };
-        answer.codes().into_iter().map(|code| (code.name.into(), single(code.values))).collect()
+        let codes = answer.codes().into_iter();
+        let codes = codes.map(|code| Ok((code.name.into(), value(single(code.values))?)));
+        room::collect(codes).map_err(|error| raise(&ctx, error))
     }
 
     /// All responses as they came, untagged and tagged, as text, without the last line end.

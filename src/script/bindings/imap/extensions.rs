@@ -7,6 +7,7 @@ use super::values::{argument, criteria, mailbox, number, numbers, text, value};
 use crate::error::{Error, Result};
 use crate::imap::{Answer, Argument};
 use crate::proto::imap::{Namespace, Resource};
+use crate::room;
 
 pub(in crate::script::bindings) const INTRO: &str = "Words for commands that are sent together or by hand, and verbs of \
 extensions. A verb returns the data that it has read in the answer; the whole answer is `s.answer`.";
@@ -164,7 +165,8 @@ fn extensions(manual: Manual) -> Module {
         /// assert_eq(s.threads("REFERENCES", "ALL"), [[2], [3, 6, [4, 23], [44]]]);
         /// ```
         threads(session, call, algorithm: &str, criteria: Dynamic) -> Array {
-            Ok(session.threads(algorithm, self::criteria(criteria)?).with(call).await?.into_iter().map(value).collect())
+            let threads = session.threads(algorithm, self::criteria(criteria)?).with(call).await?;
+            collected(session, threads.into_iter().map(value))
         }
 
         /// Lists the mailboxes that are subscribed to (RFC 3501 section 6.3.9). The result has the
@@ -297,7 +299,8 @@ fn extensions(manual: Manual) -> Module {
         getmetadata(session, call, mailbox: &str, entries: Dynamic) -> Map {
             let answer = session.imap_verb("getmetadata", &[mailbox.into(), argument(entries)?]).with(call).await?;
             let all = answer.annotations(mailbox)?.unwrap_or_default();
-            Ok(by_name(all.into_iter().map(|(entry, one)| (entry, value(one)))))
+            let all = all.into_iter().map(|(entry, one)| Ok((entry.into(), value(one)?)));
+            room::collect(all)
         }
 
         /// Closes the mailbox and removes the messages that are marked as deleted: `CLOSE`

@@ -97,7 +97,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.esearch("COUNT MAX", "UNSEEN"), #{COUNT: 2, MAX: 3});
         /// ```
-        esearch(session, call, results: &str, criteria: Dynamic) -> Map { Ok(values(session.esearch(results, self::criteria(criteria)?).with(call).await?)) }
+        esearch(session, call, results: &str, criteria: Dynamic) -> Map { values(session.esearch(results, self::criteria(criteria)?).with(call).await?) }
 
         /// Fetches attributes of messages (RFC 3501 section 6.4.5). Returns a list of maps, one for
         /// each message, with the message's number as `seq` and the attributes by their names in

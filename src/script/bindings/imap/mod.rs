@@ -262,7 +262,7 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.status("INBOX", "MESSAGES UNSEEN").UNSEEN, 2);
         /// ```
-        status(session, call, mailbox: &str, items: &str) -> Map { Ok(values::values(session.status(mailbox, items).with(call).await?)) }
+        status(session, call, mailbox: &str, items: &str) -> Map { values::values(session.status(mailbox, items).with(call).await?) }
     }
     module
 }

@@ -79,22 +79,29 @@ pub(super) fn texts(texts: Vec<String>) -> Array {
 
 /// Converts a value of IMAP into a value of scripts. Literals, and strings that are not UTF-8,
 /// become blobs.
-pub(super) fn value(value: Value) -> Dynamic {
-    match value {
+///
+/// # Errors
+/// Too long, if the script has no room for the value.
+pub(super) fn value(value: Value) -> Result<Dynamic> {
+    Ok(match value {
         Value::Nil => Dynamic::UNIT,
         Value::Number(n) => number(n),
-        Value::List(values) => values.into_iter().map(self::value).collect::<Array>().into(),
+        Value::List(values) => list(values)?.into(),
         Value::Literal(bytes) => Dynamic::from_blob(bytes),
         Value::Atom(bytes) | Value::Text(bytes) => String::from_utf8(bytes)
             .map_or_else(|bytes| Dynamic::from_blob(bytes.into_bytes()), Into::into),
-    }
+    })
 }
 
-pub(super) fn values(pairs: Vec<(String, Value)>) -> Map {
-    pairs.into_iter().map(|(name, one)| (name.into(), value(one))).collect()
+fn list(values: Vec<Value>) -> Result<Array> {
+    room::collect(values.into_iter().map(value))
 }
 
-fn message(fetched: Fetched) -> Dynamic {
+pub(super) fn values(pairs: Vec<(String, Value)>) -> Result<Map> {
+    room::collect(pairs.into_iter().map(|(name, one)| Ok((name.into(), value(one)?))))
+}
+
+fn message(fetched: Fetched) -> Result<Dynamic> {
     let mut message = Map::new();
     message.insert("seq".into(), number(fetched.number()));
     for (name, one) in fetched.into_attributes() {
@@ -105,40 +112,37 @@ fn message(fetched: Fetched) -> Dynamic {
             (Value::Text(bytes) | Value::Atom(bytes), _) if is_content => Dynamic::from_blob(bytes),
             (_, Some(envelope)) => self::envelope(envelope).into(),
             (one, None) if ["BODY", "BODYSTRUCTURE"].contains(&&*name) => {
-                BodyStructure::of(&one).map_or_else(|| value(one), Dynamic::from)
+                BodyStructure::of(&one).map_or_else(|| value(one), |it| Ok(Dynamic::from(it)))?
             }
-            (one, None) => value(one),
+            (one, None) => value(one)?,
         };
         message.insert(name.into(), shown);
     }
-    message.into()
+    Ok(message.into())
 }
 
 /// The content of a response. For FETCH it is what `fetch` returns for a message; for a number with
 /// a name, the number; for a status, its response code; for any other response, its values.
 pub(super) fn data(response: &Response) -> Result<Dynamic> {
     if let Some(code) = response.code() {
-        let name = Dynamic::from(code.name);
-        return Ok([name]
-            .into_iter()
-            .chain(code.values.into_iter().map(value))
-            .collect::<Array>()
-            .into());
+        let mut values = list(code.values)?;
+        values.insert(0, code.name.into());
+        return Ok(values.into());
     }
     match response.name().as_str() {
-        "FETCH" => return Ok(message(Fetched::parse(response)?)),
-        "LIST" | "LSUB" => return Ok(mailbox(Mailbox::parse(response)?)),
-        "ESEARCH" => return Ok(values(response.search_results()?).into()),
+        "FETCH" => return message(Fetched::parse(response)?),
+        "LIST" | "LSUB" => return mailbox(Mailbox::parse(response)?),
+        "ESEARCH" => return values(response.search_results()?).map(Into::into),
         "STATUS" => {
             let (name, items) = response.status_items()?;
-            return Ok(Dynamic::from_array(vec![name.into(), values(items).into()]));
+            return Ok(Dynamic::from_array(vec![name.into(), values(items)?.into()]));
         }
         _ => {}
     }
     let values = response.values()?;
     Ok(match response.number() {
         Some(n) if values.is_empty() => number(n),
-        _ => values.into_iter().map(value).collect::<Array>().into(),
+        _ => list(values)?.into(),
     })
 }
 
@@ -171,7 +175,7 @@ pub(super) fn set(messages: Dynamic) -> Result<String> {
 }
 
 pub(super) fn fetched(all: Vec<Fetched>) -> Result<Array> {
-    room::collect(all.into_iter().map(|one| Ok(message(one))))
+    room::collect(all.into_iter().map(message))
 }
 
 pub(super) fn envelope(envelope: Envelope) -> Map {
@@ -201,7 +205,7 @@ fn address(address: Address) -> Dynamic {
     parts.into_iter().map(|(name, part)| (name.into(), text(part))).collect::<Map>().into()
 }
 
-pub(super) fn mailbox(mailbox: Mailbox) -> Dynamic {
+pub(super) fn mailbox(mailbox: Mailbox) -> Result<Dynamic> {
     let has = |flag: &str| mailbox.flags.iter().any(|own| own.eq_ignore_ascii_case(flag));
     let child = match (has("\\HasChildren"), has("\\HasNoChildren")) {
         (true, _) => true.into(),
@@ -211,9 +215,9 @@ pub(super) fn mailbox(mailbox: Mailbox) -> Dynamic {
     let parts: [(&str, Dynamic); 5] = [
         ("child", child),
         ("name", mailbox.name.into()),
-        ("extended", values(mailbox.extended).into()),
+        ("extended", values(mailbox.extended)?.into()),
         ("delimiter", text(mailbox.delimiter)),
         ("flags", texts(mailbox.flags).into()),
     ];
-    parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into()
+    Ok(parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into())
 }

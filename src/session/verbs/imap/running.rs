@@ -186,9 +186,7 @@ impl Session {
                 .with_expected(&running.verb.wanted)
                 .with_waited(wait.waited());
             let error = error.with_got(format!("{} responses", running.untagged.len() + 1));
-            return Err(
-                error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
-            );
+            return Err(error.hint(self.larger_limit(running.held)));
         }
         if let Err(unwanted) = running.demands.came(&response) {
             let error = self.fault(Kind::Unexpected, unwanted.message);
