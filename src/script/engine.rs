@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native, this_values};
+use super::{bindings, bounds, coroutine, lengths, native, showing, texts, this_values};
 use crate::room;
 use crate::transcript::What;
 
@@ -22,9 +22,12 @@ const MOST_ELEMENTS: usize = 16 << 20;
 const MODULES: usize = 256;
 def_package! {
     /// Rhai's standard library, with some functions of our own.
-    Standard(all): StandardPackage {
+    pub(super) Standard(all): StandardPackage {
         all.combine_manifest(&native::words::RHAI_MANIFEST);
         all.combine_manifest(&lengths::words::RHAI_MANIFEST);
+        all.combine_manifest(&showing::words::RHAI_MANIFEST);
+        all.combine_manifest(&texts::words::RHAI_MANIFEST);
+        texts::iterate(all);
     }
 }
 

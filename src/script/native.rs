@@ -2,19 +2,12 @@
 //! one operation. They do the same, but check for each piece of the work whether the script must
 //! end.
 
-use std::fmt::Write as _;
-
 use rhai::plugin::export_module;
 use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 
 use super::bounds::{look, room};
 use super::copies::ELEMENT;
 use super::raise::Raised;
-
-/// The longest text in which a value is shown, in bytes.
-const LONGEST_TEXT: usize = 16 << 20;
-/// How many levels of nested values are shown.
-const DEEPEST: usize = 64;
 
 /// Whether two values are equal, as `==` decides. Values of types that cannot be compared are not
 /// equal.
@@ -107,70 +100,6 @@ fn pieces<'a>(
 /// Converts the number of pieces that a script asked for; at least one.
 fn count(pieces: INT) -> usize {
     usize::try_from(pieces).unwrap_or(0).max(1)
-}
-
-/// Shows a value within another value. Values that are nested too deeply, or that make the text too
-/// long, are replaced by `...`. An error would not help, because Rhai then shows the value in its
-/// own way. Returns whether there is room for more.
-fn show(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) -> bool {
-    if text.len() > LONGEST_TEXT || look(ctx).is_err() {
-        text.push_str("...");
-        return false;
-    }
-    if depth > DEEPEST {
-        text.push_str("...");
-        return true;
-    }
-    if let Ok(list) = value.as_array_ref() {
-        return show_elements(ctx, &list, depth, text);
-    }
-    if let Ok(map) = value.as_map_ref() {
-        return show_entries(ctx, &map, depth, text);
-    }
-    let shown = ctx.call_native_fn_raw("to_debug", true, &mut [&mut value.clone()]);
-    match shown.ok().and_then(|shown| shown.into_immutable_string().ok()) {
-        Some(shown) => text.push_str(&shown),
-        None => text.push_str(ctx.engine().map_type_name(value.type_name())),
-    }
-    true
-}
-
-fn show_elements(
-    ctx: &NativeCallContext<'_>,
-    list: &Array,
-    depth: usize,
-    text: &mut String,
-) -> bool {
-    text.push('[');
-    let mut goes_on = true;
-    for (place, element) in list.iter().enumerate() {
-        if place > 0 {
-            text.push_str(", ");
-        }
-        goes_on = show(ctx, element, depth + 1, text);
-        if !goes_on {
-            break;
-        }
-    }
-    text.push(']');
-    goes_on
-}
-
-fn show_entries(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut String) -> bool {
-    text.push_str("#{");
-    let mut goes_on = true;
-    for (place, (key, value)) in map.iter().enumerate() {
-        if place > 0 {
-            text.push_str(", ");
-        }
-        let _ = write!(text, "{key:?}: ");
-        goes_on = show(ctx, value, depth + 1, text);
-        if !goes_on {
-            break;
-        }
-    }
-    text.push('}');
-    goes_on
 }
 
 #[export_module(manifest)]
@@ -382,19 +311,5 @@ pub(super) mod words {
         segments: INT,
     ) -> Result<Array, Raised> {
         pieces(&ctx, string, string.rsplitn(count(segments), delimiter))
-    }
-
-    #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
-    pub fn show_list(ctx: NativeCallContext, array: &mut Array) -> ImmutableString {
-        let mut text = String::new();
-        show_elements(&ctx, array, 0, &mut text);
-        text.into()
-    }
-
-    #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
-    pub fn show_map(ctx: NativeCallContext, map: &mut Map) -> ImmutableString {
-        let mut text = String::new();
-        show_entries(&ctx, map, 0, &mut text);
-        text.into()
     }
 }

@@ -28,6 +28,31 @@ pub(crate) fn peak(folder: &Path) -> (String, usize) {
     (ran.out.clone(), held[1].parse::<usize>().unwrap() / 1024)
 }
 
+/// Returns what the program holds without a script, in MiB.
+fn idle() -> usize {
+    peak(folder(&[("z.rhai", PEAK)]).path()).1
+}
+
+#[test]
+fn texts_that_are_made_of_texts_and_blobs_are_bounded() {
+    const TEXT: &str = "let s = \"\"; s.pad(9000000, \"x\"); ";
+    let idle = idle();
+    for shape in [
+        "let b = blob(12000000, 1); b.to_string(); b.to_debug(); print(b); print([b]);",
+        "let b = blob(12000000, 0xff); try { b.as_string(); } catch {}",
+        "let m = #{b: blob(12000000, 1)}; try { m.to_json(); } catch {}",
+        "s.sub_string(-8000000); s.sub_string(1..8000000); s.crop(-8000000);",
+        "s.index_of('y', -8000000); s.pop(8000000);",
+        "for c in s.chars(8000000) { break; } for c in s { break; }",
+        "let t = \"\"; t.pad(9000000, \"\\u0001\"); t.to_debug(); print([t]);",
+    ] {
+        let script = format!("// Texts.\n{TEXT}{shape}\nassert(true);\n");
+        let folder = folder(&[("a.rhai", &*script), ("z.rhai", PEAK)]);
+        let (out, held) = peak(folder.path());
+        assert!(held < idle + 48, "{shape}: {held} MiB, of which {idle} are the program's\n{out}");
+    }
+}
+
 #[test]
 fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
     let shapes = [
@@ -51,8 +76,7 @@ fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
     ];
     let many = (0..20).map(|n| format!("export a as a{n};\n")).collect::<Vec<_>>().concat();
     let module = format!("{LIST}\n{many}");
-    let alone = folder(&[("z.rhai", PEAK)]);
-    let (_, idle) = peak(alone.path());
+    let idle = idle();
     for shape in shapes {
         let script = format!("// Copies.\n{LIST}{shape}\nassert(true);\n");
         let scripts = [("a.rhai", &*script), ("z.rhai", PEAK), ("lib/module.rhai", &*module)];
