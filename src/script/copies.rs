@@ -6,9 +6,9 @@
 //! read, but the source does: a script that only indexes a list is not charged for a copy of the
 //! list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Identifier, Position, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Identifier, Stmt};
 
 /// The bytes that an element of a list takes.
 pub(super) const ELEMENT: usize = size_of::<Dynamic>();
@@ -30,9 +30,6 @@ const IN_PLACE: [&str; 16] = [
     "append", "chop", "clear", "contains", "insert", "is_empty", "len", "pad", "pop", "push",
     "remove", "reverse", "set", "shift", "splice", "truncate",
 ];
-/// The name of what a method is called on.
-pub(super) const THIS: &str = "this";
-
 /// How much of a variable's value is copied when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Copies {
@@ -90,11 +87,8 @@ impl Copied {
 fn read<'a>(path: &[ASTNode<'a>]) -> Option<(&'a str, Copies)> {
     let (last, above) = path.split_last()?;
     let ASTNode::Expr(variable) = *last else { return None };
-    let name = match variable {
-        Expr::Variable(named, ..) => named.1.as_str(),
-        Expr::ThisPtr(_) => THIS,
-        _ => return None,
-    };
+    let Expr::Variable(named, ..) = variable else { return None };
+    let name = named.1.as_str();
     let copies = match above.split_last() {
         Some((ASTNode::Expr(chain @ (Expr::Dot(pair, ..) | Expr::Index(pair, ..))), above))
             if std::ptr::eq(&raw const pair.lhs, variable) =>
@@ -128,7 +122,7 @@ fn is_added(node: &ASTNode<'_>, value: &Expr) -> bool {
 }
 
 /// Returns how much of a value the links of a chain copy, such as `.call()` or `[0].x`.
-fn of_chain(chain: &Expr) -> Option<Copies> {
+pub(super) fn of_chain(chain: &Expr) -> Option<Copies> {
     let (mut copies, mut is_first, mut chain) = (None, true, chain);
     while let Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _) = chain {
         let next = match &pair.rhs {
@@ -159,35 +153,6 @@ fn of_method(name: &str, is_first: bool) -> Option<Copies> {
         _ if is_first && COPYING.contains(&name) => Some(Copies::Whole),
         _ => Some(Copies::Element),
     }
-}
-
-/// The places where `this` is read as a value.
-pub(super) fn of_this(ast: &AST) -> BTreeMap<Position, Copies> {
-    let functions: BTreeSet<&str> = ast.iter_functions().map(|function| function.name).collect();
-    let mut places = BTreeMap::new();
-    ast.walk(&mut |path| {
-        if let [above @ .., ASTNode::Expr(this @ Expr::ThisPtr(place))] = path
-            && let Some((_, copies @ (Copies::Whole | Copies::Twice))) = read(path)
-            && !matches!(above.last(), Some(ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))))
-            && !above.last().is_some_and(|above| is_lent(above, this, &functions))
-        {
-            places.insert(*place, copies);
-        }
-        true
-    });
-    places
-}
-
-/// Whether a call gets its first argument without a copy. Functions of scripts get copies, as
-/// operators do.
-fn is_lent(node: &ASTNode<'_>, argument: &Expr, functions: &BTreeSet<&str>) -> bool {
-    let (ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = node else {
-        return false;
-    };
-    let is_first = call.args.first().is_some_and(|first| std::ptr::eq(first, argument));
-    let is_copied =
-        call.is_qualified() || call.is_operator_call() || functions.contains(call.name.as_str());
-    is_first && !is_copied
 }
 
 /// Returns about how many bytes a copy of a value takes, or a copy of its largest element. Counting
@@ -320,20 +285,6 @@ mod tests {
     fn a_variable_that_is_changed_in_its_place_is_not_copied() {
         for script in ["t = 1", "t += 1", "t[0] = 1", "t.x.y += 1", "t.push(1)", "t[0].len()"] {
             assert_eq!(copied(script), None, "{script}");
-        }
-    }
-
-    #[test]
-    fn the_places_where_a_method_copies_this_are_found() {
-        for (body, count) in [
-            ("this.push(this)", 1),
-            ("let x = this; [this, #{a: this}]", 3),
-            ("this += this; this = this", 2),
-            ("f(this); this == 1; `${this}`", 3),
-            ("this.len(); this[0]; this.x.y; this.x = 1; push(this, 1)", 0),
-        ] {
-            let ast = Engine::new().compile(format!("fn f() {{ {body} }}")).unwrap();
-            assert_eq!(of_this(&ast).len(), count, "{body}");
         }
     }
 

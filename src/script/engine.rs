@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native, showing, texts, this_values};
+use super::{bindings, bounds, coroutine, lengths, native, showing, texts};
 use crate::room;
 use crate::transcript::What;
 
@@ -58,7 +58,6 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
             print(&format!("{source}{position:?} {text}"));
         })
         .on_progress(progress);
-    this_values::understand(&mut engine);
     bound_values(&mut engine);
     engine
 }

@@ -12,7 +12,7 @@ use rhai::{
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{fixtures, heading, raise, shipped, this};
+use super::{fixtures, heading, raise, shipped};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
@@ -61,7 +61,7 @@ impl Unit {
             let end = rest.find('\n').unwrap_or(rest.len());
             format!("//{}", &rest[end..])
         });
-        let mut compiled = this::compile(engine, script.as_deref().unwrap_or(&text));
+        let mut compiled = engine.compile(script.as_deref().unwrap_or(&text));
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }

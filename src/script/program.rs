@@ -8,6 +8,7 @@ use rhai::{
 };
 
 use super::copies::{Copied, Copies};
+use super::guard;
 use super::raise::Raised;
 
 /// The most caches that are kept for later runs.
@@ -19,6 +20,8 @@ pub(super) const EXPORTS: &str = "export";
 /// names, and caches the result. A run takes over the cache of an earlier run.
 pub(super) struct Program {
     pub(super) ast: AST,
+    /// The source with the checks of `guard`, if it needs some.
+    guarded: Option<AST>,
     name: Option<ImmutableString>,
     caches: Mutex<Vec<Caches>>,
     /// The variables of which the script copies the value. They are found only when a script holds
@@ -40,6 +43,7 @@ impl Program {
     pub(super) fn new(ast: AST) -> Self {
         Self {
             name: ast.source().map(Into::into),
+            guarded: guard::guarded(&ast),
             ast,
             caches: Mutex::default(),
             copied: OnceLock::new(),
@@ -50,6 +54,11 @@ impl Program {
     /// Returns the name of its source.
     pub(super) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the source as it runs.
+    fn running(&self) -> &AST {
+        self.guarded.as_ref().unwrap_or(&self.ast)
     }
 
     /// How much of a variable's value is copied when it is read; `None` if nothing is.
@@ -67,9 +76,10 @@ impl Program {
         self.module.get_or_init(|| {
             let variable = (None, EXPORTS.into(), Namespace::default(), 0);
             let exports = Expr::Variable(Box::new(variable), None, Position::NONE);
-            let statements = self.ast.statements().iter().cloned();
+            let ast = self.running();
+            let statements = ast.statements().iter().cloned();
             let statements = statements.chain([Stmt::Expr(Box::new(exports))]);
-            AST::new_with_source(statements, Shared::clone(self.ast.shared_lib()), self.name())
+            AST::new_with_source(statements, Shared::clone(ast.shared_lib()), self.name())
         })
     }
 
@@ -88,7 +98,7 @@ impl Program {
         let State { caches, global, scope } = &mut *state;
         // Rhai has no other way to evaluate statements with existing caches.
         #[expect(deprecated, reason = "to be removed in Rhai 2")]
-        let ended = engine.eval_statements_raw(global, caches, scope, self.ast.statements());
+        let ended = engine.eval_statements_raw(global, caches, scope, self.running().statements());
         let context = (engine, "finally", self.name.as_deref(), &*global, Position::NONE).into();
         finally(&context, ended.as_ref().ok());
         let ended = ended.map(drop);
@@ -104,7 +114,7 @@ impl Program {
         let caches = self.pool().pop().unwrap_or_default();
         let mut global = engine.new_global_runtime_state();
         global.source.clone_from(&self.name);
-        global.lib.push(Shared::clone(self.ast.shared_lib()));
+        global.lib.push(Shared::clone(self.running().shared_lib()));
         Box::new(State { caches, global, scope: Scope::new() })
     }
 

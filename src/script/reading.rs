@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rhai::{Dynamic, EvalAltResult, EvalContext, Position};
 
 use super::bounds::{LONGEST, too_long};
-use super::copies::{self, Copies, THIS};
+use super::copies::{self, Copies};
 use super::coroutine::{self, Stop};
 use super::ended::Ended;
 use super::library::Library;
 use super::program::Program;
 use super::raise::Raised;
 use super::run::Run;
+use crate::room::Room;
 
 /// Returns the memory below which a thread's scripts need no check: together they hold less than
 /// the longest text, and less than half of what one script may hold.
@@ -36,13 +37,8 @@ pub(super) fn check(
         return Ok(());
     }
     let copied = |name| program(context).map_or(Some(Copies::Whole), |it| it.copies(name));
-    if let Some(this) = context.this_ptr()
-        && copied(THIS).is_some()
-    {
-        fits(this, Copies::Element)?;
-    }
     let Some(value) = context.scope().get(name) else { return Ok(()) };
-    copied(name).map_or_else(|| is_short(value), |copies| fits(value, copies))
+    copied(name).map_or_else(|| is_short(value), |copies| fits(value, Some(copies)))
 }
 
 /// Checks the length of a text or blob.
@@ -52,11 +48,24 @@ fn is_short(value: &Dynamic) -> Result<(), Raised> {
     if text > LONGEST || blob > LONGEST { Err(too_long().into()) } else { Ok(()) }
 }
 
-/// Checks that the running script may hold a copy of a value.
+/// Checks that the running script may hold a copy of a value, and what operators and functions
+/// make of it.
 ///
 /// # Errors
 /// As for [`check`].
-pub(super) fn fits(value: &Dynamic, copies: Copies) -> Result<(), Raised> {
+pub(super) fn fits(value: &Dynamic, copies: Option<Copies>) -> Result<(), Raised> {
+    fits_by(value, |run, room| copies.map_or(0, |copies| run.sizes.of(value, copies, room)))
+}
+
+/// Does the same for a value that no variable has, so that its size is not asked for again.
+///
+/// # Errors
+/// As for [`check`].
+pub(super) fn fits_once(value: &Dynamic, copies: Option<Copies>) -> Result<(), Raised> {
+    fits_by(value, |_, room| copies.map_or(0, |copies| copies::size(value, copies, room.left)))
+}
+
+fn fits_by(value: &Dynamic, copy: impl FnOnce(&Run, Room) -> usize) -> Result<(), Raised> {
     is_short(value)?;
     let Some(room) = coroutine::room() else { return Ok(()) };
     // A copy of one value takes no more than all values of the script together.
@@ -66,7 +75,7 @@ pub(super) fn fits(value: &Dynamic, copies: Copies) -> Result<(), Raised> {
     let Ok(run) = Run::current() else { return Ok(()) };
     // Operators and functions make texts of a text, of which copies take nothing.
     let text = value.as_immutable_string_ref().map_or(0, |text| text.len());
-    if text * 2 + run.sizes.of(value, copies, room) <= room.left {
+    if text * 2 + copy(&run, room) <= room.left {
         return Ok(());
     }
     Err(no_room(&run).into())

@@ -19,6 +19,11 @@ p.expect_exit(0);
 /// power of two.
 const LIST: &str = "let a = []; a.pad(1048000, 1); ";
 
+/// Functions that make lists of 65 500 elements, 1 MB, and a list of lists that takes 30 MB. A
+/// variable that is returned would be copied.
+const BIG: &str =
+    "fn e(n) { let l = []; l.pad(n * 65500, 1); l } fn big() { [e(8), e(8), e(8), e(4)] }";
+
 /// Runs the scripts of a folder one after the other. Returns the output and the most memory that
 /// the program held, in MiB.
 pub(crate) fn peak(folder: &Path) -> (String, usize) {
@@ -56,6 +61,18 @@ fn texts_that_are_made_of_texts_and_blobs_are_bounded() {
 #[test]
 fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
     let shapes = [
+        "a = (); fn f() { let c = this.x; c.len() } let m = #{x: big()}; m.f();",
+        "a = (); fn f() { this[0] } let m = [big()]; let c = m.f();",
+        "a = (); fn f() { this.x.push(this.x); } let m = #{x: [e(8)]}; m.f(); m.f(); m.f();",
+        "a = (); fn f() { [big()] } let c = f()[0];",
+        "a = (); let f = || #{x: big()}; let c = f.call().x;",
+        "a = (); let c = [0].map(|x| big())[0];",
+        "a = (); let f = |x| [0].map(|x| big())[x]; f.call(0);",
+        "a = (); const X = big();",
+        "a = (); const X = e(8); fn f() { [global::X, global::X, global::X] } f();",
+        "a = (); import \"lib/one\" as m; let c = [m::X, m::X, m::X];",
+        "a = (); import \"lib/one\" as m; fn f() { [m::X[0], m::X[1]] } f(); m::X;",
+        "fn f() { let s = \"\"; s.pad(4000000, \"x\"); s } a = f() + f() + f() + f() + f() + f();",
         "fn f() { this.push(this); this.push(this) } a.f();",
         "fn f() { loop { this.push(this) } } a = [1]; a.f();",
         "fn f() { let x = this; let y = this; x.len() + y.len() } a.f();",
@@ -74,12 +91,18 @@ fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
         "fn g(b, c, x) { 1 } let f = Fn(\"g\").curry(a); f = f.curry(a); [1].map(f);",
         "import \"lib/module\" as m;",
     ];
+    let idle = idle();
+    let one = format!("{BIG}\nexport const X = [e(4), e(4)];");
     let many = (0..20).map(|n| format!("export a as a{n};\n")).collect::<Vec<_>>().concat();
     let module = format!("{LIST}\n{many}");
-    let idle = idle();
     for shape in shapes {
-        let script = format!("// Copies.\n{LIST}{shape}\nassert(true);\n");
-        let scripts = [("a.rhai", &*script), ("z.rhai", PEAK), ("lib/module.rhai", &*module)];
+        let script = format!("// Copies.\n{LIST}{shape}\nassert(true);\n{BIG}");
+        let scripts = [
+            ("a.rhai", &*script),
+            ("z.rhai", PEAK),
+            ("lib/module.rhai", &*module),
+            ("lib/one.rhai", &*one),
+        ];
         let folder = folder(&scripts);
         let (out, held) = peak(folder.path());
         assert!(out.contains("it holds too much memory"), "{shape}\n{out}");
