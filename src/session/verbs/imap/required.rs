@@ -92,18 +92,7 @@ impl Required {
             Self::Found(by_uid) => (!answer.has_search(*by_uid)?).then(|| {
                 "SEARCH, or ESEARCH with the tag of the command (RFC 3501, 6.4.4)".to_owned()
             }),
-            Self::Results(by_uid, count) => {
-                let has_count = || {
-                    answer.search_results().map(|all| all.iter().any(|(name, _)| name == "COUNT"))
-                };
-                if !answer.has_results(*by_uid)? {
-                    Some("ESEARCH with the tag of the command (RFC 4731, 3.1)".to_owned())
-                } else if *count && !has_count()? {
-                    Some("ESEARCH with COUNT (RFC 4731, 3.1)".to_owned())
-                } else {
-                    None
-                }
-            }
+            Self::Results(by_uid, count) => missing_results(answer, *by_uid, *count)?,
             Self::Examined => {
                 let is_writable =
                     answer.tagged().code().is_some_and(|code| code.name == "READ-WRITE");
@@ -128,14 +117,7 @@ impl Required {
                 let is_missing = answer.quota(root)?.is_none();
                 is_missing.then(|| format!("QUOTA of \"{root}\" (RFC 9208, 4.1.1)"))
             }
-            Self::Annotations(mailbox, entries) => {
-                let found = answer.annotations(mailbox)?.unwrap_or_default();
-                let is_there = |entry: &&String| {
-                    found.iter().any(|(name, _)| name.eq_ignore_ascii_case(entry))
-                };
-                let missing = entries.iter().find(|entry| !is_there(entry));
-                missing.map(|entry| format!("METADATA of {mailbox} with {entry} (RFC 5464, 4.2)"))
-            }
+            Self::Annotations(mailbox, entries) => missing_entry(answer, mailbox, entries)?,
             Self::Status(mailbox, items) => {
                 let found = answer.status_items(mailbox)?;
                 let is_there = |item: &&String| found.iter().any(|(name, _)| name == *item);
@@ -147,6 +129,21 @@ impl Required {
             }
         })
     }
+}
+
+fn missing_results(answer: &Answer, by_uid: bool, count: bool) -> Result<Option<String>> {
+    if !answer.has_results(by_uid)? {
+        return Ok(Some("ESEARCH with the tag of the command (RFC 4731, 3.1)".to_owned()));
+    }
+    let has_count = answer.search_results()?.iter().any(|(name, _)| name == "COUNT");
+    Ok((count && !has_count).then(|| "ESEARCH with COUNT (RFC 4731, 3.1)".to_owned()))
+}
+
+fn missing_entry(answer: &Answer, mailbox: &str, entries: &[String]) -> Result<Option<String>> {
+    let found = answer.annotations(mailbox)?.unwrap_or_default();
+    let is_there = |entry: &&String| found.iter().any(|(name, _)| name.eq_ignore_ascii_case(entry));
+    let missing = entries.iter().find(|entry| !is_there(entry));
+    Ok(missing.map(|entry| format!("METADATA of {mailbox} with {entry} (RFC 5464, 4.2)")))
 }
 
 /// Makes a requirement from the first argument and the texts of the second one, which is a text or a
