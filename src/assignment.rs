@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_way_serves_is_left() {
+    fn a_need_that_no_way_serves_is_left() {
         let mut assignment = Assignment::new(2);
         assert!(assignment.add(vec![1]));
         assert!(!assignment.add(vec![1]) && !assignment.add(vec![]));

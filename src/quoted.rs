@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again_with_what_follows_it() {
+    fn a_quoted_string_is_read_again_with_the_text_after_it() {
         for octets in [&b""[..], b"a b", br#"a"b"#, br"\", br#"\""#, b"\xff\x01"] {
             let written = [&write(octets)[..], b" rest"].concat();
             assert_eq!(read(&written[1..]), Some((octets.to_vec(), &b" rest"[..])));

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_says_why() {
+    fn a_text_that_is_no_url_says_why() {
         for (url, why) in [
             ("localhost:25", "no scheme"),
             ("smtp://", "no host"),

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_visible_before_stays_as_it_is() {
+    fn text_that_is_visible_already_stays_as_it_is() {
         assert_eq!(
             printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"),
             "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae"

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_runs_keeps_to_the_columns_that_are_left() {
+    fn the_running_scripts_keep_to_the_columns_that_are_left() {
         let mut running = Running::default();
         assert_eq!(running.shown(10), "");
         let name = "scripts/imap/a-script-with-a-long-name.rhai @postfix".to_owned();

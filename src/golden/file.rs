@@ -174,7 +174,7 @@ mod tests {
     use crate::redaction::Strictness;
 
     #[test]
-    fn what_is_no_golden_any_more_is_explained() {
+    fn a_file_that_is_no_golden_any_more_is_explained() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.snap");
         for (text, why) in [
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_snapshot_says_so() {
+    fn a_file_that_is_no_snapshot_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.snap");
         std::fs::write(&path, "---\nsource: [\n---\n").unwrap();

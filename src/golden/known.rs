@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_found_everywhere_is_not_known() {
+    fn a_value_that_occurs_everywhere_is_not_known() {
         assert_eq!(known("client", "client.example"), ["client.example=CLIENT"]);
         assert_eq!(known("user", "bob"), ["bob=USER"]);
         for value in ["", "ab", "2525", "true"] {

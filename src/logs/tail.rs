@@ -244,14 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn a_log_that_is_no_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Tail::start(folder.path(), false).is_err());
         assert!(Tail::start(Path::new("/dev/zero"), false).is_err());
     }
 
     #[test]
-    fn what_may_not_be_opened_is_not_read() {
+    fn a_log_that_may_not_be_opened_is_not_read() {
         let mut log = followed(None);
         append(&log.path, "first\n");
         let refused = || Err(io::Error::from(ErrorKind::PermissionDenied));

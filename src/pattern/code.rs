@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_refused_with_the_forms() {
+    fn a_text_that_is_no_code_is_refused_with_the_forms() {
         for text in ["0", "6", "600", "1000", "25xx", "x", "2x", "ok", "-250", ""] {
             assert!(
                 Code::parse(text).unwrap_err().next_step().unwrap().contains("100 to 599"),

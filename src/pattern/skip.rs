@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rarest_is_looked_for() {
+    fn the_rarest_part_of_a_pattern_is_looked_for() {
         for (source, wanted) in [
             (r"^A1 (OK|NO|BAD) [^\r\n]*\r\n", "a literal at the start"),
             (r"\r\n\.\r\n", "a literal at the start"),

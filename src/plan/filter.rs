@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_column() {
+    fn a_mistake_in_a_filter_is_named_with_its_column() {
         let wrong = |filter: &str| Filter::parse(filter).unwrap_err().to_string();
         let said =
             ["", "tga(x)", "tag(x", "tag(x) tag(y)", "(tag(x)", "path()", "path(/(/)", "tag"]

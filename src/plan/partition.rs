@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_is_refused() {
+    fn a_text_that_is_no_partition_is_refused() {
         for text in ["", "slice:0/4", "slice:5/4", "count:1/2", "hash:1", "slice:1/0"] {
             assert!(text.parse::<Partition>().is_err(), "{text}");
         }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_probed_says_why() {
+    fn an_address_that_cannot_be_probed_says_why() {
         for (text, why) in [
             ("h:0", "no port"),
             ("h:25,", "no port"),

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_place() {
+    fn a_mistake_in_the_project_file_is_named_with_its_place() {
         insta::assert_snapshot!(
             [
                 "[golden]\nstrictness = 3\n",

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_lacks_is_said() {
+    fn an_error_says_what_a_request_lacks() {
         let mut requests = Requests::default();
         let missing = |requests: &mut Requests, wants, held: &[u8]| {
             requests.wanting(wants).frame(held).unwrap();

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_masked_in_a_challenge_belongs_to_its_base64() {
+    fn a_masked_part_of_a_challenge_belongs_to_its_base64() {
         for (line, base64) in [
             ("+ PDQ5MA==", "PDQ5MA=="),
             ("+ PDQ5[SECRET]MA==", "PDQ5[SECRET]MA=="),

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_selected_is_read_back() {
+    fn a_selection_is_read_back() {
         for (list, selection) in [
             ("", ""),
             ("imap, -timing.seconds", "-timing.seconds, imap"),

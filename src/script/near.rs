@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_by_chance_is_not_named() {
+    fn a_pattern_that_fits_by_chance_is_not_named() {
         for (script, got) in [
             // The reply to the next command cannot have come yet.
             ("s.expect(250);\ns.send(\"QUIT\");\ns.expect(221);", "221 shutting down"),

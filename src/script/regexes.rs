@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_remembered_regexes_are_bounded() {
         let regexes = Regexes::default();
         for n in 0..MOST + 10 {
             regexes.get(&format!("x{n}")).unwrap();

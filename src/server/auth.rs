@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_a_syntax_error() {
+    fn a_response_that_is_no_base64_is_a_syntax_error() {
         for response in [
             "!",
             "abc",
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_is_not_known() {
+    fn a_mechanism_that_is_not_listed_is_not_known() {
         assert_eq!(outcome("DIGEST-MD5", &[]), "Unknown");
         assert_eq!(outcome("", &[]), "Unknown");
     }

@@ -248,7 +248,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_stuffed_comes_out_as_it_was(text in proptest::collection::vec(proptest::sample::select(&b".\r\nab"[..]), 0..40), piece in 1usize..50) {
+        fn a_stuffed_text_comes_out_as_it_was(text in proptest::collection::vec(proptest::sample::select(&b".\r\nab"[..]), 0..40), piece in 1usize..50) {
             let stream = [&dot_stuff(&text)[..], b"NOOP\r\n"].concat();
             let ended = text.is_empty() || text.ends_with(b"\r\n");
             let expected = if ended { text } else { [&text[..], b"\r\n"].concat() };

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nearly_right_is_told() {
+    fn a_hint_tells_that_a_reply_is_nearly_right() {
         let nothing = ("250", "");
         for (text, reply, before, word) in [
             ("250 OK", "250 ok\r\n", nothing, "upper and lower case differ"),

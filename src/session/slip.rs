@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_telnet_hand_writes_wrong_is_said() {
+    fn a_hint_corrects_patterns_as_users_of_telnet_write_them() {
         let ehlo = "250-mail.example\r\n250-PIPELINING\r\n250 HELP\r\n";
         for (text, sent, reply, word) in [
             ("25x", "NOOP", "250 ok\r\n", "class of codes is 25"),

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_a_handshake_reads_back() {
+    fn a_recorded_handshake_reads_back() {
         let certificate = Certificate {
             subject: "CN=a".to_owned(),
             sans: vec!["a.example".to_owned(), "192.0.2.1".to_owned()],

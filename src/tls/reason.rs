@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_record_of_tls_begins_with_is_plain() {
+    fn bytes_that_begin_no_record_of_tls_are_plain() {
         for (bytes, tls) in [
             (&b"220 hi"[..], false),
             (b"\x16\x03\x03", true),

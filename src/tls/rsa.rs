@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_signed_is_found_again_by_the_public_key() {
+    fn a_signature_is_verified_by_the_public_key() {
         for (key, bytes) in [(SHORT, 128), (LONG, 256)] {
             let signed = key.sign_by_sha1(b"abc");
             let found = power(&signed, &[1, 0, 1], &octets(key.modulus));

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rendered_is_read_back() {
+    fn a_rendered_transcript_is_read_back() {
         let text = r"
 s1 *** connecting to smtp://localhost:25
 s1 *** 127.0.0.1:25 connected
@@ -221,7 +221,7 @@ s2 *** closed as agreed";
     }
 
     #[test]
-    fn what_is_no_transcript_is_counted() {
+    fn lines_that_are_no_transcript_are_counted() {
         assert_eq!(read("---\nsource: a.rhai\n---\n\nS: 220 hi\nPASS a.rhai\n").1, 4);
     }
 

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_before_is_not_handed_out_as_the_end() {
+    fn output_that_was_lost_before_is_not_returned_as_the_end() {
         let mut kept = Kept::default();
         kept.push(b"one two", 3);
         kept.follow();

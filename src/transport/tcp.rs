@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_soon_is_read_without_the_runtime() {
+    async fn bytes_that_come_soon_are_read_without_the_runtime() {
         let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         peer.write_all(b"220 hi\r\n").unwrap();
         let mut room = Vec::new();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_takes_longer_is_for_the_runtime_from_then_on() {
+    async fn a_longer_wait_is_for_the_runtime_from_then_on() {
         let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         let mut room = Vec::new();
         assert!(tcp.read_soon(&mut room, later()).is_none());
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_system_does_not_take_at_once_is_for_the_runtime() {
+    async fn bytes_that_the_system_does_not_take_at_once_are_for_the_runtime() {
         let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
         let much = vec![b'x'; 16 << 20];
         // The reader starts after the writer waits; before, the system might take all bytes at

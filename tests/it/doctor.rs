@@ -285,7 +285,7 @@ fn a_delivery_that_fails_shows_what_the_server_said() {
 }
 
 #[test]
-fn what_cannot_be_asked_says_why() {
+fn a_domain_that_cannot_be_asked_says_why() {
     let nameserver = nameserver(EXCHANGERS, ADDRESSES).to_string();
     let ask = |domain: &str| doctor(&[domain, "--nameserver", &nameserver, "--timeout", "3s"]);
     let null = ask("null.example");

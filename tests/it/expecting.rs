@@ -6,7 +6,7 @@ use crate::peer::Peer;
 use crate::session::SHORT;
 
 #[test]
-fn what_is_not_kept_has_no_limit() {
+fn data_that_is_not_kept_has_no_limit() {
     let peer = Peer::parse("flood 20971520\nS: the end\nstall");
     let transcript = Transcript::new();
     block_on(async {

@@ -298,7 +298,7 @@ fn literals_and_uidvalidity_of_imap_lie() {
 }
 
 #[test]
-fn what_else_a_server_can_say_wrong_is_said() {
+fn a_server_can_say_wrong_lines_and_forge_a_signature() {
     passes(
         r#"
         let imap = serve("imap", #{

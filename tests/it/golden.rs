@@ -90,7 +90,7 @@ fn a_difference_fails_with_a_diff_and_waits_for_review() {
 }
 
 #[test]
-fn what_cannot_be_left_for_review_says_why() {
+fn a_transcript_that_cannot_be_left_for_review_says_why() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     hello(folder.path(), HELLO, &["--record"], &[]);
     // A folder stands where the file would be written, so nobody can write the file, not even root.

@@ -107,7 +107,7 @@ fn a_refused_command_shows_the_line_that_says_so() {
 }
 
 #[test]
-fn what_a_refusal_says_can_be_what_is_wanted() {
+fn a_refusal_can_be_what_is_expected() {
     let peer = Peer::parse("S: * OK hi\nC\nS: a1 NO [TRYCREATE] no\nC\nS: a2 BAD what\nstall");
     block_on(async {
         let mut s = greeted(&peer).await;
@@ -206,7 +206,7 @@ fn bytes_that_nobody_should_send_are_taken_for_what_they_are() {
 }
 
 #[test]
-fn what_cannot_be_read_is_malformed_and_shown() {
+fn a_response_that_cannot_be_read_is_malformed_and_shown() {
     for (said, why) in [
         ("* 1 FETCH (FLAGS", "a list is not closed in a response"),
         ("* 1 FETCH x", "the FETCH response is malformed"),

@@ -159,7 +159,7 @@ fn a_telnet_session_with_remarks_and_prompts_is_a_script_of_both_dialogues() {
 }
 
 #[test]
-fn what_the_server_says_otherwise_fails_the_script() {
+fn another_reply_of_the_server_fails_the_imported_script() {
     let smtp = TELNET.split("$ perl").next().unwrap();
     let imported = import("session.txt", smtp);
     for (was, now) in [
@@ -320,7 +320,7 @@ fn sasl_that_nc_was_given_is_answered_as_its_protocol_has_it() {
 }
 
 #[test]
-fn what_is_cut_off_or_replaced_is_said() {
+fn a_script_says_which_parts_were_cut_off_or_replaced() {
     let folder = folder(&[]);
     let bytes = [b"S: 220 hi\nC: MAIL FROM:<a".as_slice(), b"\xe9", b"@b>\nS: 250 ok\n"].concat();
     std::fs::write(folder.path().join("latin.txt"), bytes).unwrap();

@@ -104,7 +104,7 @@ fn a_maildrop_of_two_hundred_thousand_messages_is_listed() {
 
 #[test]
 #[ignore = "takes a minute"]
-fn what_two_hundred_thousand_messages_are_is_gone_through_in_loops() {
+fn a_script_goes_through_two_hundred_thousand_messages_in_loops() {
     let script = "
         let s = connect(param(\"url\"));
         s.expect(\"+OK\");
@@ -221,7 +221,7 @@ fn the_first_of_what_was_not_fetched_is_the_servers_fault() {
 }
 
 #[test]
-fn what_a_server_sent_that_takes_too_much_memory_is_told_with_a_way_out() {
+fn an_error_about_answers_that_take_too_much_memory_has_a_way_out() {
     for (url, verb) in [
         (imap(MESSAGES), "s.expect(\"* OK\"); s.select(\"INBOX\"); s.fetch(\"1:*\", \"FLAGS\");"),
         (imap(MESSAGES), "s.expect(\"* OK\"); s.select(\"INBOX\"); s.list(\"\", \"*\");"),

@@ -115,7 +115,7 @@ async fn a_line_without_an_end_stops_at_the_clients_limit() {
 }
 
 #[tokio::test]
-async fn what_is_injected_after_the_go_ahead_is_seen_by_the_client() {
+async fn bytes_injected_after_the_go_ahead_are_seen_by_the_client() {
     let inject = ServerOptions::new().inject("250 evil\r\n");
     let (asked, _) = starttls("smtp", inject, true).await;
     assert_eq!(asked.unwrap_err().kind().name(), "injected");

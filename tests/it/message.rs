@@ -21,7 +21,7 @@ fn failure(script: &str) -> Error {
 }
 
 #[test]
-fn what_was_sent_is_what_arrives() {
+fn a_message_arrives_as_it_was_sent() {
     let server = Embedded::start().unwrap();
     let all: Vec<u8> = (0..=255).collect();
     let sent = Draft {
@@ -82,7 +82,7 @@ fn a_script_composes_reads_and_compares() {
 }
 
 #[test]
-fn what_a_message_cannot_be_made_of_is_named() {
+fn an_error_names_the_part_that_no_message_can_be_made_of() {
     for (script, says) in [
         ("message(#{form: \"a@b\"});", "there is no option `form` here"),
         ("message(#{from: 5});", "`from` of a message is text"),

@@ -85,7 +85,7 @@ fn a_wrong_reply_and_a_refused_port_are_critical_and_a_wrong_script_is_unknown()
 }
 
 #[test]
-fn what_a_server_says_neither_begins_performance_data_nor_is_longer_than_nagios_reads() {
+fn text_of_a_server_neither_begins_performance_data_nor_is_longer_than_nagios_reads() {
     let long = "x".repeat(3000);
     let lines: Vec<_> = (0..40).map(|n| format!("S: 554-{n} | a=1 {long}")).collect();
     let server = Replay::start(&format!("{}\nS: 554 no\nclose", lines.join("\n"))).unwrap();

@@ -41,7 +41,7 @@ fn says_the_same(name: &str, text: &str) -> Imported {
 }
 
 #[test]
-fn what_pages_and_mails_put_around_a_session_is_taken_off() {
+fn marks_of_pages_and_mails_around_a_session_are_taken_off() {
     let escape = |line: &str| line.replace('<', "&lt;").replace('>', "&gt;");
     let all = [
         ("quoted", pasted(|_, _, line| format!("> {line}\n"))),

@@ -27,7 +27,7 @@ fn prints_of_a_script_go_to_the_report_and_verbose_shows_all() {
 }
 
 #[test]
-fn what_a_script_does_with_a_secret_is_masked_too() {
+fn a_secret_that_a_script_changes_is_masked_too() {
     let script = r#"// Leaks.
         let s = connect(param("submission"));
         s.expect(220);

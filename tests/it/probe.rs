@@ -137,7 +137,7 @@ fn a_port_of_which_nothing_is_known_is_recognised_by_what_it_says() {
 }
 
 #[test]
-fn what_cannot_be_probed_is_refused_with_the_reason() {
+fn a_host_that_cannot_be_probed_is_refused_with_the_reason() {
     for (args, words) in [
         (&["localhost:25", "--udp"][..], "a UDP \"connection\" proves nothing"),
         (&["udp://localhost:25"], "a UDP \"connection\" proves nothing"),
@@ -259,7 +259,7 @@ fn a_probe_of_a_real_server_goes_from_the_banner_to_the_mailbox() {
 }
 
 #[test]
-fn what_the_owner_has_marked_is_not_removed() {
+fn messages_that_the_owner_has_marked_are_not_removed() {
     let server = Embedded::start().unwrap();
     server.deliver("hoge@example.com", b"Subject: keep\r\n\r\nhi\r\n");
     let script = "// The INBOX.\nlet s = connect(param(\"imap\"), #{tls: #{verify: false}});\n\

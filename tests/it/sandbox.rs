@@ -181,7 +181,7 @@ fn however_deep_a_value_is_nested_the_script_has_a_verdict_and_so_have_others() 
 }
 
 #[test]
-fn what_a_server_did_not_send_is_a_failed_check_and_no_mistake_of_the_script() {
+fn data_that_a_server_did_not_send_is_a_failed_check_and_no_mistake_of_the_script() {
     let (code, text) = message("let s = connect(); s.expect(220); let none = []; none[0];");
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("no element 0") && text.contains("s1, smtp://"), "{text}");

@@ -240,7 +240,7 @@ fn scripts_with_peers_give_the_same_in_every_way() {
 }
 
 #[tokio::test]
-async fn what_is_unread_is_shown_whole_however_it_is_cut() {
+async fn unread_bytes_are_shown_whole_however_they_are_cut() {
     for way in [Segment::Whole, Segment::Bytes, Segment::Lines, Segment::Crlf] {
         let peer = Peer::parse("S: 220 hi\nC\nS: 250 one\nS: 250 two\nstall");
         let transcript = Transcript::new();

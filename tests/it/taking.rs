@@ -53,7 +53,7 @@ fn a_header_of_the_proxy_protocol_is_no_command() {
 }
 
 #[test]
-fn what_a_client_does_not_say_is_worded_as_its_own() {
+fn errors_name_the_client_as_the_one_who_did_not_speak() {
     let silent = both(true, "s.expect_command(\"EHLO\", #{timeout: \"50ms\"});");
     fails(&silent, &["give the client longer"]);
     let half = both(true, "c.send_raw(\"EH\"); s.expect_command(\"EHLO\", #{timeout: \"50ms\"});");

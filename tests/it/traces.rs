@@ -61,7 +61,7 @@ fn a_script_is_mended_against_its_recording_with_the_server_gone() {
 }
 
 #[test]
-fn what_the_recording_has_no_answer_to_is_named() {
+fn a_line_to_which_the_recording_has_no_answer_is_named() {
     let folder = folder(&[("relay.rhai", &script(550))]);
     assert_eq!(recorded(folder.path(), "on").code, Some(0));
     let other = script(550).replace("b@example.com", "c@example.com");

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bash_would_not_take_for_text_is_quoted() {
+    fn characters_that_bash_interprets_are_quoted() {
         let found = line("mailexpect run my\\ f", "", "my\\ f");
         assert_eq!(found.words[2], "my f");
         assert_eq!(found.rest("my f$x.rhai").as_deref(), Some("my\\ f\\$x.rhai"));

@@ -87,7 +87,7 @@ fn alternatives_in_a_stream_are_decided_by_which_begins_first() {
 }
 
 #[test]
-fn what_is_let_go_of_does_not_change_the_match() {
+fn released_bytes_do_not_change_the_match() {
     for (source, stream) in [
         (r"\r\n\.\r\n", "a\r\n..\r\nb\r\n.\r\n+OK"),
         ("^A1 (OK|NO) .*$", "* A1 OK\r\nA1 OK done\r\n"),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_its_form_is_malformed() {
+    fn a_mailbox_response_of_another_form_is_malformed() {
         for wrong in [
             "* LIST Sent",
             "* LIST () \"/\"",

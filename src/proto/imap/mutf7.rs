@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_is_decoded(text in "\\PC*") {
+        fn an_encoded_name_is_decoded_again(text in "\\PC*") {
             prop_assert_eq!(mutf7_decode(&mutf7(&text)), Some(text));
         }
     }

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_whole_response_is_malformed() {
+    fn bytes_that_are_not_one_whole_response_are_malformed() {
         for bytes in
             ["", "* OK", "220 hi\r\n", "* OK\r\n* OK\r\n", "* 1 FETCH (BODY[] {9}\r\nab)\r\n"]
         {

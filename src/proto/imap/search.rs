@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_command_looked_for_is_not_found() {
+    fn a_result_of_another_command_is_not_found() {
         let answer =
             answer(&["* SEARCH 1 2", "* ESEARCH (TAG \"x9\") UID ADDTO (0 7) ALL 40:42", "a1 OK"]);
         assert_eq!(answer.found().unwrap(), [1, 2]);

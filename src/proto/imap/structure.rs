@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_structure_is_none() {
+    fn a_value_that_is_no_structure_is_none() {
         for wrong in [
             "(1)",
             "()",

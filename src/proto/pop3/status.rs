@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_status_line_says_why() {
+    fn a_line_that_is_no_status_says_why() {
         for (line, why) in [
             (&b"250 hi\r\n"[..], "does not begin with +OK, -ERR"),
             (b"\r\n", "does not begin with +OK"),

@@ -34,7 +34,7 @@ fn a_response_is_its_lines_of_data_and_its_verdict() {
 }
 
 #[test]
-fn what_is_no_response_says_why() {
+fn bytes_that_are_no_response_say_why() {
     for (stream, why) in [
         ("220 hi\r\n", "neither a string nor OK, NO or BYE"),
         ("OKAY\r\n", "neither a string nor OK"),

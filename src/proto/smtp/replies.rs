@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_says_why() {
+    fn bytes_that_are_no_reply_say_why() {
         for (stream, why) in [
             (&b"220-hi\r\n250 there\r\n"[..], "the code changes inside a reply, from 220 to 250"),
             (b"250_ok\r\n", "`_` after its code"),

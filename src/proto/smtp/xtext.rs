@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_plain_is_encoded() {
+    fn characters_that_are_not_plain_are_encoded() {
         for (value, encoded) in [
             ("192.0.2.1", "192.0.2.1"),
             ("[UNAVAILABLE]", "[UNAVAILABLE]"),

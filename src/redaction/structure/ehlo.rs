@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_reply_is_left_alone() {
+    fn a_reply_that_is_not_whole_is_left_alone() {
         assert_eq!(sorted("250-mail\r\n250-SIZE 1\r\n"), None);
         assert_eq!(sorted("250-mail\r\n550 SIZE 1\r\n"), None);
         assert_eq!(sorted("550 no\r\n"), None);

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_left_alone() {
+    fn an_attribute_that_cannot_be_read_is_left_alone() {
         for line in [
             "* 4 FETCH (UID",
             "* 4 FETCH (UID 9",

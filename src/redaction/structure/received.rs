@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hop_is_left_alone() {
+    fn a_header_that_is_no_hop_is_left_alone() {
         for field in [
             "Received: (qmail 1 invoked by uid 0); 1 Jan 2026 00:00:00 -0000",
             "Subject: from a by b",

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_a_challenge_says_goes_with_it() {
+fn the_meaning_of_a_challenge_is_redacted_with_it() {
     let challenge =
         Excerpt::from(Bytes::from_static(b"334 PDE4OTYuNjk3MTcwOTUyQDE5Mi4wLjIuNz4=\r\n"));
     let challenge = challenge.with_meaning(Some(b"<1896.697170952@192.0.2.7>".to_vec()));

@@ -191,7 +191,7 @@ fn imap_is_redacted_response_by_response() {
 }
 
 #[test]
-fn what_answers_another_command_is_left_alone() {
+fn the_answer_to_another_command_is_left_alone() {
     let redaction = Redaction::new().select("pop3,sizes,sasl").unwrap();
     let events = dialogue(
         1,
@@ -301,7 +301,7 @@ fn the_ends_of_a_long_run_are_redacted_both() {
 }
 
 #[test]
-fn what_cannot_be_asked_for_says_so() {
+fn a_preset_that_does_not_exist_says_so() {
     let redaction = Redaction::new;
     for (result, why) in [
         (redaction().preset("imap.uidvaliditi"), "no preset or group `imap.uidvaliditi`"),

@@ -77,7 +77,7 @@ fn the_identifier_of_a_message_is_another_one_each_time() {
 }
 
 #[test]
-fn what_matters_is_no_identifier_and_no_time() {
+fn words_and_sizes_are_no_identifiers_and_no_times() {
     for (one, other) in [
         ("250 ok Sendmail 8.17.1.9/8.17.1.9", "250 ok Sendmail 8.18.2.4/8.18.2.4"),
         ("250 2.0.0 ok (unauthenticated)", "250 2.0.0 ok (blacklisted)"),
@@ -106,7 +106,7 @@ fn is_same(redact: &str, scheme: &str, one: &str, other: &str) {
 }
 
 #[test]
-fn what_a_client_says_again_varies_with_what_it_was_told() {
+fn a_value_that_a_client_repeats_varies_with_the_server_s() {
     let imap = |validity: &str, uid: &str, ticket: &str, size: &str| {
         format!(
             "S: * OK hi

@@ -84,7 +84,7 @@ fn a_wait_inside_of_a_wait_is_refused() {
 }
 
 #[test]
-fn what_is_waited_for_runs_on_the_stack_of_the_thread() {
+fn a_future_that_is_waited_for_runs_on_the_stack_of_the_thread() {
     fn is_on_stack_of(base: usize) -> bool {
         let here = 0_u8;
         (base - STACK_SIZE..base).contains(&(&raw const here).addr())

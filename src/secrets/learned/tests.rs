@@ -64,7 +64,7 @@ fn a_mask_that_holds_a_secret_ends() {
 }
 
 #[test]
-fn what_overlaps_itself_is_one_span() {
+fn a_secret_that_overlaps_itself_is_one_span() {
     assert_eq!(masked(&[b"abab"], b"xabababx abab"), "x[SECRET]x [SECRET]");
 }
 
@@ -150,7 +150,7 @@ fn a_short_secret_is_found_as_a_word_of_its_own() {
 }
 
 #[test]
-fn what_it_holds_is_not_printed() {
+fn learned_secrets_are_not_printed() {
     let learned = Learned::default();
     learned.learn(b"password");
     let printed = format!("{learned:?}");

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_argument_is_refused() {
+    fn a_malformed_argument_is_refused() {
         for wrong in [&b"(a"[..], b"a)", b"\"a", b"{3}\r\nab", b"{x}\r\n", &b"(".repeat(50)[..]] {
             assert!(Arguments::read(wrong).is_err(), "{}", wrong.escape_ascii());
         }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn a_text_that_is_no_path_is_refused() {
         let long = format!("FROM:<{}@example.com>", "a".repeat(250));
         for argument in [
             "",

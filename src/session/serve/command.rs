@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_has_parts_that_are_empty() {
+    fn the_parts_of_a_line_that_is_no_command_are_empty() {
         for line in ["\r\n", "", " \r\n", "{99999999999999999999}\r\n", "MAIL FROM:<a\r\n"] {
             for speech in [Speech::Smtp, Speech::Imap] {
                 let odd = command(speech, line);

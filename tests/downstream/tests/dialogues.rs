@@ -60,7 +60,7 @@ fn a_session_is_spoken_with_one_operation_after_the_other() -> mailexpect::Resul
 
 #[test]
 #[should_panic(expected = "expected: 554")]
-fn what_is_not_expected_fails_in_words() {
+fn a_reply_that_is_not_expected_fails_in_words() {
     let server = Embedded::start().unwrap();
     let greeted =
         mailexpect::block_on(async { Session::connect(&server.smtp()).await?.expect(554).await });

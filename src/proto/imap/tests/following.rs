@@ -239,7 +239,7 @@ fn secrets_sent_ahead_or_after_a_refusal_are_masked_too() {
 }
 
 #[test]
-fn what_was_learned_is_masked_where_it_comes_back() {
+fn a_learned_secret_is_masked_where_it_comes_back() {
     let mut imap = Imap::new("imap");
     let mut secrets = Secrets::default();
     imap.sent(
@@ -252,7 +252,7 @@ fn what_was_learned_is_masked_where_it_comes_back() {
 }
 
 #[test]
-fn what_would_be_secret_is_known_before_it_is_sent() {
+fn a_secret_is_known_before_it_is_sent() {
     let imap = Imap::new("imap");
     let line = b"a1 LOGIN alice wonder-land1\r\n";
     let spans: Vec<_> = imap.secrets(line).into_iter().map(|span| &line[span]).collect();

@@ -93,7 +93,7 @@ fn a_response_is_not_over_before_its_last_byte() {
 }
 
 #[test]
-fn what_is_no_response_says_so_with_its_line() {
+fn a_line_that_is_no_response_is_named() {
     for (line, why) in [
         ("220 mail.example ESMTP\r\n", "begins with neither"),
         ("+OK POP3 ready\r\n", "begins with neither"),

@@ -45,7 +45,7 @@ fn values_of_all_kinds_are_told_apart() {
 }
 
 #[test]
-fn what_cannot_be_read_says_why() {
+fn a_value_that_cannot_be_read_says_why() {
     let deep = "(".repeat(DEPTH + 1);
     for (source, why) in [
         ("(1", "a list is not closed"),
