@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Event, What};
+use super::event::{Event, What};
 
 /// The number of first events that are always kept, and the number of their bytes. That is enough
 /// for some lines each for thousands of commands, but not for a flood from a hostile server.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, SessionId, What};
+use super::event::{Event, What};
+use super::session_id::SessionId;
 
 /// The most bytes that the events may take. Beyond that, half of them are dropped.
 pub(super) const MOST: usize = 4 << 20;

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::event::Event;
+use super::part::Part;
 #[cfg(feature = "script")]
 use super::recent::Recent;
-use super::{Event, Part, SessionId};
+use super::session_id::SessionId;
 
 /// The function that gets each event of a transcript that keeps none.
 pub(super) type Observer = Box<dyn Fn(&Event) + Send>;

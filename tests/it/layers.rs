@@ -9,6 +9,7 @@ use crate::program::project;
 const LAYERS: [&[&str]; 5] = [
     &[
         "lacking",
+        "assignment",
         "buffer",
         "chance",
         "duration",
