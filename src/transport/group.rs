@@ -1,4 +1,5 @@
-//! Child processes, each in a process group of its own that ends with it.
+//! Child processes, each in a process group of its own that ends with it. Processes that a child has
+//! started end with it, too, if they have left the group.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -7,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+use super::descendants::Descendants;
 
 /// The process groups of all children that sessions speak with.
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
@@ -23,20 +26,26 @@ pub(crate) fn kill_processes() {
 }
 
 fn kill(group: Pid) {
+    let descendants = Descendants::of(group);
     // An error means that the group is gone already.
     let _ = kill_process_group(group, Signal::KILL);
+    descendants.signal(Signal::KILL);
 }
 
 /// The process group of a child. It is killed when this is dropped, even if the child has exited,
 /// because processes that the child started may still run.
 #[derive(Debug)]
-pub(crate) struct Group(Option<Pid>);
+pub(crate) struct Group {
+    leader: Option<Pid>,
+    /// The processes that were asked to end. They are not found any more once the child has exited.
+    asked: Mutex<Descendants>,
+}
 
 /// A child with pipes for its output.
 #[derive(Debug)]
 pub(super) struct Piped {
-    pub(super) child: Child,
     pub(super) group: Group,
+    pub(super) child: Child,
     pub(super) stdout: ChildStdout,
     pub(super) stderr: ChildStderr,
 }
@@ -54,36 +63,46 @@ impl Group {
         let missing = || io::Error::other("the child lacks a pipe");
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
-        Ok(Piped { child, group, stdout, stderr })
+        Ok(Piped { group, child, stdout, stderr })
     }
 
     /// The group of a child that was started in its own process group.
     pub(crate) fn of(child: &Child) -> Self {
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         groups().extend(group.map(|group| group.as_raw_nonzero().get()));
-        Self(group)
+        Self { leader: group, asked: Mutex::default() }
     }
 
     #[cfg(feature = "script")]
     pub(super) fn kill(&self) {
-        self.0.into_iter().for_each(kill);
+        self.leader.into_iter().for_each(kill);
+        self.asked().signal(Signal::KILL);
     }
 
-    /// Asks all processes of the group to end (SIGTERM).
+    #[cfg(feature = "script")]
+    fn asked(&self) -> MutexGuard<'_, Descendants> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks all processes of the group, and all that the child has started, to end (SIGTERM).
     #[cfg(feature = "script")]
     pub(super) fn terminate(&self) {
-        if let Some(group) = self.0 {
+        if let Some(group) = self.leader {
+            let descendants = Descendants::of(group);
             // An error means that the group is gone already.
             let _ = kill_process_group(group, Signal::TERM);
+            descendants.signal(Signal::TERM);
+            *self.asked() = descendants;
         }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
+        if let Some(group) = self.leader {
             groups().remove(&group.as_raw_nonzero().get());
             kill(group);
+            self.asked.get_mut().unwrap_or_else(PoisonError::into_inner).signal(Signal::KILL);
         }
     }
 }

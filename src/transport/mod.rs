@@ -3,6 +3,7 @@
 
 mod connect;
 mod deflate;
+mod descendants;
 #[cfg(feature = "dns")]
 mod dns;
 mod exchangers;

@@ -18,9 +18,10 @@ const COMPLAINTS: usize = 16 << 10;
 /// when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
-    /// The child's process group, which may outlive the child; killed when this is dropped.
+    /// The child's process group, which may outlive the child; killed when this is dropped. It is
+    /// dropped before the child, because what the child has started is found only while it runs.
     _group: Group,
+    child: Child,
     /// The child's stdin; `None` once we have closed it.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,

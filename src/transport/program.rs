@@ -31,8 +31,9 @@ const TO_DRAIN: Duration = Duration::from_millis(500);
 /// A running program in its own process group, which is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Program {
-    child: Child,
+    /// Dropped before the child, because what the child has started is found only while it runs.
     group: Group,
+    child: Child,
     output: Written,
     errors: Written,
     status: Option<ExitStatus>,

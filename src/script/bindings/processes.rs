@@ -25,8 +25,9 @@ use crate::visible;
 
 pub(super) const INTRO: &str = "With `--allow-run` a script may run commands: a tool, or the client or the server under test. \
 A command is split into words at blanks, or given as a list; there is no shell. A command runs in a process group of its own, \
-and all processes of the group end with the command. A process that leaves the group (`setsid`, or a daemon) is not ended: start \
-a server in the foreground, or let `defer(...)` run the command that stops it. The transcript shows how a command ended where \
+and all processes of the group end with the command. So do processes that it has started and \
+that have left the group (`setsid`), as long as the command runs. A daemon that has detached itself is not ended: start a \
+server in the foreground, or let `defer(...)` run the command that stops it. The transcript shows how a command ended where \
 the script waited for it, or at the script's end. A command that failed \
 fails the script, unless the script has looked at how it ended. A command that still runs at the script's end is stopped, but \
 only after it has run for the grace time (`--grace`, 1 s), so that a command that fails at its start is always noticed.";
