@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use rhai::plugin::export_module;
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map, NativeCallContext};
 
@@ -39,11 +40,11 @@ fn show(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut S
         return show_entries(ctx, &map, depth, text);
     }
     if let Ok(own) = value.as_immutable_string_ref() {
-        show_text(text, &own);
+        show_text(ctx, text, &own);
         return true;
     }
     if let Ok(blob) = value.as_blob_ref() {
-        show_blob(text, &blob);
+        show_blob(ctx, text, &blob);
         return true;
     }
     let shown = ctx.call_native_fn_raw("to_debug", true, &mut [&mut value.clone()]);
@@ -93,9 +94,9 @@ fn show_entries(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut
 }
 
 /// Shows a text in quotes, or as much of it as may be shown.
-fn show_text(shown: &mut String, mut text: &str) {
+fn show_text(ctx: &NativeCallContext<'_>, shown: &mut String, mut text: &str) {
     shown.push('"');
-    while !text.is_empty() && !is_full(shown) {
+    while !text.is_empty() && !is_full(shown) && look(ctx).is_ok() {
         let (piece, rest) = text.split_at(text.floor_char_boundary(PIECE));
         let quoted = format!("{piece:?}");
         shown.push_str(&quoted[1..quoted.len() - 1]);
@@ -105,23 +106,21 @@ fn show_text(shown: &mut String, mut text: &str) {
 }
 
 /// Shows a blob in hexadecimal digits, or as much of it as may be shown.
-fn show_blob(shown: &mut String, blob: &[u8]) {
+fn show_blob(ctx: &NativeCallContext<'_>, shown: &mut String, blob: &[u8]) {
     shown.push('[');
-    for (count, word) in blob.chunks(8).enumerate() {
-        if is_full(shown) {
+    for (place, piece) in blob.chunks(PIECE).enumerate() {
+        if is_full(shown) || look(ctx).is_err() {
             shown.push_str("...");
             break;
         }
-        if count > 0 {
-            shown.push(' ');
+        for (word, octets) in piece.chunks(8).enumerate() {
+            if place + word > 0 {
+                shown.push(' ');
+            }
+            HEXLOWER.encode_append(octets, shown);
         }
-        shown.extend(word.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit));
     }
     shown.push(']');
-}
-
-fn digit(nibble: u8) -> char {
-    char::from_digit(nibble.into(), 16).unwrap_or('0')
 }
 
 #[export_module(manifest)]
@@ -134,16 +133,16 @@ fn digit(nibble: u8) -> char {
 )]
 pub(super) mod words {
     #[rhai_fn(name = "debug", name = "to_debug", pure)]
-    pub fn debug_text(string: &mut ImmutableString) -> ImmutableString {
+    pub fn debug_text(ctx: NativeCallContext, string: &mut ImmutableString) -> ImmutableString {
         let mut shown = String::new();
-        show_text(&mut shown, string);
+        show_text(&ctx, &mut shown, string);
         shown.into()
     }
 
     #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
-    pub fn show_bytes(blob: &mut Blob) -> ImmutableString {
+    pub fn show_bytes(ctx: NativeCallContext, blob: &mut Blob) -> ImmutableString {
         let mut shown = String::new();
-        show_blob(&mut shown, blob);
+        show_blob(&ctx, &mut shown, blob);
         shown.into()
     }
 
