@@ -65,6 +65,15 @@ pub(super) fn fits(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
     room(context, bytes)
 }
 
+/// Checks the length of a text that is made as a `String`, which Rhai copies into a text of its own.
+///
+/// # Errors
+/// As for [`fits`].
+pub(super) fn fits_as_string(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), Raised> {
+    fits(context, bytes)?;
+    room(context, bytes * 2)
+}
+
 pub(super) fn too_long() -> EvalAltResult {
     EvalAltResult::ErrorDataTooLarge(
         "Length of text or blob (at most 64 MiB)".to_owned(),

@@ -4,7 +4,7 @@
 use rhai::plugin::export_module;
 use rhai::{Blob, INT, ImmutableString, NativeCallContext};
 
-use super::bounds::fits;
+use super::bounds::{fits, fits_as_string};
 use super::raise::Raised;
 
 /// Converts a length that a script gave; a negative length is 0.
@@ -25,7 +25,7 @@ fn replaced(
     by: &str,
 ) -> Result<ImmutableString, Raised> {
     let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
-    fits(ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
+    fits_as_string(ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
     Ok(text.replace(find, by).into())
 }
 

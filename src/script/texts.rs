@@ -10,7 +10,7 @@ use rhai::plugin::export_module;
 use rhai::{Blob, Dynamic, INT, ImmutableString, Map, Module, NativeCallContext};
 use serde::Serializer as _;
 
-use super::bounds::{fits, look, room};
+use super::bounds::{fits, fits_as_string, look, room};
 use super::raise::Raised;
 
 /// The characters of a text, one after the other.
@@ -277,10 +277,7 @@ pub(super) mod words {
         let length = blob.utf8_chunks().map(|chunk| {
             chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { replaced }
         });
-        let length = length.sum();
-        fits(&ctx, length)?;
-        // The text is copied once more for the script.
-        room(&ctx, length * 2)?;
+        fits_as_string(&ctx, length.sum())?;
         Ok(String::from_utf8_lossy(blob).as_ref().into())
     }
 

@@ -231,7 +231,7 @@ pub mod words {
     pub fn message(ctx: NativeCallContext, parts: Map) -> Result<String, Raised> {
         let draft = draft(parts).map_err(|error| raise(&ctx, error))?;
         let size = size(&draft);
-        room(&ctx, size.saturating_mul(2))?;
+        room(&ctx, size.saturating_mul(3))?;
         aside(&ctx, size, move || String::from_utf8_lossy(&draft.compose()).into_owned())
     }
 

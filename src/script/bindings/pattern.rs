@@ -14,7 +14,7 @@ use super::verb::{Manual, registration, words_of};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
 use crate::script::aside::{aside, aside_on};
-use crate::script::bounds::{beginning, fits, room};
+use crate::script::bounds::{beginning, fits_as_string};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
@@ -132,7 +132,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn re_escape(ctx: NativeCallContext, text: &str) -> Result<String, Raised> {
         let escaped = text.chars().filter(|c| regex_syntax::is_meta_character(*c)).count();
-        fits(&ctx, text.len() + escaped)?;
+        fits_as_string(&ctx, text.len() + escaped)?;
         aside_on(&ctx, text, text.len() + escaped, regex_syntax::escape)
     }
 
@@ -243,7 +243,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn base64(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
         let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
-        fits(&ctx, bytes.len() / 3 * 4)?;
+        fits_as_string(&ctx, bytes.len() / 3 * 4)?;
         aside(&ctx, bytes.len(), move || BASE64_STANDARD.encode(bytes))
     }
 
@@ -277,7 +277,7 @@ pub mod words {
     pub fn xtext(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
         let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
         // Each byte takes up to three.
-        room(&ctx, bytes.len() * 3)?;
+        fits_as_string(&ctx, bytes.len() * 3)?;
         aside(&ctx, bytes.len(), move || crate::proto::smtp::xtext(bytes))
     }
 

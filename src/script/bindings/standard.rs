@@ -10,7 +10,7 @@ use rhai::{Array, FnPtr, ImmutableString, Module};
 
 use super::text;
 use super::verb::{Manual, words_of};
-use crate::script::bounds::fits;
+use crate::script::bounds::fits_as_string;
 use crate::script::raise::Raised;
 
 pub(super) const INTRO: &str = "These functions are the same as in Rhai, except that a failure in the function given to them \
@@ -204,7 +204,7 @@ pub mod words {
         by: &str,
     ) -> Result<(), Raised> {
         let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
-        fits(&ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
+        fits_as_string(&ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
         *text = text.replace(find, by).into();
         Ok(())
     }

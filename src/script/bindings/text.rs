@@ -8,7 +8,7 @@ use rhai::plugin::{NativeCallContext, export_module};
 use rhai::{Array, Blob, ImmutableString};
 
 use crate::error::Error;
-use crate::script::bounds::{LONGEST, look, room};
+use crate::script::bounds::{LONGEST, fits_as_string, look, room};
 use crate::script::raise::{Raised, raise};
 
 /// Converts `times` to a count, after checking that `times` pieces of `size` bytes fit into one
@@ -46,7 +46,9 @@ pub mod words {
         text: &str,
         times: i64,
     ) -> Result<ImmutableString, Raised> {
-        Ok(text.repeat(count(&ctx, times, text.len())?).into())
+        let count = count(&ctx, times, text.len())?;
+        fits_as_string(&ctx, text.len() * count)?;
+        Ok(text.repeat(count).into())
     }
 
     #[rhai_fn(name = "repeat", return_raw)]
