@@ -77,7 +77,7 @@ fn bare(id: &[u8]) -> &[u8] {
 }
 
 /// The queue identifier and the fields of a line of Postfix or Sendmail. The identifier is directly
-/// behind the name of the program, or at the beginning of a line that has no such name.
+/// after the name of the program, or at the beginning of a line that has no such name.
 fn queued(line: &[u8], is_known: impl Fn(&[u8]) -> bool) -> Option<(&[u8], &[u8])> {
     let named = memmem::find(line, b": ").map(|at| &line[at + 2..]);
     // Solaris writes `[ID 197553 mail.info]` there.

@@ -13,7 +13,7 @@ use crate::reply::Reply;
 /// The word before the capabilities in IMAP.
 pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
 
-/// The keyword whose parameters may stand behind `=`.
+/// The keyword whose parameters may begin with `=`.
 const AUTH: &[u8] = b"AUTH";
 
 /// What a reply announces about the server's capabilities.

@@ -196,7 +196,8 @@ impl Session {
     /// match.
     pub(super) fn check(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         let found = self.matched(&taken, pattern);
-        if found.is_some() {
+        // `judge` checks the codes itself if the pattern has some.
+        if found.is_some() && !pattern.has_enhanced() {
             self.check_enhanced(&taken, pattern, wait)?;
         }
         self.judge(taken, found, pattern, wait)

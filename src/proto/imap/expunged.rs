@@ -1,7 +1,7 @@
 //! The numbers that messages had before any of them was expunged (RFC 3501 section 7.4.1).
 
-/// The largest block. A removed number moves those behind it in its block, and the starts of the
-/// blocks behind that one; a mailbox of millions of messages has about as many blocks as this.
+/// The largest block. A removed number moves those after it in its block, and the starts of the
+/// blocks after that one; a mailbox of millions of messages has about as many blocks as this.
 const BLOCK: usize = 2048;
 
 /// The messages that were removed from a mailbox so far, by their original numbers.
@@ -44,8 +44,8 @@ impl Expunged {
         numbers.insert(place, number);
         self.starts[block + 1..].iter_mut().for_each(|start| *start += 1);
         if numbers.len() > BLOCK {
-            let behind = numbers.split_off(BLOCK / 2);
-            self.blocks.insert(block + 1, behind);
+            let second = numbers.split_off(BLOCK / 2);
+            self.blocks.insert(block + 1, second);
             self.starts.insert(block + 1, self.starts[block] + BLOCK / 2);
         }
     }

@@ -3,7 +3,7 @@
 //! out.
 
 use super::answer::Answer;
-use super::mailbox::is_same;
+use super::mailbox::{is_delimiter, is_same};
 use super::response::unlike;
 use super::value::Value;
 use crate::error::Result;
@@ -133,12 +133,8 @@ fn spaces(kind: &Value) -> Option<Vec<Namespace>> {
     }
     let space = |space: &Value| {
         let [prefix, delimiter, ..] = space.list()? else { return None };
-        let delimiter = match delimiter {
-            Value::Nil => None,
-            Value::Text(_) | Value::Literal(_) => Some(delimiter.text()?),
-            _ => return None,
-        };
-        Some(Namespace { prefix: prefix.text()?, delimiter })
+        let prefix = prefix.text()?;
+        is_delimiter(delimiter).then(|| Namespace { prefix, delimiter: delimiter.text() })
     };
     kind.list()?.iter().map(space).collect()
 }

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::pairs::{ambiguous, pairs};
 use super::response::{Response, unlike};
 use super::value::Value;
-use super::wildcard::matches;
+use super::wildcard;
 use crate::error::Result;
 use crate::room;
 
@@ -50,8 +50,12 @@ impl Answer {
         pattern: &str,
     ) -> Result<Vec<Mailbox>> {
         let is_known = reference.is_empty() && !pattern.is_empty() && pattern.is_ascii();
+        // Letters match in either case, because names do on some servers.
+        let pattern = pattern.to_ascii_lowercase();
         let is_asked = |mailbox: &Mailbox| {
-            !is_known || matches(pattern, &mailbox.name, mailbox.delimiter.as_deref())
+            let delimiter = mailbox.delimiter.as_ref().and_then(|text| text.bytes().next());
+            let name = mailbox.name.to_ascii_lowercase();
+            !is_known || wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
         };
         let mailboxes = self.named(command).map(Mailbox::parse);
         room::collect(mailboxes.filter(|mailbox| mailbox.as_ref().map_or(true, is_asked)))
@@ -123,14 +127,20 @@ fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {
         _ => return None,
     };
     let [flags, delimiter, name] = &*values else { return None };
-    let delimiter = match delimiter {
-        Value::Nil => None,
+    let (name, flags) = (name.text()?, flags.atoms()?);
+    is_delimiter(delimiter).then(|| Mailbox { name, delimiter: delimiter.text(), flags, extended })
+}
+
+/// Whether a value is the delimiter of a hierarchy: one character in quotes, or NIL (`mailbox-list`
+/// in RFC 3501 section 9).
+pub(super) fn is_delimiter(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
         Value::Text(_) | Value::Literal(_) => {
-            Some(delimiter.text().filter(|delimiter| delimiter.chars().count() == 1)?)
+            value.text().is_some_and(|text| text.chars().count() == 1)
         }
-        _ => return None,
-    };
-    Some(Mailbox { name: name.text()?, delimiter, flags: flags.atoms()?, extended })
+        _ => false,
+    }
 }
 
 /// Names and values in turn; the names may be strings or atoms.

@@ -26,7 +26,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod value;
-mod wildcard;
+pub(crate) mod wildcard;
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -260,7 +260,7 @@ impl Response {
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
     Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
         .with_expected(wanted)
-        .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
+        .with_got(visible::excerpt(response.bytes(), SHOWN))
 }
 
 /// The place of the words in a response in which letters match in either case: its status, or the

@@ -26,11 +26,11 @@ impl<'a> Section<'a> {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let (part, fields) = section.find(' ').map_or((section, ""), |at| section.split_at(at));
         let has_fields = part.ends_with("HEADER.FIELDS") || part.ends_with("HEADER.FIELDS.NOT");
+        let is_list = |fields: &str| fields.starts_with(" (") && fields.ends_with(')');
         let is_well = ["BODY", "BINARY", "BINARY.SIZE"].contains(&attribute)
             && origin.is_none_or(is_number)
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
-            && has_fields == (fields.starts_with(" (") && fields.ends_with(')'))
-            && has_fields != fields.is_empty();
+            && if has_fields { is_list(fields) } else { fields.is_empty() };
         is_well.then_some(Self { attribute, part, origin })
     }
 

@@ -31,14 +31,11 @@ impl Set {
             begun.checked_sub(1).is_some_and(|last| number <= ranges[last].1)
         })
     }
-}
 
-impl Set {
     /// The first number of the set that is not among `found`, up to the last one of each range that
-    /// is, and at least the first of each range. A set with `*` has none, and neither has one whose
-    /// ranges are not known.
+    /// is, and at least the first of each range. None is missing if the ranges are not known.
     pub(super) fn first_missing(&self, found: &BTreeSet<u64>) -> Option<u64> {
-        self.ranges.iter().flatten().filter(|(_, to)| *to != u64::MAX).find_map(|&(from, to)| {
+        self.ranges.iter().flatten().find_map(|&(from, to)| {
             let last = found.range(from..=to).next_back().map_or(from, |last| *last);
             (from..=last).find(|number| !found.contains(number))
         })

@@ -167,7 +167,7 @@ impl Text<'_, '_> {
 const PIECE: usize = 64 << 10;
 
 /// Cuts octets into pieces that are escaped as the whole is: whether a backslash is doubled depends
-/// on the character behind it, and a character has up to four bytes.
+/// on the character after it, and a character has up to four bytes.
 fn pieces(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = octets;
     std::iter::from_fn(move || {

@@ -3,7 +3,7 @@
 use super::arguments::Arguments;
 use super::view::View;
 use super::{Done, Imap, Refusal, bad, no};
-use crate::proto::imap::Value;
+use crate::proto::imap::{Value, wildcard};
 use crate::quoted;
 use crate::server::store::{Account, DELIMITER, canonical};
 
@@ -145,8 +145,9 @@ fn listed(account: &Account, verb: &str, pattern: &str) -> String {
     } else {
         account.names().collect()
     };
+    let delimiter = u8::try_from(DELIMITER).ok();
     let matching = names.iter().filter(|name| {
-        matches(pattern.as_bytes(), name.as_bytes())
+        wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
             || (pattern.eq_ignore_ascii_case("INBOX") && **name == "INBOX")
     });
     let lines = matching.map(|name| {
@@ -156,29 +157,6 @@ fn listed(account: &Account, verb: &str, pattern: &str) -> String {
         format!("* {verb} ({children}) \"{DELIMITER}\" {}\r\n", string(name))
     });
     lines.collect()
-}
-
-/// Whether a name matches a pattern: `*` stands for any text, `%` for any text within one level.
-/// The time is at most proportional to the product of their lengths.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let mut reached = vec![false; name.len() + 1];
-    reached[0] = true;
-    for wanted in pattern {
-        let mut next = vec![false; name.len() + 1];
-        for at in 0..=name.len() {
-            match wanted {
-                b'*' | b'%' => {
-                    let goes_on = at > 0
-                        && next[at - 1]
-                        && (*wanted == b'*' || char::from(name[at - 1]) != DELIMITER);
-                    next[at] = reached[at] || goes_on;
-                }
-                _ => next[at] = at > 0 && reached[at - 1] && name[at - 1] == *wanted,
-            }
-        }
-        reached = next;
-    }
-    reached[name.len()]
 }
 
 /// A string as it is sent: quoted, or as a literal if quotes do not allow its bytes.
@@ -192,26 +170,4 @@ pub(super) fn string(text: &str) -> String {
 /// A word of the client, if it can be shown in a line.
 fn printable(word: &str) -> &str {
     if word.bytes().all(|byte| byte.is_ascii_graphic()) { word } else { "such item" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_of_list_match_levels_or_all() {
-        for (pattern, name, expected) in [
-            ("*", "a/b", true),
-            ("%", "a", true),
-            ("%", "a/b", false),
-            ("a/%", "a/b", true),
-            ("a*c", "a/b/c", true),
-            ("a%c", "a/b/c", false),
-            ("INBOX", "INBOX", true),
-            ("a", "ab", false),
-            ("", "a", false),
-        ] {
-            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
-        }
-    }
 }

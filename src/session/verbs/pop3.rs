@@ -292,8 +292,11 @@ impl Session {
                 let top = session.take_listing(command, &verb, keep).await?.reply();
                 let (most, came) = (usize::try_from(lines), body_lines(top.bytes()));
                 if most.is_ok_and(|most| came > most) {
-                    let why = format!("{came} lines of the body came, and TOP asks for {lines}");
-                    return Err(session.fault(Kind::Malformed, format!("{why} (RFC 1939, 7)")));
+                    let message = "more of the message came than TOP asks for";
+                    let error = session.fault(Kind::Malformed, message);
+                    let error = error.with_expected(format!("{lines} lines at most (RFC 1939, 7)"));
+                    let error = error.with_got(format!("{came} lines of the body"));
+                    return Err(error.with_waited(verb.wait.waited()));
                 }
                 Ok(top)
             })
@@ -346,6 +349,7 @@ impl Session {
         self.ask(format!("PASS {password}"), verb).await
     }
 }
+
 /// The number of lines after the header of a message.
 fn body_lines(message: &[u8]) -> usize {
     let lines = message.split_inclusive(|byte| *byte == b'\n');

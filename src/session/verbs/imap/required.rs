@@ -15,10 +15,15 @@ pub(super) enum Required {
     /// A response of this name; the second text describes it in errors.
     Data(&'static str, &'static str),
     /// The result of a search, as SEARCH or ESEARCH; whether it has unique identifiers.
-    Found(bool),
+    Found {
+        by_uid: bool,
+    },
     /// The results of a search as ESEARCH; whether they have unique identifiers, and whether COUNT
     /// was asked for.
-    Results(bool, bool),
+    Results {
+        by_uid: bool,
+        count: bool,
+    },
     /// These items of this mailbox.
     Status(String, Vec<String>),
     /// The access rights of this mailbox.
@@ -51,7 +56,7 @@ impl Required {
             "getquota" => of_texts(arguments, |root, _| Self::Quota(root)),
             "getacl" => of_texts(arguments, |mailbox, _| Self::Rights(mailbox)),
             "getmetadata" => of_texts(arguments, Self::Annotations),
-            "search" => Self::Found(by_uid),
+            "search" => Self::Found { by_uid },
             "esearch" => Self::of_results(text, by_uid),
             "status" => Self::of_status(arguments),
             _ => Self::Nothing,
@@ -64,7 +69,7 @@ impl Required {
         match options.get(2..).unwrap_or_default() {
             // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
             ["SAVE"] => Self::Nothing,
-            results => Self::Results(by_uid, results.contains(&"COUNT")),
+            results => Self::Results { by_uid, count: results.contains(&"COUNT") },
         }
     }
 
@@ -89,10 +94,10 @@ impl Required {
                 let has = answer.untagged().iter().any(|response| response.name() == *name);
                 (!has).then(|| (*what).to_owned())
             }
-            Self::Found(by_uid) => (!answer.has_search(*by_uid)?).then(|| {
+            Self::Found { by_uid } => (!answer.has_search(*by_uid)?).then(|| {
                 "SEARCH, or ESEARCH with the tag of the command (RFC 3501, 6.4.4)".to_owned()
             }),
-            Self::Results(by_uid, count) => missing_results(answer, *by_uid, *count)?,
+            Self::Results { by_uid, count } => missing_results(answer, *by_uid, *count)?,
             Self::Examined => {
                 let is_writable =
                     answer.tagged().code().is_some_and(|code| code.name == "READ-WRITE");
