@@ -217,6 +217,8 @@ fn first_of<T: PartialEq>(items: &[T], wanted: &[T]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -294,22 +296,38 @@ mod tests {
         }
     }
 
+    /// An item that counts how often it is compared.
+    #[derive(Clone)]
+    struct Counted<'a>(u8, &'a Cell<usize>);
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0 == other.0
+        }
+    }
+
     #[test]
-    fn long_messages_are_compared_in_time_for_their_length() {
-        let (began, count) = (std::time::Instant::now(), 100_000);
-        let text = "a".repeat(count);
-        assert!(!is_like(&text, &format!("*{}b*", &text[..count / 2])));
-        let headers: Vec<_> = (0..count).map(|number| format!("H{number}: x\r\n")).collect();
-        let headers = headers.concat();
-        let mail = format!("{headers}\r\n{}", "a\r\n".repeat(count));
+    fn long_runs_are_compared_in_steps_for_their_length() {
+        const COUNT: usize = 10_000;
+        let steps = Cell::new(0);
+        let item = |byte: u8| Counted(byte, &steps);
+        let items = vec![item(b'a'); COUNT];
+        let half = vec![item(b'a'); COUNT / 2];
+        let pattern = [vec![item(b'*')], half, vec![item(b'b'), item(b'*')]].concat();
+        assert!(matched(&items, &pattern, &item(b'*')).is_err());
+        assert!(steps.get() < 10 * COUNT, "{} comparisons", steps.get());
+    }
+
+    #[test]
+    fn a_hundred_thousand_headers_are_compared() {
+        const COUNT: usize = 100_000;
+        let headers: Vec<_> = (0..COUNT).map(|number| format!("H{number}: x\r\n")).collect();
+        let mail = format!("{}\r\nHi\r\n", headers.concat());
         resembles(mail.as_bytes(), mail.as_bytes()).unwrap();
-        let alike = "X: a\r\n".repeat(count);
-        let wanted = format!("X: *\r\n{}", "X: a\r\n".repeat(count - 1));
+        let alike = "X: a\r\n".repeat(COUNT);
+        let wanted = format!("X: *\r\n{}", "X: a\r\n".repeat(COUNT - 1));
         resembles(alike.as_bytes(), wanted.as_bytes()).unwrap();
-        resembles(alike.as_bytes(), "X: *\r\n".repeat(count).as_bytes()).unwrap();
-        let template = format!("\r\n*\r\n{}b\r\n*", "a\r\n".repeat(count / 2));
-        assert!(resembles(mail.as_bytes(), template.as_bytes()).is_err());
-        // In quadratic time this takes minutes.
-        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+        resembles(alike.as_bytes(), "X: *\r\n".repeat(COUNT).as_bytes()).unwrap();
     }
 }
