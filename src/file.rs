@@ -97,7 +97,15 @@ fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// See [`read`]; also an error that names the line, if the file is not UTF-8.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    let text = String::from_utf8(read(path)?).map_err(|error| {
+    read_text_up_to(path, LARGEST)
+}
+
+/// Reads a file as [`read_text`] does, if it has at most `largest` bytes.
+///
+/// # Errors
+/// See [`read_text`].
+pub(crate) fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
+    let text = String::from_utf8(read_up_to(path, largest)?).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..valid]).count();
         io::Error::new(ErrorKind::InvalidData, format!("line {line} is not UTF-8"))

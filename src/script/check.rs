@@ -6,27 +6,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
 use super::library::{self, Library};
-use super::{captured, failure, literals, vocabulary};
+use super::{captured, failure, literals, stoppable, vocabulary};
 use crate::error::Error;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Place};
 use crate::suggest;
 
 /// A problem in a script that was found without running it.
 pub type Problem = Failure;
 
+/// The most problems of a script that are described. Nobody reads more, and the suggestions for
+/// each take time.
+const MOST: usize = 1000;
+
 /// Returns the problems of a script and of its imports.
 pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Problem> {
-    let mut walk = Walk::new(engine, library);
+    let mut walk = Walk::new(engine, library, Sought::All);
     walk.source(name, None);
     if !walk.proves && !walk.unreadable {
         let error = Error::usage("the script expects nothing")
             .hint("a script that passes must have proved something: add an expect");
         walk.problems.push(error.into());
     }
-    let mut problems = walk.problems;
-    problems.sort_by_key(|problem| {
+    let (mut problems, left_out) = (walk.problems, walk.left_out);
+    problems.sort_by_cached_key(|problem| {
         problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
     });
+    if left_out > 0 {
+        problems.push(Error::usage(format!("{left_out} more problems are not shown")).into());
+    }
     problems
 }
 
@@ -34,20 +41,29 @@ pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Pr
 /// word: its error at run time could be caught by a `try`. Another is a closure that would not do
 /// what is written.
 pub(super) fn forbids_start(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
-    // A script that proves nothing starts, and fails at its end.
-    let mut walk = Walk { proves: true, ..Walk::new(engine, library) };
+    let mut walk = Walk::new(engine, library, Sought::Fatal);
     walk.source(name, None);
-    let fatal = walk.fatal.into_iter();
-    fatal.min_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)))
+    walk.problems.pop()
+}
+
+/// The problems that a walk looks for.
+#[derive(Clone, Copy, PartialEq)]
+enum Sought {
+    All,
+    /// The first problem for which the script does not start.
+    Fatal,
 }
 
 /// A walk over a script and its imports.
 struct Walk<'a> {
     engine: &'a Engine,
     library: &'a Library,
+    sought: Sought,
     problems: Vec<Problem>,
-    /// The problems for which a script does not start.
-    fatal: Vec<Problem>,
+    /// How many problems were found beyond the most that are described.
+    left_out: usize,
+    /// How many bytes the script and its imports have.
+    bytes: u64,
     /// Whether a source could not be read or parsed.
     unreadable: bool,
     seen: BTreeSet<String>,
@@ -77,12 +93,14 @@ struct Names {
 }
 
 impl<'a> Walk<'a> {
-    fn new(engine: &'a Engine, library: &'a Library) -> Self {
+    fn new(engine: &'a Engine, library: &'a Library, sought: Sought) -> Self {
         Self {
             engine,
             library,
+            sought,
             problems: Vec::new(),
-            fatal: Vec::new(),
+            left_out: 0,
+            bytes: 0,
             unreadable: false,
             seen: BTreeSet::new(),
             depth: 0,
@@ -100,9 +118,10 @@ impl<'a> Walk<'a> {
             Ok(unit) => unit,
             Err(error) => {
                 self.unreadable = true;
-                let error = Error::usage(format!("cannot read {name}: {error}"))
-                    .hint("look for a mistake in the path");
-                self.report(imported_at, error);
+                self.report(imported_at, || {
+                    Error::usage(format!("cannot read {name}: {error}"))
+                        .hint("look for a mistake in the path")
+                });
                 return BTreeMap::new();
             }
         };
@@ -111,11 +130,16 @@ impl<'a> Walk<'a> {
                 if self.seen.insert(name.to_owned()) {
                     if self.depth > library::DEEPEST {
                         self.unreadable = true;
-                        let error = Error::usage("modules import each other too deep");
-                        self.report(
-                            imported_at,
-                            error.hint("a script imports 256 modules at most"),
-                        );
+                        self.report(imported_at, || {
+                            Error::usage("modules import each other too deep")
+                                .hint("a script imports 256 modules at most")
+                        });
+                        return BTreeMap::new();
+                    }
+                    self.bytes = self.bytes.saturating_add(unit.text.len() as u64);
+                    if self.bytes > library::LARGEST {
+                        self.unreadable = true;
+                        self.report_fatal(imported_at, too_large);
                         return BTreeMap::new();
                     }
                     self.depth += 1;
@@ -127,7 +151,9 @@ impl<'a> Walk<'a> {
             Err(wrong) => {
                 self.unreadable = true;
                 if self.seen.insert(name.to_owned()) {
-                    self.problems.push(failure::unparsable(wrong, name, self.library));
+                    if self.sought == Sought::All {
+                        self.problems.push(failure::unparsable(wrong, name, self.library));
+                    }
                 }
                 BTreeMap::new()
             }
@@ -144,7 +170,7 @@ impl<'a> Walk<'a> {
             {
                 imports.push((path.to_string(), import.1.name.to_string(), *position));
             }
-            true
+            !stoppable::is_stopped()
         });
         for (path, alias, position) in imports {
             let module = library::resolve(Some(name), &path);
@@ -158,7 +184,7 @@ impl<'a> Walk<'a> {
         let here = Here { source: name, names: &names };
         ast.walk(&mut |path| {
             self.node(&here, path);
-            true
+            !stoppable::is_stopped()
         });
     }
 
@@ -178,17 +204,15 @@ impl<'a> Walk<'a> {
             }
             Some(ASTNode::Stmt(Stmt::Share(_))) => {
                 if let Some((position, error)) = captured::problem(path) {
-                    self.report(Some((here.source, position)), error);
-                    self.fatal.extend(self.problems.last().cloned());
+                    self.report_fatal(Some((here.source, position)), || error);
                 }
             }
             Some(ASTNode::Stmt(Stmt::Var(variable, _, position))) if is_param(&variable.1) => {
                 let variable = variable.0.name.as_str();
                 if !here.names.used.contains(variable) {
-                    self.report(
-                        Some((here.source, *position)),
-                        Error::usage(format!("the parameter `{variable}` is never used")),
-                    );
+                    self.report(Some((here.source, *position)), || {
+                        Error::usage(format!("the parameter `{variable}` is never used"))
+                    });
                 }
             }
             _ => {}
@@ -205,9 +229,10 @@ impl<'a> Walk<'a> {
         }
         self.proves = self.proves || vocabulary::is_proof(word);
         if is_method && word == "any" {
-            let error = Error::usage("any(...) takes patterns, and is no method of a list")
-                .hint("`some(|x| ...)` asks whether a function holds for one element");
-            self.report(Some((here.source, position)), error);
+            self.report(Some((here.source, position)), || {
+                Error::usage("any(...) takes patterns, and is no method of a list")
+                    .hint("`some(|x| ...)` asks whether a function holds for one element")
+            });
             return;
         }
         let given = call.args.len();
@@ -219,12 +244,15 @@ impl<'a> Walk<'a> {
             if let Some(functions) = here.names.modules.get(alias.trim_end_matches("::"))
                 && !functions.get(word).is_some_and(fits)
             {
-                let near = suggest::nearest(word, functions.keys().map(String::as_str));
-                let error = Error::usage(format!(
-                    "the module `{alias}` has no function `{word}` of {given} arguments"
-                ));
-                let error = near
-                    .map_or(error.clone(), |near| error.hint(format!("did you mean `{near}`?")));
+                let error = || {
+                    let error = Error::usage(format!(
+                        "the module `{alias}` has no function `{word}` of {given} arguments"
+                    ));
+                    match suggest::nearest(word, functions.keys().map(String::as_str)) {
+                        Some(near) => error.hint(format!("did you mean `{near}`?")),
+                        None => error,
+                    }
+                };
                 self.report(Some((here.source, position)), error);
             }
             return;
@@ -237,30 +265,36 @@ impl<'a> Walk<'a> {
         if !is_known {
             self.unknown(here, word, given, position);
         }
+        if self.sought == Sought::Fatal {
+            return;
+        }
         let line = |at: Position| self.library.raw_line(here.source, at.line()?);
         for (at, error) in literals::problems(call, position, line) {
-            self.report(Some((here.source, at)), error);
+            self.report(Some((here.source, at)), || error);
         }
     }
 
     fn unknown(&mut self, here: &Here<'_>, word: &str, given: usize, position: Position) {
-        let own = suggest::nearest(word, here.names.functions.keys().map(String::as_str))
-            .map(|near| format!("did you mean `{near}`?"));
-        let known = here.names.functions.contains_key(word) || vocabulary::is_word(word);
-        let message = if known {
-            format!("`{word}` does not take {given} arguments")
-        } else {
-            format!("there is no word `{word}`")
-        };
-        let error = Error::usage(message);
-        let error = own
-            .filter(|_| !known)
-            .or_else(|| vocabulary::advice(word))
-            .map_or(error.clone(), |advice| error.hint(advice));
-        self.report(Some((here.source, position)), error);
-        if !known {
-            self.fatal.extend(self.problems.last().cloned());
+        let at = Some((here.source, position));
+        if here.names.functions.contains_key(word) || vocabulary::is_word(word) {
+            self.report(at, || {
+                let error = Error::usage(format!("`{word}` does not take {given} arguments"));
+                match vocabulary::advice(word) {
+                    Some(advice) => error.hint(advice),
+                    None => error,
+                }
+            });
+            return;
         }
+        self.report_fatal(at, || {
+            let own = suggest::nearest(word, here.names.functions.keys().map(String::as_str))
+                .map(|near| format!("did you mean `{near}`?"));
+            let error = Error::usage(format!("there is no word `{word}`"));
+            match own.or_else(|| vocabulary::advice(word)) {
+                Some(advice) => error.hint(advice),
+                None => error,
+            }
+        });
     }
 
     /// Reports a property that nothing has and that looks like a misspelled property.
@@ -269,13 +303,37 @@ impl<'a> Walk<'a> {
             return;
         }
         if let Some(near) = vocabulary::nearest_property(property) {
-            let error = Error::usage(format!("nothing has a property `{property}`"))
-                .hint(format!("did you mean `{near}`?"));
-            self.report(Some((here.source, position)), error);
+            self.report(Some((here.source, position)), || {
+                Error::usage(format!("nothing has a property `{property}`"))
+                    .hint(format!("did you mean `{near}`?"))
+            });
         }
     }
 
-    fn report(&mut self, at: Option<(&str, Position)>, error: Error) {
+    /// Reports a problem for which the script still starts.
+    fn report(&mut self, at: Option<(&str, Position)>, error: impl FnOnce() -> Error) {
+        match self.sought {
+            Sought::Fatal => {}
+            Sought::All if self.problems.len() >= MOST => self.left_out += 1,
+            Sought::All => self.add(at, error()),
+        }
+    }
+
+    /// Reports a problem for which the script does not start.
+    fn report_fatal(&mut self, at: Option<(&str, Position)>, error: impl FnOnce() -> Error) {
+        if self.sought == Sought::All {
+            return self.report(at, error);
+        }
+        let place = |place: &Place| (place.line, place.column);
+        let found = self.problems.first().and_then(|problem| problem.place.as_ref().map(place));
+        let this = at.and_then(|(_, at)| Some((at.line()?, at.position().unwrap_or(1))));
+        if self.problems.is_empty() || this < found {
+            self.problems.clear();
+            self.add(at, error());
+        }
+    }
+
+    fn add(&mut self, at: Option<(&str, Position)>, error: Error) {
         let place = at.and_then(|(name, position)| self.library.place(name, position));
         self.problems.push(Problem { error, place, calls: Vec::new(), step: None });
     }
@@ -309,6 +367,11 @@ impl Names {
             _ => {}
         }
     }
+}
+
+fn too_large() -> Error {
+    Error::usage("the script has more than 2 MiB with its imports")
+        .hint("put long data into files of their own, which file(...) reads")
 }
 
 fn functions_of(ast: &AST) -> BTreeMap<String, BTreeSet<usize>> {

@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native, showing, texts};
+use super::{bindings, bounds, coroutine, lengths, native, showing, stoppable, texts};
 use crate::room;
 use crate::transcript::What;
 
@@ -58,6 +58,9 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
             print(&format!("{source}{position:?} {text}"));
         })
         .on_progress(progress);
+    // The API that Rhai calls deprecated is one that it may change.
+    #[expect(deprecated, reason = "Rhai has no other way to stop its parser")]
+    engine.on_parse_token(|token, _, _| stoppable::token(token));
     bound_values(&mut engine);
     engine
 }

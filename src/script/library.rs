@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -12,7 +13,7 @@ use rhai::{
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{fixtures, heading, raise, shipped};
+use super::{fixtures, heading, raise, shipped, stoppable};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
@@ -22,9 +23,17 @@ use crate::secrets;
 /// imports.
 pub(super) const DEEPEST: usize = 256;
 
+/// The most bytes of a source, and of a script with all its imports: compiled, a source takes up to
+/// a hundred times its size.
+pub(super) const LARGEST: u64 = 2 << 20;
+
 /// A source that was read, with the result of compiling it.
 pub(super) struct Unit {
     pub(super) text: String,
+    /// Where the lines of the text start, and the parts of it that are secret: both are found when
+    /// the first line is shown.
+    lines: OnceLock<Vec<usize>>,
+    secrets: OnceLock<Vec<Range<usize>>>,
     /// The title: the first line of the first comment that has no other meaning.
     pub(super) title: Option<String>,
     /// The names that no other script may hold while this script runs.
@@ -50,9 +59,17 @@ impl Unit {
     fn read(engine: &Engine, name: &str) -> std::io::Result<Self> {
         let text = match shipped::text(name) {
             Some(text) => text.to_owned(),
-            None => file::read_text(Path::new(name)).map_err(|error| named(name, error))?,
+            None => {
+                let text = file::read_text_up_to(Path::new(name), LARGEST);
+                text.map_err(|error| named(name, error))?
+            }
         };
-        Ok(Self::of(engine, name, text))
+        let unit = Self::of(engine, name, text);
+        // What a parser says that was stopped is no result.
+        if stoppable::is_stopped() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(unit)
     }
 
     fn of(engine: &Engine, name: &str, text: String) -> Self {
@@ -70,6 +87,8 @@ impl Unit {
             serial: heading::serial_names(&text),
             fixture: fixtures::folder(Path::new(name)).map(Path::to_owned),
             text,
+            lines: OnceLock::new(),
+            secrets: OnceLock::new(),
             compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
             fatal: OnceLock::new(),
         }
@@ -86,6 +105,30 @@ impl Unit {
     /// Returns the problem for which the script does not start. Searches only at the first call.
     pub(super) fn forbids_start(&self, look: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
         self.fatal.get_or_init(look).clone()
+    }
+
+    /// Whether it is known if the script can start.
+    fn is_prepared(&self) -> bool {
+        self.compiled.is_err() || self.fatal.get().is_some()
+    }
+
+    /// Returns where a line is in the text, without its line end. Lines count from 1.
+    fn span_of_line(&self, line: usize) -> Option<Range<usize>> {
+        let starts = self.lines.get_or_init(|| {
+            let ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            [0].into_iter().chain(ends.map(|end| end + 1)).collect()
+        });
+        let start = *starts.get(line.checked_sub(1)?)?;
+        let end = starts.get(line).map_or(self.text.len(), |next| next - 1);
+        // After the last line end, there is no further line.
+        (start < self.text.len()).then_some(start..end)
+    }
+
+    /// Returns the parts of a line that are secret, by their places in the whole text. A call may
+    /// span several lines, so the whole source decides which parts are secret.
+    fn secrets_in(&self, line: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let all = self.secrets.get_or_init(|| secrets::secret_spans(&self.text));
+        all.iter().filter(|span| span.start < line.end && span.end > line.start).cloned()
     }
 
     /// Returns the compiled source in the form that can be run.
@@ -131,25 +174,32 @@ impl Library {
         place.clone()
     }
 
+    /// Whether a script was read, compiled and checked. Does not wait for a thread that does it.
+    pub(super) fn is_prepared(&self, name: &str) -> bool {
+        let entry = self.entries().get(name).map(Arc::clone);
+        entry.is_some_and(|entry| {
+            entry
+                .try_lock()
+                .is_ok_and(|place| place.as_ref().is_some_and(|unit| unit.is_prepared()))
+        })
+    }
+
     /// Returns a line of a compiled source with its secrets. Do not show it.
     pub(super) fn raw_line(&self, name: &str, line: usize) -> Option<String> {
-        self.get(name)?.text.lines().nth(line.checked_sub(1)?).map(str::to_owned)
+        let unit = self.get(name)?;
+        Some(unit.text[unit.span_of_line(line)?].to_owned())
     }
 
     /// Returns a line of a compiled source with secrets masked, and the position of a column in the
     /// masked line.
     pub(super) fn line(&self, name: &str, line: usize, column: usize) -> Option<(String, usize)> {
         let unit = self.get(name)?;
-        let line = unit.text.lines().nth(line.checked_sub(1)?)?;
-        let start = line.as_ptr().addr() - unit.text.as_ptr().addr();
-        let end = start + line.len();
-        // A call may span several lines, so the whole source decides which parts are secret.
-        let mut spans = secrets::secret_spans(&unit.text);
-        spans.retain(|span| span.start < end && span.end > start);
-        for span in &mut spans {
-            *span = span.start.max(start) - start..span.end.min(end) - start;
-        }
-        Some(secrets::masked_line(line, &spans, column))
+        let at = unit.span_of_line(line)?;
+        let within = |span: Range<usize>| {
+            span.start.max(at.start) - at.start..span.end.min(at.end) - at.start
+        };
+        let spans: Vec<_> = unit.secrets_in(&at).map(within).collect();
+        Some(secrets::masked_line(&unit.text[at], &spans, column))
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {

@@ -49,6 +49,7 @@ mod settings;
 pub(crate) mod shipped;
 mod showing;
 mod sizes;
+mod stoppable;
 mod survey;
 mod table;
 mod texts;

@@ -66,3 +66,13 @@ fn a_check_takes_a_script_of_verbs_alone_and_data_for_what_it_is() {
     let ran = run(folder.path(), &["check"]);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
 }
+
+#[test]
+fn of_a_script_full_of_problems_the_first_thousand_are_described() {
+    let script = format!("{}assert(true);\n", "greeet();\n".repeat(1500));
+    let folder = folder(&[("a.rhai", script.as_str())]);
+    let ran = run(folder.path(), &["check"]);
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(ran.out.matches("there is no word `greeet`").count(), 1000);
+    assert!(ran.out.contains("500 more problems are not shown"));
+}

@@ -188,6 +188,44 @@ fn a_name_server_that_never_answers_holds_nobody_longer_than_the_deadline() {
 }
 
 #[test]
+fn a_script_that_takes_long_to_compile_ends_at_its_deadline() {
+    // Rhai compares each key of a map with all before it.
+    let keys: String = (0..200_000).map(|key| format!("k{key}:0,")).collect();
+    let files = [
+        ("a.rhai", format!("let m = #{{{keys}}};\n")),
+        ("lib/b.rhai", format!("fn f() {{ #{{{keys}}} }}\n")),
+        ("b.rhai", "import \"lib/b\" as b;\nassert(true);\n".to_owned()),
+        ("quick.rhai", "assert(true);\n".to_owned()),
+    ];
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let folder = folder(&files);
+    let began = Instant::now();
+    let ran = run(folder.path(), &["run", "a.rhai", "b.rhai", "quick.rhai", "--deadline", "300ms"]);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}: {ran:?}", began.elapsed());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said = "error: the deadline of the whole script ran out before it was compiled";
+    assert_eq!(ran.out.matches(said).count(), 2, "{ran:?}");
+    assert!(ran.out.contains("1 passed"), "{ran:?}");
+}
+
+#[test]
+fn a_script_is_at_most_two_mebibytes_with_its_imports() {
+    let comment = format!("// {}\n", "x".repeat(1500 << 10));
+    let larger = comment.repeat(2);
+    let files = [
+        ("a.rhai", "import \"lib/a\" as a;\nimport \"lib/b\" as b;\nassert(true);\n"),
+        ("lib/a.rhai", comment.as_str()),
+        ("lib/b.rhai", comment.as_str()),
+        ("b.rhai", larger.as_str()),
+    ];
+    let ran = run(folder(&files).path(), &["run", "a.rhai", "b.rhai"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.out.contains("a.rhai:2:1"), "{ran:?}");
+    assert!(ran.out.contains("the script has more than 2 MiB with its imports"), "{ran:?}");
+    assert!(ran.out.contains("cannot read b.rhai: it has more than 2097152 bytes"), "{ran:?}");
+}
+
+#[test]
 fn an_interrupted_run_says_how_many_did_not_run() {
     let waiting = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n";
     let quick = "// Quick.\nconnect(param(\"url\"));\n";

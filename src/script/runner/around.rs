@@ -3,12 +3,14 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::Runner;
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::outcome::{Failure, Outcome, Verdict};
+use crate::script::stoppable::stoppable;
 use crate::script::{fixtures, serial};
 use crate::transport::ThreadUse;
 
@@ -32,7 +34,9 @@ impl Runner {
         path: &Path,
         interrupt: impl Future<Output = ()>,
     ) -> Result<Around, Verdict> {
+        let mut interrupt = pin!(interrupt);
         let failed = |failure: Failure| Verdict::Failed(Box::new(failure));
+        self.prepare(&path.to_string_lossy(), interrupt.as_mut()).await?;
         // If the script cannot be read, its own run reports that.
         let Ok(unit) = self.library.load(self.engine(), &path.to_string_lossy()) else {
             return Ok(Around::default());
@@ -51,10 +55,40 @@ impl Runner {
         };
         tokio::select! {
             ready = ready => ready,
-            () = interrupt => {
-                let error = Error::new(Kind::Timeout, "interrupted before it began");
-                Err(Verdict::Interrupted(Box::new(error.into())))
+            () = interrupt => Err(interrupted()),
+        }
+    }
+
+    /// Reads, compiles and checks a script with its imports, so that this need not be done when it
+    /// runs. What is wrong with the script is reported by its run.
+    ///
+    /// # Errors
+    /// The verdict of the script if it was stopped before that was done.
+    pub(super) async fn prepare(
+        &self,
+        name: &str,
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<(), Verdict> {
+        if self.library.is_prepared(name) {
+            return Ok(());
+        }
+        let failed = |error: Error| Verdict::Failed(Box::new(error.into()));
+        let stop = async {
+            tokio::select! {
+                () = tokio::time::sleep(self.shared.settings.deadline) => {
+                    let error = Error::new(Kind::Timeout, "the deadline of the whole script ran out before it was compiled");
+                    failed(error.hint("give it longer with --deadline"))
+                }
+                () = interrupt => interrupted(),
             }
+        };
+        let (runner, name) = (self.clone(), name.to_owned());
+        match stoppable(move || drop(runner.compile(&name)), stop).await {
+            Ok(prepared) => prepared,
+            Err(error) => Err(failed(Error::new(
+                Kind::Io,
+                format!("no thread to compile the script: {error}"),
+            ))),
         }
     }
 
@@ -102,4 +136,9 @@ impl Runner {
         }
         outcomes
     }
+}
+
+fn interrupted() -> Verdict {
+    let error = Error::new(Kind::Timeout, "interrupted before it began");
+    Verdict::Interrupted(Box::new(error.into()))
 }

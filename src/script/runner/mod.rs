@@ -34,6 +34,7 @@ use crate::transport::{Pace, ThreadUse};
 use crate::transport::{Recording, Segment};
 
 /// Runs scripts with the same settings and one engine. Several threads can share a runner.
+#[derive(Clone)]
 pub struct Runner {
     library: Arc<Library>,
     shared: Shared,
@@ -163,12 +164,13 @@ impl Runner {
         path: &Path,
         interrupt: impl Future<Output = ()>,
     ) -> Outcome {
-        let mut interrupt = pin!(interrupt);
+        let (started, mut interrupt) = (Instant::now(), pin!(interrupt));
         let around = match self.around(thread, path, interrupt.as_mut()).await {
             Ok(around) => around,
             Err(verdict) => {
                 let title = self.title(&path.to_string_lossy());
-                return Outcome { title, ..Outcome::new(path, verdict) };
+                let elapsed = started.elapsed();
+                return Outcome { title, elapsed, ..Outcome::new(path, verdict) };
             }
         };
         self.run_alone(thread, path, around.fixture, interrupt).await.0
@@ -183,8 +185,12 @@ impl Runner {
         fixture: Option<Arc<serde_json::Value>>,
         interrupt: impl Future<Output = ()>,
     ) -> (Outcome, Option<Arc<serde_json::Value>>) {
+        let mut interrupt = pin!(interrupt);
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
+        if let Err(verdict) = self.prepare(&name, interrupt.as_mut()).await {
+            return (Outcome::new(path, verdict), None);
+        }
         let (title, program) = match self.compile(&name) {
             Ok(compiled) => compiled,
             Err(failure) => return (self.broken(path, failure), None),

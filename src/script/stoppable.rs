@@ -1,0 +1,83 @@
+//! Work of the process itself that can be stopped: reading, compiling and checking a script.
+//!
+//! Rhai's parser and the checks take quadratic time for some sources (a map literal of 100 000
+//! entries: two minutes). So the work looks whether it must stop, as a running script does.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rhai::{LexError, Token};
+use tokio::sync::oneshot;
+
+thread_local! {
+    /// Whether the work of this thread must stop; none if nothing can stop it.
+    static STOPPED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Whether the work of this thread must stop.
+pub(super) fn is_stopped() -> bool {
+    STOPPED.with_borrow(|stopped| {
+        stopped.as_ref().is_some_and(|stopped| stopped.load(Ordering::Relaxed))
+    })
+}
+
+/// Called for each token of a source: ends the parser if it must stop.
+pub(super) fn token(token: Token) -> Token {
+    if is_stopped() {
+        return Token::LexError(Box::new(LexError::Runtime("stopped".to_owned())));
+    }
+    token
+}
+
+/// Does work on a thread of its own, until it is done or `stop` is ready. Work that is stopped may
+/// go on for a moment, and nobody waits for it.
+///
+/// # Errors
+/// If the system gives no thread, or the work panics.
+pub(super) async fn stoppable<T: Send + 'static, S>(
+    work: impl FnOnce() -> T + Send + 'static,
+    stop: impl Future<Output = S>,
+) -> io::Result<Result<T, S>> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = oneshot::channel();
+    let of_thread = Arc::clone(&stopped);
+    std::thread::Builder::new().name("compiles a script".to_owned()).spawn(move || {
+        STOPPED.set(Some(of_thread));
+        // The receiver is gone if the work was stopped.
+        let _ = sender.send(work());
+    })?;
+    tokio::select! {
+        biased;
+        done = receiver => done.map(Ok).map_err(io::Error::other),
+        why = stop => {
+            stopped.store(true, Ordering::Relaxed);
+            Ok(Err(why))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_must_stop_is_told_and_other_work_gives_its_result() {
+        let runtime = crate::runtime::current_thread().unwrap();
+        let (told, is_told) = std::sync::mpsc::channel();
+        let endless = move || {
+            while !is_stopped() {
+                std::thread::yield_now();
+            }
+            told.send(()).unwrap();
+        };
+        let ended = runtime.block_on(stoppable(endless, std::future::ready("stop")));
+        assert_eq!(ended.unwrap(), Err("stop"));
+        is_told.recv().unwrap();
+        let done = runtime.block_on(stoppable(|| 7, std::future::pending::<()>()));
+        assert_eq!(done.unwrap(), Ok(7));
+        assert!(!is_stopped(), "this thread has no such work");
+    }
+}
