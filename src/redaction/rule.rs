@@ -52,22 +52,40 @@ impl Rule {
         Ok(Self { regex: Regex::new(source)?, scope: ANYWHERE, label })
     }
 
-    /// The matches: the group `v` of each, or the whole match if the regex has no such group.
+    /// The matches: the group `v` of each, or the whole match if the regex has no such group. Of the
+    /// group `numbers`, each number is a match of its own, so that what replaces a set of numbers
+    /// still tells how many ranges it has.
     ///
     /// The search goes on right after the found value, not after the whole match, so that the text
     /// between two values may belong to the matches of both.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-        let mut at = 0;
+        let (mut at, mut numbers) = (0, 0..0);
         std::iter::from_fn(move || {
-            while at <= text.len() {
+            loop {
+                if let Some(number) = first_number(text, &mut numbers) {
+                    return Some(number);
+                }
+                if at > text.len() {
+                    return None;
+                }
                 let groups = self.regex.captures_from(text, at)?;
-                let span = groups.named("v").or_else(|| groups.get(0))?;
+                let set = groups.named("numbers");
+                let span = set.clone().or_else(|| groups.named("v")).or_else(|| groups.get(0))?;
                 at = span.end.max(at + 1);
-                if !span.is_empty() {
-                    return Some(span);
+                match set {
+                    Some(set) => numbers = set,
+                    None if span.is_empty() => {}
+                    None => return Some(span),
                 }
             }
-            None
         })
     }
+}
+
+/// Takes the first run of digits out of a part of a text.
+fn first_number(text: &[u8], part: &mut Range<usize>) -> Option<Range<usize>> {
+    let start = part.start + text[part.clone()].iter().position(u8::is_ascii_digit)?;
+    let digits = text[start..part.end].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    part.start = start + digits;
+    Some(start..part.start)
 }

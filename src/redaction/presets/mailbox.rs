@@ -75,10 +75,10 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "UID",
         numbered: true,
         scope: scope::IMAP,
-        regex: r"\[(?:APPENDUID|COPYUID) \d+ (?P<v>[\d:,]+)[\] ]",
+        regex: r"\[(?:APPENDUID|COPYUID) \d+ (?P<numbers>[\d:,]+)[\] ]",
         samples: &[
             ("A003 OK [APPENDUID 38505 3955] APPEND completed", "3955"),
-            ("A4 OK [COPYUID 38505 304,319:320 3956:3958] Done", "304,319:320"),
+            ("A4 OK [COPYUID 38505 304,319:320 3956:3958] Done", "304"),
         ],
         others: &[],
     },
@@ -88,8 +88,8 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "UID",
         numbered: true,
         scope: scope::IMAP,
-        regex: r"\[COPYUID \d+ [\d:,]+ (?P<v>[\d:,]+)\]",
-        samples: &[("A4 OK [COPYUID 38505 304,319:320 3956:3958] Done", "3956:3958")],
+        regex: r"\[COPYUID \d+ [\d:,]+ (?P<numbers>[\d:,]+)\]",
+        samples: &[("A4 OK [COPYUID 38505 304,319:320 3956:3958] Done", "3956")],
         others: &[],
     },
     Preset {
@@ -98,7 +98,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "UID",
         numbered: true,
         scope: scope::IMAP_BOTH,
-        regex: r"(?i)(?:[( ]UID |^\S+ UID (?:FETCH|STORE|COPY|MOVE|EXPUNGE) )(?P<v>\d[\d:,]*)",
+        regex: r"(?i)(?:[( ]UID |^\S+ UID (?:FETCH|STORE|COPY|MOVE|EXPUNGE) )(?P<numbers>\d[\d:,]*)",
         samples: &[
             ("* 4 FETCH (UID 3955 FLAGS ())", "3955"),
             ("a7 UID FETCH 3955 (FLAGS)", "3955"),

@@ -23,7 +23,7 @@ use super::scope::{self, Scope};
 use crate::pattern::Regex;
 
 /// A named rule that comes with the crate: a regex, the places where it is looked for, and the
-/// token that replaces what its group `v` matches.
+/// token that replaces what its group `v` matches, or each number in its group `numbers`.
 ///
 /// ```
 /// let preset = mailexpect::redaction::presets().find(|preset| preset.name() == "postfix.queue_id.short").unwrap();
@@ -63,7 +63,7 @@ impl Preset {
         self.token
     }
 
-    /// The regex; what its group `v` matches is replaced.
+    /// The regex. What its group `v` matches is replaced, or each number in its group `numbers`.
     #[must_use]
     pub fn regex(&self) -> &'static str {
         self.regex
@@ -103,7 +103,8 @@ pub(crate) fn sample(token: &str, in_line: impl Fn(&str) -> Vec<u8>) -> Option<&
     let is_found = |preset: &Preset, value: &str| {
         let Ok(regex) = Regex::new(preset.regex) else { return false };
         let line = in_line(value);
-        let found = regex.captures_from(&line, 0).and_then(|captures| captures.named("v"));
+        let found = regex.captures_from(&line, 0);
+        let found = found.and_then(|found| found.named("v").or_else(|| found.named("numbers")));
         found.is_some_and(|span| &line[span] == value.as_bytes())
     };
     let mut known =

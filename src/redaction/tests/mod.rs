@@ -361,3 +361,14 @@ fn a_size_is_no_time() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_set_of_numbers_keeps_its_form() {
+    let events = dialogue(
+        1,
+        "imap://mail.example:143",
+        "S: * OK hi\nC: a1 COPY 1:2 Lab\nS: a1 OK [COPYUID 5 1:2 7:8,9] done\n",
+    );
+    let redacted = redacted(&Redaction::new().preset("imap").unwrap(), &events);
+    assert!(redacted.contains("[UID#1]:[UID#2] [UID#3]:[UID#4],[UID#5]]"), "{redacted}");
+}
