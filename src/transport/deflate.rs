@@ -97,13 +97,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
         Ok(())
     }
 
-    /// Inflates some of the received bytes. Returns whether this produced data or the stream is
-    /// over.
+    /// Inflates some of the received bytes. Returns whether this produced data.
     fn inflate(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<bool> {
         loop {
             if self.over {
+                // The end of the stream is not that of the connection: what comes after it is wrong
+                // whenever it comes.
                 let left = self.incoming.len() > self.at;
-                return if left { Err(broken("more bytes come after its end")) } else { Ok(true) };
+                return if left { Err(broken("more bytes come after its end")) } else { Ok(false) };
             }
             self.check_start()?;
             let (came, gave) = (self.decompress.total_in(), self.decompress.total_out());

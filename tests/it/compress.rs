@@ -126,3 +126,30 @@ fn a_stream_that_is_no_deflate_is_the_fault_of_who_sent_it() {
     assert_eq!((error.kind().name(), outcome.exit_code() as u8), ("malformed", 1), "{outcome:#}");
     assert_eq!(error.message(), "what came cannot be inflated: its blocks are malformed");
 }
+
+#[test]
+fn the_end_of_a_deflate_stream_is_not_the_end_of_the_connection() {
+    // A final block of stored bytes (RFC 1951, 3.2.4): `x1 OK` and its line end.
+    let begin = r#"
+        let l = listen("imap");
+        let s = connect(l.url);
+        let c = l.accept();
+        c.greet("OK ready");
+        s.expect("* OK");
+        s.deflate();
+        s.send("x1 NOOP");
+        c.send_raw(hex("01 07 00 f8 ff 78 31 20 4f 4b 0d 0a"));
+        s.expect("x1 OK");
+    "#;
+    for (rest, kind) in [
+        ("s.expect_close(#{timeout: \"100ms\"});", "timeout"),
+        ("c.send_raw(\"more\"); s.expect_close();", "malformed"),
+        ("c.send_raw(\"more\"); s.close();", "malformed"),
+    ] {
+        let outcome = outcome(&format!("{begin}{rest}"), |case| case);
+        let kind_of = outcome.failure().map(|failure| failure.error.kind().name());
+        assert_eq!(kind_of, Some(kind), "{rest}: {outcome:#}");
+    }
+    let outcome = outcome(&format!("{begin} c.reset(); s.close();"), |case| case);
+    assert!(outcome.is_ok(), "{outcome:#}");
+}
