@@ -158,7 +158,8 @@ const TEARDOWN: Duration = Duration::from_millis(400);
 /// script of its own.
 fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
     let runtime = runtime::current_thread()?;
-    let mut number = shared.next.load(Ordering::Relaxed);
+    // Each worker has asked for a number beyond the last run.
+    let mut number = shared.next.load(Ordering::Relaxed).min(shared.work.count());
     let since = OnceLock::new();
     let interrupt = || async {
         shared.work.interrupt.pressed().await;

@@ -12,26 +12,27 @@ use crate::visible;
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     in_order: InOrder,
-    /// The number of test points, if it was known at the beginning.
-    planned: Option<usize>,
+    /// The number of scripts, if it was known at the beginning.
+    planned: usize,
+    /// The number of test points so far.
+    points: usize,
 }
 
 impl Report for Tap {
     fn run_started(&mut self, planned: &Planned) -> String {
-        self.planned = planned.scripts;
-        let plan = self.planned.map(|scripts| format!("1..{scripts}\n"));
-        format!("TAP version 14\n{}", plan.unwrap_or_default())
+        self.planned = planned.scripts.unwrap_or_default();
+        "TAP version 14\n".to_owned()
     }
 
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
+        self.points += 1;
         self.in_order.next(number, point(number + 1, outcome))
     }
 
     fn run_ended(&mut self, summary: &Summary) -> String {
         let mut text = self.in_order.rest();
-        if self.planned.is_none() {
-            let _ = writeln!(text, "1..{}", summary.scripts);
-        }
+        // The plan comes last, because a teardown that fails is one more point.
+        let _ = writeln!(text, "1..{}", self.planned.max(self.points));
         if summary.not_run > 0 {
             let _ = writeln!(text, "Bail out! {} scripts were not run", summary.not_run);
         }

@@ -9,16 +9,16 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::file;
-use crate::outcome::Failure;
+use crate::outcome::Verdict;
 
 /// The script that runs before all others of its folder and of the folders below.
 pub(super) const SETUP: &str = "setup.rhai";
 /// The script that runs after them.
 pub(super) const TEARDOWN: &str = "teardown.rhai";
 
-/// The last value of a folder's setup, or its failure. The first script that needs the setup runs
+/// The last value of a folder's setup, or the verdict of the scripts that need it. The first script that needs the setup runs
 /// it, and the others wait for it.
-pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Value>>, Failure>>>;
+pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Value>>, Verdict>>>;
 
 /// The folders whose scripts have begun, by their paths.
 #[derive(Clone, Debug, Default)]

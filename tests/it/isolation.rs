@@ -77,6 +77,34 @@ fn a_setup_that_fails_fails_every_script_of_its_folder_and_the_teardown_runs() {
 }
 
 #[test]
+fn a_setup_that_is_skipped_skips_every_script_of_its_folder() {
+    let folder = folder(&[
+        ("t/setup.rhai", "connect().expect(220); skip(\"no quota here\");"),
+        ("t/a.rhai", USER),
+        ("t/b.rhai", "connect().expect(220);"),
+        ("other.rhai", "connect().expect(220);"),
+    ]);
+    let ran = run(folder.path(), &["run", "."]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let why = "t/setup.rhai is skipped: no quota here";
+    assert!(ran.out.matches(why).count() >= 2, "{}", ran.out);
+    assert!(ran.out.contains("1 passed, 2 skipped"), "{}", ran.out);
+}
+
+#[test]
+fn a_teardown_that_fails_is_one_more_point_of_tap() {
+    let folder = folder(&[
+        ("t/teardown.rhai", "assert(false, \"still there\");"),
+        ("t/a.rhai", "connect().expect(220);"),
+        ("t/b.rhai", "connect().expect(220);"),
+    ]);
+    let ran = run(folder.path(), &["run", ".", "--format", "tap", "-j", "2"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("\nnot ok 3 - t/teardown.rhai\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("\n1..3\n"), "{}", ran.out);
+}
+
+#[test]
 fn a_teardown_that_fails_is_told_as_a_script_of_its_own() {
     let folder = folder(&[
         ("t/teardown.rhai", "assert(false, \"left behind\");"),

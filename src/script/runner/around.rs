@@ -46,7 +46,7 @@ impl Runner {
         }
         let ready = async {
             let fixture = match &unit.fixture {
-                Some(folder) => self.set_up(thread, folder).await.map_err(failed)?,
+                Some(folder) => self.set_up(thread, folder).await?,
                 None => None,
             };
             let locks = serial::hold(&unit.serial).await;
@@ -93,11 +93,14 @@ impl Runner {
     }
 
     /// Returns the last value of the setup of a folder. Runs the setup if it has not run yet.
+    ///
+    /// # Errors
+    /// The verdict of the scripts that need the setup, if it did not pass.
     async fn set_up(
         &self,
         thread: ThreadUse,
         folder: &Path,
-    ) -> Result<Option<Arc<serde_json::Value>>, Failure> {
+    ) -> Result<Option<Arc<serde_json::Value>>, Verdict> {
         let setup = self.fixtures.of(folder);
         let run = async {
             let path = folder.join(fixtures::SETUP);
@@ -106,11 +109,14 @@ impl Runner {
             }
             let (outcome, value) =
                 self.run_alone(thread, &path, None, std::future::pending()).await;
+            if let Verdict::Skipped(reason) = &outcome.verdict {
+                return Err(Verdict::Skipped(format!("{} is skipped: {reason}", path.display())));
+            }
             match outcome.failure() {
                 Some(failure) => {
                     let message = format!("{} failed: {}", path.display(), failure.error.message());
                     let error = failure.error.clone().say(&message);
-                    Err(Failure { error, ..failure.clone() })
+                    Err(Verdict::Failed(Box::new(Failure { error, ..failure.clone() })))
                 }
                 None => Ok(value),
             }
