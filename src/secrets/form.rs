@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::grams::{SHARES_AFTER, SHARES_BEFORE};
+use super::grams::{PART, SHARES_AFTER, SHARES_BEFORE};
 use crate::quoted;
 use crate::visible;
 
@@ -51,6 +51,16 @@ impl Form {
         (shown != value).then(|| Self::plain(shown))
     }
 
+    /// A text with letters beyond ASCII in small letters and in capitals. The search itself takes
+    /// only letters of ASCII as equal in either case.
+    fn in_other_case(value: &[u8]) -> impl Iterator<Item = Self> {
+        let text = std::str::from_utf8(value).ok().filter(|text| !text.is_ascii());
+        let text = text.filter(|text| text.chars().count() >= PART);
+        let both = text.map(|text| [text.to_lowercase(), text.to_uppercase()].map(Zeroizing::new));
+        let forms = both.into_iter().flatten().map(|text| Self::plain(text.as_bytes()));
+        forms.filter(move |form| form.bytes.as_slice() != value)
+    }
+
     /// The value in hexadecimal, in lower and in upper case. Parts of it are not searched for: any
     /// number may have six digits of it.
     pub(super) fn hexadecimal(value: &[u8]) -> [Self; 2] {
@@ -78,6 +88,7 @@ impl Form {
             (other.bytes != form.bytes).then_some(other)
         });
         let escaped = Self::quoted(value).into_iter().chain(Self::visible(value));
-        [Self::plain(value)].into_iter().chain(escaped).chain(base64).chain(for_urls)
+        let other = Self::in_other_case(value);
+        [Self::plain(value)].into_iter().chain(escaped).chain(other).chain(base64).chain(for_urls)
     }
 }

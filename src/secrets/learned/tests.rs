@@ -48,6 +48,13 @@ fn parts_in_base64_are_masked_whatever_their_case() {
 }
 
 #[test]
+fn letters_beyond_ascii_are_masked_in_either_case() {
+    for shown in ["pässwört9", "PÄSSWÖRT9", "PäSSWöRT9"] {
+        assert_eq!(masked(&["pässwört9".as_bytes()], shown.as_bytes()), "[SECRET]", "{shown}");
+    }
+}
+
+#[test]
 fn a_long_token_that_is_cut_in_the_middle_is_masked_at_both_ends() {
     let token: String = (0..300_u32).filter_map(|n| char::from_u32(0x61 + n * 7 % 26)).collect();
     let wire = BASE64_STANDARD.encode(format!("user=a\x01auth=Bearer {token}\x01\x01"));
