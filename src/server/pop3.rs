@@ -52,6 +52,10 @@ impl Pop3 {
     fn command(&mut self, line: &str) -> Said {
         let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
         let verb = verb.to_ascii_uppercase();
+        let takes_none = ["QUIT", "STLS", "CAPA", "STAT", "RSET", "NOOP"];
+        if !argument.is_empty() && takes_none.contains(&&*verb) {
+            return self.refused(&format!("{verb} takes no arguments"));
+        }
         match &*verb {
             "QUIT" => return self.quit(),
             "STLS" if self.tls => return self.refused("TLS is on already"),

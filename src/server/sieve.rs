@@ -105,6 +105,10 @@ impl Sieve {
             return self.wrong("A command is wanted");
         };
         let user = self.user.clone();
+        let takes_none = ["CAPABILITY", "LOGOUT", "STARTTLS", "UNAUTHENTICATE"];
+        if !arguments.is_empty() && takes_none.iter().any(|none| verb.eq_ignore_ascii_case(none)) {
+            return self.no("The command takes no arguments");
+        }
         match (&*verb.to_ascii_uppercase(), user) {
             ("CAPABILITY", _) => Said::new(self.capabilities()),
             ("LOGOUT", _) => Said::new("OK \"Goodbye\"\r\n").then(Next::Close),
@@ -112,7 +116,8 @@ impl Sieve {
                 [Word::Text(tag)] => {
                     Said::new([b"OK (TAG ", &*string(tag), b") \"Done\"\r\n"].concat())
                 }
-                _ => ok(),
+                [] => ok(),
+                _ => self.no("NOOP takes one string"),
             },
             ("STARTTLS", _) if self.tls => self.no("TLS is on already"),
             ("STARTTLS", _) => Said::new("OK \"Begin TLS\"\r\n").then(Next::Tls),

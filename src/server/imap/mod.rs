@@ -135,6 +135,9 @@ impl Imap {
         if std::mem::take(&mut self.too_large) {
             return self.tagged(&Err(no("[TOOBIG] The literal is too large")));
         }
+        if let Some(why) = misused(&verb, arguments, by_uid) {
+            return self.tagged(&Err(bad(why)));
+        }
         match &*verb {
             "STARTTLS" if self.tls => self.tagged(&Err(bad("TLS is on already"))),
             "STARTTLS" => self.tagged(&Ok("Begin TLS".to_owned())).then(Next::Tls),
@@ -249,6 +252,17 @@ impl Imap {
 }
 
 /// The first word in capitals, and the text after it.
+/// Says what is wrong if a command has arguments but takes none, or cannot follow UID.
+fn misused(verb: &str, arguments: &[u8], by_uid: bool) -> Option<String> {
+    if by_uid && !["FETCH", "STORE", "COPY", "MOVE", "SEARCH", "EXPUNGE"].contains(&verb) {
+        return Some(format!("{verb} cannot follow UID"));
+    }
+    let takes_none =
+        ["CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "IDLE"];
+    let takes_none = takes_none.contains(&verb) || (verb == "EXPUNGE" && !by_uid);
+    (takes_none && !arguments.is_empty()).then(|| format!("{verb} takes no arguments"))
+}
+
 fn split_word(text: &[u8]) -> (String, &[u8]) {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let (word, rest) = text.split_at(end);

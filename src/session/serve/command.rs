@@ -71,6 +71,13 @@ impl Command {
         format!("UID {}", verb(behind.trim_ascii_start()))
     }
 
+    /// Whether the command is this verb and nothing more, except for spaces at its end.
+    pub(super) fn is_only(&self, verb: &str) -> bool {
+        let command = untagged(chomp(&self.bytes), self.speech);
+        let blanks = command.iter().rev().take_while(|byte| **byte == b' ').count();
+        command[..command.len() - blanks].eq_ignore_ascii_case(verb.as_bytes())
+    }
+
     /// The text after the verb, without blanks around it.
     #[must_use]
     pub fn argument(&self) -> Cow<'_, str> {

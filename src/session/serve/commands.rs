@@ -77,7 +77,8 @@ impl Session {
     /// is over.
     ///
     /// # Errors
-    /// See [`Session::expect_command`]; vacuous if something was left unexpected.
+    /// See [`Session::expect_command`]; malformed if the command has arguments; vacuous if something
+    /// was left unexpected.
     pub fn expect_quit(&mut self) -> Operation<'_, Command> {
         self.operation(|session, mut call| {
             Box::pin(async move {
@@ -88,7 +89,7 @@ impl Session {
                     .map_or(("QUIT", &["221 2.0.0 bye"][..]), |farewell| {
                         (farewell.command, farewell.answer)
                     });
-                let command = session.command_matching(&verb.into_pattern()?, wait).await?;
+                let command = session.command_alone(verb, wait).await?;
                 let (last, before) = answer.split_last().unwrap_or((&"", &[]));
                 for line in before {
                     session.send_in_turn(format!("{line}\r\n").into_bytes(), wait).await?;
@@ -211,6 +212,16 @@ impl Session {
             .with_expected(pattern)
             .with_got(visible::excerpt(&came, SHOWN))
             .with_waited(wait.waited()))
+    }
+
+    /// Takes a command that has no arguments.
+    pub(super) async fn command_alone(&mut self, verb: &str, wait: Wait) -> Result<Command> {
+        let command = self.command_matching(&verb.into_pattern()?, wait).await?;
+        if command.is_only(verb) {
+            return Ok(command);
+        }
+        let error = self.fault(Kind::Malformed, format!("{verb} has no arguments"));
+        Err(error.with_expected(verb).with_got(visible::excerpt(command.bytes(), SHOWN)))
     }
 
     /// Takes a command with its literals. If the client waits before it sends a literal, it is told

@@ -52,12 +52,8 @@ impl Session {
                 let wait = session.begin_next_command(&call, "expect_bdat")?;
                 let command = session.command_matching(&"BDAT".into_pattern()?, wait).await?;
                 let arguments = command.arguments();
-                let size: usize = match arguments.first().map(|size| size.parse()) {
-                    Some(Ok(size)) => size,
-                    _ => return Err(session.no_size(&command)),
-                };
-                let is_last =
-                    arguments.get(1).is_some_and(|last| last.eq_ignore_ascii_case("LAST"));
+                let (size, is_last) =
+                    size_of_chunk(&arguments).ok_or_else(|| session.no_size(&command))?;
                 let mut bytes = BytesMut::new();
                 if size > 0 {
                     let chunk = session.next_frame(&"the octets of the chunk", wait).await?;
@@ -104,6 +100,20 @@ impl Session {
 
     fn no_size(&self, command: &Command) -> Error {
         let error = self.fault(Kind::Malformed, "BDAT does not say how many octets follow");
-        error.with_expected("BDAT and a number (RFC 3030, 2)").with_got(command.text())
+        error
+            .with_expected("BDAT, a number, and LAST or nothing (RFC 3030, 2)")
+            .with_got(command.text())
     }
+}
+
+/// Returns the number of octets that the arguments of a BDAT announce, and whether they are the
+/// last ones.
+fn size_of_chunk(arguments: &[String]) -> Option<(usize, bool)> {
+    let (size, is_last) = match arguments {
+        [size] => (size, false),
+        [size, last] if last.eq_ignore_ascii_case("LAST") => (size, true),
+        _ => return None,
+    };
+    let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| size.parse().ok()).flatten().map(|size| (size, is_last))
 }

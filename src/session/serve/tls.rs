@@ -10,7 +10,6 @@ use super::super::waiting::Wait;
 use super::super::{Role, Session};
 use super::command::Command;
 use crate::error::{Error, Kind, Result};
-use crate::pattern::IntoPattern as _;
 use crate::tls::{self, Established, ServerOptions};
 use crate::transcript::What;
 use crate::transport::{Broken, Tls, Transport};
@@ -25,7 +24,7 @@ impl Session {
     /// its capabilities (RFC 5804 section 2.2).
     ///
     /// # Errors
-    /// A mismatch if another command comes; `injected` if the client sent more in clear after its
+    /// A mismatch if another command comes; malformed if the command has arguments; `injected` if the client sent more in clear after its
     /// command; `tls` if the handshake fails; a time-out.
     pub fn expect_starttls(
         &mut self,
@@ -39,7 +38,7 @@ impl Session {
                 let speech = session.turn.speech();
                 let tls = speech.facts().tls;
                 let verb = tls.map_or("STARTTLS", |tls| tls.command);
-                let command = session.command_matching(&verb.into_pattern()?, wait).await?;
+                let command = session.command_alone(verb, wait).await?;
                 if !session.stream.held().is_empty() {
                     return Err(session.injected_by_client(wait));
                 }

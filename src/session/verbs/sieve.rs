@@ -349,7 +349,7 @@ impl Session {
     }
 
     /// Fails unless there are capabilities, and each comes once (RFC 5804 section 1.7).
-    fn check_capabilities(&self, reply: &Reply) -> Result<()> {
+    pub(super) fn check_capabilities(&self, reply: &Reply) -> Result<()> {
         let mut names = HashSet::new();
         let is_well = sieve::data(reply.bytes()).all(|line| match line.into_iter().next() {
             Some(Word::Text(name)) => names.insert(name.to_ascii_uppercase()),

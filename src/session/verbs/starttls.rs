@@ -39,7 +39,8 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the server does not agree; then
-    /// see [`Session::tls_handshake`].
+    /// see [`Session::tls_handshake`]; malformed if a `ManageSieve` server does not send its
+    /// capabilities after that (RFC 5804 section 2.2).
     pub fn starttls(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, call| Box::pin(session.upgrade(call)))
     }
@@ -138,7 +139,8 @@ impl Session {
             if tls.greets_again {
                 let again = tls.success.into_pattern()?;
                 let said = self.next_reply(&again, wait).await?;
-                self.check(said, &again, wait)?;
+                let said = self.check(said, &again, wait)?;
+                self.check_capabilities(&said)?;
             }
         }
         Ok(reply)
