@@ -6,7 +6,7 @@ mod shortened;
 #[cfg(feature = "script")]
 use std::fmt::Write as _;
 
-pub(crate) use shortened::{quoted, shortened, shortened_bytes};
+pub(crate) use shortened::{WHOLE, quoted, shortened, shortened_bytes};
 
 /// The bytes as text in which nothing is hidden.
 ///

@@ -9,6 +9,8 @@ pub(super) enum When {
     Before,
     /// After it was evaluated, before it is used.
     After,
+    /// As `After`, of a value that `switch` goes through to find the case.
+    Hashed,
 }
 
 impl When {
@@ -17,6 +19,7 @@ impl When {
         match self {
             Self::Before => "a copy of a value",
             Self::After => "a value that was made",
+            Self::Hashed => "a value to switch on",
         }
     }
 }

@@ -178,6 +178,27 @@ pub(super) fn size(value: &Dynamic, copies: Copies, most: usize) -> usize {
     largest
 }
 
+/// Returns how many bytes are looked at by something that goes through a whole value: a text counts
+/// each time that the value has it. Counting ends soon after `most`.
+pub(super) fn walked(value: &Dynamic, most: usize) -> usize {
+    fn add(value: &Dynamic, depth: usize, most: usize, seen: &mut usize) {
+        *seen += ELEMENT;
+        if let Ok(text) = value.as_immutable_string_ref() {
+            *seen += text.len();
+        } else if let Ok(blob) = value.as_blob_ref() {
+            *seen += blob.len();
+        } else if depth < DEEPEST {
+            each(value, |part| {
+                add(part, depth + 1, most, seen);
+                *seen <= most
+            });
+        }
+    }
+    let mut seen = 0;
+    add(value, 0, most, &mut seen);
+    seen
+}
+
 /// Adds the heap bytes that a copy of a value takes. A copy shares the bytes of texts, and the
 /// values within it that closures share.
 fn add(value: &Dynamic, depth: usize, most: usize, taken: &mut usize) {

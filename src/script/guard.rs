@@ -121,6 +121,9 @@ impl Guard {
             Stmt::For(parts, _) => self.flow(&mut parts.2),
             Stmt::Switch(parts, _) => {
                 self.value(&mut parts.0);
+                if !parts.0.is_constant() {
+                    self.check(&mut parts.0, When::Hashed, None);
+                }
                 for case in &mut parts.1.expressions {
                     self.value(&mut case.lhs);
                     self.value(&mut case.rhs);
@@ -280,7 +283,8 @@ mod tests {
             ("throw x; throw 1; return x", 1),
             ("`${f()}${1}`", 1),
             ("const X = f(); fn f() { 1 }", 1),
-            ("if f()[0] { m::X } else { for x in m::X { switch m::X { 1 => m::X, _ => 2 } } }", 5),
+            ("if f()[0] { m::X } else { for x in m::X { switch m::X { 1 => m::X, _ => 2 } } }", 6),
+            ("switch x { 1 => 2, _ => 3 } switch 1 { 1 => 2, _ => 3 }", 1),
             ("#{a: m::X, b: [m::X, m::X ?? m::X]}; return m::X;", 5),
         ] {
             assert_eq!(checks(script), count, "{script}");

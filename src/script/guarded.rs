@@ -3,14 +3,14 @@
 use rhai::{Dynamic, Engine, EvalContext, Expr, Expression, Module, Shared};
 
 use super::checks::{BODY, When};
-use super::copies::Copies;
+use super::copies::{self, Copies};
 use super::raise::Raised;
-use super::{coroutine, reading};
+use super::{bounds, coroutine, reading};
 
 /// Makes the engine understand the expressions. Below `looks_from`, see `reading::looks_from`,
 /// nothing is checked.
 pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
-    for when in [When::Before, When::After] {
+    for when in [When::Before, When::After, When::Hashed] {
         handle(engine, when.name(), move |context, inputs, state| {
             let copies = || state.read_lock::<Copies>().map(|copies| *copies);
             if when == When::Before && coroutine::held() >= looks_from {
@@ -19,6 +19,10 @@ pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
             let value = context.eval_expression_tree(&inputs[0])?;
             if when == When::After && coroutine::held() >= looks_from {
                 reading::fits_once(&value, copies())?;
+            }
+            // One operation goes through the whole value, and cannot be interrupted.
+            if when == When::Hashed && copies::walked(&value, bounds::LONGEST) > bounds::LONGEST {
+                return Err(bounds::too_long().into());
             }
             Ok(value)
         });

@@ -36,6 +36,20 @@ pub(super) fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Re
     }
 }
 
+/// Whether a text comes after another, byte by byte.
+pub(super) fn is_greater(ctx: &NativeCallContext<'_>, a: &str, b: &str) -> Result<bool, Raised> {
+    // Comparing a piece takes about as long as an operation of the script.
+    const PIECE: usize = 64 << 10;
+    let pieces = a.as_bytes().chunks(PIECE).zip(b.as_bytes().chunks(PIECE));
+    for (of_a, of_b) in pieces {
+        if of_a != of_b {
+            return Ok(of_a > of_b);
+        }
+        look(ctx)?;
+    }
+    Ok(a.len() > b.len())
+}
+
 fn equal_lists(ctx: &NativeCallContext<'_>, a: &Array, b: &Array) -> Result<bool, Raised> {
     if a.len() != b.len() {
         return Ok(false);

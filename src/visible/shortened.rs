@@ -6,12 +6,19 @@ use std::fmt::{self, Write as _};
 const HEAD: usize = 7 << 10;
 /// The bytes that are kept from its end.
 const TAIL: usize = 1 << 10;
+/// The most bytes of a value that is written piece by piece. A small value may have the same long
+/// text many times.
+const WALKED: usize = 4 << 20;
+
+/// The bytes of the longest value that is shown whole.
+pub(crate) const WHOLE: usize = HEAD + TAIL;
 
 /// Shows a value in at most 8 KiB: of a longer text, the beginning and the end, with the number of
-/// bytes between them that were left out. The whole text is never held.
+/// bytes between them that were left out. The whole text is never held. Of a value that is written
+/// piece by piece, what comes after 4 MiB is not looked at.
 pub(crate) fn shortened(value: impl fmt::Display) -> String {
     let mut kept = Shortened::default();
-    // Writing to memory does not fail.
+    // Writing ends with an error where the value is not looked at further.
     let _ = write!(kept, "{value}");
     kept.finish()
 }
@@ -44,6 +51,10 @@ struct Shortened {
     rest: String,
     /// How many bytes were left out between `head` and `rest`.
     omitted: usize,
+    /// How many bytes were written.
+    written: usize,
+    /// Whether there was more than is looked at.
+    is_cut: bool,
 }
 
 impl Shortened {
@@ -59,6 +70,10 @@ impl Shortened {
             self.omit(self.rest.len().saturating_sub(TAIL));
         }
         match self.omitted {
+            omitted if self.is_cut => {
+                let omitted = omitted + self.rest.len();
+                format!("{}... (more than {omitted} bytes left out)", self.head)
+            }
             0 => self.head + self.rest.as_str(),
             omitted => {
                 format!("{}... ({omitted} bytes left out) ...{}", self.head, self.rest)
@@ -69,6 +84,11 @@ impl Shortened {
 
 impl fmt::Write for Shortened {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.written > WALKED {
+            self.is_cut = true;
+            return Err(fmt::Error);
+        }
+        self.written += text.len();
         let room = HEAD.saturating_sub(self.head.len());
         let end = if self.rest.is_empty() { text.floor_char_boundary(room) } else { 0 };
         self.head.push_str(&text[..end]);
@@ -111,6 +131,16 @@ mod tests {
         }
         assert!(shortened("x".repeat(100_000)).contains("x... (91808 bytes left out) ...x"));
     }
+
+    #[test]
+    fn a_value_that_has_a_long_text_many_times_is_not_gone_through() {
+        let text = "x".repeat(1 << 20);
+        let list = vec![text.as_str(); 1_000_000];
+        let shown = shortened(format_args!("{list:?}"));
+        assert!(shown.starts_with("[\"xxx") && shown.contains("(more than "), "{}", shown.len());
+        assert!(shown.len() < HEAD + 100, "{}", shown.len());
+    }
+
     #[test]
     fn a_long_name_is_quoted_by_its_ends() {
         assert_eq!(quoted("a\u{1b}"), "a\\e");

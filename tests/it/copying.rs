@@ -112,3 +112,57 @@ fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
         assert!(held < idle + 48, "{shape}: {held} MiB, of which {idle} are the program's");
     }
 }
+
+#[test]
+fn a_text_that_a_list_has_many_times_is_not_copied_beyond_what_the_script_may_hold() {
+    const MANY: &str = "let x = \"\"; x.pad(1000000, \"a\"); let a = []; a.pad(20000, x); \
+        let m = #{}; for n in 0..2000 { m[`k${n}`] = x; } ";
+    let idle = idle();
+    for (shape, says) in [
+        ("any(a)", "it holds too much memory"),
+        ("find(a, \"zz\")", "it holds too much memory"),
+        ("message(#{to: a})", "it holds too much memory"),
+        ("message(#{headers: m})", "it holds too much memory"),
+        ("message(#{attachments: a.map(|x| #{name: \"a\", content: x})})", "too much memory"),
+        ("serve(\"smtp\", #{users: m})", "it holds too much memory"),
+        ("serve(\"smtp\", #{RCPT: a})", "it holds too much memory"),
+        (
+            "serve(\"smtp\", #{faults: a.map(|x| #{address: x, at: \"RCPT\", doubled: true})})",
+            "too much memory",
+        ),
+        ("run(a)", "it holds too much memory"),
+        ("run(\"true\", #{env: m})", "it holds too much memory"),
+        ("let s = connect(param(\"smtp\")); s.expect(220); s.pipeline(a)", "too much memory"),
+        ("let s = connect(param(\"smtp\")); s.expect(220); s.send(a)", "too much memory"),
+        ("let s = connect(param(\"smtp\")); s.expect_any(a)", "it holds too much memory"),
+        (
+            "let s = connect(param(\"smtp\")); s.expect(220); s.rcpt(\"a\", #{notify: a})",
+            "too much memory",
+        ),
+        (
+            "let s = connect(param(\"smtp\")); s.expect(220); s.xclient(m)",
+            "it holds too much memory",
+        ),
+        (
+            "let s = connect(param(\"imap\")); s.expect(\"* OK\"); s.command(\"X\", a)",
+            "too much memory",
+        ),
+        ("let s = connect(param(\"imap\")); s.expect(\"* OK\"); s.search(a)", "too much memory"),
+        (
+            "let s = connect(param(\"imap\")); s.expect(\"* OK\"); s.append(\"x\", a)",
+            "too much memory",
+        ),
+        ("assert_same(a, [1])", "the lists differ"),
+        ("throw a", "the script threw"),
+        ("throw m", "the script threw"),
+        ("assert_eq(a, [])", "the values are not equal"),
+        ("switch a { 1 => 2, _ => 3 }", "at most 64 MiB"),
+        ("switch m { 1 => 2, _ => 3 }", "at most 64 MiB"),
+    ] {
+        let script = format!("// Texts.\n{MANY}\n{shape};\nassert(true);\n");
+        let folder = folder(&[("a.rhai", &*script), ("z.rhai", PEAK)]);
+        let (out, held) = peak(folder.path());
+        assert!(out.contains(says), "{shape}: {out}");
+        assert!(held < idle + 64, "{shape}: {held} MiB, of which {idle} are the program's\n{out}");
+    }
+}

@@ -6,10 +6,11 @@ use rhai::{Array, Blob, Dynamic, ImmutableString};
 
 use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
-use crate::script::raise;
+use crate::script::rhai_error::holds_too_much;
 use crate::script::run::Run;
+use crate::script::{coroutine, raise};
 use crate::session::Payload;
-use crate::{duration, suggest};
+use crate::{duration, suggest, visible};
 
 /// Converts a value into a pattern. Text, a blob, an integer (a reply code) and a [`Pattern`] are
 /// accepted.
@@ -26,7 +27,9 @@ pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
             "a list is for several replies, a pattern each; alternatives are any(250, 501)",
         ));
     }
-    octets(value, "a pattern")?.as_ref().into_pattern()
+    let octets = octets(value, "a pattern")?;
+    may_copy(octets.as_ref().len())?;
+    octets.as_ref().into_pattern()
 }
 
 pub(super) fn patterns(values: Array) -> Result<Vec<Pattern>> {
@@ -56,9 +59,37 @@ pub(super) fn octets(value: Dynamic, what: &str) -> Result<Octets> {
     value.try_cast().map(Octets::Blob).ok_or_else(|| misfit(what, kind))
 }
 
+/// Makes sure that the script may hold a copy of a text or blob of this length. A list may have one
+/// text many times, and a word that copies each text needs the room of all.
+///
+/// # Errors
+/// Usage, if the script would hold more than its limit.
+pub(super) fn may_copy(bytes: usize) -> Result<()> {
+    if coroutine::has_room(bytes) { Ok(()) } else { Err(holds_too_much()) }
+}
+
+/// Returns a copy of a text, or the text of another value as it is printed.
+///
+/// # Errors
+/// As for [`may_copy`]; usage, if the text of another value has more than 8 KiB.
+pub(super) fn text_of(value: &Dynamic) -> Result<String> {
+    if let Ok(text) = value.as_immutable_string_ref() {
+        may_copy(text.len())?;
+        return Ok(text.to_string());
+    }
+    let text = visible::shortened(value);
+    if text.len() > visible::WHOLE {
+        let error = Error::usage(format!("this {} is too long", raise::kind(value.type_name())));
+        return Err(error.hint("text is expected here"));
+    }
+    Ok(text)
+}
+
 /// Converts text or a blob into bytes. `what` names the argument in an error.
 pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
-    Ok(match octets(value, what)? {
+    let octets = octets(value, what)?;
+    may_copy(octets.as_ref().len())?;
+    Ok(match octets {
         Octets::Text(text) => text.into_owned().into(),
         Octets::Blob(bytes) => bytes,
     })
@@ -68,13 +99,7 @@ pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
 /// blob stays as it is.
 pub(super) fn message(value: Dynamic) -> Result<Payload<'static>> {
     if let Some(lines) = value.read_lock::<Array>() {
-        let lines = lines.iter().cloned().map(|line| bytes(line, "a line of a message"));
-        let mut message = Vec::new();
-        for line in lines {
-            message.extend_from_slice(&line?);
-            message.extend_from_slice(b"\r\n");
-        }
-        return Ok(Payload::from(message));
+        return joined(lines.iter().cloned(), "a line of a message", true).map(Payload::from);
     }
     Ok(match octets(value, "a message")? {
         Octets::Text(text) => {
@@ -85,6 +110,26 @@ pub(super) fn message(value: Dynamic) -> Result<Payload<'static>> {
         }
         Octets::Blob(bytes) => Payload::from(bytes),
     })
+}
+
+/// Joins lines, with CRLF between them, and after the last one if that is `ended`.
+pub(super) fn joined(
+    lines: impl Iterator<Item = Dynamic>,
+    what: &str,
+    is_ended: bool,
+) -> Result<Vec<u8>> {
+    let mut joined = Vec::new();
+    for line in lines {
+        let line = octets(line, what)?;
+        // The joined lines may have to move to a larger place, and are held twice in that moment.
+        may_copy(joined.len() + line.as_ref().len())?;
+        joined.extend_from_slice(line.as_ref());
+        joined.extend_from_slice(b"\r\n");
+    }
+    if !is_ended {
+        joined.truncate(joined.len().saturating_sub(2));
+    }
+    Ok(joined)
 }
 
 /// Warns, once in a run, that text ends with an escape that is sent literally, although the script

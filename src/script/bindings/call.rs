@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use super::argument::{boolean, check_known, duration, pattern, patterns};
+use super::argument::{boolean, check_known, duration, pattern, patterns, text_of};
 use crate::error::{Error, Result};
 use crate::imap::Literals;
 use crate::proto::smtp::xtext;
@@ -45,8 +45,8 @@ fn parameter(name: &str, value: &Dynamic) -> Result<Option<String>> {
         return Ok(is_wanted.then_some(keyword));
     }
     let text = match value.read_lock::<Array>() {
-        Some(all) => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-        None if value.is_int() || value.is_string() => value.to_string(),
+        Some(all) => all.iter().map(text_of).collect::<Result<Vec<_>>>()?.join(","),
+        None if value.is_int() || value.is_string() => text_of(value)?,
         None => {
             let error = Error::usage(format!("the parameter `{name}` cannot be of that type"));
             return Err(error.hint("a parameter is text, an integer, a list of words, or true"));
@@ -109,7 +109,7 @@ fn read_imap(call: &mut Call, options: &Map) -> Result<()> {
 }
 
 fn literals(value: &Dynamic) -> Result<Literals> {
-    match value.to_string().as_str() {
+    match text_of(value)?.as_str() {
         "sync" => Ok(Literals::Synchronizing),
         "plus" => Ok(Literals::Plus),
         "minus" => Ok(Literals::Minus),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rhai::{Dynamic, Map};
 
-use super::argument::{check_known, duration};
+use super::argument::{check_known, duration, text_of};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::session::Options;
@@ -27,7 +27,7 @@ pub(super) fn session_options(
             "family" => options.family(family(value)?),
             "proxy" => options.proxy(proxy(value)?),
             "tls" => with_tls(options, value)?,
-            "segment" => options.segment(Segment::parse(&value.to_string())?),
+            "segment" => options.segment(Segment::parse(&text_of(value)?)?),
             _ => options,
         };
     }
@@ -52,7 +52,7 @@ fn size(value: &Dynamic) -> Result<usize> {
 }
 
 fn address(value: &Dynamic) -> Result<IpAddr> {
-    let text = value.to_string();
+    let text = text_of(value)?;
     text.parse().map_err(|_| {
         Error::usage(format!("`{text}` is not an IP address")).hint("source_ip: \"127.0.0.9\"")
     })
@@ -83,7 +83,7 @@ fn proxy_version(value: &Dynamic) -> Result<Proxy> {
 }
 
 fn endpoint(value: &Dynamic) -> Result<SocketAddr> {
-    let text = value.to_string();
+    let text = text_of(value)?;
     let wrong = || {
         Error::usage(format!("`{text}` is not an IP address with a port"))
             .hint("source: \"192.0.2.7:4711\"")
@@ -92,7 +92,7 @@ fn endpoint(value: &Dynamic) -> Result<SocketAddr> {
 }
 
 fn family(value: &Dynamic) -> Result<Family> {
-    match value.to_string().as_str() {
+    match text_of(value)?.as_str() {
         "4" | "ipv4" => Ok(Family::V4),
         "6" | "ipv6" => Ok(Family::V6),
         other => {

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use super::argument::{boolean, bytes, check_known, duration};
+use super::argument::{boolean, bytes, check_known, duration, text_of};
 use crate::error::{Error, Result};
 use crate::script::raise::kind;
 use crate::session::{FAULTS, Fault, Named, Set, Then};
@@ -35,10 +35,10 @@ fn of_listener(value: &Dynamic) -> Result<Fault> {
     for (name, value) in map.iter() {
         check_known(name, &known)?;
         fault = match name.as_str() {
-            "at" => fault.at(&value.to_string()),
+            "at" => fault.at(&text_of(value)?),
             "connection" => fault.connection(place(name, value)?),
             "number" => fault.number(place(name, value)?),
-            "address" => fault.address(value.to_string()),
+            "address" => fault.address(text_of(value)?),
             _ => with(fault, name, value)?,
         };
     }
@@ -90,7 +90,7 @@ fn chance(value: &Dynamic) -> Result<f64> {
 }
 
 fn line(name: &str, value: &Dynamic) -> Result<String> {
-    let line = value.to_string();
+    let line = text_of(value)?;
     if value.is_string() && !line.contains(['\r', '\n']) {
         return Ok(line);
     }
@@ -111,7 +111,7 @@ fn count(name: &str, value: &Dynamic) -> Result<usize> {
 }
 
 fn then(value: &Dynamic) -> Result<Then> {
-    Ok(match value.to_string().as_str() {
+    Ok(match text_of(value)?.as_str() {
         "close" => Then::Close,
         "reset" => Then::Reset,
         "half_close" => Then::HalfClose,
@@ -144,15 +144,15 @@ pub(super) fn answer(value: &Dynamic) -> Result<String> {
         let reply = map.get("reply").map(answer).transpose()?.unwrap_or_default();
         return steps(&map, &reply);
     }
-    value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| {
-        let given = kind(value.type_name());
-        let error =
-            format!("an answer is a reply code, text, a map or (), and not of type {given}");
-        Error::usage(error).hint(
-            "a list gives one answer for each time, RCPT: [451, ()]; a closure decides each time, \
+    if value.is_string() {
+        return text_of(value);
+    }
+    let given = kind(value.type_name());
+    let error = format!("an answer is a reply code, text, a map or (), and not of type {given}");
+    Err(Error::usage(error).hint(
+        "a list gives one answer for each time, RCPT: [451, ()]; a closure decides each time, \
              RCPT: |command| if command.number == 1 { 451 }",
-        )
-    })
+    ))
 }
 
 /// Converts a reply and what goes wrong with it, such as `#{reply: 451, cut: 3}`, into steps.
@@ -181,7 +181,7 @@ fn step(name: &str, value: &Dynamic) -> Result<Option<String>> {
     if let Ok(is_so) = value.as_bool() {
         return Ok(is_so.then(|| name.to_owned()));
     }
-    let text = value.to_string();
+    let text = text_of(value)?;
     Ok(Some(match name {
         "after" => format!("wait {text}"),
         "then" => match text.as_str() {

@@ -23,23 +23,25 @@ pub(super) const INTRO: &str =
 /// The bytes to search: text and blobs as they are, replies and answers without their last line
 /// end, and the elements of a list with a line feed between them.
 fn octets(value: &Dynamic) -> Result<Vec<u8>> {
+    let copied = |bytes: &[u8]| argument::may_copy(bytes.len()).map(|()| bytes.to_vec());
     if let Some(text) = value.read_lock::<ImmutableString>() {
-        return Ok(text.as_bytes().to_vec());
+        return copied(text.as_bytes());
     }
     if let Some(bytes) = value.read_lock::<Blob>() {
-        return Ok(bytes.to_vec());
+        return copied(&bytes);
     }
     if let Some(reply) = value.read_lock::<Reply>() {
-        return Ok(chomp(reply.bytes()).to_vec());
+        return copied(chomp(reply.bytes()));
     }
     if let Some(answer) = value.read_lock::<Answer>() {
-        return Ok(chomp(answer.text().as_bytes()).to_vec());
+        return copied(chomp(answer.text().as_bytes()));
     }
     if let Some(response) = value.read_lock::<Response>() {
-        return Ok(chomp(response.text().as_bytes()).to_vec());
+        return copied(chomp(response.text().as_bytes()));
     }
     if let Some(list) = value.read_lock::<Array>() {
         let lines = list.iter().map(octets).collect::<Result<Vec<_>>>()?;
+        argument::may_copy(lines.iter().map(|line| line.len() + 1).sum())?;
         return Ok(lines.join(&b'\n'));
     }
     let kind = raise::kind(value.type_name());

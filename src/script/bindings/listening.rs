@@ -9,7 +9,7 @@ use std::time::Duration;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::argument::{boolean, bytes, check_known, duration};
+use super::argument::{boolean, bytes, check_known, duration, text_of};
 use super::tls::{pem, version};
 use super::{Handle, connecting, faults, wait};
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
 
 /// Reads the name of what is wrong with a certificate.
 pub(super) fn flaw(value: &Dynamic) -> Result<Flaw> {
-    Ok(match value.to_string().as_str() {
+    Ok(match text_of(value)?.as_str() {
         "expired" => Flaw::Expired,
         "not_yet_valid" => Flaw::NotYetValid,
         "another_name" => Flaw::AnotherName,

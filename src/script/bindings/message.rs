@@ -53,9 +53,11 @@ const PARTS: [&str; 11] = [
 const ATTACHMENT: [&str; 3] = ["name", "type", "content"];
 
 fn text(name: &str, value: Dynamic) -> Result<String> {
-    value.into_string().map_err(|kind| {
+    let text = value.into_immutable_string().map_err(|kind| {
         Error::usage(format!("`{name}` of a message is text, and not of type {kind}"))
-    })
+    })?;
+    argument::may_copy(text.len())?;
+    Ok(text.into_owned())
 }
 
 /// Reads one text or a list of texts.

@@ -10,7 +10,7 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use tokio::time::{Instant, timeout_at};
 
-use super::argument::{self, check_known, duration};
+use super::argument::{self, check_known, duration, text_of};
 use super::session::words_of;
 use super::{Handle, call, wait};
 use crate::error::{Error, Kind, Result, Waited};
@@ -62,7 +62,7 @@ fn variables(value: Dynamic) -> Result<Vec<(String, String)>> {
     let wrong =
         || Error::usage("the option `env` is a map of variables").hint("env: #{TZ: \"UTC\"}");
     let map = value.try_cast::<Map>().ok_or_else(wrong)?;
-    Ok(map.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
+    map.into_iter().map(|(name, value)| Ok((name.to_string(), text_of(&value)?))).collect()
 }
 
 fn options_of(value: &Map) -> Result<Duration> {
@@ -78,6 +78,8 @@ fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result
         Ok(text) => text.split_whitespace().map(str::to_owned).collect(),
         Err(_) => words_of(command.clone())?,
     };
+    // The words are joined, escaped and masked.
+    argument::may_copy(3 * words.iter().map(String::len).sum::<usize>())?;
     let mut shown = visible::escape(words.join(" ").as_bytes());
     run.secrets().mask_text(&mut shown);
     run.note(About::Ran, shown.as_str());

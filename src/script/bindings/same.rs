@@ -61,6 +61,10 @@ fn without(
     Ok(missing)
 }
 
+fn shown(list: Array) -> String {
+    crate::visible::shortened(format_args!("{:?}", Dynamic::from(list)))
+}
+
 #[export_module(manifest)]
 #[allow(
     missing_docs,
@@ -91,10 +95,10 @@ pub mod words {
         let told = [("missing", missing), ("too many", more)]
             .into_iter()
             .filter(|(_, list)| !list.is_empty())
-            .map(|(what, list)| format!("{what}: {:?}", Dynamic::from(list)));
+            .map(|(what, list)| format!("{what}: {}", shown(list)));
         let message = format!("the lists differ ({})", told.collect::<Vec<_>>().join("; "));
         let error = Error::new(Kind::Assert, crate::visible::printable(&message));
-        let [got, expected] = [got, expected].map(|list| format!("{:?}", Dynamic::from(list)));
+        let [got, expected] = [got, expected].map(shown);
         Err(raise(&ctx, error.with_expected(expected).with_got(got)))
     }
 }

@@ -25,15 +25,11 @@ async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Resul
         argument::warn_of_backticks(line.as_ref());
         return session.send(line).with(call?).await;
     };
-    let mut joined = Vec::new();
-    for (place, line) in lines.into_iter().enumerate() {
-        let line = argument::octets(line, "a line")?;
-        argument::warn_of_backticks(line.as_ref());
-        if place > 0 {
-            joined.extend_from_slice(b"\r\n");
-        }
-        joined.extend_from_slice(line.as_ref());
-    }
+    lines.iter().try_for_each(|line| {
+        argument::octets(line.clone(), "a line")
+            .map(|line| argument::warn_of_backticks(line.as_ref()))
+    })?;
+    let joined = argument::joined(lines.into_iter(), "a line", false)?;
     session.send(joined).with(call?).await
 }
 
@@ -48,8 +44,11 @@ async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Resul
         .into_iter()
         .map(|line| argument::octets(line, "a line"))
         .collect::<Result<Vec<_>>>()?;
+    let mut bytes = 0;
     for line in &lines {
         argument::warn_of_backticks(line.as_ref());
+        bytes += line.as_ref().len();
+        argument::may_copy(bytes)?;
     }
     session.pipeline(lines).with(call?).await
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use rhai::{Dynamic, FnPtr, Map, NativeCallContext};
 
-use super::argument::{boolean, check_known, duration};
+use super::argument::{boolean, check_known, duration, text_of};
 use super::{faults, listening};
 use crate::error::{Error, Result};
 use crate::script::run::Run;
@@ -48,7 +48,7 @@ fn users(mut server: Options, value: &Dynamic) -> Result<Options> {
             .hint("users: #{\"kim@example.com\": param(\"password\")}")
     })?;
     for (name, password) in users.iter() {
-        let password = password.to_string();
+        let password = text_of(password)?;
         run.keep_secret(&password);
         server = server.user(name.as_str(), password);
     }

@@ -7,6 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
+use super::argument::text_of;
 use super::{Handle, argument, connecting, wait};
 use crate::error::{Error, Result};
 use crate::script::raise::{Raised, raise};
@@ -51,16 +52,15 @@ fn until_ready(ctx: &NativeCallContext<'_>, url: &str, options: &Map) -> Result<
 }
 
 pub(super) fn words_of(command: Dynamic) -> Result<Vec<String>> {
-    match command.into_typed_array::<String>() {
-        Ok(words) => Ok(words),
-        Err(_) => Err(Error::usage("a command is text, or a list of text")),
-    }
+    let wrong = || Error::usage("a command is text, or a list of text");
+    let words = command.into_array().map_err(|_| wrong())?;
+    words.iter().map(|word| if word.is_string() { text_of(word) } else { Err(wrong()) }).collect()
 }
 
 fn start(ctx: &NativeCallContext<'_>, command: Vec<String>, options: &Map) -> Result<Handle> {
     let run = Run::current()?;
     run.may_start()?;
-    let protocol = options.get("protocol").map_or_else(|| "tcp".to_owned(), ToString::to_string);
+    let protocol = options.get("protocol").map_or_else(|| Ok("tcp".to_owned()), text_of)?;
     let options = connecting::session_options(run.options(), options, &PIPE)?;
     // Starting a process needs a running runtime, but there is nothing to wait for.
     options.pipe(&command, &protocol).map(|session| run.adopt(ctx, session))

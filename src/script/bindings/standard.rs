@@ -10,8 +10,10 @@ use rhai::{Array, FnPtr, ImmutableString, Module};
 
 use super::text;
 use super::verb::{Manual, words_of};
-use crate::script::bounds::fits_as_string;
-use crate::script::raise::Raised;
+use crate::error::Error;
+use crate::script::bounds::{fits_as_string, look};
+use crate::script::native;
+use crate::script::raise::{self, Raised, raise};
 
 pub(super) const INTRO: &str = "These functions are the same as in Rhai, except that a failure in the function given to them \
 is not swallowed, and that texts have the same size limit as everywhere.";
@@ -38,23 +40,54 @@ fn is_behind(
     })
 }
 
-/// Sorts by insertion: puts each element after all elements that do not belong after it. So equal
-/// elements keep their order, and an error of the comparer ends the sort at once.
-fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result<Array, Raised> {
-    let mut sorted: Array = Vec::with_capacity(list.len());
-    for element in list {
-        let (mut low, mut high) = (0, sorted.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            if is_behind(ctx, comparer, &sorted[middle], element)? {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        sorted.insert(low, element.clone());
+/// Whether `a` belongs after `b` in the natural order of values of one type.
+///
+/// # Errors
+/// Usage, if the values have no order.
+fn is_greater(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
+    look(ctx)?;
+    if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
+        return native::is_greater(ctx, &a, &b);
     }
-    Ok(sorted)
+    let order = match (a.as_int(), a.as_float(), a.as_char(), a.as_bool()) {
+        (Ok(a), ..) => b.as_int().ok().map(|b| a > b),
+        (_, Ok(a), ..) => b.as_float().ok().map(|b| a > b),
+        (_, _, Ok(a), _) => b.as_char().ok().map(|b| a > b),
+        (_, _, _, Ok(a)) => b.as_bool().ok().map(|b| a & !b),
+        _ => None,
+    };
+    order.ok_or_else(|| {
+        let [a, b] = [a, b].map(|value| raise::kind(value.type_name()));
+        let error = Error::usage(format!("values of type {a} and {b} have no order"));
+        raise(ctx, error.hint("sort(|a, b| ...) compares them as you like"))
+    })
+}
+
+/// Sorts a list by merging its sorted halves. Equal elements keep their order, and the first error
+/// of a comparison ends the sort.
+fn sorted(
+    mut list: Array,
+    is_behind: &impl Fn(&Dynamic, &Dynamic) -> Result<bool, Raised>,
+) -> Result<Array, Raised> {
+    if list.len() < 2 {
+        return Ok(list);
+    }
+    let mut merged = Vec::with_capacity(list.len());
+    let right = list.split_off(list.len() / 2);
+    let mut left = sorted(list, is_behind)?.into_iter().peekable();
+    let mut right = sorted(right, is_behind)?.into_iter().peekable();
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        merged.extend(if is_behind(a, b)? { right.next() } else { left.next() });
+    }
+    merged.extend(left.chain(right));
+    Ok(merged)
+}
+
+/// Sorts a list of values of one type that has a natural order.
+fn in_order(ctx: &NativeCallContext<'_>, list: &Array, is_down: bool) -> Result<Array, Raised> {
+    sorted(list.clone(), &|a, b| {
+        if is_down { is_greater(ctx, b, a) } else { is_greater(ctx, a, b) }
+    })
 }
 
 fn mapped(
@@ -83,8 +116,54 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn sort(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<(), Raised> {
-        *list = sorted(&ctx, list, &comparer)?;
+        *list = sorted(list.clone(), &|a, b| is_behind(&ctx, &comparer, a, b))?;
         Ok(())
+    }
+
+    /// Sorts a list of texts, numbers, characters or booleans in place.
+    ///
+    /// ```rhai
+    /// let list = ["b", "a"];
+    /// list.sort();
+    /// assert_eq(list, ["a", "b"]);
+    /// ```
+    #[rhai_fn(name = "sort", return_raw)]
+    pub fn sort_naturally(ctx: NativeCallContext, list: &mut Array) -> Result<(), Raised> {
+        *list = in_order(&ctx, list, false)?;
+        Ok(())
+    }
+
+    /// Sorts a list as `sort()` does, with the greatest first.
+    ///
+    /// ```rhai
+    /// let list = [1, 3, 2];
+    /// list.sort_desc();
+    /// assert_eq(list, [3, 2, 1]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sort_desc(ctx: NativeCallContext, list: &mut Array) -> Result<(), Raised> {
+        *list = in_order(&ctx, list, true)?;
+        Ok(())
+    }
+
+    /// Returns a sorted copy of a list of texts, numbers, characters or booleans.
+    ///
+    /// ```rhai
+    /// assert_eq([3, 1, 2].order(), [1, 2, 3]);
+    /// ```
+    #[rhai_fn(name = "order", return_raw, pure)]
+    pub fn order_naturally(ctx: NativeCallContext, list: &mut Array) -> Result<Array, Raised> {
+        in_order(&ctx, list, false)
+    }
+
+    /// Returns a sorted copy of a list, with the greatest first.
+    ///
+    /// ```rhai
+    /// assert_eq([3, 1, 2].order_desc(), [3, 2, 1]);
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn order_desc(ctx: NativeCallContext, list: &mut Array) -> Result<Array, Raised> {
+        in_order(&ctx, list, true)
     }
 
     #[rhai_fn(name = "sort", return_raw)]
@@ -141,7 +220,7 @@ pub mod words {
         list: &mut Array,
         comparer: FnPtr,
     ) -> Result<Array, Raised> {
-        sorted(&ctx, list, &comparer)
+        sorted(list.clone(), &|a, b| is_behind(&ctx, &comparer, a, b))
     }
 
     #[rhai_fn(return_raw, pure)]
@@ -150,7 +229,7 @@ pub mod words {
         list: &mut Array,
         comparer: FnPtr,
     ) -> Result<Array, Raised> {
-        sorted(&ctx, list, &comparer)
+        sorted(list.clone(), &|a, b| is_behind(&ctx, &comparer, a, b))
     }
 
     /// Removes each element that is the same as the one before it. A function decides whether two

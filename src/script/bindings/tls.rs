@@ -7,6 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map, Module};
 
+use super::argument::text_of;
 use super::call::call as read;
 use super::verb::{Manual, verbs, words_of};
 use super::{Handle, argument};
@@ -38,9 +39,9 @@ pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
             "cert" => options.cert(pem(name, value)?),
             "key" => options.key(pem(name, value)?),
             "verify" => options.verify(argument::boolean(name, value)?),
-            "sni" => options.sni(value.to_string()),
-            "min" => options.min(Version::parse(&value.to_string())?),
-            "max" => options.max(Version::parse(&value.to_string())?),
+            "sni" => options.sni(text_of(value)?),
+            "min" => options.min(Version::parse(&text_of(value)?)?),
+            "max" => options.max(Version::parse(&text_of(value)?)?),
             "injected" => options.keep_injected(keep(value)?),
             _ => options,
         };
@@ -60,11 +61,11 @@ pub(super) fn pem(name: &str, value: &Dynamic) -> Result<Vec<u8>> {
 
 /// Reads a version of TLS.
 pub(super) fn version(value: &Dynamic) -> Result<Version> {
-    Version::parse(&value.to_string())
+    Version::parse(&text_of(value)?)
 }
 
 fn keep(value: &Dynamic) -> Result<bool> {
-    match value.to_string().as_str() {
+    match text_of(value)?.as_str() {
         "keep" => Ok(true),
         "refuse" => Ok(false),
         other => Err(Error::usage(format!("`{other}` is no way to treat injected bytes"))

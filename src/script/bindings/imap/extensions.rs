@@ -2,6 +2,7 @@
 
 use rhai::{Array, Dynamic, Map, Module};
 
+use super::super::argument::may_copy;
 use super::super::verb::{Manual, collected, verbs, words_of};
 use super::values::{argument, criteria, mailbox, number, numbers, text, value};
 use crate::error::{Error, Result};
@@ -37,12 +38,14 @@ fn quota(resources: Vec<Resource>) -> Map {
 
 fn texts(list: Array) -> Result<Vec<String>> {
     let text = |value: Dynamic| {
-        value.into_immutable_string().map(Into::into).map_err(|kind| {
+        let text = value.into_immutable_string().map_err(|kind| {
             Error::usage(format!(
                 "a command cannot be of type {}",
                 crate::script::raise::kind(kind)
             ))
-        })
+        })?;
+        may_copy(text.len())?;
+        Ok(text.into_owned())
     };
     list.into_iter().map(text).collect()
 }

@@ -161,7 +161,8 @@ pub(super) fn set(messages: Dynamic) -> Result<String> {
         return messages.into_immutable_string().map(Into::into).map_err(wrong);
     }
     if messages.is_int() {
-        let number = positive(&messages).ok_or_else(|| wrong(&messages.to_string()))?;
+        let number =
+            positive(&messages).ok_or_else(|| wrong(&crate::visible::shortened(&messages)))?;
         return Ok(number.to_string());
     }
     let kind = messages.type_name();

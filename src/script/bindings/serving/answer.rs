@@ -7,7 +7,7 @@ use rhai::plugin::Dynamic;
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::quoted;
-use crate::script::bindings::argument::{check_known, duration, pattern};
+use crate::script::bindings::argument::{check_known, duration, pattern, text_of};
 use crate::script::bindings::faults;
 use crate::session::{Answer, Call, Command, Session};
 
@@ -41,7 +41,7 @@ fn at_least_one(lines: Vec<String>) -> Result<Vec<String>> {
 }
 
 fn line_of(value: &Dynamic) -> Result<String> {
-    let line = value.to_string();
+    let line = text_of(value)?;
     if value.is_string() && !line.contains(['\r', '\n']) {
         return Ok(line);
     }

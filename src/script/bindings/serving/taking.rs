@@ -10,7 +10,7 @@ use rhai::{Array, Map};
 use super::answer::{sending, spoil, spoiling};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
-use crate::script::bindings::argument::{boolean, check_known, pattern, patterns};
+use crate::script::bindings::argument::{boolean, check_known, pattern, patterns, text_of};
 use crate::script::bindings::listening::{SERVER_TLS, server_tls};
 use crate::script::bindings::{Handle, call};
 use crate::script::raise::Raised;
@@ -43,7 +43,7 @@ fn users(options: &Map) -> Result<(Call, Users)> {
             }
             "verdict" => users.verdict(boolean(name, value)?),
             "forge" => users.forge(boolean(name, value)?),
-            "mechanism" => users.mechanism(value.to_string()),
+            "mechanism" => users.mechanism(text_of(value)?),
             _ => {
                 spoil(&mut call, name, value)?;
                 users
