@@ -166,3 +166,17 @@ fn a_text_that_a_list_has_many_times_is_not_copied_beyond_what_the_script_may_ho
         assert!(held < idle + 64, "{shape}: {held} MiB, of which {idle} are the program's\n{out}");
     }
 }
+
+#[test]
+fn what_a_server_of_the_script_got_is_bounded_where_it_is_read() {
+    let idle = idle();
+    let sends = "let server = serve(\"smtp\"); let s = connect(server.url); s.expect(220); s.ehlo(\"a\"); \
+        let text = \"\"; text.pad(1000000, \"0123456789abcdef\\n\"); let all = []; \
+        for n in 0..20 { s.mail(\"a@example.com\"); s.rcpt(\"b@example.com\"); s.data(text); } ";
+    for reads in ["loop { all.push(server.messages); }", "loop { all.push(server.commands); }"] {
+        let script = format!("// Reads.\n{sends}\n{reads}\n");
+        let (out, held) = peak(folder(&[("a.rhai", &*script), ("z.rhai", PEAK)]).path());
+        assert!(out.contains("it holds too much memory"), "{reads}: {out}");
+        assert!(held < idle + 160, "{reads}: {held} MiB, of which {idle} are the program's\n{out}");
+    }
+}

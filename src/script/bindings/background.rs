@@ -15,7 +15,7 @@ use super::{serve_options, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
 use crate::runtime;
-use crate::script::bounds::room;
+use crate::script::bounds::{look, room};
 use crate::script::coroutine;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
@@ -300,9 +300,14 @@ pub mod words {
     }
 
     /// All messages that have come so far, in the form that `expect_message` returns.
-    #[rhai_fn(get = "messages")]
-    pub fn messages(server: &mut Background) -> Array {
-        server.server.mails().iter().map(|mail| shown(mail).into()).collect()
+    #[rhai_fn(get = "messages", return_raw)]
+    pub fn messages(ctx: NativeCallContext, server: &mut Background) -> Result<Array, Raised> {
+        let one = |mail: &Mail| {
+            // The blob, the parsed message, and its text while it is parsed.
+            room(&ctx, mail.data.len().saturating_mul(3))?;
+            Ok(shown(mail).into())
+        };
+        server.server.mails().iter().map(one).collect()
     }
 
     /// The URL to connect to, such as `smtp://127.0.0.1:40025`.
@@ -340,14 +345,18 @@ pub mod words {
 
     /// The lines that clients have sent so far, including the lines of messages, with secrets
     /// masked.
-    #[rhai_fn(get = "commands")]
-    pub fn commands(server: &mut Background) -> Array {
+    #[rhai_fn(get = "commands", return_raw)]
+    pub fn commands(ctx: NativeCallContext, server: &mut Background) -> Result<Array, Raised> {
         let mut commands = Array::new();
         for event in server.transcript.events() {
             let What::Client(excerpt) = &event.what else { continue };
             let text = String::from_utf8_lossy(excerpt.head());
-            commands.extend(text.lines().map(|line| Dynamic::from(line.to_owned())));
+            for line in text.lines() {
+                look(&ctx)?;
+                room(&ctx, line.len())?;
+                commands.push(line.into());
+            }
         }
-        commands
+        Ok(commands)
     }
 }
