@@ -197,6 +197,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What is known of the mailbox that is selected, in IMAP.
+    fn selected(&self) -> imap::Selected {
+        imap::Selected::default()
+    }
+
     /// The peer's greeting, if a later command needs it.
     fn greeting(&self) -> Option<&[u8]> {
         None

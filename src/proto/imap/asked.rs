@@ -6,6 +6,7 @@ use super::code::Code;
 use super::fetched::Fetched;
 use super::response::{SHOWN, unlike};
 use super::scanner::Status;
+use super::selected::{Count, Selected};
 use super::set::Set;
 use crate::error::{Error, Kind, Result};
 use crate::visible;
@@ -41,14 +42,22 @@ pub(crate) struct Asked {
     bare: bool,
     /// The items that each message has to have, as far as the command shows them.
     items: Vec<String>,
-    /// Whether each message that is named by its number has to come.
+    /// Whether each message that is named by its number and exists has to come.
     every: bool,
+    /// The number of messages in the mailbox before the command was sent.
+    exists: Count,
 }
 
 impl Asked {
     /// For a command that names messages by this set.
     pub(crate) fn of(messages: &str, by_uid: bool, bare: bool) -> Self {
-        Self { messages: Set::of(messages), by_uid, bare, items: Vec::new(), every: false }
+        let (messages, exists) = (Set::of(messages), Count::Unknown);
+        Self { messages, by_uid, bare, items: Vec::new(), every: false, exists }
+    }
+
+    /// Adds what is known of the mailbox before the command is sent.
+    pub(crate) fn in_mailbox(self, selected: Selected) -> Self {
+        Self { exists: selected.count, ..self }
     }
 
     /// Adds the items of FETCH.
@@ -117,7 +126,9 @@ impl Answer {
             return None;
         }
         let numbers = all.iter().map(Fetched::number).collect();
-        asked.messages.first_missing(&numbers)
+        // A removal, which NOTIFY permits at any time, changes the numbers.
+        let exists = if self.removal().is_some() { Count::Fewer } else { asked.exists };
+        asked.messages.first_missing(&numbers, exists)
     }
 
     fn without(&self, number: u64) -> Error {
@@ -208,7 +219,7 @@ mod tests {
             ),
             (false, "BODY.PEEK[TEXT]", "* 1 FETCH (BODY[HEADER] NIL)", Some("BODY.PEEK[TEXT]")),
         ] {
-            let asked = Asked::of("1:10", by_uid, false).with_items(items);
+            let asked = Asked::of("1", by_uid, false).with_items(items);
             let error = answer(&[response, "a1 OK"]).fetched_of(&asked).err();
             let expected = error.as_ref().and_then(|error| error.expected().map(ToOwned::to_owned));
             match (lacking, expected) {

@@ -156,6 +156,9 @@ impl Commands {
         }
         let mut line = std::mem::take(&mut self.line);
         line.end_word();
+        if line.kind == Kind::Command {
+            found.verbs.push(line.verb.clone());
+        }
         let wants = match (&mut self.mode, line.kind) {
             (
                 Mode::Within { tag, dialogue: Dialogue::Sasl { mechanism, step }, asked },

@@ -15,12 +15,14 @@ mod found;
 mod line;
 mod mailbox;
 mod mutf7;
+mod numbering;
 mod pairs;
 mod response;
 mod responses;
 mod scanner;
 mod search;
 mod section;
+mod selected;
 mod set;
 mod structure;
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub use response::Response;
 use responses::Responses;
 pub use scanner::Status;
 use scanner::{Said, Scanner};
+pub(crate) use selected::Selected;
 pub use set::set;
 pub use structure::BodyStructure;
 pub use value::Value;
@@ -70,6 +73,9 @@ pub(crate) struct Imap {
     owed: VecDeque<Owed>,
     commands: Commands,
     closing: bool,
+    selected: Selected,
+    /// The first bytes of the response that is being received.
+    head: Vec<u8>,
 }
 
 /// What the server owes.
@@ -90,12 +96,14 @@ impl Imap {
             owed: VecDeque::from([Owed::Greeting]),
             commands: Commands::default(),
             closing: false,
+            selected: Selected::default(),
+            head: Vec::new(),
         }
     }
 
     fn said(&mut self, said: Said) {
         match said {
-            Said::Data => {}
+            Said::Data => self.selected.came(&self.head),
             Said::Continuation => self.pay_continuation(),
             Said::Untagged(status) => self.pay_untagged(status),
             Said::Tagged(tag, status) => self.pay_command(&tag, status),
@@ -184,6 +192,7 @@ impl Protocol for Imap {
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         let found = self.commands.feed(bytes, secrets);
         self.owed.extend(found.wants.into_iter().map(Owed::What));
+        found.verbs.iter().for_each(|verb| self.selected.asked(verb));
         found.secret
     }
 
@@ -195,6 +204,8 @@ impl Protocol for Imap {
         let mut rest = bytes;
         while !rest.is_empty() {
             let (used, said) = self.received.feed(rest);
+            let room = selected::HEAD.saturating_sub(self.head.len());
+            self.head.extend_from_slice(&rest[..used.min(room)]);
             rest = &rest[used..];
             if let Some(said) = said {
                 self.received = Scanner::default();
@@ -202,6 +213,7 @@ impl Protocol for Imap {
                 if let Ok(said) = said {
                     self.said(said);
                 }
+                self.head.clear();
             }
         }
     }
@@ -251,6 +263,10 @@ impl Protocol for Imap {
 
     fn is_closing(&self) -> bool {
         self.closing
+    }
+
+    fn selected(&self) -> Selected {
+        self.selected
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::selected::Count;
 use super::value::Value;
 
 /// The most numbers that a set in a response is expanded to; a larger set is an error.
@@ -10,34 +11,54 @@ const MOST_NUMBERS: u64 = 1 << 20;
 /// A set by which a command names messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Set {
-    /// The ranges in order, of which none overlap; `None` if they are not known from the text, such
-    /// as for `$` (RFC 5182), or for `7:*`: `*` is the last message, whose number is not known.
-    ranges: Option<Vec<(u64, u64)>>,
+    /// The ranges of numbers in order, of which none overlap.
+    ranges: Vec<(u64, u64)>,
+    /// The other ends of the ranges that have `*`, which is the last message. `*` itself is
+    /// `u64::MAX` here.
+    starred: Vec<u64>,
+    /// Whether the text says which messages are in the set. `$` does not (RFC 5182).
+    is_known: bool,
 }
 
 impl Set {
     /// Parses the set of a command.
     pub(crate) fn of(text: &str) -> Self {
-        let known = |text| range(text).filter(|(_, to)| *to < u64::MAX);
-        let ranges: Option<Vec<_>> = text.split(',').map(known).collect();
-        Self { ranges: ranges.map(merged) }
+        let all: Option<Vec<_>> = text.split(',').map(range).collect();
+        let is_known = all.is_some();
+        let (starred, ranges): (Vec<_>, Vec<_>) =
+            all.unwrap_or_default().into_iter().partition(|(_, to)| *to == u64::MAX);
+        let starred = starred.into_iter().map(|(from, _)| from).collect();
+        Self { ranges: merged(ranges), starred, is_known }
     }
 
     /// Whether a message with this number may be in the set. This is asked for each message of a
     /// mailbox, with sets of as many ranges.
     pub(crate) fn may_have(&self, number: u64) -> bool {
-        self.ranges.as_ref().is_none_or(|ranges| {
-            let begun = ranges.partition_point(|(from, _)| *from <= number);
-            begun.checked_sub(1).is_some_and(|last| number <= ranges[last].1)
-        })
+        let begun = self.ranges.partition_point(|(from, _)| *from <= number);
+        !self.is_known
+            || !self.starred.is_empty()
+            || begun.checked_sub(1).is_some_and(|last| number <= self.ranges[last].1)
     }
 
-    /// The first number of the set that is not among `found`, up to the last one of each range that
-    /// is, and at least the first of each range. None is missing if the ranges are not known.
-    pub(super) fn first_missing(&self, found: &BTreeSet<u64>) -> Option<u64> {
-        self.ranges.iter().flatten().find_map(|&(from, to)| {
-            let last = found.range(from..=to).next_back().map_or(from, |last| *last);
-            (from..=last).find(|number| !found.contains(number))
+    /// The first message of the set that exists and is not among `found`. The first number of a
+    /// range counts as existing, as do all numbers up to the last one found in the range. None is
+    /// missing if the set is not known.
+    pub(super) fn first_missing(&self, found: &BTreeSet<u64>, exists: Count) -> Option<u64> {
+        let last_of = |from: u64, to: u64| {
+            let last_found = found.range(from..=to).next_back().map_or(from, |last| *last);
+            match exists {
+                Count::Unknown => to,
+                Count::Known(count) => last_found.max(to.min(count)),
+                Count::Fewer => last_found,
+            }
+        };
+        let starred = self.starred.iter().filter_map(|other| match exists {
+            // In an empty mailbox, `*` names no message.
+            Count::Known(last) if last > 0 => Some((last.min(*other), last)),
+            _ => None,
+        });
+        self.ranges.iter().copied().chain(starred).find_map(|(from, to)| {
+            (from..=last_of(from, to)).find(|number| !found.contains(number))
         })
     }
 }
@@ -146,21 +167,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_may_end_early_and_has_no_gap() {
-        for (set, found, missing) in [
-            ("1", &[][..], Some(1)),
-            ("1", &[1], None),
-            ("1:3", &[], Some(1)),
-            ("1:3", &[1, 2], None),
-            ("1:3", &[1, 3], Some(2)),
-            ("7,2:3", &[2, 3], Some(7)),
-            ("3:1", &[2, 3], Some(1)),
-            ("1:*", &[], None),
-            ("*", &[], None),
-            ("$", &[], None),
+    fn each_message_that_exists_has_to_be_found() {
+        use Count::{Fewer, Known, Unknown};
+        for (set, found, exists, missing) in [
+            ("1", &[][..], Unknown, Some(1)),
+            ("1", &[1], Unknown, None),
+            ("1:3", &[], Unknown, Some(1)),
+            ("1:3", &[1, 2], Unknown, Some(3)),
+            ("1:3", &[1, 2], Known(3), Some(3)),
+            ("1:3", &[1, 2], Known(2), None),
+            ("1:3", &[1, 2], Fewer, None),
+            ("1:3", &[1, 3], Fewer, Some(2)),
+            ("1:4", &[1, 4], Known(1), Some(2)),
+            ("9", &[], Known(3), Some(9)),
+            ("7,2:3", &[2, 3], Unknown, Some(7)),
+            ("3:1", &[2, 3], Unknown, Some(1)),
+            ("1:2,9:*", &[1], Unknown, Some(2)),
+            ("1:*", &[], Unknown, None),
+            ("1:*", &[], Known(0), None),
+            ("1:*", &[1, 2, 3], Known(3), None),
+            ("1:*", &[3], Known(3), Some(1)),
+            ("*:2", &[2], Known(3), Some(3)),
+            ("7:*", &[], Known(3), Some(3)),
+            ("*", &[2], Known(3), Some(3)),
+            ("*", &[3], Known(3), None),
+            ("*", &[], Unknown, None),
+            ("*", &[], Fewer, None),
+            ("1:4294967295", &[1], Known(1), None),
+            ("$", &[], Known(3), None),
         ] {
             let found = found.iter().copied().collect();
-            assert_eq!(Set::of(set).first_missing(&found), missing, "{set} {found:?}");
+            let first = Set::of(set).first_missing(&found, exists);
+            assert_eq!(first, missing, "{set} {found:?} {exists:?}");
         }
     }
 

@@ -147,7 +147,9 @@ impl Session {
         let (messages, items) = (messages.to_owned(), items.to_owned());
         self.operation(move |session, call| {
             Box::pin(async move {
-                let asked = Asked::of(&messages, call.by_uid, call.bare).with_items(&items);
+                let asked = Asked::of(&messages, call.by_uid, call.bare)
+                    .with_items(&items)
+                    .in_mailbox(session.turn.protocol().selected());
                 let answer = session.run("fetch", text, Vec::new(), call).await?;
                 session.parsed(answer.fetched_of(&asked))
             })
