@@ -26,6 +26,8 @@ MOVE by numbers without EXPUNGE, FETCH without the requested items, FETCH by num
 that exists by the last EXISTS (`1:3` and `*` too), EXAMINE that opens the mailbox for writing. `bare: true` accepts such an answer. Responses that a server sends unasked between two \
 commands wait for the next answer. `FETCH` of other messages, data of other mailboxes or \
 quota roots (STATUS, ACL, METADATA, QUOTA) and ESEARCH with another tag are in an answer's `untagged`, but in no result. \
+FETCH, STORE, SEARCH, SORT and THREAD by numbers fail if EXPUNGE or VANISHED comes before their end (RFC 3501 section \
+7.4.1), except after NOTIFY and with `bare: true`. \
 OK in place of the `+` that a literal waits for fails a verb, and `* BYE` ends it at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
 or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \
 `\"minus\"`, RFC 7888) is set. With `uid: true`, `fetch`, `store`, `search`, `esearch`, `copy`, `move` and `expunge` name \

@@ -27,6 +27,9 @@ const OK: &str = "OK";
 /// 5256, RFC 6851).
 const BY_UID: [&str; 9] =
     ["copy", "esearch", "expunge", "fetch", "move", "search", "sort", "store", "threads"];
+/// The verbs during which messages keep their numbers, unless messages are named by their unique
+/// identifiers (RFC 3501 section 7.4.1, RFC 5256 section 3).
+const BY_NUMBER: [&str; 6] = ["esearch", "fetch", "search", "sort", "store", "threads"];
 
 /// Client: commands of IMAP (RFC 3501, RFC 9051).
 impl Session {
@@ -217,6 +220,9 @@ impl Session {
         let text = text.into();
         if !running.is_bare {
             running.required = Required::of(name, &text, &arguments, by_uid);
+            running.keeps_numbers = !by_uid
+                && BY_NUMBER.contains(&name)
+                && !self.turn.protocol().selected().is_notified;
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_prepared(running, &text, &arguments, literals).await
@@ -249,7 +255,16 @@ impl Session {
             return Err(error.hint(format!("these have: {}", BY_UID.join(", "))));
         }
         let demands = untagged.into_parts()?;
-        let (untagged, required) = (Vec::new(), Required::Nothing);
-        Ok((Running { verb, tag: None, demands, untagged, required, is_bare, held: 0 }, by_uid))
+        let running = Running {
+            verb,
+            tag: None,
+            demands,
+            untagged: Vec::new(),
+            required: Required::Nothing,
+            is_bare,
+            keeps_numbers: false,
+            held: 0,
+        };
+        Ok((running, by_uid))
     }
 }

@@ -17,6 +17,9 @@ use crate::session::{Session, hint};
 /// a flood of short responses.
 const OVERHEAD: usize = 32;
 
+/// What the answer to a command with message numbers has to be like.
+const KEPT: &str = "no EXPUNGE and no VANISHED before the end of FETCH, STORE, SEARCH, SORT and THREAD (RFC 3501, 7.4.1; RFC 5256, 3; RFC 7162, 3.2.10.2)";
+
 /// A command in progress.
 pub(in crate::session::verbs) struct Running {
     pub(in crate::session::verbs) verb: Verb,
@@ -27,6 +30,8 @@ pub(in crate::session::verbs) struct Running {
     /// The data without which the answer is no success.
     pub(super) required: Required,
     pub(super) is_bare: bool,
+    /// Whether messages have to keep their numbers up to the end of the command.
+    pub(super) keeps_numbers: bool,
     /// How many bytes the untagged responses count.
     pub(super) held: usize,
 }
@@ -41,6 +46,7 @@ impl Running {
             untagged: Vec::new(),
             required: Required::Nothing,
             is_bare: self.is_bare,
+            keeps_numbers: false,
             held: 0,
         }
     }
@@ -245,6 +251,7 @@ impl Session {
         let required = running.demands.replies(&running.untagged);
         let answer = Answer::new(running.untagged, tagged).with_required(required);
         self.tags.answer = Some(answer.clone());
+        self.check_numbers(running.keeps_numbers, &answer, wait)?;
         self.check_required(&running.required, &answer, wait)?;
         self.turn.expected();
         Ok(answer)
@@ -262,6 +269,16 @@ impl Session {
         came.extend(responses.map(|response| self.shown_lines(response.bytes())));
         let error = self.fault(Kind::Mismatch, message).with_expected(missing);
         let error = error.with_got(came.shown()).with_waited(wait.waited());
+        Err(error.hint(BARE))
+    }
+
+    /// Fails if a message is removed in the answer to a command that gives messages by their
+    /// numbers, which the removal changes.
+    fn check_numbers(&self, keeps_numbers: bool, answer: &Answer, wait: Wait) -> Result<()> {
+        let Some(removal) = answer.removal().filter(|_| keeps_numbers) else { return Ok(()) };
+        let why = "a message was removed in the answer to a command with message numbers";
+        let error = self.fault(Kind::Unexpected, why).with_expected(KEPT);
+        let error = error.with_got(self.shown_lines(removal.bytes())).with_waited(wait.waited());
         Err(error.hint(BARE))
     }
 
