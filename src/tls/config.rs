@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use super::established::Established;
 use super::options::{Options, Parts, Version};
 use super::reason;
+use super::roots::SYSTEM;
 use super::verify::{Trust, Witness};
 use super::wording::{Reason, words};
 use crate::error::{Error, Kind, Result};
@@ -35,13 +36,6 @@ type Key =
 static PREPARED: LazyLock<Mutex<HashMap<Key, Prepared>>> = LazyLock::new(Mutex::default);
 pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
-/// The system's roots, read on first use: reading them takes up to 50 ms, and most runs do not need
-/// them.
-static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-});
 
 impl Options {
     /// Checks that handshakes can be made with these options: that PEM data can be read, and that
@@ -139,7 +133,7 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
         }
         Arc::new(roots)
     } else {
-        Arc::new(SYSTEM.clone())
+        Arc::new(SYSTEM.store.clone())
     };
     let provider = Arc::clone(&PROVIDER);
     if roots.is_empty() {
@@ -186,12 +180,15 @@ impl Attempt {
     /// Prepares a handshake with a server at this host, if the host is known.
     ///
     /// # Errors
-    /// A usage error if the options are wrong, or if there is no name to verify the certificate
-    /// against.
+    /// A usage error if the options are wrong, if there is no name to verify the certificate
+    /// against, or if the environment names trusted certificates that cannot be read.
     pub(crate) fn new(options: &Options, host: Option<&str>) -> Result<Self> {
         let parts = options.parts();
         let name = server_name(parts, host)?;
         let prepared = prepared(parts)?;
+        if parts.ca.is_none() && !parts.unverified {
+            SYSTEM.check()?;
+        }
         let witness = Arc::new(Witness::new(prepared.trust, parts.unverified));
         let mut config = (*prepared.config).clone();
         config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));

@@ -14,6 +14,7 @@ mod facts;
 mod keylog;
 mod options;
 mod reason;
+mod roots;
 mod rsa;
 mod server;
 mod subject;
