@@ -3,13 +3,16 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use insta::Snapshot;
 use insta::TextSnapshotKind;
 use insta::internals::TextSnapshotContents;
+use rustix::fs::OFlags;
 
-use super::{EXTENSION, info};
+use super::{EXTENSION, header, info};
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::redaction::Redaction;
@@ -51,8 +54,21 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
         let why = if text.trim().is_empty() { "it is empty" } else { "it has no header" };
         return Err(unreadable(path, &why));
     }
-    let snapshot = Snapshot::from_file(path).map_err(|error| unreadable(path, &error))?;
+    header::check(&text).map_err(|why| unreadable(path, &why))?;
+    let snapshot = parse(path).map_err(|why| unreadable(path, &why))?;
     Ok(Some(snapshot).filter(is_of_script))
+}
+
+/// Parses a snapshot.
+///
+/// # Errors
+/// A description of what is wrong with it.
+fn parse(path: &Path) -> std::result::Result<Snapshot, String> {
+    // insta's parser panics at some values, such as `.inf`.
+    match catch_unwind(|| Snapshot::from_file(path)) {
+        Ok(parsed) => parsed.map_err(|error| error.to_string()),
+        Err(_) => Err("its header has a value that insta cannot parse".to_owned()),
+    }
 }
 
 /// Whether a line is a marker that version control writes at a merge conflict.
@@ -155,7 +171,9 @@ pub(super) fn forget_pending(golden: &Path) {
 pub(super) fn refer(golden: &Path) -> Result<()> {
     let Some(list) = env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE") else { return Ok(()) };
     let golden = std::path::absolute(golden).unwrap_or_else(|_| golden.to_owned());
-    let opened = fs::OpenOptions::new().append(true).create(true).open(&list);
+    // Without NONBLOCK, opening a FIFO would wait for a reader.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = fs::OpenOptions::new().append(true).create(true).custom_flags(flags).open(&list);
     let written = opened.and_then(|mut file| writeln!(file, "{}", golden.display()));
     written.map_err(|error| {
         Error::new(
@@ -185,11 +203,29 @@ mod tests {
                 "---\nsource: a.rhai\ninfo:\n  strictness: code\n---\nx\n",
                 "its info.strictness: there is",
             ),
+            ("---\nsource: .inf\n---\nx\n", "its header has a value that insta cannot parse"),
             ("---\nsource: a.rhai\ninfo:\n  redact: 3\n---\nx\n", "its info.redact cannot be read"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = read(&path).unwrap_err();
             assert!(error.is_usage() && error.message().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_any_shape_takes_bounded_memory_and_stack() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.snap");
+        let deep = format!("{}{}", "- ".repeat(32), "[".repeat(60_000));
+        for (header, why) in [
+            ("a: b\n".repeat(100_000), "its header has more than 65536 bytes"),
+            ("- ".repeat(30_000), "line 2 is indented by more than 64 columns"),
+            (deep, "cannot read the golden"),
+        ] {
+            std::fs::write(&path, format!("---\n{header}\n---\nx\n")).unwrap();
+            let error = read(&path).unwrap_err();
+            let names = error.message().contains(&path.display().to_string());
+            assert!(error.is_usage() && names && error.message().contains(why), "{error}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! without a golden is not compared with anything.
 
 mod file;
+mod header;
 mod info;
 mod known;
 #[cfg(feature = "cli")]
