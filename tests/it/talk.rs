@@ -1,6 +1,6 @@
 //! `mailexpect talk`: at a real terminal, and with a pipe.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
 use mailexpect::server::Embedded;
@@ -19,6 +19,23 @@ fn typing(folder: &tempfile::TempDir, args: &[&str]) -> PtySession {
     command.current_dir(folder.path()).arg("talk").args(args).env("TERM", "xterm");
     command.stdin(Stdio::inherit());
     spawn_command(command, Some(PATIENCE)).unwrap()
+}
+
+/// The result of a conversation whose lines come from a pipe: the exit code, stdout and stderr.
+fn piped(folder: &tempfile::TempDir, args: &[&str], lines: &str) -> (Option<i32>, String, String) {
+    let mut child = program()
+        .current_dir(folder.path())
+        .arg("talk")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 fn exit_code(terminal: &PtySession) -> i32 {
@@ -241,18 +258,7 @@ fn lines_from_a_pipe_are_sent_in_lock_step_to_what_the_greeting_speaks() {
     let folder = folder(&[]);
     let port = server.smtp().rsplit(':').next().unwrap().to_owned();
     let talk = |lines: &str, port: &str, more: &[&str]| {
-        let mut child = program()
-            .current_dir(folder.path())
-            .args([&["talk", "127.0.0.1", port], more].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
+        piped(&folder, &[&["127.0.0.1", port], more].concat(), lines)
     };
     let (code, out, err) = talk("EHLO x\nNOOP\nQUIT\n", &port, &["--save", "saved.rhai"]);
     assert_eq!(code, Some(0), "{out}{err}");
@@ -283,4 +289,49 @@ fn ctrl_d_leaves_a_server_that_says_nothing() {
     shows(&mut terminal, "closed by the client");
     assert_eq!(exit_code(&terminal), 0);
     drop(held);
+}
+
+/// A server that sends this text byte by byte, with pauses that are longer than a part of a reply is
+/// waited for.
+fn dripping(text: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+        for byte in text.bytes().cycle() {
+            let is_gone = stream.write_all(&[byte]).is_err();
+            // Nothing comes before the reply, so this waits for as long as reading may take.
+            if is_gone || stream.read(&mut [0]).is_ok() {
+                return;
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_that_never_ends_its_reply_is_given_up() {
+    let folder = folder(&[]);
+    let lines = "EHLO x\nQUIT\n";
+    let url = dripping("220-hello ");
+    let (code, out, err) = piped(&folder, &[&url, "--timeout", "2s"], lines);
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(err.contains(&format!("no whole reply of {url} came within 2 s")), "{err}");
+    let peer = Peer::parse("flood 4000000000 220-hello");
+    let (code, _, err) = piped(&folder, &[&peer.url("smtp"), "--timeout", "2s"], lines);
+    assert!(code == Some(1) && err.contains(&peer.url("smtp")), "{err}");
+}
+
+#[test]
+fn a_server_that_floods_whole_replies_is_given_up() {
+    let folder = folder(&[]);
+    // A debug build is too slow to hear 32 MiB before the deadline.
+    let peer = Peer::parse("flood 4000000000 220 a");
+    let url = peer.url("smtp");
+    let (code, out, err) = piped(&folder, &[&url, "--timeout", "3s"], "EHLO x\nQUIT\n");
+    assert_eq!(code, Some(1), "{err}");
+    let why = ["sent more than 32 MiB", "came within 3 s"];
+    assert!(err.contains(&url) && why.iter().any(|why| err.contains(why)), "{err}");
+    assert!(out.len() < 64 << 20, "{}", out.len());
 }

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustyline::ExternalPrinter;
-use tokio::time::timeout;
 
 use super::commands::{self, Command};
 use super::editor::{Editor, Input, Password};
+use super::hearing::Hearing;
 use super::held_back::HeldBack;
 use super::saving::Saving;
+use crate::Credentials;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::file;
@@ -22,13 +23,6 @@ use crate::report::Human;
 use crate::script::written;
 use crate::session::{Heard, Options, Session};
 use crate::transcript::{Event, Transcript, What};
-use crate::{Credentials, duration};
-
-/// How long to wait for the server's last words after the client has closed.
-const GRACE: Duration = Duration::from_secs(1);
-/// The timeout while the user may type. It is practically endless, because the user decides when to
-/// stop.
-const FOREVER: Duration = Duration::from_hours(24);
 
 /// The output of the conversation. At a terminal, it appears above the line that is being typed.
 struct Output {
@@ -94,8 +88,7 @@ pub(super) struct Conversation {
     saving: Saving,
     output: Arc<Output>,
     is_terminal: bool,
-    /// How long a reply may take if stdin is no terminal.
-    patience: Duration,
+    hearing: Hearing,
     held_back: HeldBack,
 }
 
@@ -104,7 +97,7 @@ impl Conversation {
         (url, is_told): (String, bool),
         mut editor: Editor,
         saving: Saving,
-        screen: &Screen,
+        (screen, patience): (&Screen, Duration),
     ) -> Self {
         let is_terminal = editor.is_terminal();
         let output = Arc::new(Output {
@@ -114,20 +107,22 @@ impl Conversation {
             is_typed: AtomicBool::new(false),
             events: AtomicUsize::new(0),
         });
-        let (patience, held_back) = Default::default();
-        Self { url, is_told, editor, saving, output, is_terminal, patience, held_back }
+        let hearing = Hearing::new(&url, patience);
+        let held_back = HeldBack::default();
+        Self { url, is_told, editor, saving, output, is_terminal, hearing, held_back }
     }
 
     /// Connects, and talks until the user or the server ends the conversation.
     ///
     /// # Errors
     /// If the connection fails or breaks. If stdin is no terminal, also if a reply does not come.
-    pub(super) async fn hold(mut self, options: Options, patience: Duration) -> Result<ExitCode> {
-        self.patience = patience;
+    pub(super) async fn hold(mut self, options: Options) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
-        let output = Arc::clone(&self.output);
-        let transcript =
-            Transcript::new().watched(Arc::new(move |event: &Event| output.event(event)));
+        let (output, bytes) = (Arc::clone(&self.output), self.hearing.bytes());
+        let transcript = Transcript::new().watched(Arc::new(move |event: &Event| {
+            bytes.fetch_add(event.bytes(), Ordering::Relaxed);
+            output.event(event);
+        }));
         let mut session = options.transcript(transcript.clone()).connect(&self.url).await?;
         if self.is_terminal {
             self.output
@@ -169,12 +164,24 @@ impl Conversation {
             if is_our_turn {
                 self.editor.ask();
             }
-            let patience = if is_our_turn { FOREVER } else { self.patience };
+            let hearing = &mut self.hearing;
+            let heard = async {
+                if is_our_turn {
+                    hearing.anything(session).await
+                } else {
+                    hearing.reply(session).await
+                }
+            };
             let next = tokio::select! {
-                heard = timeout(patience, session.hear()) => {
-                    match heard.map_err(|_| self.no_reply())?? {
+                heard = heard => {
+                    match heard? {
                         Heard::End => return self.closed(owed),
                         Heard::Something => self.learn(session),
+                    }
+                    if !self.held_back.is_empty()
+                        && self.hearing.at_hand(session).await? == Heard::End
+                    {
+                        return self.closed(session.owed());
                     }
                     let sent = self.send_held_back(session).await;
                     self.told(sent)?;
@@ -200,12 +207,6 @@ impl Conversation {
         Err(error.hint("look at what it said last"))
     }
 
-    fn no_reply(&self) -> Error {
-        let patience = duration::show(self.patience);
-        let error = Error::new(Kind::Timeout, format!("no reply came within {patience}"));
-        error.hint("--timeout waits longer")
-    }
-
     /// Adds the server's capabilities to the words that Tab completes.
     fn learn(&self, session: &Session) {
         if let Some(can) = session.capabilities() {
@@ -215,6 +216,7 @@ impl Conversation {
     }
 
     async fn take(&mut self, session: &mut Session, input: Input) -> Result<Next> {
+        self.hearing.sends();
         let done = match input {
             Input::Interrupted => return Ok(Next::Stop(ExitCode::Interrupted)),
             Input::End => return Ok(Next::Leave),
@@ -258,6 +260,7 @@ impl Conversation {
     async fn send_held_back(&mut self, session: &mut Session) -> Result<()> {
         while session.owed() == 0 {
             let Some(line) = self.held_back.take() else { break };
+            self.hearing.sends();
             let sent = if is_starttls(session, &line) {
                 self.execute(session, Command::Starttls).await
             } else {
@@ -290,8 +293,8 @@ impl Conversation {
         self.output.is_typed.store(false, Ordering::Relaxed);
         while !self.is_terminal && sent.as_ref().is_err_and(Error::is_out_of_step) {
             // First read the reply that has to come before this line.
-            if timeout(self.patience, session.hear()).await.map_err(|_| self.no_reply())??
-                == Heard::End
+            if self.hearing.reply(session).await? == Heard::End
+                || self.hearing.at_hand(session).await? == Heard::End
             {
                 break;
             }
@@ -368,16 +371,13 @@ impl Conversation {
     async fn leave(&mut self, session: &mut Session) -> Result<ExitCode> {
         while !self.is_terminal && session.owed() > 0 {
             let owed = session.owed();
-            let heard = timeout(self.patience, session.hear()).await;
-            if heard.map_err(|_| self.no_reply())?? == Heard::End {
+            if self.hearing.reply(session).await? == Heard::End {
                 return self.closed(owed);
             }
         }
         // If the connection is gone already, closing it fails, which does no harm.
         if session.shutdown().await.is_ok() {
-            let last =
-                async { while session.hear().await.is_ok_and(|heard| heard != Heard::End) {} };
-            let _ = timeout(GRACE, last).await;
+            self.hearing.last_words(session).await?;
         }
         Ok(ExitCode::Passed)
     }

@@ -4,6 +4,7 @@ mod commands;
 mod completion;
 mod conversation;
 mod editor;
+mod hearing;
 mod held_back;
 mod saving;
 
@@ -65,6 +66,6 @@ pub(super) fn talk(args: Talk, screen: &mut Screen) -> Result<ExitCode> {
     descriptors::provide(descriptors::NEEDED)?;
     let editor = Editor::start(&url)?;
     let is_told = args.server.contains("://");
-    let conversation = Conversation::new((url, is_told), editor, saving, screen);
-    block_on(conversation.hold(options, args.timeout))
+    let conversation = Conversation::new((url, is_told), editor, saving, (screen, args.timeout));
+    block_on(conversation.hold(options))
 }
