@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use crate::error::Result;
 use crate::redaction::Redaction;
 
 /// The minimum length of a known value. Shorter values appear in too much unrelated text.
@@ -13,37 +12,34 @@ const FIRST_EPHEMERAL: u16 = 1024;
 
 /// The redaction with these parameters as known values: `smtp` becomes `[SMTP]`, its host and its
 /// port `[SMTP_HOST]` and `[SMTP_PORT]`.
-pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> Redaction {
+pub(super) fn with_params(mut redaction: Redaction, params: &[(String, String)]) -> Redaction {
     let values = params.iter().flat_map(|(name, value)| values(&token(name), value));
     let machine = machine().map(|name| (name, "HOSTNAME".to_owned()));
-    let redaction = values.chain(machine).fold(redaction, |redaction, (value, token)| {
+    for (value, token) in values.chain(machine) {
         // A value that cannot be a known value, for example because its parameter has an odd name,
         // is not replaced.
-        redaction.clone().known(value, &token).unwrap_or(redaction)
-    });
-    params.iter().fold(redaction, |redaction, (name, value)| {
-        let Some(port) = port(value) else { return redaction };
-        as_port(&redaction, &port.to_string(), &(token(name) + "_PORT")).unwrap_or(redaction)
-    })
+        let _ = redaction.add_known(value.as_bytes(), &token);
+    }
+    for (name, value) in params {
+        if let Some(port) = port(value) {
+            let _ = redaction.add_port(&port.to_string(), &(token(name) + "_PORT"));
+        }
+    }
+    redaction
 }
 
 /// The redaction with values that the run made up, each given after its token. A value of digits
 /// only is a port.
-pub(super) fn with_made_up(redaction: Redaction, known: &[(String, String)]) -> Redaction {
-    known.iter().fold(redaction, |redaction, (token, value)| {
-        let known = if value.bytes().all(|byte| byte.is_ascii_digit()) {
-            as_port(&redaction, value, token)
+pub(super) fn with_made_up(mut redaction: Redaction, known: &[(String, String)]) -> Redaction {
+    for (token, value) in known {
+        // A value that cannot be a known value is not replaced.
+        let _ = if value.bytes().all(|byte| byte.is_ascii_digit()) {
+            redaction.add_port(value, token)
         } else {
-            redaction.clone().known(value, token)
+            redaction.add_known(value.as_bytes(), token)
         };
-        known.unwrap_or(redaction)
-    })
-}
-
-/// The redaction with a port as a known value. A port is replaced only where its context shows that
-/// it is one, because the bare number may mean anything.
-fn as_port(redaction: &Redaction, port: &str, token: &str) -> Result<Redaction> {
-    redaction.clone().regex_without_numbers(&format!(r"(?::|\bport[= ])(?P<v>{port})\b"), token)
+    }
+    redaction
 }
 
 fn token(name: &str) -> String {

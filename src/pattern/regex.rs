@@ -68,7 +68,7 @@ impl Regex {
     }
 
     /// The size in bytes of the compiled regex.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.0.meta.memory_usage()
     }
 

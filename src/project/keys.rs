@@ -36,23 +36,29 @@ impl Keys {
     pub(super) fn of(text: &str) -> Self {
         let mut keys = Self::default();
         if let Ok(table) = DeTable::parse(text) {
-            keys.walk(text, table.get_ref(), &[]);
+            keys.walk(table.get_ref(), &[]);
         }
         keys.found.sort_by_key(|key| key.start);
+        let (mut at, mut line) = (0, 1);
+        for key in &mut keys.found {
+            line += line_of(&text[at..], key.start - at) - 1;
+            (at, key.line) = (key.start, line);
+        }
         keys
     }
 
-    fn walk(&mut self, text: &str, table: &DeTable<'_>, above: &[String]) {
+    /// Finds the keys of a table and of the tables in it, without their lines.
+    fn walk(&mut self, table: &DeTable<'_>, above: &[String]) {
         for (key, value) in table {
             let path: Vec<_> = above.iter().cloned().chain([key.get_ref().to_string()]).collect();
             let value = value.get_ref();
             if let DeValue::Table(table) = value {
-                self.walk(text, table, &path);
+                self.walk(table, &path);
             }
             let is_plain =
                 value.is_str() || value.is_integer() || value.is_float() || value.is_bool();
             let start = key.span().start;
-            self.found.push(Key { start, line: line_of(text, start), path, is_plain });
+            self.found.push(Key { start, line: 0, path, is_plain });
         }
     }
 

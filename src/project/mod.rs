@@ -41,6 +41,10 @@ use says::{Golden, Rule, Says, Target};
 /// The name of the project file.
 const NAME: &str = "mailexpect.toml";
 
+/// The largest project file, in bytes; a larger one is an error. A large project has some thousand.
+/// Some settings are compared with each other, which takes 20 s for 100,000 of them.
+const LARGEST: u64 = 256 << 10;
+
 /// The content of the project file; empty if there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
@@ -74,7 +78,8 @@ impl Project {
 
     fn read(path: PathBuf) -> Result<Self> {
         let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
-        let text = file::read_text(&path).map_err(|error| wrong(error.to_string()))?;
+        let text =
+            file::read_text_up_to(&path, LARGEST).map_err(|error| wrong(error.to_string()))?;
         Self::parse(path, &text)
     }
 
@@ -196,6 +201,21 @@ mod tests {
                 && !redaction.is_on("timing.seconds")
                 && redaction.is_on("date.ctime")
         );
+    }
+
+    #[test]
+    fn a_project_file_that_nobody_writes_is_an_error() {
+        let error = wrong(&"[run.params]\n".repeat(30_000));
+        assert!(
+            error.contains("cannot read /mailexpect.toml: it has more than 262144 bytes"),
+            "{error}"
+        );
+        let rules =
+            |n: usize| format!("[redact.t{n}]\nregex = '(a{{100}}){{90}}'\ntoken = \"T\"\n");
+        let error = wrong(&(0..1000).map(rules).collect::<String>());
+        assert!(error.contains("regexes for redaction take more than 16 MiB"), "{error}");
+        let deep = wrong(&format!("a = {}", "[".repeat(200_000)));
+        assert!(deep.contains("mailexpect.toml, line 1"), "{deep}");
     }
 
     #[test]

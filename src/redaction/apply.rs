@@ -65,16 +65,19 @@ pub(super) struct Run<'a> {
     pub(super) tokens: Tokens,
     dialogues: HashMap<Option<SessionId>, Dialogue>,
     pub(super) changes: Vec<Change>,
-    pub(super) event: usize,
+    /// Whether the changes are listed.
+    lists: bool,
+    event: usize,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(rules: &'a Rules) -> Self {
+    pub(super) fn new(rules: &'a Rules, lists: bool) -> Self {
         Self {
             rules,
             tokens: Tokens::default(),
             dialogues: HashMap::new(),
             changes: Vec::new(),
+            lists,
             event: 0,
         }
     }
@@ -238,6 +241,13 @@ impl<'a> Run<'a> {
 
     pub(super) fn rearranged(&mut self, rule: &str, span: Range<usize>, was: &[u8], now: &[u8]) {
         if was != now {
+            self.changed(span, rule, was, now);
+        }
+    }
+
+    /// Notes a change, if the changes are listed.
+    pub(super) fn changed(&mut self, span: Range<usize>, rule: &str, was: &[u8], now: &[u8]) {
+        if self.lists {
             self.changes.push(Change::new(self.event, span, rule, was, now));
         }
     }

@@ -52,6 +52,7 @@
 //! tells its kind is never replaced: the code of a reply, the verb of a command. A line that
 //! contains a token has been redacted before and stays as it is.
 
+mod adding;
 mod apply;
 mod challenge;
 mod change;
@@ -220,19 +221,7 @@ impl Redaction {
     /// # Errors
     /// Usage for an empty value, and for a token that is not written like `OWN_HOST`.
     pub fn known(mut self, value: impl AsRef<[u8]>, token: &str) -> Result<Self> {
-        let value = value.as_ref();
-        if value.is_empty() || value.contains(&b'\n') {
-            let error = Error::usage(format!(
-                "a known value for [{}] that no line can hold",
-                visible::quoted(token)
-            ));
-            return Err(error
-                .with_got(visible::escape(value))
-                .hint("give some text without line ends"));
-        }
-        self.known.push(Known::new(value, checked(token)?));
-        self.known.sort_by_key(|known| std::cmp::Reverse(known.value.len()));
-        Ok(self)
+        self.add_known(value.as_ref(), token).map(|()| self)
     }
 
     /// Adds a regex, which is looked for in every line. What its group `v` matches becomes
@@ -240,9 +229,10 @@ impl Redaction {
     /// replaced.
     ///
     /// # Errors
-    /// Usage for an invalid regex, and for a token that is not written like `TICKET_ID`.
-    pub fn regex(self, regex: &str, token: &str) -> Result<Self> {
-        self.own_rule(regex, token, true)
+    /// Usage for an invalid regex, for a token that is not written like `TICKET_ID`, and if all
+    /// these regexes take more than 16 MiB together when compiled.
+    pub fn regex(mut self, regex: &str, token: &str) -> Result<Self> {
+        self.add_regex(regex, token, true).map(|()| self)
     }
 
     /// Like [`Redaction::regex`], but every value becomes `[TOKEN]`, without a number. This is for
@@ -250,13 +240,8 @@ impl Redaction {
     ///
     /// # Errors
     /// Those of [`Redaction::regex`].
-    pub fn regex_without_numbers(self, regex: &str, token: &str) -> Result<Self> {
-        self.own_rule(regex, token, false)
-    }
-
-    fn own_rule(mut self, regex: &str, token: &str, numbered: bool) -> Result<Self> {
-        self.own.push(Rule::own(regex, checked(token)?, numbered)?);
-        Ok(self)
+    pub fn regex_without_numbers(mut self, regex: &str, token: &str) -> Result<Self> {
+        self.add_regex(regex, token, false).map(|()| self)
     }
 
     /// Redacts the events of a run. Values are numbered from 1 in the order in which they appear.
@@ -268,10 +253,28 @@ impl Redaction {
     /// Usage if the regexes that are on take too much memory.
     pub fn apply(&self, events: &[Event]) -> Result<Redacted> {
         let rules = self.rules()?;
-        let mut run = Run::new(&rules);
+        let mut run = Run::new(&rules, true);
         let events =
             events.iter().enumerate().map(|(number, event)| run.event(number, event)).collect();
         Ok(Redacted { events, changes: run.changes })
+    }
+
+    /// Redacts the events of a run, without a list of the changes, which takes several times the
+    /// memory of the events. Returns `None` if the redacted events take more than `most` bytes.
+    ///
+    /// # Errors
+    /// Those of [`Redaction::apply`].
+    #[cfg(feature = "script")]
+    pub(crate) fn apply_up_to(&self, most: usize, events: &[Event]) -> Result<Option<Vec<Event>>> {
+        let rules = self.rules()?;
+        let mut run = Run::new(&rules, false);
+        let mut bytes = 0;
+        let redacted = events.iter().enumerate().map(|(number, event)| {
+            let redacted = run.event(number, event);
+            bytes += redacted.bytes();
+            (bytes <= most).then_some(redacted)
+        });
+        Ok(redacted.collect())
     }
 
     fn rules(&self) -> Result<Rules> {

@@ -18,7 +18,13 @@ pub(super) struct Rule {
     pub(super) regex: Regex,
     pub(super) scope: Scope,
     pub(super) label: Label,
+    /// What the rule counts for among the caller's, see [`Rule::own`].
+    pub(super) weight: usize,
 }
+
+/// The least that a rule counts for, in bytes: each search needs space besides the compiled regex,
+/// and time.
+const LIGHTEST: usize = 16 << 10;
 
 /// How a rule's matches are replaced and reported.
 #[derive(Clone, Debug)]
@@ -44,12 +50,14 @@ impl Rule {
             None => compiled.entry(preset.name()).or_insert(Regex::new(preset.regex())?).clone(),
         };
         let label = Label::new(preset.name(), preset.token(), preset.is_numbered());
-        Ok(Self { regex, scope: preset.scope(), label })
+        Ok(Self { regex, scope: preset.scope(), label, weight: 0 })
     }
 
     pub(super) fn own(source: &str, token: &str, numbered: bool) -> Result<Self> {
         let label = Label::new(&format!("`{source}`"), token, numbered);
-        Ok(Self { regex: Regex::new(source)?, scope: ANYWHERE, label })
+        let regex = Regex::new(source)?;
+        let weight = regex.size().max(LIGHTEST);
+        Ok(Self { regex, scope: ANYWHERE, label, weight })
     }
 
     /// The matches: the group `v` of each, or the whole match if the regex has no such group. Of the

@@ -8,7 +8,7 @@ use super::claims::Claims;
 use super::dialogue::{Seen, Unit};
 use super::rule::Rule;
 use super::scope::{Part, Verb};
-use super::{Change, SECRET, structure, tokens};
+use super::{SECRET, structure, tokens};
 use crate::proto::{Speech, chomp};
 
 impl<'a> Run<'a> {
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
             } else {
                 whole.start + span.start..whole.start + span.end
             };
-            self.changes.push(Change::new(self.event, place, &label.rule, was, now.as_bytes()));
+            self.changed(place, &label.rule, was, now.as_bytes());
         }
         redacted.extend_from_slice(&text[from..]);
         redacted

@@ -1,0 +1,100 @@
+//! Adding values and regexes of the caller to a redaction, within bounds.
+
+use super::known::Known;
+use super::rule::Rule;
+use super::{Redaction, checked};
+use crate::error::{Error, Result};
+use crate::visible;
+
+/// How much memory the caller's regexes may take together. Each is compiled before anything else is
+/// done, and looked for in every line: 9000 large ones took 4.6 GB and 13 s.
+const HEAVIEST: usize = 16 << 20;
+
+impl Redaction {
+    /// Adds a known value, see [`Redaction::known`].
+    ///
+    /// # Errors
+    /// Those of [`Redaction::known`]; then nothing is changed.
+    pub(crate) fn add_known(&mut self, value: &[u8], token: &str) -> Result<()> {
+        if value.is_empty() || value.contains(&b'\n') {
+            let error = Error::usage(format!(
+                "a known value for [{}] that no line can hold",
+                visible::quoted(token)
+            ));
+            return Err(error
+                .with_got(visible::escape(value))
+                .hint("give some text without line ends"));
+        }
+        let known = Known::new(value, checked(token)?);
+        // Longer values come first, and those of one length in the order in which they were added.
+        let at = self.known.partition_point(|other| other.value.len() >= value.len());
+        self.known.insert(at, known);
+        Ok(())
+    }
+
+    /// Adds a regex, see [`Redaction::regex`].
+    ///
+    /// # Errors
+    /// Those of [`Redaction::regex`]; then nothing is changed.
+    pub(super) fn add_regex(&mut self, regex: &str, token: &str, numbered: bool) -> Result<()> {
+        let rule = Rule::own(regex, checked(token)?, numbered)?;
+        let weight: usize = self.own.iter().map(|rule| rule.weight).sum();
+        if weight + rule.weight > HEAVIEST {
+            let error = Error::usage(format!(
+                "the {} regexes for redaction take more than {} MiB when compiled",
+                self.own.len() + 1,
+                HEAVIEST >> 20
+            ));
+            return Err(error.hint(
+                "redact with fewer regexes or simpler ones: `\\d+` in place of `\\d{1,100}`",
+            ));
+        }
+        self.own.push(rule);
+        Ok(())
+    }
+
+    /// Adds a port as a known value. A port is replaced only where its context shows that it is one,
+    /// because the bare number may mean anything. Ports do not count among the caller's regexes.
+    ///
+    /// # Errors
+    /// Usage for a token that is not written like `SMTP_PORT`; then nothing is changed.
+    #[cfg(feature = "script")]
+    pub(crate) fn add_port(&mut self, port: &str, token: &str) -> Result<()> {
+        let regex = format!(r"(?::|\bport[= ])(?P<v>{port})\b");
+        self.own.push(Rule { weight: 0, ..Rule::own(&regex, checked(token)?, false)? });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regexes_are_bounded_together() {
+        let mut redaction = Redaction::new();
+        let mut add = |regex: &str| {
+            (0..2000).find_map(|n| redaction.add_regex(regex, &format!("T{n}"), true).err())
+        };
+        let error = add("(a{100}){90}").unwrap();
+        assert!(error.is_usage() && error.message().ends_with("more than 16 MiB when compiled"));
+        assert!(redaction.own.len() < 100, "{}", redaction.own.len());
+        let mut redaction = Redaction::new();
+        for n in 0..1000 {
+            redaction.add_regex("x", &format!("T{n}"), true).unwrap();
+        }
+        let error = (0..100).find_map(|_| redaction.add_regex("x", "T", true).err());
+        assert!(error.is_some_and(|error| error.is_usage()));
+        redaction.add_port("2525", "PORT").unwrap();
+    }
+
+    #[test]
+    fn longer_values_are_known_first() {
+        let mut redaction = Redaction::new();
+        for (value, token) in [("bb", "A"), ("a", "B"), ("ccc", "C"), ("dd", "D")] {
+            redaction.add_known(value.as_bytes(), token).unwrap();
+        }
+        let order: Vec<_> = redaction.known.iter().map(|known| &*known.value).collect();
+        assert_eq!(order, [&b"ccc"[..], b"bb", b"dd", b"a"]);
+    }
+}
