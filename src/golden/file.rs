@@ -12,7 +12,7 @@ use insta::TextSnapshotKind;
 use insta::internals::TextSnapshotContents;
 use rustix::fs::OFlags;
 
-use super::{EXTENSION, header, info};
+use super::{EXTENSION, header, info, size};
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::redaction::Redaction;
@@ -54,7 +54,9 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
         let why = if text.trim().is_empty() { "it is empty" } else { "it has no header" };
         return Err(unreadable(path, &why));
     }
-    header::check(&text).map_err(|why| unreadable(path, &why))?;
+    header::check(&text)
+        .and_then(|()| size::check_text(&text))
+        .map_err(|why| unreadable(path, &why))?;
     let snapshot = parse(path).map_err(|why| unreadable(path, &why))?;
     Ok(Some(snapshot).filter(is_of_script))
 }
@@ -218,6 +220,7 @@ mod tests {
         let path = folder.path().join("a.snap");
         let deep = format!("{}{}", "- ".repeat(32), "[".repeat(60_000));
         for (header, why) in [
+            (format!("source: a.rhai\n---\n{}", "x\n".repeat(300_000)), "more than 200000 lines"),
             ("a: b\n".repeat(100_000), "its header has more than 65536 bytes"),
             ("- ".repeat(30_000), "line 2 is indented by more than 64 columns"),
             (deep, "cannot read the golden"),

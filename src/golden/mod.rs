@@ -12,6 +12,7 @@ mod known;
 mod pending;
 mod policy;
 mod sections;
+mod size;
 #[cfg(feature = "cli")]
 mod stale;
 mod text;
@@ -125,6 +126,11 @@ impl Goldens {
     fn settle(&self, outcome: &Outcome, path: PathBuf, said: Said) -> Result<Held> {
         let title = outcome.title.as_deref();
         let snapshot = file::render(&outcome.path, title, &said.redaction, &said.new);
+        // A golden that could not be read again is not written.
+        header::check(&snapshot).map_err(|why| {
+            let error = Error::usage(format!("cannot write the golden {}: {why}", path.display()));
+            error.hint("make the title, and the regexes of redact(...), fewer or shorter")
+        })?;
         let is_new = said.old.is_none();
         if self.policy.writes(is_new) {
             file::write(&path, &snapshot)?;

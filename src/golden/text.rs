@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
-use super::known;
+use super::{known, size};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::redaction::Redaction;
@@ -12,7 +12,8 @@ use crate::transcript::{self, About, Event, SessionId, What};
 /// The text of a golden: the redacted transcript without what is only meant for reading.
 ///
 /// # Errors
-/// Usage if the redactions take too much memory.
+/// Usage if the redactions take too much memory; too long, if the transcript is too long for a
+/// golden.
 #[cfg(feature = "cli")]
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     redacted(outcome, &outcome.redaction.as_deref().cloned().unwrap_or_default())
@@ -21,12 +22,11 @@ pub(crate) fn text(outcome: &Outcome) -> Result<String> {
 /// The text of a golden under this redaction, which may differ from the run's own.
 ///
 /// # Errors
-/// Usage, if the redactions take too much memory.
+/// Those of [`text`].
 pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<String> {
     let redaction = known::with_params(redaction.clone(), &outcome.params);
     let redaction = known::with_made_up(redaction, &outcome.known);
-    let redacted = redaction.apply(&lasting(&outcome.transcript))?;
-    Ok(joined(&redacted.events))
+    redacted_text(&redaction, &lasting(&outcome.transcript)?)
 }
 
 /// A golden's text, reduced to what this redaction keeps.
@@ -34,8 +34,12 @@ pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<Strin
 /// # Errors
 /// Those of [`redacted`].
 pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
-    let redacted = redaction.apply(&transcript::read(text).0)?;
-    Ok(joined(&redacted.events))
+    redacted_text(redaction, &transcript::read(text).0)
+}
+
+fn redacted_text(redaction: &Redaction, events: &[Event]) -> Result<String> {
+    let redacted = redaction.apply_up_to(size::REDACTED, events)?;
+    size::check_run(joined(&redacted.ok_or_else(size::redacted)?))
 }
 
 /// The lines of the events, with line ends between them.
@@ -51,7 +55,10 @@ fn joined(events: &[Event]) -> String {
 
 /// The events without printed text and warnings, and without the connection attempts of sessions
 /// that connected in the end: which addresses a name has depends on the machine.
-fn lasting(events: &[Event]) -> Vec<Event> {
+///
+/// # Errors
+/// Too long, if they take too much memory.
+fn lasting(events: &[Event]) -> Result<Vec<Event>> {
     let connected: HashSet<Option<SessionId>> =
         events.iter().filter(|event| is_connected(event)).map(|event| event.session).collect();
     let lasts = |event: &&Event| match &event.what {
@@ -59,9 +66,10 @@ fn lasting(events: &[Event]) -> Vec<Event> {
         What::Attempt { .. } => !connected.contains(&event.session),
         _ => true,
     };
-    let events = without_failed_attempts(events);
-    let events = events.into_iter().filter(lasts).cloned().map(without_port).collect();
-    renumbered(events)
+    let mut lasting = without_failed_attempts(events);
+    lasting.retain(lasts);
+    size::check_events(&lasting)?;
+    Ok(renumbered(lasting.into_iter().cloned().map(without_port).collect()))
 }
 
 /// The events without those of attempts that failed and were repeated: the number of attempts

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Level, Origin, Renderer};
@@ -23,6 +23,12 @@ const LONG: usize = 72;
 /// square of the differences, which is minutes for a message of some megabytes. After the limit,
 /// the diff is correct but may be longer than necessary.
 const LONGEST: Duration = Duration::from_millis(500);
+
+/// The number of lines shown of each side of a change. The files have the others.
+const SIDE: usize = 1000;
+
+/// The number of lines after which no further change is shown.
+const SHOWN: usize = 10_000;
 
 /// The text for a difference: what differs, and what can be done about it.
 pub(super) fn explain(difference: &Difference) -> String {
@@ -58,7 +64,8 @@ pub(super) fn message(difference: &Difference) -> &'static str {
 }
 
 /// A unified diff of two transcripts, with each line after the margin. The diff never has more
-/// lines than both transcripts together plus one for the place.
+/// lines than both transcripts together plus one for the place. Of a long diff, only the beginning
+/// is shown.
 pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
     let (old, new) = (old.trim_end(), new.trim_end());
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old, new);
@@ -71,48 +78,79 @@ pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
 }
 
 fn unified(diff: &TextDiff<'_, '_, '_, str>, around: usize, margin: &str) -> String {
+    let until = Instant::now() + LONGEST;
     let mut text = String::new();
-    for group in diff.grouped_ops(around) {
-        let header = similar::udiff::UnifiedHunkHeader::new(&group);
+    let mut shown = 0;
+    let groups = diff.grouped_ops(around);
+    for (number, group) in groups.iter().enumerate() {
+        if shown > SHOWN {
+            let places = groups.len() - number;
+            let _ = writeln!(text, "{margin}{DIM}... {places} more places differ{DIM:#}");
+            break;
+        }
+        let header = similar::udiff::UnifiedHunkHeader::new(group);
         let _ = writeln!(text, "{margin}{DIM}{header}{DIM:#}");
-        for op in &group {
-            let values = |range: Range<usize>, lines: &[&str]| -> Vec<String> {
-                let lines = lines.get(range).unwrap_or_default().iter();
-                lines.map(|line| visible::printable(line.trim_end_matches('\n'))).collect()
-            };
+        for op in group {
+            shown += op.old_range().len().min(SIDE) + op.new_range().len().min(SIDE);
             let (old, new) = (
-                values(op.old_range(), diff.old_slices()),
-                values(op.new_range(), diff.new_slices()),
+                Side::of(op.old_range(), diff.old_slices()),
+                Side::of(op.new_range(), diff.new_slices()),
             );
             if op.tag() == DiffTag::Equal {
-                for line in &old {
-                    let _ = writeln!(text, "{margin} {line}");
-                }
+                old.write(&mut text, (margin, ' ', Style::new()), (&[][..], until));
                 continue;
             }
             // Lines that replace each other are compared word by word.
-            let pairs = if old.len() == new.len() { &new[..] } else { &[] };
-            for (side, sign, style, others) in [
-                (&old, '-', BAD, pairs),
-                (&new, '+', GOOD, if pairs.is_empty() { pairs } else { &old }),
-            ] {
-                for (at, line) in side.iter().enumerate() {
-                    let marked = match others.get(at) {
-                        Some(other) => marked(line, other, style),
-                        None => line.clone(),
-                    };
-                    let _ = writeln!(text, "{margin}{style}{sign}{marked}{style:#}");
-                }
-            }
+            let is_paired = op.old_range().len() == op.new_range().len();
+            let pairs = |side: &Side| if is_paired { side.lines.clone() } else { Vec::new() };
+            old.write(&mut text, (margin, '-', BAD), (&pairs(&new)[..], until));
+            new.write(&mut text, (margin, '+', GOOD), (&pairs(&old)[..], until));
         }
     }
     text
 }
 
+/// The lines of one side of a change.
+struct Side {
+    lines: Vec<String>,
+    /// How many more there are.
+    hidden: usize,
+}
+
+impl Side {
+    fn of(range: Range<usize>, lines: &[&str]) -> Self {
+        let all = lines.get(range).unwrap_or_default();
+        let shown = all.iter().take(SIDE);
+        let lines: Vec<_> =
+            shown.map(|line| visible::printable(line.trim_end_matches('\n'))).collect();
+        Self { hidden: all.len() - lines.len(), lines }
+    }
+
+    /// Writes the lines, each marked with what the other side has in its place.
+    fn write(
+        &self,
+        text: &mut String,
+        (margin, sign, style): (&str, char, Style),
+        (others, until): (&[String], Instant),
+    ) {
+        for (at, line) in self.lines.iter().enumerate() {
+            let marked = match others.get(at) {
+                Some(other) => marked(line, other, (style, until)),
+                None => line.clone(),
+            };
+            let _ = writeln!(text, "{margin}{style}{sign}{marked}{style:#}");
+        }
+        if self.hidden > 0 {
+            let hidden = self.hidden;
+            let _ = writeln!(text, "{margin}{style}{sign}... {hidden} more lines{style:#}");
+        }
+    }
+}
+
 /// The line with the words marked that `other` does not have. After a long line, these words are
 /// repeated, because without colours nothing else shows them.
-fn marked(line: &str, other: &str, style: Style) -> String {
-    let words = TextDiff::from_words(line, other);
+fn marked(line: &str, other: &str, (style, until): (Style, Instant)) -> String {
+    let words = TextDiff::configure().deadline(until).diff_words(line, other);
     let is_alike = words.ratio() > 0.4;
     if !is_alike {
         return line.to_owned();
@@ -149,7 +187,29 @@ mod tests {
             (0..60_000).map(|n| format!("C: line {n} {word}\n")).collect::<Vec<_>>().concat()
         };
         let shown = plain(&diff(&lines("is"), &lines("was"), ""));
-        assert!(shown.contains("C: line 0 is") && shown.contains("C: line 59999 was"));
+        assert!(shown.contains("C: line 0 is") && shown.contains("C: line 999 was"));
+        assert!(shown.contains("-... 59000 more lines") && shown.contains("+... 59000 more lines"));
+    }
+
+    #[test]
+    fn of_a_diff_with_many_places_the_beginning_is_shown() {
+        let lines = |word: &str| {
+            let changed = (0..5000).map(|n| format!("{word}{n}\n{}", "=\n".repeat(9)));
+            changed.collect::<Vec<_>>().concat()
+        };
+        let shown = plain(&diff(&lines("a"), &lines("b"), ""));
+        // If the time is over before the smallest diff is found, it is one large change.
+        let is_cut = [" more places differ", " more lines"].iter().any(|cut| shown.contains(cut));
+        assert!(shown.contains("-a0\n") && is_cut && shown.lines().count() < 40_000, "{shown}");
+    }
+
+    #[test]
+    fn long_lines_that_differ_in_each_word_are_compared_in_bounded_time() {
+        let line = |from: usize| {
+            (from..from + 200_000).map(|n| format!("{n} ")).collect::<Vec<_>>().concat()
+        };
+        let shown = plain(&diff(&line(0), &line(500_000), ""));
+        assert!(shown.contains("199999") && shown.contains("699999"));
     }
 
     fn plain(text: &str) -> String {

@@ -360,3 +360,16 @@ fn a_difference_in_the_middle_of_a_long_message_is_noticed() {
     let ran = run(&mail("two"), "--check");
     assert!(ran.code == Some(1) && ran.out.contains("bytes left out, SHA-256"), "{ran:?}");
 }
+
+#[test]
+fn a_transcript_that_is_too_long_for_a_golden_is_an_error() {
+    let script = "let t = \"\"; t.pad(1 << 20, \"x\"); for i in 0..9 { snapshot(t); }\n\
+        redact(`(?P<v>\\w)`, \"J\"); connect().expect(220);\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "a.rhai", "--record"], &[]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("the transcript is too long for a golden"), "{ran:?}");
+    assert!(ran.out.contains("at most 8 MiB") && files(folder.path()).is_empty(), "{ran:?}");
+    // Without a golden, nothing is compared.
+    assert_eq!(run(folder.path(), &["run", "a.rhai"], &[]).code, Some(0));
+}

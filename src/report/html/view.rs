@@ -15,9 +15,9 @@ const AROUND: usize = 3;
 /// The time limit of the search for the smallest diff. After it, the diff is correct but may be
 /// longer than necessary.
 const LONGEST: std::time::Duration = std::time::Duration::from_millis(500);
-/// The number of characters shown of a line of a dialogue: an IMAP literal may have megabytes.
+/// The number of characters shown of a line: an IMAP literal may have megabytes.
 const LINE: usize = 2000;
-/// The number of lines shown of a dialogue. A browser is slow on a page with more of them.
+/// The number of lines shown of a dialogue, or of a diff. A browser is slow on a page with more of them.
 const LINES: usize = 1000;
 
 /// The data of a script for `script.html`.
@@ -179,13 +179,17 @@ fn diff(Difference { old, new, .. }: &Difference) -> Vec<Changed> {
         let header = similar::udiff::UnifiedHunkHeader::new(&group).to_string();
         changed.push(Changed { kind: "place", text: header });
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            if changed.len() >= LINES {
+                changed.push(Changed { kind: "place", text: "the rest is left out here".into() });
+                return changed;
+            }
             let (kind, sign) = match change.tag() {
                 ChangeTag::Equal => ("same", ' '),
                 ChangeTag::Delete => ("old", '-'),
                 ChangeTag::Insert => ("new", '+'),
             };
             let line = change.value().trim_end_matches('\n');
-            changed.push(Changed { kind, text: format!("{sign}{line}") });
+            changed.push(Changed { kind, text: format!("{sign}{}", short(line)) });
         }
     }
     changed
