@@ -89,8 +89,10 @@ impl Asked {
         if let Some(item) = self.items.iter().find(|item| !message.answers(item)) {
             return Some(format!("{item}, which was asked for"));
         }
-        let item = self.items.iter().find(|item| message.exceeds(item))?;
-        Some(format!("no more octets than {item} asks for"))
+        if let Some(item) = self.items.iter().find(|item| message.exceeds(item)) {
+            return Some(format!("no more octets than {item} asks for"));
+        }
+        message.wrong_size()
     }
 }
 
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_what_was_asked_for_is_malformed() {
-        let all = "* 1 FETCH (FLAGS () INTERNALDATE \"x\" RFC822.SIZE 1 ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))";
+        let all = "* 1 FETCH (FLAGS () INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 1 ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))";
         for (by_uid, items, response, lacking) in [
             (true, "BODY[]", "* 1 FETCH (BODY[] \"Subject: x U\" ID 10)", Some("UID, as")),
             (false, "(UID FLAGS)", "* 1 FETCH (UID 7)", Some("FLAGS, which")),

@@ -2,6 +2,8 @@
 //! 2342). Data about another mailbox or another quota root than the one that was asked for is left
 //! out.
 
+use std::collections::HashMap;
+
 use super::answer::Answer;
 use super::mailbox::{is_delimiter, is_same};
 use super::response::unlike;
@@ -30,7 +32,9 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub(crate) fn rights(&self, mailbox: &str) -> Result<Option<Vec<(String, String)>>> {
-        self.read("ACL", "a mailbox, and identifiers and rights by turns", |values| {
+        let form = "a mailbox, and identifiers and rights by turns";
+        let name = |(identifier, _): &(String, String)| identifier.clone();
+        self.read("ACL", form, name, |values| {
             let (name, pairs) = values.split_first()?;
             let pairs: Option<Vec<_>> = alternate(pairs)?
                 .map(|(identifier, rights)| Some((identifier.text()?, rights.text()?)))
@@ -45,7 +49,9 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub(crate) fn quota(&self, root: &str) -> Result<Option<Vec<Resource>>> {
-        self.read("QUOTA", "a quota root, and a list of resources with usage and limit", |values| {
+        let form = "a quota root, and a list of resources with usage and limit";
+        let name = |resource: &Resource| resource.name.to_ascii_uppercase();
+        self.read("QUOTA", form, name, |values| {
             let [name, resources] = values else { return None };
             let resources = resources.list()?.chunks(3).map(|resource| {
                 let [name, used, limit] = resource else { return None };
@@ -63,7 +69,9 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub(crate) fn annotations(&self, mailbox: &str) -> Result<Option<Vec<(String, Value)>>> {
-        self.read("METADATA", "a mailbox, and a list of entries and values by turns", |values| {
+        let form = "a mailbox, and a list of entries and values by turns";
+        let name = |(entry, _): &(String, Value)| entry.to_ascii_lowercase();
+        self.read("METADATA", form, name, |values| {
             let (name, entries) = values.split_first()?;
             let is_of_it = is_same(&name.text()?, mailbox);
             let [Value::List(entries)] = entries else {
@@ -87,28 +95,40 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub(crate) fn namespaces(&self) -> Result<Option<[Vec<Namespace>; 3]>> {
-        let all =
-            self.read("NAMESPACE", "three lists of namespaces, or NIL for each", |values| {
-                let [personal, others, shared] = values else { return None };
-                Some((true, vec![[spaces(personal)?, spaces(others)?, spaces(shared)?]]))
-            })?;
+        let form = "three lists of namespaces, or NIL for each";
+        let name = |_: &[Vec<Namespace>; 3]| "NAMESPACE".to_owned();
+        let all = self.read("NAMESPACE", form, name, |values| {
+            let [personal, others, shared] = values else { return None };
+            Some((true, vec![[spaces(personal)?, spaces(others)?, spaces(shared)?]]))
+        })?;
         Ok(all.and_then(|mut all| all.pop()))
     }
 
     /// The data in all responses with this name for which `of` says that they are about what was
-    /// asked for; `None` without such a response.
-    fn read<T>(
+    /// asked for; `None` without such a response. Two data with the same `key` are an error, unless
+    /// they are equal.
+    fn read<T: PartialEq>(
         &self,
         name: &str,
         form: &str,
+        key: impl Fn(&T) -> String,
         of: impl Fn(&[Value]) -> Option<(bool, Vec<T>)>,
     ) -> Result<Option<Vec<T>>> {
-        let mut all = None;
+        let mut all: Option<Vec<T>> = None;
+        let mut places = HashMap::new();
         for response in self.named(name) {
             let values = response.values()?;
             let (is_asked, data) = of(&values).ok_or_else(|| unlike(response, form))?;
-            if is_asked {
-                all.get_or_insert_with(Vec::new).extend(data);
+            if !is_asked {
+                continue;
+            }
+            let all = all.get_or_insert_with(Vec::new);
+            for one in data {
+                let place = *places.entry(key(&one)).or_insert(all.len());
+                if all.get(place).is_some_and(|known| *known != one) {
+                    return Err(unlike(response, &format!("one value of {}", key(&one))));
+                }
+                all.push(one);
             }
         }
         Ok(all)
@@ -177,6 +197,25 @@ mod tests {
         let [personal, others, shared] = own.namespaces().unwrap().unwrap();
         assert_eq!((personal.len(), others.len(), shared.len()), (2, 0, 0));
         assert_eq!((&*personal[1].prefix, &personal[1].delimiter), ("#x", &None));
+    }
+
+    #[test]
+    fn data_with_two_values_for_one_name_is_malformed() {
+        let twice = answer(&[
+            "* ACL INBOX alice l bob l",
+            "* ACL INBOX alice lr",
+            "* QUOTA \"\" (STORAGE 1 2 storage 3 2)",
+            "* METADATA INBOX (/shared/comment x /Shared/comment y)",
+            "* NAMESPACE NIL NIL NIL",
+            "* NAMESPACE ((\"\" NIL)) NIL NIL",
+            "a1 OK",
+        ]);
+        assert!(twice.rights("INBOX").unwrap_err().is_malformed());
+        assert!(twice.quota("").unwrap_err().is_malformed());
+        assert!(twice.annotations("INBOX").unwrap_err().is_malformed());
+        assert!(twice.namespaces().unwrap_err().is_malformed());
+        let same = answer(&["* QUOTA \"\" (STORAGE 1 2)", "* QUOTA \"\" (STORAGE 1 2)", "a1 OK"]);
+        assert_eq!(same.quota("").unwrap().unwrap().len(), 2);
     }
 
     #[test]

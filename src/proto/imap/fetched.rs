@@ -128,10 +128,56 @@ impl Fetched {
         contents.any(|(_, value)| value.bytes().is_some_and(|bytes| bytes.len() > most))
     }
 
+    /// Describes the size that the message should have, if its content came too and has another
+    /// (RFC 3501 section 7.4.2, RFC 3516 section 4.3).
+    pub(super) fn wrong_size(&self) -> Option<String> {
+        self.attributes.iter().find_map(|(name, size)| {
+            let contents = match name.strip_prefix("BINARY.SIZE") {
+                Some(section) => [format!("BINARY{section}"), String::new()],
+                None if name == "RFC822.SIZE" => ["BODY[]".to_owned(), "RFC822".to_owned()],
+                None => return None,
+            };
+            let size = size.number()?;
+            contents.iter().find_map(|content| {
+                let came = self.attributes.get(content)?.bytes()?.len();
+                (came as u64 != size).then(|| format!("{name} {came}, the size of {content}"))
+            })
+        })
+    }
+
     /// Adds the attributes of a later response about this message.
     pub(super) fn update(&mut self, later: Self) {
         self.attributes.extend(later.attributes);
     }
+}
+
+/// Whether text is a `date-time` of RFC 3501 section 9: `17-Jul-1996 02:44:25 -0700`, with a blank
+/// in place of the first digit of a day below 10.
+fn is_date_time(text: &[u8]) -> bool {
+    const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec";
+    let has_form = text.len() == 26
+        && text.iter().zip(b"00-aaa-0000 00:00:00 +0000").enumerate().all(|(at, (byte, form))| {
+            match form {
+                b'0' => byte.is_ascii_digit() || (at == 0 && *byte == b' '),
+                b'a' => byte.is_ascii_alphabetic(),
+                b'+' => matches!(byte, b'+' | b'-'),
+                _ => byte == form,
+            }
+        });
+    let number = |at: usize| {
+        let digits = std::str::from_utf8(text.get(at..at + 2)?).ok()?;
+        digits.trim_start().parse::<u8>().ok()
+    };
+    let is_within = |at: usize, least: u8, most: u8| {
+        number(at).is_some_and(|number| (least..=most).contains(&number))
+    };
+    has_form
+        && MONTHS.split(' ').any(|month| text[3..6].eq_ignore_ascii_case(month.as_bytes()))
+        && is_within(0, 1, 31)
+        && is_within(12, 0, 23)
+        && is_within(15, 0, 59)
+        // 60 is a leap second.
+        && is_within(18, 0, 60)
 }
 
 /// The form that an attribute must have, if its value has another one (`msg-att` in RFC 3501
@@ -146,7 +192,13 @@ fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
         "UID" => (value.number().is_some_and(is_message), "and a number from 1 to 4294967295"),
         "RFC822.SIZE" => (value.number().is_some(), "and a number"),
         "FLAGS" => (value.atoms().is_some(), "and a list of flags"),
-        "INTERNALDATE" => (matches!(string(value), Some(Some(_))), "and a string"),
+        "INTERNALDATE" => {
+            let date = string(value).flatten();
+            (
+                date.is_some_and(|date| is_date_time(date.as_bytes())),
+                "and a date-time (RFC 3501, 9)",
+            )
+        }
         "ENVELOPE" => {
             (Envelope::of(value).is_some(), "and a list of its ten parts (RFC 3501, 7.4.2)")
         }
@@ -159,4 +211,49 @@ fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
         _ => (true, ""),
     };
     (!holds).then_some((name, form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::tests::answer;
+    use super::*;
+
+    #[test]
+    fn a_date_time_has_its_form() {
+        for (date, is_well) in [
+            ("17-Jul-1996 02:44:25 -0700", true),
+            (" 7-jul-2026 23:59:60 +0000", true),
+            ("07-JUL-2026 00:00:00 +0530", true),
+            ("yesterday", false),
+            ("7-Jul-1996 02:44:25 -0700", false),
+            ("17-Jul-96 02:44:25 -0700", false),
+            ("17-Foo-1996 02:44:25 -0700", false),
+            ("00-Jul-1996 02:44:25 -0700", false),
+            ("32-Jul-1996 02:44:25 -0700", false),
+            ("17-Jul-1996 24:44:25 -0700", false),
+            ("17-Jul-1996 02:60:25 -0700", false),
+            ("17-Jul-1996 02:44:25 GMT", false),
+            ("17-Jul-1996 02:44:25  0700", false),
+            ("", false),
+        ] {
+            assert_eq!(is_date_time(date.as_bytes()), is_well, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_that_of_the_content() {
+        for (attributes, wrong) in [
+            ("RFC822.SIZE 3 BODY[] \"abc\"", None),
+            ("RFC822.SIZE 9 BODY[TEXT] \"abc\"", None),
+            ("RFC822.SIZE 9 BODY[]<0> \"abc\"", None),
+            ("RFC822.SIZE 9 BODY[] NIL", None),
+            ("RFC822.SIZE 9 BODY[] \"abc\"", Some("RFC822.SIZE 3, the size of BODY[]")),
+            ("RFC822.SIZE 9 RFC822 \"abc\"", Some("RFC822.SIZE 3, the size of RFC822")),
+            ("BINARY.SIZE[1] 3 BINARY[2] \"ab\" BINARY[1] \"abc\"", None),
+            ("BINARY.SIZE[1] 9 BINARY[1] \"abc\"", Some("BINARY.SIZE[1] 3, the size of BINARY[1]")),
+        ] {
+            let all = answer(&[&format!("* 1 FETCH ({attributes})"), "a1 OK"]).fetched().unwrap();
+            assert_eq!(all[0].wrong_size().as_deref(), wrong, "{attributes}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Mailboxes in the responses LIST, LSUB and STATUS (RFC 3501 section 7.2).
 
+use std::collections::HashMap;
+
 use super::answer::Answer;
 use super::pairs::{ambiguous, pairs};
 use super::response::{Response, unlike};
@@ -57,8 +59,31 @@ impl Answer {
             let name = mailbox.name.to_ascii_lowercase();
             !is_known || wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
         };
-        let mailboxes = self.named(command).map(Mailbox::parse);
+        let mut known = HashMap::new();
+        let mailboxes = self.named(command).map(|response| {
+            let mailbox = Mailbox::parse(response)?;
+            match mailbox.contradiction(&mut known) {
+                Some(wanted) => Err(unlike(response, wanted)),
+                None => Ok(mailbox),
+            }
+        });
         room::collect(mailboxes.filter(|mailbox| mailbox.as_ref().map_or(true, is_asked)))
+    }
+
+    /// What STATUS should have said of this mailbox, if it contradicts itself.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub(crate) fn status_contradiction(&self, mailbox: &str) -> Result<Option<String>> {
+        let items = self.status_items(mailbox)?;
+        if let Some(name) = ambiguous(&items) {
+            return Ok(Some(format!("one value of {name} (RFC 3501, 7.2.4)")));
+        }
+        let number = |wanted: &str| items.iter().find(|(name, _)| name == wanted)?.1.number();
+        let Some(messages) = number("MESSAGES") else { return Ok(None) };
+        let parts = ["UNSEEN", "RECENT", "DELETED"];
+        let part = parts.iter().find(|part| number(part) > Some(messages));
+        Ok(part.map(|part| format!("{part} of at most {messages}, which is MESSAGES")))
     }
 
     /// The STATUS items of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
@@ -78,7 +103,38 @@ impl Answer {
     }
 }
 
+/// What a response has said of a mailbox that another one must not contradict.
+#[derive(PartialEq)]
+struct Said {
+    delimiter: Option<String>,
+    has_children: Option<bool>,
+}
+
 impl Mailbox {
+    /// What LIST should have said of the mailbox, if it contradicts itself, or an earlier response
+    /// about the same mailbox.
+    fn contradiction(&self, known: &mut HashMap<String, Said>) -> Option<&'static str> {
+        let has = |flag: &str| self.flags.iter().any(|known| known.eq_ignore_ascii_case(flag));
+        let (parent, leaf) = (has("\\HasChildren"), has("\\HasNoChildren"));
+        if parent && leaf {
+            return Some("\\HasChildren or \\HasNoChildren (RFC 5258, 4)");
+        }
+        if has("\\Marked") && has("\\Unmarked") {
+            return Some("\\Marked or \\Unmarked (RFC 3501, 7.2.2)");
+        }
+        let has_children = (parent || leaf).then_some(parent);
+        let said = Said { delimiter: self.delimiter.clone(), has_children };
+        let name = if is_same(&self.name, "INBOX") { "INBOX" } else { &self.name };
+        let Some(before) = known.get(name) else {
+            known.insert(name.to_owned(), said);
+            return None;
+        };
+        let children = before.has_children.zip(said.has_children);
+        let differs = before.delimiter != said.delimiter
+            || children.is_some_and(|(before, now)| before != now);
+        differs.then_some("one delimiter of each mailbox, and children or none (RFC 3501, 7.2.2)")
+    }
+
     /// Reads a LIST or LSUB response.
     ///
     /// # Errors
@@ -191,6 +247,31 @@ mod tests {
         ]);
         assert_eq!(named(&status.status_items("INBOX").unwrap()), "MESSAGES=3 UIDNEXT=5");
         assert_eq!(named(&status.status_items("lab box").unwrap()), "MAILBOXID=F1");
+    }
+
+    #[test]
+    fn responses_about_one_mailbox_agree() {
+        for (responses, agree) in [
+            (["* LIST (\\HasChildren) \"/\" a", "* LIST (\\Subscribed) \"/\" a"], true),
+            (["* LIST (\\HasChildren) \"/\" a", "* LIST (\\HasNoChildren) \"/\" b"], true),
+            (["* LIST (\\HasChildren) \"/\" a", "* LIST (\\HasNoChildren) \"/\" a"], false),
+            (["* LIST () \"/\" a", "* LIST () \".\" a"], false),
+            (["* LIST () \"/\" inbox", "* LIST () NIL INBOX"], false),
+            (["* LIST (\\HasChildren \\hasnochildren) \"/\" a", "* 1 EXISTS"], false),
+            (["* LIST (\\Marked \\Unmarked) \"/\" a", "* 1 EXISTS"], false),
+        ] {
+            let answer = answer(&[responses[0], responses[1], "a1 OK"]);
+            assert_eq!(answer.mailboxes_of("LIST", "", "*").is_ok(), agree, "{responses:?}");
+        }
+        for (responses, agree) in [
+            (["* STATUS a (MESSAGES 1)", "* STATUS a (MESSAGES 1 UNSEEN 1)"], true),
+            (["* STATUS a (MESSAGES 1)", "* STATUS a (MESSAGES 2)"], false),
+            (["* STATUS a (MESSAGES 1 UNSEEN 2)", "* STATUS b (MESSAGES 2)"], false),
+        ] {
+            let answer = answer(&[responses[0], responses[1], "a1 OK"]);
+            let contradiction = answer.status_contradiction("a").unwrap();
+            assert_eq!(contradiction.is_none(), agree, "{responses:?}");
+        }
     }
 
     #[test]

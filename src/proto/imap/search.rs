@@ -1,6 +1,6 @@
 //! The results of SEARCH (RFC 3501 section 7.2.5), also in ESEARCH responses (RFC 4731).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::answer::Answer;
 use super::pairs::pairs;
@@ -101,6 +101,18 @@ impl Answer {
         Ok(has_results)
     }
 
+    /// Fails if the results of this SEARCH contradict each other. For SORT they need not agree,
+    /// because MIN is the first message of its order there (RFC 5267 section 3).
+    ///
+    /// # Errors
+    /// Malformed if a result came twice, or says something else than another one.
+    pub(crate) fn check_results(&self) -> Result<()> {
+        let results = self.search_results()?;
+        let Some(wanted) = contradiction(&results) else { return Ok(()) };
+        let last = self.named("ESEARCH").last().unwrap_or(self.tagged());
+        Err(unlike(last, &format!("{wanted} (RFC 4731, 3.1)")))
+    }
+
     /// Whether the correlator of an ESEARCH (RFC 4466 section 2.6.2) names this command, or is
     /// missing.
     fn is_own(&self, correlator: Option<&Value>) -> bool {
@@ -144,6 +156,32 @@ fn results_of(response: &Response, values: Vec<Value>) -> Result<Vec<(String, Va
         }
     }
     Ok(results)
+}
+
+/// What the results of a SEARCH should have been, if they contradict each other.
+fn contradiction(results: &[(String, Value)]) -> Option<&'static str> {
+    let is_twice = |name: &&str| results.iter().filter(|(known, _)| known == *name).count() > 1;
+    if ["MIN", "MAX", "COUNT", "ALL"].iter().any(is_twice) {
+        return Some("each of MIN, MAX, COUNT and ALL once");
+    }
+    let value = |wanted: &str| results.iter().find(|(name, _)| name == wanted).map(|(_, v)| v);
+    let number = |name: &str| value(name).and_then(Value::number);
+    let (min, max, count) = (number("MIN"), number("MAX"), number("COUNT"));
+    if let Some((min, max)) = min.zip(max) {
+        let agrees = count.is_none_or(|count| (count == 1) == (min == max));
+        if min > max || !agrees {
+            return Some("a MIN, MAX and COUNT that agree");
+        }
+    }
+    if count == Some(0) && (min.is_some() || max.is_some()) {
+        return Some("no MIN and no MAX with COUNT 0");
+    }
+    let all = value("ALL")?.list()?;
+    let all: BTreeSet<u64> = all.iter().filter_map(Value::number).collect();
+    let agrees = count.is_none_or(|count| count == all.len() as u64)
+        && min.is_none_or(|min| all.first() == Some(&min))
+        && max.is_none_or(|max| all.last() == Some(&max));
+    (!agrees).then_some("a MIN, MAX and COUNT that agree with ALL")
 }
 
 /// The numbers of a SEARCH response. A modification sequence (RFC 7162) may follow them.
@@ -220,6 +258,34 @@ mod tests {
         let answer =
             answer(&["* SEARCH 1 2", "* ESEARCH (TAG \"x9\") UID ADDTO (0 7) ALL 40:42", "a1 OK"]);
         assert_eq!(answer.found().unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn results_agree_or_contradict_each_other() {
+        for (results, agree) in [
+            ("MIN 1 MAX 3 COUNT 3 ALL 1:3", true),
+            ("MIN 2 MAX 2 COUNT 1", true),
+            ("MIN 1 MAX 9 COUNT 2", true),
+            ("COUNT 0", true),
+            ("COUNT 0 PARTIAL (1:4 NIL)", true),
+            ("COUNT 3 ALL 3,1:2", true),
+            ("", true),
+            ("COUNT 1 COUNT 2", false),
+            ("MIN 3 MAX 1", false),
+            ("MIN 2 MAX 2 COUNT 2", false),
+            ("MIN 1 MAX 2 COUNT 1", false),
+            ("COUNT 1 ALL 1:3", false),
+            ("MIN 2 ALL 1:3", false),
+            ("MAX 2 ALL 1:3", false),
+            ("MIN 1 COUNT 0", false),
+            ("ALL 1 COUNT 0", false),
+        ] {
+            let response = format!("* ESEARCH (TAG \"a1\") {results}");
+            let checked = answer(&[&response, "a1 OK"]).check_results();
+            assert_eq!(checked.is_ok(), agree, "{results}");
+        }
+        let twice = ["* ESEARCH (TAG \"a1\") COUNT 1", "* ESEARCH (TAG \"a1\") COUNT 1", "a1 OK"];
+        assert!(answer(&twice).check_results().unwrap_err().is_malformed());
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) enum Required {
     /// was asked for.
     Results {
         by_uid: bool,
-        count: bool,
+        asked: Vec<String>,
     },
     /// These items of this mailbox.
     Status(String, Vec<String>),
@@ -69,7 +69,12 @@ impl Required {
         match options.get(2..).unwrap_or_default() {
             // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
             ["SAVE"] => Self::Nothing,
-            results => Self::Results { by_uid, count: results.contains(&"COUNT") },
+            // Without a name, all are asked for (RFC 4731 section 3.1).
+            [] => Self::Results { by_uid, asked: vec!["ALL".to_owned()] },
+            results => {
+                let asked = results.iter().map(ToString::to_string).collect();
+                Self::Results { by_uid, asked }
+            }
         }
     }
 
@@ -87,6 +92,15 @@ impl Required {
     ///
     /// # Errors
     /// Malformed if the data cannot be read.
+    /// Describes what the data in an answer should have been, if it contradicts itself.
+    pub(super) fn contradiction(&self, answer: &Answer) -> Result<Option<String>> {
+        match self {
+            Self::Found { .. } | Self::Results { .. } => answer.check_results().map(|()| None),
+            Self::Status(mailbox, _) => answer.status_contradiction(mailbox),
+            _ => Ok(None),
+        }
+    }
+
     pub(super) fn missing(&self, answer: &Answer) -> Result<Option<String>> {
         Ok(match self {
             Self::Nothing => None,
@@ -97,7 +111,7 @@ impl Required {
             Self::Found { by_uid } => (!answer.has_search(*by_uid)?).then(|| {
                 "SEARCH, or ESEARCH with the tag of the command (RFC 3501, 6.4.4)".to_owned()
             }),
-            Self::Results { by_uid, count } => missing_results(answer, *by_uid, *count)?,
+            Self::Results { by_uid, asked } => missing_results(answer, *by_uid, asked)?,
             Self::Examined => {
                 let is_writable =
                     answer.tagged().code().is_some_and(|code| code.name == "READ-WRITE");
@@ -136,12 +150,20 @@ impl Required {
     }
 }
 
-fn missing_results(answer: &Answer, by_uid: bool, count: bool) -> Result<Option<String>> {
+/// COUNT always comes. MIN, MAX and ALL come if a message was found, which any of them says.
+fn missing_results(answer: &Answer, by_uid: bool, asked: &[String]) -> Result<Option<String>> {
     if !answer.has_results(by_uid)? {
         return Ok(Some("ESEARCH with the tag of the command (RFC 4731, 3.1)".to_owned()));
     }
-    let has_count = answer.search_results()?.iter().any(|(name, _)| name == "COUNT");
-    Ok((count && !has_count).then(|| "ESEARCH with COUNT (RFC 4731, 3.1)".to_owned()))
+    let results = answer.search_results()?;
+    let has = |wanted: &str| results.iter().any(|(name, _)| name == wanted);
+    let is_found = ["MIN", "MAX", "ALL"].iter().any(|name| has(name))
+        || results.iter().any(|(name, value)| name == "COUNT" && value.number() > Some(0));
+    let is_due = |name: &&&str| **name == "COUNT" || is_found;
+    let known = ["COUNT", "MIN", "MAX", "ALL"];
+    let mut due = known.iter().filter(|name| asked.iter().any(|asked| asked == *name));
+    let missing = due.find(|name| is_due(name) && !has(name));
+    Ok(missing.map(|name| format!("ESEARCH with {name} (RFC 4731, 3.1)")))
 }
 
 fn missing_entry(answer: &Answer, mailbox: &str, entries: &[String]) -> Result<Option<String>> {

@@ -262,14 +262,25 @@ impl Session {
         if answer.status() != Some(Status::Ok) {
             return Ok(());
         }
-        let Some(missing) = self.parsed(required.missing(answer))? else { return Ok(()) };
-        let message = "the command succeeded without the data that it asks for";
+        let (message, wanted) = match self.parsed(required.missing(answer))? {
+            Some(missing) => ("the command succeeded without the data that it asks for", missing),
+            None => match self.parsed(self.contradiction(required, answer))? {
+                Some(wanted) => ("the data in the answer contradicts itself", wanted),
+                None => return Ok(()),
+            },
+        };
         let mut came = Taken::default();
         let responses = answer.untagged().iter().chain([answer.tagged()]);
         came.extend(responses.map(|response| self.shown_lines(response.bytes())));
-        let error = self.fault(Kind::Mismatch, message).with_expected(missing);
+        let error = self.fault(Kind::Mismatch, message).with_expected(wanted);
         let error = error.with_got(came.shown()).with_waited(wait.waited());
         Err(error.hint(BARE))
+    }
+
+    /// After NOTIFY, an answer may also have news of the same mailbox (RFC 5465 section 5).
+    fn contradiction(&self, required: &Required, answer: &Answer) -> Result<Option<String>> {
+        let is_notified = self.turn.protocol().selected().is_notified;
+        if is_notified { Ok(None) } else { required.contradiction(answer) }
     }
 
     /// Fails if a message is removed in the answer to a command that gives messages by their
