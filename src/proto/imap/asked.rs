@@ -8,6 +8,7 @@ use super::response::{SHOWN, unlike};
 use super::scanner::Status;
 use super::selected::{Count, Selected};
 use super::set::Set;
+use super::value::Value;
 use crate::error::{Error, Kind, Result};
 use crate::visible;
 
@@ -44,6 +45,8 @@ pub(crate) struct Asked {
     items: Vec<String>,
     /// Whether each message that is named by its number and exists has to come.
     every: bool,
+    /// The modification sequence that each message has to exceed.
+    since: Option<u64>,
     /// The number of messages in the mailbox before the command was sent.
     exists: Count,
 }
@@ -52,7 +55,7 @@ impl Asked {
     /// For a command that names messages by this set.
     pub(crate) fn of(messages: &str, by_uid: bool, bare: bool) -> Self {
         let (messages, exists) = (Set::of(messages), Count::Unknown);
-        Self { messages, by_uid, bare, items: Vec::new(), every: false, exists }
+        Self { messages, by_uid, bare, items: Vec::new(), every: false, since: None, exists }
     }
 
     /// Adds what is known of the mailbox before the command is sent.
@@ -67,7 +70,20 @@ impl Asked {
             .iter()
             .any(|modifier| items.to_ascii_uppercase().contains(modifier));
         let every = !self.by_uid && !self.bare && !has_modifier;
-        Self { items: told(items), every, ..self }
+        let since = after(items, "CHANGEDSINCE");
+        let mut items = told(items);
+        // The server adds it to what was asked for (RFC 7162 section 3.1.4.1).
+        items.extend(since.map(|_| "MODSEQ".to_owned()));
+        Self { items, every, since, ..self }
+    }
+
+    /// Adds the change of STORE.
+    pub(crate) fn with_change(self, change: &str) -> Self {
+        // What a conditional STORE changes comes back with its new sequence (RFC 7162 section
+        // 3.1.3).
+        let is_conditional = after(change, "UNCHANGEDSINCE").is_some();
+        let items = is_conditional.then(|| "MODSEQ".to_owned()).into_iter().collect();
+        Self { items, ..self }
     }
 
     fn has(&self, message: &Fetched) -> bool {
@@ -92,6 +108,10 @@ impl Asked {
         if let Some(item) = self.items.iter().find(|item| message.exceeds(item)) {
             return Some(format!("no more octets than {item} asks for"));
         }
+        let modseq = message.get("MODSEQ").and_then(Value::number);
+        if let Some(since) = self.since.filter(|since| modseq.is_some_and(|came| came <= *since)) {
+            return Some(format!("MODSEQ above {since} (RFC 7162, 3.1.4.1)"));
+        }
         message.wrong_size()
     }
 }
@@ -114,10 +134,23 @@ impl Answer {
         {
             return Err(self.lacking(message, &lacking));
         }
+        if !asked.bare
+            && let Some(number) = self.modified_of_none(asked)
+        {
+            let wanted = format!("MODIFIED without {number}, which the command did not name");
+            return Err(unlike(self.tagged(), &format!("{wanted} (RFC 7162, 3.1.3)")));
+        }
         match self.absent(asked, &all) {
             Some(number) => Err(self.without(number)),
             None => Ok(all),
         }
+    }
+
+    /// The first message that the server did not change, and that the command did not name.
+    fn modified_of_none(&self, asked: &Asked) -> Option<u64> {
+        let code = self.code().filter(|code| code.name == "MODIFIED")?;
+        let mut numbers = code.values.first()?.list()?.iter().filter_map(Value::number);
+        numbers.find(|number| !asked.messages.may_have(*number))
     }
 
     /// The first message that the answer has to have and has not. None is missing if the server
@@ -158,6 +191,13 @@ fn told(items: &str) -> Vec<String> {
         return items.iter().map(ToString::to_string).collect();
     }
     words(inside).map(str::to_ascii_uppercase).filter(|item| is_known(item)).collect()
+}
+
+/// The number after a modifier.
+fn after(text: &str, modifier: &str) -> Option<u64> {
+    let mut words = text.split([' ', '(', ')']).filter(|word| !word.is_empty());
+    words.find(|word| word.eq_ignore_ascii_case(modifier))?;
+    words.next()?.parse().ok()
 }
 
 /// Splits text at blanks, except at blanks inside brackets.

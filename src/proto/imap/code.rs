@@ -1,7 +1,7 @@
 //! Response codes, and the form of those whose values a caller uses (RFC 3501 section 7.1, RFC 4315
 //! section 3, RFC 7162 section 3.1).
 
-use super::set::is_message;
+use super::set::{is_message, is_modseq};
 use super::value::Value;
 
 /// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
@@ -24,8 +24,8 @@ pub(super) fn wrong_form(code: &Code) -> Option<&'static str> {
             (matches!(values, [one] if is_number(one)), "a number from 1 to 4294967295")
         }
         ("HIGHESTMODSEQ", values) => {
-            let holds = matches!(values, [Value::Number(number)] if *number > 0);
-            (holds, "a number from 1 (RFC 7162, 3.1.2.1)")
+            let holds = matches!(values, [Value::Number(number)] if is_modseq(*number));
+            (holds, "a number from 1 to 9223372036854775807 (RFC 7162, 3.1.2.1)")
         }
         ("APPENDUID", values) => {
             let is_set = |value: &Value| is_number(value) || value.list().is_some();
@@ -77,6 +77,7 @@ mod tests {
             "UIDNEXT 4294967296",
             "UNSEEN 0",
             "HIGHESTMODSEQ 0",
+            "HIGHESTMODSEQ 9223372036854775808",
             "APPENDUID 5",
             "APPENDUID 0 7",
             "APPENDUID 5 x",

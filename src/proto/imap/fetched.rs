@@ -6,7 +6,7 @@ use super::envelope::{Envelope, string};
 use super::pairs::{ambiguous, pairs};
 use super::response::{Response, unlike};
 use super::section::Section;
-use super::set::is_message;
+use super::set::{is_message, is_modseq};
 use super::structure::BodyStructure;
 use super::value::Value;
 
@@ -22,6 +22,10 @@ impl Fetched {
     pub(super) fn of(response: &Response, number: u64) -> crate::Result<Self> {
         let mut values = response.values()?;
         let attributes = match (values.pop(), values.is_empty()) {
+            (Some(Value::List(values)), true) if has_wrong_modseq(&values) => {
+                let wanted = "MODSEQ and a number in parentheses, from 1 to 9223372036854775807 (RFC 7162, 7)";
+                return Err(unlike(response, wanted));
+            }
             (Some(Value::List(values)), true) => pairs(values),
             _ => None,
         };
@@ -149,6 +153,13 @@ impl Fetched {
     pub(super) fn update(&mut self, later: Self) {
         self.attributes.extend(later.attributes);
     }
+}
+
+/// Whether a modification sequence among attributes is not of its form.
+fn has_wrong_modseq(attributes: &[Value]) -> bool {
+    let is_well =
+        |value: &Value| matches!(value.list(), Some([Value::Number(number)]) if is_modseq(*number));
+    attributes.chunks_exact(2).any(|pair| pair[0].is_atom("MODSEQ") && !is_well(&pair[1]))
 }
 
 /// Whether text is a `date-time` of RFC 3501 section 9: `17-Jul-1996 02:44:25 -0700`, with a blank

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::code::{Code, wrong_form};
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
-use super::set::{is_message, spell_out, spell_out_results};
+use super::set::{are_known, is_message, spell_out, spell_out_results};
 use super::value::{Grammar, Unreadable, Value, single, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
@@ -61,6 +61,10 @@ impl Response {
         if response.said == Said::Data && !response.has_a_right_number() {
             return Err(unlike(&response, "one number, from 1 to 4294967295"));
         }
+        if response.said == Said::Data && !response.has_a_right_set() {
+            let wanted = "(EARLIER) or nothing, and a set of UIDs without * (RFC 7162, 3.2.10)";
+            return Err(unlike(&response, wanted));
+        }
         if let Some(form) = response.code().as_ref().and_then(wrong_form) {
             return Err(unlike(&response, &format!("{form} in the code")));
         }
@@ -80,6 +84,13 @@ impl Response {
             "EXPUNGE" => is_alone && is_message(number),
             _ => is_message(number),
         })
+    }
+
+    /// Whether VANISHED, if this is one, has the set that it must have.
+    fn has_a_right_set(&self) -> bool {
+        let mut words = words(self.body());
+        let is_it = words.next().is_some_and(|name| name.eq_ignore_ascii_case(b"VANISHED"));
+        !is_it || are_known(words)
     }
 
     /// The whole response as it came.

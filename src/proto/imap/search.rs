@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::answer::Answer;
 use super::pairs::pairs;
 use super::response::{Response, unlike};
-use super::set::is_message;
+use super::set::{is_message, is_modseq};
 use super::value::Value;
 use crate::error::Result;
 
@@ -188,7 +188,8 @@ fn contradiction(results: &[(String, Value)]) -> Option<&'static str> {
 fn listed(response: &Response) -> Result<Vec<u64>> {
     let mut values = response.values()?;
     let modseq = |value: &Value| {
-        value.list().and_then(<[Value]>::first).is_some_and(|name| name.is_atom("MODSEQ"))
+        let Some([name, Value::Number(number)]) = value.list() else { return false };
+        name.is_atom("MODSEQ") && is_modseq(*number)
     };
     if values.last().is_some_and(modseq) {
         values.pop();
@@ -216,6 +217,7 @@ fn of_form(name: &str, value: Value) -> Option<Value> {
             is_set.then_some(value)
         }
         "MIN" | "MAX" => value.number().filter(|number| is_message(*number)).map(Value::Number),
+        "MODSEQ" => value.number().filter(|number| is_modseq(*number)).map(Value::Number),
         "COUNT" => value.number().map(Value::Number),
         _ => Some(value),
     }
@@ -295,6 +297,9 @@ mod tests {
             "* SEARCH 0",
             "* SEARCH (1)",
             "* SEARCH 1 NIL",
+            "* SEARCH 1 (MODSEQ 0)",
+            "* SEARCH 1 (MODSEQ x)",
+            "* ESEARCH ALL 1 MODSEQ 0",
             "* ESEARCH ALL x",
             "* ESEARCH ALL",
             "* ESEARCH COUNT few",

@@ -69,6 +69,24 @@ pub(super) fn is_message(number: u64) -> bool {
     (1..=u64::from(u32::MAX)).contains(&number)
 }
 
+/// Whether a number can be a modification sequence: 63 bits, and not 0 (`mod-sequence-value` in RFC
+/// 7162 section 7).
+pub(super) fn is_modseq(number: u64) -> bool {
+    (1..=i64::MAX.unsigned_abs()).contains(&number)
+}
+
+/// Whether the words after VANISHED are a set of unique identifiers without `*`, after `(EARLIER)`
+/// or nothing (`known-uids` in RFC 7162 section 7).
+pub(super) fn are_known<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut uids = words.next();
+    if uids.is_some_and(|word| word.eq_ignore_ascii_case(b"(EARLIER)")) {
+        uids = words.next();
+    }
+    let is_known = |part: &str| range(part).is_some_and(|(_, to)| to < u64::MAX);
+    let uids = uids.and_then(|uids| std::str::from_utf8(uids).ok());
+    uids.is_some_and(|uids| uids.split(',').all(is_known)) && words.next().is_none()
+}
+
 /// Sorts ranges, and makes one of ranges that overlap.
 fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     ranges.sort_unstable();

@@ -31,6 +31,8 @@ FETCH, STORE, SEARCH, SORT and THREAD by numbers fail if EXPUNGE or VANISHED com
 The data of an answer must not contradict itself: COUNT, MIN, MAX and ALL of ESEARCH come once each and agree, \
 STATUS, QUOTA, ACL and METADATA have one value for each name, a mailbox in LIST has one delimiter and children \
 or none, and RFC822.SIZE and BINARY.SIZE are the size of the content in the same FETCH. \
+With CHANGEDSINCE, each message has a higher MODSEQ. With UNCHANGEDSINCE, each message that comes has a MODSEQ, \
+and MODIFIED names messages of the command. \
 OK in place of the `+` that a literal waits for fails a verb, and `* BYE` ends it at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
 or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \
 `\"minus\"`, RFC 7888) is set. With `uid: true`, `fetch`, `store`, `search`, `esearch`, `copy`, `move` and `expunge` name \

@@ -180,10 +180,10 @@ impl Session {
     /// See [`Session::command`].
     pub fn store(&mut self, messages: &str, change: &str) -> Operation<'_, Vec<Fetched>> {
         let text = format!("STORE {messages} {change}");
-        let messages = messages.to_owned();
+        let (messages, change) = (messages.to_owned(), change.to_owned());
         self.operation(move |session, call| {
             Box::pin(async move {
-                let asked = Asked::of(&messages, call.by_uid, call.bare);
+                let asked = Asked::of(&messages, call.by_uid, call.bare).with_change(&change);
                 let answer = session.run("store", text, Vec::new(), call).await?;
                 session.parsed(answer.fetched_of(&asked))
             })
