@@ -138,7 +138,7 @@ impl Answer {
     }
 
     /// The messages in FETCH responses, each message once, in the order in which they came. After
-    /// an EXPUNGE, a number counts as another message than before.
+    /// a removal, a number counts as another message than before.
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -147,13 +147,17 @@ impl Answer {
         let mut all: Vec<Fetched> = Vec::new();
         for response in self.untagged.iter() {
             let name = response.name();
-            if name == "EXPUNGE" {
+            if response.is_removal() {
                 places.clear();
             }
             let Some(number) = response.number().filter(|_| name == "FETCH") else { continue };
             room::check()?;
             let fetched = Fetched::of(response, number)?;
             if let Some(place) = places.get(&number) {
+                let uids = all[*place].uid().zip(fetched.uid());
+                if uids.is_some_and(|(before, now)| before != now) {
+                    return Err(unlike(response, "one UID of a message (RFC 3501, 2.3.1.1)"));
+                }
                 all[*place].update(fetched);
             } else {
                 places.insert(number, all.len());

@@ -135,6 +135,11 @@ impl Answer {
             return Err(self.lacking(message, &lacking));
         }
         if !asked.bare
+            && let Some(number) = self.out_of_order(&all)
+        {
+            return Err(self.misplaced(number));
+        }
+        if !asked.bare
             && let Some(number) = self.modified_of_none(asked)
         {
             let wanted = format!("MODIFIED without {number}, which the command did not name");
@@ -171,6 +176,12 @@ impl Answer {
         Error::new(Kind::Mismatch, message)
             .with_expected(format!("FETCH of message {number} (RFC 3501, 6.4.5)"))
             .with_got(visible::excerpt(self.tagged().bytes(), SHOWN))
+    }
+
+    fn misplaced(&self, number: u64) -> Error {
+        let response = self.named("FETCH").find(|response| response.number() == Some(number));
+        let wanted = "UIDs that ascend with the numbers of the messages (RFC 3501, 2.3.1.1)";
+        unlike(response.unwrap_or(self.tagged()), wanted)
     }
 
     fn lacking(&self, message: &Fetched, what: &str) -> Error {

@@ -105,7 +105,10 @@ impl Imap {
         match said {
             Said::Data => self.selected.came(&self.head),
             Said::Continuation => self.pay_continuation(),
-            Said::Untagged(status) => self.pay_untagged(status),
+            Said::Untagged(status) => {
+                self.selected.came(&self.head);
+                self.pay_untagged(status);
+            }
             Said::Tagged(tag, status) => self.pay_command(&tag, status),
         }
     }

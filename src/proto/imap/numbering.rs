@@ -1,29 +1,212 @@
-//! Whether the messages keep their numbers throughout an answer (RFC 3501 section 7.4.1).
+//! Whether an answer agrees with what the server has said of the selected mailbox before (RFC 3501
+//! sections 2.3.1 and 7.4.1).
 
 use super::answer::Answer;
+use super::fetched::Fetched;
 use super::response::Response;
+use super::selected::{Count, Selected};
+use super::value::Value;
 
 impl Answer {
     /// The first response that removes a message, and so changes the numbers of others.
     pub(crate) fn removal(&self) -> Option<&Response> {
-        self.untagged().iter().find(|response| match &*response.name() {
-            "EXPUNGE" => true,
-            "VANISHED" => !is_earlier(response),
-            _ => false,
-        })
+        self.untagged().iter().find(|response| response.is_removal())
     }
 }
 
-/// Whether a VANISHED response tells of removals before the mailbox was selected, which change no
-/// number (RFC 7162 section 3.2.10.1).
-fn is_earlier(vanished: &Response) -> bool {
-    let mut words = vanished.body().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    words.nth(1).is_some_and(|word| word.eq_ignore_ascii_case(b"(EARLIER)"))
+impl Answer {
+    /// The first response that contradicts what the server has said before, and what it should have
+    /// been. `before` is the mailbox when the command was sent; `opens` says whether the command
+    /// selects another one, and `by_number` whether its results are numbers of messages.
+    pub(crate) fn contradicts(
+        &self,
+        before: Selected,
+        opens: bool,
+        by_number: bool,
+    ) -> Option<(&Response, String)> {
+        let mut now = before;
+        // New messages may be told of at any place in an answer.
+        let mut most = before.count;
+        for response in self.untagged() {
+            let wanted = if opens { None } else { now.contradicted(response) };
+            if let Some(wanted) = wanted.or_else(|| now.has_other_uids(response)) {
+                return Some((response, wanted));
+            }
+            now.came(response.bytes());
+            most = most.or_more(now.count);
+        }
+        let Count::Known(most) = most else { return None };
+        let is_beyond = |response: &&Response| !opens && is_beyond(response, most, by_number);
+        let response = self.untagged().iter().find(is_beyond)?;
+        Some((response, format!("numbers up to {most}, as EXISTS says (RFC 3501, 7.3.1)")))
+    }
+
+    /// A message whose UID is not above that of the message before it (RFC 3501 section 2.3.1.1).
+    /// None, if messages were removed, which moves the numbers.
+    pub(super) fn out_of_order(&self, all: &[Fetched]) -> Option<u64> {
+        if self.removal().is_some() {
+            return None;
+        }
+        let mut uids: Vec<_> =
+            all.iter().filter_map(|message| Some((message.number(), message.uid()?))).collect();
+        uids.sort_unstable();
+        let pair = uids.windows(2).find(|pair| pair[0].0 < pair[1].0 && pair[0].1 >= pair[1].1)?;
+        Some(pair[1].0)
+    }
+}
+
+impl Response {
+    /// Whether the response removes a message now. `VANISHED (EARLIER)` tells of removals before
+    /// the mailbox was selected (RFC 7162 section 3.2.10.1).
+    pub(super) fn is_removal(&self) -> bool {
+        let mut words = self.body().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        let is = |word: Option<&[u8]>, name: &str| {
+            word.is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        match words.next() {
+            first if is(first, "VANISHED") => !is(words.next(), "(EARLIER)"),
+            _ => is(words.next(), "EXPUNGE") && self.number().is_some(),
+        }
+    }
+}
+
+impl Count {
+    /// The larger number, as long as none of them is unknown.
+    fn or_more(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => Self::Known(one.max(other)),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl Selected {
+    /// What a response about the mailbox should have been, if it contradicts its number of messages
+    /// or the next UID.
+    fn contradicted(&self, response: &Response) -> Option<String> {
+        let (name, number) = (response.name(), response.number());
+        if let (Count::Known(count), Some(number)) = (self.count, number) {
+            if name == "EXISTS" && number < count {
+                return Some(format!(
+                    "EXISTS of at least {count}, or an EXPUNGE before it (RFC 3501, 5.2)"
+                ));
+            }
+            if name == "EXPUNGE" && number > count {
+                return Some(format!("EXPUNGE of a message up to {count} (RFC 3501, 7.4.1)"));
+            }
+        }
+        let next = self.uid_next?;
+        let falls = code_of(response, "UIDNEXT").is_some_and(|now| now < next);
+        falls.then(|| format!("UIDNEXT of at least {next} (RFC 3501, 2.3.1.1)"))
+    }
+
+    /// The UIDVALIDITY of the mailbox, if a response has another one. It stays the same while the
+    /// mailbox is selected.
+    fn has_other_uids(&self, response: &Response) -> Option<String> {
+        let validity = self.uid_validity?;
+        let differs = code_of(response, "UIDVALIDITY").is_some_and(|now| now != validity);
+        differs.then(|| format!("UIDVALIDITY {validity} (RFC 3501, 2.3.1.1)"))
+    }
+}
+
+/// The number in the response code of an untagged OK.
+fn code_of(response: &Response, name: &str) -> Option<u64> {
+    if response.name() != "OK" {
+        return None;
+    }
+    let code = response.code().filter(|code| code.name == name)?;
+    code.values.first()?.number()
+}
+
+/// Whether a response names a message beyond the last one.
+fn is_beyond(response: &Response, most: u64, by_number: bool) -> bool {
+    let name = response.name();
+    if name == "FETCH" {
+        return response.number() > Some(most);
+    }
+    if !by_number {
+        return false;
+    }
+    match &*name {
+        "SEARCH" | "SORT" | "THREAD" => {
+            response.values().is_ok_and(|values| values.iter().any(|value| holds_more(value, most)))
+        }
+        "ESEARCH" => has_more_results(response, most),
+        _ => false,
+    }
+}
+
+fn has_more_results(response: &Response, most: u64) -> bool {
+    let by_uid = |values: &[Value]| values.iter().take(2).any(|value| value.is_atom("UID"));
+    if response.values().is_ok_and(|values| by_uid(&values)) {
+        return false;
+    }
+    let is_more = |(name, value): &(String, Value)| {
+        ["ALL", "COUNT", "MAX", "MIN"].contains(&&**name) && holds_more(value, most)
+    };
+    response.search_results().is_ok_and(|results| results.iter().any(is_more))
+}
+
+/// Whether a number, or one in a list without a name, is above `most`.
+fn holds_more(value: &Value, most: u64) -> bool {
+    match value {
+        Value::Number(number) => *number > most,
+        // A modification sequence is no number of a message.
+        Value::List(values) if matches!(values.first(), Some(Value::Atom(_))) => false,
+        Value::List(values) => values.iter().any(|value| holds_more(value, most)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::answer::tests::answer;
+    use super::*;
+
+    #[test]
+    fn an_answer_agrees_with_the_mailbox_or_contradicts_it() {
+        let known = Selected {
+            count: Count::Known(3),
+            uid_validity: Some(7),
+            uid_next: Some(10),
+            is_notified: false,
+        };
+        for (responses, agrees) in [
+            (["* 3 EXISTS", "* 5 EXISTS"], true),
+            (["* 2 EXISTS", "* 0 RECENT"], false),
+            (["* 1 EXPUNGE", "* 2 EXISTS"], true),
+            (["* 1 EXPUNGE", "* 1 EXISTS"], false),
+            (["* VANISHED 7:8", "* 1 EXISTS"], true),
+            (["* VANISHED (EARLIER) 7:8", "* 1 EXISTS"], false),
+            (["* 4 EXPUNGE", "* 0 RECENT"], false),
+            (["* 4 EXISTS", "* 4 EXPUNGE"], true),
+            (["* 3 EXPUNGE", "* 3 EXPUNGE"], false),
+            (["* 4 FETCH (FLAGS ())", "* 0 RECENT"], false),
+            (["* 4 FETCH (FLAGS ())", "* 4 EXISTS"], true),
+            (["* 3 FETCH (FLAGS ())", "* 3 EXPUNGE"], true),
+            (["* SEARCH 1 9", "* 0 RECENT"], false),
+            (["* SEARCH 1 3 (MODSEQ 9)", "* 0 RECENT"], true),
+            (["* THREAD (1 (2)(9))", "* 0 RECENT"], false),
+            (["* ESEARCH (TAG \"a1\") COUNT 4", "* 0 RECENT"], false),
+            (["* ESEARCH (TAG \"a1\") ALL 2:4", "* 0 RECENT"], false),
+            (["* ESEARCH (TAG \"a1\") COUNT 3 MODSEQ 9", "* 0 RECENT"], true),
+            (["* ESEARCH (TAG \"a1\") UID ALL 7:9", "* 0 RECENT"], true),
+            (["* OK [UIDVALIDITY 7] x", "* OK [UIDNEXT 10] x"], true),
+            (["* OK [UIDVALIDITY 8] x", "* 0 RECENT"], false),
+            (["* OK [UIDNEXT 12] x", "* OK [UIDNEXT 11] x"], false),
+            (["* OK [CLOSED] x", "* 0 EXISTS"], true),
+        ] {
+            let answer = answer(&[responses[0], responses[1], "a1 OK"]);
+            assert_eq!(answer.contradicts(known, false, true).is_none(), agrees, "{responses:?}");
+        }
+        let nothing = Selected::default();
+        let two = answer(&["* OK [UIDVALIDITY 7] x", "* OK [UIDVALIDITY 8] x", "a1 OK"]);
+        assert!(two.contradicts(nothing, true, false).is_some());
+        let one = answer(&["* 5 EXISTS", "* 0 EXISTS", "a1 OK"]);
+        assert!(one.contradicts(nothing, true, false).is_none());
+        let uids = answer(&["* SEARCH 900", "a1 OK"]);
+        assert!(uids.contradicts(known, false, false).is_none());
+    }
 
     #[test]
     fn a_removal_is_an_expunge_or_a_message_that_vanishes_now() {

@@ -1,16 +1,18 @@
 //! What a dialogue has told of the mailbox that is selected (RFC 3501 sections 5.2 and 7.3.1).
 
-/// How many bytes of a response are looked at: enough for a number and the longest name, and for
-/// `VANISHED (EARLIER)`.
+/// How many bytes of a response are looked at: enough for a number and the longest name, for
+/// `VANISHED (EARLIER)`, and for UIDVALIDITY with its value.
 pub(super) const HEAD: usize = 40;
 /// Commands after which another mailbox, or none, is selected (RFC 3501 section 6, RFC 3691, RFC
 /// 8437).
 const OPENING: [&str; 5] = ["SELECT", "EXAMINE", "CLOSE", "UNSELECT", "UNAUTHENTICATE"];
 
-/// The messages of the selected mailbox, as far as the dialogue has told of them.
+/// The selected mailbox, as far as the dialogue has told of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selected {
     pub(crate) count: Count,
+    pub(crate) uid_validity: Option<u64>,
+    pub(crate) uid_next: Option<u64>,
     /// Whether the client has sent NOTIFY. The server may then report removals and other mailboxes
     /// at any time (RFC 5465 sections 5 and 6).
     pub(crate) is_notified: bool,
@@ -33,25 +35,48 @@ impl Selected {
     pub(super) fn asked(&mut self, verb: &[u8]) {
         let is = |name: &str| verb.eq_ignore_ascii_case(name.as_bytes());
         if OPENING.iter().any(|name| is(name)) {
-            self.count = Count::Unknown;
+            self.left();
         }
         self.is_notified |= is("NOTIFY");
     }
 
-    /// Tracks untagged data by its first bytes.
+    /// Forgets the mailbox, because another one is selected, or none.
+    fn left(&mut self) {
+        *self = Self { is_notified: self.is_notified, ..Self::default() };
+    }
+
+    /// Tracks an untagged response by its first bytes.
     pub(super) fn came(&mut self, head: &[u8]) {
+        let head = &head[..head.len().min(HEAD)];
         let mut words =
             head.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty() && *word != b"*");
-        let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        if first.eq_ignore_ascii_case(b"VANISHED") {
-            self.vanished(second.eq_ignore_ascii_case(b"(EARLIER)"));
-        } else if second.eq_ignore_ascii_case(b"EXISTS") {
-            let number = std::str::from_utf8(first).ok().and_then(|number| number.parse().ok());
-            self.count = number.map_or(Count::Unknown, Count::Known);
-        } else if second.eq_ignore_ascii_case(b"EXPUNGE")
-            && let Count::Known(count) = self.count
-        {
-            self.count = Count::Known(count.saturating_sub(1));
+        let mut next = || words.next().unwrap_or_default();
+        let (first, second, third) = (next(), next(), next());
+        let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        match self.count {
+            _ if is(first, "OK") => self.noted(second, third),
+            _ if is(first, "VANISHED") => self.vanished(is(second, "(EARLIER)")),
+            _ if is(second, "EXISTS") => {
+                self.count = number(first).map_or(Count::Unknown, Count::Known);
+            }
+            Count::Known(count) if is(second, "EXPUNGE") => {
+                self.count = Count::Known(count.saturating_sub(1));
+            }
+            _ => {}
+        }
+    }
+
+    /// Tracks the response code of an untagged OK, by its first two words.
+    fn noted(&mut self, name: &[u8], value: &[u8]) {
+        let Some(name) = name.strip_prefix(b"[") else { return };
+        let value = value.strip_suffix(b"]").unwrap_or_default();
+        match &*name.strip_suffix(b"]").unwrap_or(name).to_ascii_uppercase() {
+            // What comes after it is about the mailbox that is selected next (RFC 7162 section
+            // 3.2.11).
+            b"CLOSED" => self.left(),
+            b"UIDVALIDITY" => self.uid_validity = number(value).or(self.uid_validity),
+            b"UIDNEXT" => self.uid_next = number(value).or(self.uid_next),
+            _ => {}
         }
     }
 
@@ -60,6 +85,10 @@ impl Selected {
             self.count = Count::Fewer;
         }
     }
+}
+
+fn number(word: &[u8]) -> Option<u64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -90,12 +119,18 @@ mod tests {
 
     #[test]
     fn another_mailbox_has_a_count_of_its_own() {
-        let mut selected = Selected { count: Count::Known(3), is_notified: false };
+        let mut selected = Selected { count: Count::Known(3), ..Selected::default() };
         selected.asked(b"FETCH");
         assert_eq!(selected.count, Count::Known(3));
         selected.asked(b"select");
         assert_eq!(selected.count, Count::Unknown);
         selected.asked(b"NOTIFY");
         assert!(selected.is_notified);
+        for head in ["* 3 EXISTS", "* OK [UIDVALIDITY 4294967295] x", "* OK [uidnext 7] x"] {
+            selected.came(head.as_bytes());
+        }
+        assert_eq!((selected.uid_validity, selected.uid_next), (Some(4_294_967_295), Some(7)));
+        selected.came(b"* OK [CLOSED] x");
+        assert_eq!(selected, Selected { is_notified: true, ..Selected::default() });
     }
 }

@@ -33,6 +33,9 @@ STATUS, QUOTA, ACL and METADATA have one value for each name, a mailbox in LIST 
 or none, and RFC822.SIZE and BINARY.SIZE are the size of the content in the same FETCH. \
 With CHANGEDSINCE, each message has a higher MODSEQ. With UNCHANGEDSINCE, each message that comes has a MODSEQ, \
 and MODIFIED names messages of the command. \
+An answer must agree with what the server has said of the selected mailbox: EXISTS falls only after EXPUNGE or \
+VANISHED, no message number is above EXISTS, UIDVALIDITY stays, UIDNEXT does not fall, and UIDs ascend with the \
+message numbers. `bare: true` accepts an answer that does not, and `command` does not compare. \
 OK in place of the `+` that a literal waits for fails a verb, and `* BYE` ends it at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
 or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \
 `\"minus\"`, RFC 7888) is set. With `uid: true`, `fetch`, `store`, `search`, `esearch`, `copy`, `move` and `expunge` name \

@@ -3,6 +3,7 @@
 mod demands;
 mod extensions;
 mod idle;
+mod known;
 mod mailboxes;
 mod messages;
 mod required;
@@ -10,6 +11,7 @@ mod running;
 
 pub(in crate::session) use demands::Tags;
 pub use demands::Untagged;
+use known::Known;
 use required::{BARE, Required};
 pub(in crate::session::verbs) use running::Next;
 use running::Running;
@@ -27,9 +29,6 @@ const OK: &str = "OK";
 /// 5256, RFC 6851).
 const BY_UID: [&str; 9] =
     ["copy", "esearch", "expunge", "fetch", "move", "search", "sort", "store", "threads"];
-/// The verbs during which messages keep their numbers, unless messages are named by their unique
-/// identifiers (RFC 3501 section 7.4.1, RFC 5256 section 3).
-const BY_NUMBER: [&str; 6] = ["esearch", "fetch", "search", "sort", "store", "threads"];
 
 /// Client: commands of IMAP (RFC 3501, RFC 9051).
 impl Session {
@@ -220,9 +219,7 @@ impl Session {
         let text = text.into();
         if !running.is_bare {
             running.required = Required::of(name, &text, &arguments, by_uid);
-            running.keeps_numbers = !by_uid
-                && BY_NUMBER.contains(&name)
-                && !self.turn.protocol().selected().is_notified;
+            running.known = Known::of(name, by_uid, self.turn.protocol().selected());
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_prepared(running, &text, &arguments, literals).await
@@ -262,7 +259,7 @@ impl Session {
             untagged: Vec::new(),
             required: Required::Nothing,
             is_bare,
-            keeps_numbers: false,
+            known: Known::default(),
             held: 0,
         };
         Ok((running, by_uid))

@@ -1,6 +1,7 @@
 //! A command while it runs: the responses to it, up to the one that ends it.
 
 use super::demands::Demands;
+use super::known::Known;
 use super::required::{BARE, Required};
 use crate::buffer::DEFAULT_LIMIT;
 use crate::error::{Error, Kind, Result};
@@ -17,9 +18,6 @@ use crate::session::{Session, hint};
 /// a flood of short responses.
 const OVERHEAD: usize = 32;
 
-/// What the answer to a command with message numbers has to be like.
-const KEPT: &str = "no EXPUNGE and no VANISHED before the end of FETCH, STORE, SEARCH, SORT and THREAD (RFC 3501, 7.4.1; RFC 5256, 3; RFC 7162, 3.2.10.2)";
-
 /// A command in progress.
 pub(in crate::session::verbs) struct Running {
     pub(in crate::session::verbs) verb: Verb,
@@ -30,8 +28,8 @@ pub(in crate::session::verbs) struct Running {
     /// The data without which the answer is no success.
     pub(super) required: Required,
     pub(super) is_bare: bool,
-    /// Whether messages have to keep their numbers up to the end of the command.
-    pub(super) keeps_numbers: bool,
+    /// What the answer has to agree with.
+    pub(super) known: Known,
     /// How many bytes the untagged responses count.
     pub(super) held: usize,
 }
@@ -46,7 +44,7 @@ impl Running {
             untagged: Vec::new(),
             required: Required::Nothing,
             is_bare: self.is_bare,
-            keeps_numbers: false,
+            known: Known::default(),
             held: 0,
         }
     }
@@ -251,7 +249,7 @@ impl Session {
         let required = running.demands.replies(&running.untagged);
         let answer = Answer::new(running.untagged, tagged).with_required(required);
         self.tags.answer = Some(answer.clone());
-        self.check_numbers(running.keeps_numbers, &answer, wait)?;
+        self.check_known(running.known, &answer, wait)?;
         self.check_required(&running.required, &answer, wait)?;
         self.turn.expected();
         Ok(answer)
@@ -281,16 +279,6 @@ impl Session {
     fn contradiction(&self, required: &Required, answer: &Answer) -> Result<Option<String>> {
         let is_notified = self.turn.protocol().selected().is_notified;
         if is_notified { Ok(None) } else { required.contradiction(answer) }
-    }
-
-    /// Fails if a message is removed in the answer to a command that gives messages by their
-    /// numbers, which the removal changes.
-    fn check_numbers(&self, keeps_numbers: bool, answer: &Answer, wait: Wait) -> Result<()> {
-        let Some(removal) = answer.removal().filter(|_| keeps_numbers) else { return Ok(()) };
-        let why = "a message was removed in the answer to a command with message numbers";
-        let error = self.fault(Kind::Unexpected, why).with_expected(KEPT);
-        let error = error.with_got(self.shown_lines(removal.bytes())).with_waited(wait.waited());
-        Err(error.hint(BARE))
     }
 
     fn shown_untagged(&self, running: &Running) -> Taken {
