@@ -1,6 +1,7 @@
 //! Parses a YAML file into a tree in which each node has its line number.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use saphyr_parser::{Event, Parser, Span};
 
@@ -130,22 +131,50 @@ fn line(span: Span) -> usize {
     span.start.line()
 }
 
-/// Makes the entries of a mapping from its keys and values, which come in turn. The key `<<` adds
-/// the entries of another mapping.
+/// Makes the entries of a mapping from its keys and values, which come in turn. The last of equal
+/// keys counts. The key `<<` adds the entries of another mapping.
 fn pairs(items: Vec<Node>) -> Vec<(Node, Node)> {
-    let mut entries: Vec<(Node, Node)> = Vec::new();
+    let mut entries: Vec<Option<(Node, Node)>> = Vec::new();
+    // Where each key is: to look through all entries for each would take seconds for 50,000.
+    let mut places: HashMap<Option<String>, usize> = HashMap::new();
+    let name = |key: &Node| key.text().map(str::to_owned);
     let mut items = items.into_iter();
     while let (Some(key), Some(value)) = (items.next(), items.next()) {
         if key.text() == Some("<<") {
             for (key, value) in value.entries() {
-                if !entries.iter().any(|(known, _)| known.text() == key.text()) {
-                    entries.push((key.clone(), value.clone()));
+                if let Entry::Vacant(place) = places.entry(name(key)) {
+                    place.insert(entries.len());
+                    entries.push(Some((key.clone(), value.clone())));
                 }
             }
             continue;
         }
-        entries.retain(|(known, _)| known.text() != key.text());
-        entries.push((key, value));
+        if let Some(place) = places.insert(name(&key), entries.len()) {
+            entries[place] = None;
+        }
+        entries.push(Some((key, value)));
     }
-    entries
+    entries.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_equal_keys_counts_however_many_there_are() {
+        let keys: String = (0..40_000).map(|n| n.to_string() + ": x\n").collect();
+        let text =
+            format!("a: &a {{one: 1, two: 2}}\nb: {{two: 3, <<: *a, one: 4}}\nc: 1\nc: 2\n{keys}");
+        let documents = documents(&text).unwrap();
+        assert_eq!(documents[0].entries().len(), 40_003);
+        let shown = |node: &Node| -> Vec<String> {
+            let entries = node.entries().iter();
+            entries
+                .filter_map(|(key, value)| Some(format!("{}={}", key.text()?, value.text()?)))
+                .collect()
+        };
+        assert_eq!(shown(documents[0].get("b").unwrap()), ["two=3", "one=4"]);
+        assert_eq!(documents[0].get("c").unwrap().text(), Some("2"));
+    }
 }
