@@ -150,10 +150,8 @@ impl<'a> Walk<'a> {
             }
             Err(wrong) => {
                 self.unreadable = true;
-                if self.seen.insert(name.to_owned()) {
-                    if self.sought == Sought::All {
-                        self.problems.push(failure::unparsable(wrong, name, self.library));
-                    }
+                if self.seen.insert(name.to_owned()) && self.sought == Sought::All {
+                    self.problems.push(failure::unparsable(wrong, name, self.library));
                 }
                 BTreeMap::new()
             }

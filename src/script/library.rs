@@ -58,12 +58,10 @@ fn named(name: &str, error: io::Error) -> io::Error {
 impl Unit {
     fn read(engine: &Engine, name: &str) -> std::io::Result<Self> {
         let text = match shipped::text(name) {
-            Some(text) => text.to_owned(),
-            None => {
-                let text = file::read_text_up_to(Path::new(name), LARGEST);
-                text.map_err(|error| named(name, error))?
-            }
+            Some(text) => Ok(text.to_owned()),
+            None => file::read_text_up_to(Path::new(name), LARGEST),
         };
+        let text = text.map_err(|error| named(name, error))?;
         let unit = Self::of(engine, name, text);
         // What a parser says that was stopped is no result.
         if stoppable::is_stopped() {

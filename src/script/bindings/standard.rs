@@ -53,7 +53,7 @@ fn is_greater(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<b
         (Ok(a), ..) => b.as_int().ok().map(|b| a > b),
         (_, Ok(a), ..) => b.as_float().ok().map(|b| a > b),
         (_, _, Ok(a), _) => b.as_char().ok().map(|b| a > b),
-        (_, _, _, Ok(a)) => b.as_bool().ok().map(|b| a & !b),
+        (_, _, _, Ok(a)) => b.as_bool().ok().map(|b| a && !b),
         _ => None,
     };
     order.ok_or_else(|| {
