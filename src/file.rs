@@ -3,12 +3,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Take, Write as _};
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
+
+pub(crate) use crate::regular::{open, read_up_to};
 
 /// How many bytes are read of one file at most; a larger file is an error.
 pub(crate) const LARGEST: u64 = 64 << 20;
@@ -30,22 +31,6 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(path, LARGEST)
 }
 
-/// Opens a regular file.
-///
-/// # Errors
-/// The system's error; also an error for a FIFO, a device or a folder.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // Without NONBLOCK, opening a FIFO would wait for a writer, and reading it would wait for data.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        let kind = kind(metadata.file_type());
-        return Err(io::Error::other(format!("it is {kind}, and not a regular file")));
-    }
-    Ok(file)
-}
-
 /// Opens a pipe or a device to be written to.
 ///
 /// # Errors
@@ -65,30 +50,13 @@ pub(crate) fn open_special(path: &Path) -> io::Result<File> {
     Ok(File::from(file))
 }
 
-/// Reads a regular file of at most `largest` bytes.
-///
-/// # Errors
-/// See [`read`].
-pub(crate) fn read_up_to(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
-    all_of(open(path)?, largest)
-}
-
 /// Reads stdin, at most `largest` bytes.
 ///
 /// # Errors
 /// If stdin cannot be read, or has more bytes.
 #[cfg(feature = "cli")]
 pub(crate) fn stdin_up_to(largest: u64) -> io::Result<Vec<u8>> {
-    all_of(io::stdin().lock(), largest)
-}
-
-fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
-    let mut read = Vec::new();
-    from.take(largest + 1).read_to_end(&mut read)?;
-    if read.len() as u64 > largest {
-        return Err(io::Error::other(format!("it has more than {largest} bytes")));
-    }
-    Ok(read)
+    crate::regular::all_of(io::stdin().lock(), largest)
 }
 
 /// Reads a regular file of UTF-8. A byte order mark is left out, and CRLF becomes LF, because
@@ -185,18 +153,6 @@ pub(crate) fn line_up_to(from: &mut impl BufRead, largest: u64) -> io::Result<Op
 /// reads them says what is wrong with them, while a file that seems absent is passed over.
 pub(crate) fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_dir())
-}
-
-fn kind(kind: std::fs::FileType) -> &'static str {
-    if kind.is_dir() {
-        "a folder"
-    } else if kind.is_fifo() {
-        "a FIFO"
-    } else if kind.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
 }
 
 /// Writes a temporary file in the same folder and renames it. So no reader sees half of the file,

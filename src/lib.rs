@@ -49,7 +49,8 @@
 //! L1  bytes, async on tokio
 //!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
 //!     logs/              feature "script": logs of servers, followed, and what their lines say
-//!     file               files that somebody else names, and files written by rename
+//!     regular            regular files that somebody else names
+//!     file               files that are read as text, and files written by rename
 //!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
 //! L2  dialogue
@@ -166,6 +167,7 @@ mod project;
 mod proto;
 mod quoted;
 pub mod redaction;
+mod regular;
 mod reply;
 #[cfg(feature = "script")]
 mod report;

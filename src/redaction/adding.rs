@@ -85,6 +85,7 @@ mod tests {
         }
         let error = (0..100).find_map(|_| redaction.add_regex("x", "T", true).err());
         assert!(error.is_some_and(|error| error.is_usage()));
+        #[cfg(feature = "script")]
         redaction.add_port("2525", "PORT").unwrap();
     }
 

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::error::{Error, Result};
-use crate::file;
+use crate::regular;
 
 const FILE: &str = "SSL_CERT_FILE";
 const FOLDERS: &str = "SSL_CERT_DIR";
@@ -90,7 +90,7 @@ struct Reading {
 
 impl Reading {
     fn file(&mut self, variable: &str, path: &Path) {
-        match file::read_up_to(path, self.left) {
+        match regular::read_up_to(path, self.left) {
             Ok(pem) => {
                 self.left -= pem.len() as u64;
                 self.found.extend(
