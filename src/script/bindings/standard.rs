@@ -25,7 +25,7 @@ pub(super) fn all_words(manual: Manual) -> Module {
     all
 }
 
-/// Whether `a` belongs after `b`: the comparer returned a number above 0, or `false` for "less".
+/// Whether `a` belongs after `b`: the comparer returned a number above 0, or says that `b` is less.
 fn is_behind(
     ctx: &NativeCallContext<'_>,
     comparer: &FnPtr,
@@ -35,7 +35,11 @@ fn is_behind(
     let order: Dynamic = comparer.call_within_context(ctx, (a.clone(), b.clone()))?;
     Ok(match (order.as_int(), order.as_bool()) {
         (Ok(order), _) => order > 0,
-        (_, Ok(is_less)) => !is_less,
+        // Neither may be less: then they are equal, and keep their order.
+        (_, Ok(false)) => {
+            let order: Dynamic = comparer.call_within_context(ctx, (b.clone(), a.clone()))?;
+            order.as_bool().unwrap_or(false)
+        }
         _ => false,
     })
 }
@@ -209,10 +213,12 @@ pub mod words {
         mapped(&ctx, range, &mapper)
     }
 
-    /// Returns a sorted copy of a list, by a function that compares two elements.
+    /// Returns a sorted copy of a list, by a function that compares two elements. It returns a number
+    /// as for `sort`, or whether the first element is less. Equal elements keep their order.
     ///
     /// ```rhai
     /// assert_eq([3, 1, 2].order(|a, b| b - a), [3, 2, 1]);
+    /// assert_eq(["cc", "a", "bb"].order(|a, b| a.len() < b.len()), ["a", "cc", "bb"]);
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn order(
