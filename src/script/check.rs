@@ -368,8 +368,9 @@ impl Names {
 }
 
 fn too_large() -> Error {
-    Error::usage("the script has more than 2 MiB with its imports")
-        .hint("put long data into files of their own, which file(...) reads")
+    let most = library::LARGEST >> 20;
+    Error::usage(format!("the script has more than {most} MiB with its imports"))
+        .hint("put long data into files of their own: read(\"data.txt\")")
 }
 
 fn functions_of(ast: &AST) -> BTreeMap<String, BTreeSet<usize>> {

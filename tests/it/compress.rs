@@ -97,15 +97,20 @@ fn data_that_inflates_is_bounded_as_in_clear() {
     assert!(outcome.is_ok(), "{outcome:#}");
 }
 
+/// A client that compresses already, and a server that does not yet.
+const DEFLATED: &str = r#"
+    let l = listen("imap");
+    let s = connect(l.url);
+    let c = l.accept();
+    c.greet("OK ready");
+    s.expect("* OK");
+    s.deflate();
+"#;
+
 #[test]
 fn a_stream_that_is_no_deflate_is_the_fault_of_who_sent_it() {
-    let script = r#"
-        let l = listen("imap");
-        let s = connect(l.url);
-        let c = l.accept();
-        c.greet("OK ready");
-        s.expect("* OK");
-        s.deflate();
+    let script = DEFLATED.to_owned()
+        + r#"
         s.send("x1 NOOP");
         c.deflate();
         c.expect_command("NOOP");
@@ -121,7 +126,7 @@ fn a_stream_that_is_no_deflate_is_the_fault_of_who_sent_it() {
         c.send_raw(blob(4, 0xff));
         s.expect("x1 OK");
     "#;
-    let outcome = outcome(script, |case| case);
+    let outcome = outcome(&script, |case| case);
     let error = &outcome.failure().unwrap().error;
     assert_eq!((error.kind().name(), outcome.exit_code() as u8), ("malformed", 1), "{outcome:#}");
     assert_eq!(error.message(), "what came cannot be inflated: its blocks are malformed");
@@ -130,17 +135,8 @@ fn a_stream_that_is_no_deflate_is_the_fault_of_who_sent_it() {
 #[test]
 fn the_end_of_a_deflate_stream_is_not_the_end_of_the_connection() {
     // A final block of stored bytes (RFC 1951, 3.2.4): `x1 OK` and its line end.
-    let begin = r#"
-        let l = listen("imap");
-        let s = connect(l.url);
-        let c = l.accept();
-        c.greet("OK ready");
-        s.expect("* OK");
-        s.deflate();
-        s.send("x1 NOOP");
-        c.send_raw(hex("01 07 00 f8 ff 78 31 20 4f 4b 0d 0a"));
-        s.expect("x1 OK");
-    "#;
+    let end = r#"c.send_raw(hex("01 07 00 f8 ff 78 31 20 4f 4b 0d 0a"));"#;
+    let begin = format!("{DEFLATED} s.send(\"x1 NOOP\"); {end} s.expect(\"x1 OK\");");
     for (rest, kind) in [
         ("s.expect_close(#{timeout: \"100ms\"});", "timeout"),
         ("c.send_raw(\"more\"); s.expect_close();", "malformed"),

@@ -222,6 +222,7 @@ fn a_script_is_at_most_two_mebibytes_with_its_imports() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.out.contains("a.rhai:2:1"), "{ran:?}");
     assert!(ran.out.contains("the script has more than 2 MiB with its imports"), "{ran:?}");
+    assert!(ran.out.contains("hint: put long data into files of their own: read("), "{ran:?}");
     assert!(ran.out.contains("cannot read b.rhai: it has more than 2097152 bytes"), "{ran:?}");
 }
 

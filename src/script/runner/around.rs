@@ -74,6 +74,7 @@ impl Runner {
         }
         let failed = |error: Error| Verdict::Failed(Box::new(error.into()));
         let stop = async {
+            // This is no pause: it bounds how long the script may take to compile.
             tokio::select! {
                 () = tokio::time::sleep(self.shared.settings.deadline) => {
                     let error = Error::new(Kind::Timeout, "the deadline of the whole script ran out before it was compiled");
