@@ -16,6 +16,10 @@ use crate::visible;
 const NARROWEST: usize = 20;
 /// The number of equal lines shown around each difference.
 const AROUND: usize = 2;
+/// The number of rows after which no further one is shown.
+const SHOWN: usize = 10_000;
+/// The number of bytes of a line after which the rest of it is not shown.
+const LONG: usize = 64 << 10;
 /// The time limit of the search for the smallest diff. After it, the diff is correct but may be
 /// longer than necessary.
 const LONGEST: Duration = Duration::from_millis(500);
@@ -92,12 +96,18 @@ impl Beside {
             let from = at.saturating_sub(AROUND);
             rows[from..rows.len().min(at + AROUND + 1)].iter().any(|row| !row.same)
         };
-        let mut hidden = 0;
+        let (mut hidden, mut shown) = (0, 0);
         for (at, row) in rows.iter().enumerate() {
             if !self.whole && row.same && !near(at) {
                 hidden += 1;
                 continue;
             }
+            if shown == SHOWN {
+                let more = rows.len() - at;
+                let _ = writeln!(text, "{DIM}    ... {more} more lines{DIM:#}");
+                return;
+            }
+            shown += 1;
             omitted(text, std::mem::take(&mut hidden));
             self.row(text, row, Style::new());
         }
@@ -107,21 +117,23 @@ impl Beside {
     /// Writes a line of both sides; each side is broken at the end of its column.
     fn row(self, text: &mut String, row: &Row, style: Style) {
         let column = (self.width.saturating_sub(3) / 2).max(NARROWEST);
-        let pieces = |line: &Option<String>| broken(line.as_deref().unwrap_or_default(), column);
-        let (left, right) = (pieces(&row.left), pieces(&row.right));
+        let mut left = row.left.as_deref().unwrap_or_default();
+        let mut right = row.right.as_deref().unwrap_or_default();
         let (mark, before, after) = match (&row.left, &row.right) {
             _ if row.same => (' ', style, style),
             (Some(_), Some(_)) => ('|', BAD, GOOD),
             (Some(_), None) => ('<', BAD, style),
             (None, _) => ('>', style, GOOD),
         };
-        for at in 0..left.len().max(right.len()) {
-            let piece = |side: &[String]| side.get(at).cloned().unwrap_or_default();
-            let (left, right) = (piece(&left), piece(&right));
+        loop {
+            let (before_bar, after_bar) = (piece(&mut left, column), piece(&mut right, column));
             let line = format!(
-                "{before}{left:<column$}{before:#} {ODD}{mark}{ODD:#} {after}{right}{after:#}"
+                "{before}{before_bar:<column$}{before:#} {ODD}{mark}{ODD:#} {after}{after_bar}{after:#}"
             );
             let _ = writeln!(text, "{}", line.trim_end());
+            if left.is_empty() && right.is_empty() {
+                return;
+            }
         }
     }
 }
@@ -140,7 +152,7 @@ fn rows(left: &str, right: &str) -> Vec<Row> {
     // The row for the next line of the right side: the first one that has only a left side yet.
     let mut open = 0;
     for change in diff.iter_all_changes() {
-        let line = Some(visible::printable(change.value().trim_end_matches('\n')));
+        let line = Some(shown(change.value()));
         match change.tag() {
             ChangeTag::Equal => {
                 rows.push(Row { left: line.clone(), right: line, same: true });
@@ -159,13 +171,22 @@ fn rows(left: &str, right: &str) -> Vec<Row> {
     rows
 }
 
-/// A line in pieces of at most `width` characters.
-fn broken(line: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = line.chars().collect();
-    if characters.is_empty() {
-        return vec![String::new()];
+/// Takes at most `width` characters from the beginning of a line.
+fn piece<'a>(line: &mut &'a str, width: usize) -> &'a str {
+    let end = line.char_indices().nth(width).map_or(line.len(), |(end, _)| end);
+    let (piece, rest) = line.split_at(end);
+    *line = rest;
+    piece
+}
+
+/// A line as it is shown. Of a very long one, only the beginning is shown.
+fn shown(line: &str) -> String {
+    let line = line.trim_end_matches('\n');
+    if line.len() <= LONG {
+        return visible::printable(line);
     }
-    characters.chunks(width).map(|piece| piece.iter().collect()).collect()
+    let end = line.floor_char_boundary(LONG);
+    format!("{} ... and {} bytes more", visible::printable(&line[..end]), line.len() - end)
 }
 
 #[cfg(test)]
@@ -203,6 +224,16 @@ mod tests {
         let shown = table(80, true, &left, &right);
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+    }
+
+    #[test]
+    fn of_much_that_differs_the_beginning_is_shown() {
+        let (left, right) = ("S: a\n".repeat(SHOWN + 5), "S: b\n".repeat(SHOWN + 5));
+        let shown = table(80, false, &left, &right);
+        assert!(shown.ends_with("    ... 5 more lines\n"), "{}", &shown[shown.len() - 200..]);
+        let shown = table(80, false, "a\n", &"é".repeat(LONG));
+        assert!(shown.lines().count() < 2 * LONG / 38, "{}", shown.lines().count());
+        assert!(shown.contains("... and 65536 bytes more"), "{}", &shown[shown.len() - 200..]);
     }
 
     #[test]
