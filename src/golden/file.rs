@@ -55,6 +55,7 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
         return Err(unreadable(path, &why));
     }
     header::check(&text)
+        .and_then(|()| header::check_beside(path, &text))
         .and_then(|()| size::check_text(&text))
         .map_err(|why| unreadable(path, &why))?;
     let snapshot = parse(path).map_err(|why| unreadable(path, &why))?;
