@@ -9,6 +9,7 @@ use super::case::Case;
 use super::fixtures;
 use super::library;
 use super::runner::Runner;
+use super::stoppable::stopped_after;
 use crate::error::{Error, Result};
 use crate::suggest;
 
@@ -41,7 +42,8 @@ impl Case {
 }
 
 impl Runner {
-    /// Returns the parameters of a script, without running it.
+    /// Returns the parameters of a script, without running it. A source that takes longer to compile
+    /// than the script may run is not read: its run reports that.
     #[must_use]
     pub fn params(&self, path: &Path) -> Params {
         let mut params = Params::default();
@@ -51,7 +53,8 @@ impl Runner {
             if !seen.insert(name.clone()) {
                 continue;
             }
-            let unit = self.library().load(self.engine(), &name);
+            let load = || self.library().load(self.engine(), &name);
+            let unit = stopped_after(self.deadline(), load);
             let Some(ast) = unit.as_ref().ok().and_then(|unit| unit.ast().ok()) else {
                 params.others = true;
                 continue;

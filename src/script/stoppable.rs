@@ -8,19 +8,29 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rhai::{LexError, Token};
 use tokio::sync::oneshot;
 
+/// What stops the work of a thread.
+enum Stop {
+    /// Somebody else, who sets this.
+    Told(Arc<AtomicBool>),
+    At(Instant),
+}
+
 thread_local! {
-    /// Whether the work of this thread must stop; none if nothing can stop it.
-    static STOPPED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    /// What stops the work of this thread; none if nothing can stop it.
+    static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
 }
 
 /// Whether the work of this thread must stop.
 pub(super) fn is_stopped() -> bool {
-    STOPPED.with_borrow(|stopped| {
-        stopped.as_ref().is_some_and(|stopped| stopped.load(Ordering::Relaxed))
+    STOP.with_borrow(|stop| match stop {
+        None => false,
+        Some(Stop::Told(stopped)) => stopped.load(Ordering::Relaxed),
+        Some(Stop::At(end)) => Instant::now() >= *end,
     })
 }
 
@@ -45,7 +55,7 @@ pub(super) async fn stoppable<T: Send + 'static, S>(
     let (sender, receiver) = oneshot::channel();
     let of_thread = Arc::clone(&stopped);
     std::thread::Builder::new().name("compiles a script".to_owned()).spawn(move || {
-        STOPPED.set(Some(of_thread));
+        STOP.set(Some(Stop::Told(of_thread)));
         // The receiver is gone if the work was stopped.
         let _ = sender.send(work());
     })?;
@@ -57,6 +67,23 @@ pub(super) async fn stoppable<T: Send + 'static, S>(
             Ok(Err(why))
         }
     }
+}
+
+/// Does work on this thread that is stopped after this time, if nothing else can stop it already.
+pub(super) fn stopped_after<T>(time: Duration, work: impl FnOnce() -> T) -> T {
+    let is_mine = STOP.with_borrow_mut(|stop| {
+        let is_free = stop.is_none();
+        if is_free {
+            // A time that is too long for the clock never comes.
+            *stop = Instant::now().checked_add(time).map(Stop::At);
+        }
+        is_free
+    });
+    let done = work();
+    if is_mine {
+        STOP.set(None);
+    }
+    done
 }
 
 #[cfg(test)]
@@ -79,5 +106,16 @@ mod tests {
         let done = runtime.block_on(stoppable(|| 7, std::future::pending::<()>()));
         assert_eq!(done.unwrap(), Ok(7));
         assert!(!is_stopped(), "this thread has no such work");
+    }
+
+    #[test]
+    fn work_of_this_thread_ends_after_its_time() {
+        let endless = || while !is_stopped() {};
+        stopped_after(Duration::from_millis(1), endless);
+        assert!(!is_stopped());
+        // A shorter time does not replace what stops the work already.
+        let inner = || stopped_after(Duration::ZERO, is_stopped);
+        assert!(!stopped_after(Duration::MAX, || stopped_after(Duration::MAX, || false)));
+        assert!(!stopped_after(Duration::from_secs(600), inner));
     }
 }

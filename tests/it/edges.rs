@@ -206,6 +206,10 @@ fn a_script_that_takes_long_to_compile_ends_at_its_deadline() {
     let said = "error: the deadline of the whole script ran out before it was compiled";
     assert_eq!(ran.out.matches(said).count(), 2, "{ran:?}");
     assert!(ran.out.contains("1 passed"), "{ran:?}");
+    // Parameters are looked for in the text, before scripts run.
+    let ran = run(folder.path(), &["run", "a.rhai", "--set", "x=y", "--deadline", "300ms"]);
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}: {ran:?}", began.elapsed());
+    assert!(ran.code == Some(1) && ran.out.contains(said), "{ran:?}");
 }
 
 #[test]

@@ -144,6 +144,11 @@ impl Runner {
         self
     }
 
+    /// How long a script may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.shared.settings.deadline
+    }
+
     pub(super) fn engine(&self) -> &Engine {
         &self.shared.engine
     }
