@@ -6,7 +6,6 @@ mod code;
 mod commands;
 mod compose;
 mod envelope;
-#[cfg(feature = "script")]
 mod expunged;
 mod extensions;
 mod facts;
@@ -53,7 +52,7 @@ pub use response::Response;
 use responses::Responses;
 pub use scanner::Status;
 use scanner::{Said, Scanner};
-pub(crate) use selected::Selected;
+pub(crate) use selected::{Count, Selected};
 pub use set::set;
 pub use structure::BodyStructure;
 pub use value::Value;

@@ -1,10 +1,14 @@
 //! Whether an answer agrees with what the server has said of the selected mailbox before (RFC 3501
 //! sections 2.3.1 and 7.4.1).
 
+use std::collections::BTreeSet;
+
 use super::answer::Answer;
+use super::expunged::Expunged;
 use super::fetched::Fetched;
 use super::response::Response;
 use super::selected::{Count, Selected};
+use super::set::Set;
 use super::value::Value;
 
 impl Answer {
@@ -39,6 +43,23 @@ impl Answer {
         let is_beyond = |response: &&Response| !opens && is_beyond(response, most, by_number);
         let response = self.untagged().iter().find(is_beyond)?;
         Some((response, format!("numbers up to {most}, as EXISTS says (RFC 3501, 7.3.1)")))
+    }
+
+    /// The removal that is missing in the answer to a command that removes the messages of this set,
+    /// of a mailbox with `count` messages before. None if messages are removed by their UIDs.
+    pub(crate) fn lacks_removal(&self, messages: &str, count: Count) -> Option<String> {
+        if self.untagged().iter().any(|response| response.name() == "VANISHED") {
+            return None;
+        }
+        let mut expunged = Expunged::default();
+        let numbers = self.expunged().into_iter().filter_map(|number| u32::try_from(number).ok());
+        let removed: BTreeSet<_> = numbers.map(|number| expunged.remove(number)).collect();
+        // With an unknown number of messages, a range may reach beyond the last one.
+        let count = if count == Count::Unknown { Count::Fewer } else { count };
+        match Set::of(messages).first_missing(&removed, count) {
+            Some(number) => Some(format!("EXPUNGE of message {number}, or VANISHED")),
+            None => removed.is_empty().then(|| "EXPUNGE or VANISHED".to_owned()),
+        }
     }
 
     /// A message whose UID is not above that of the message before it (RFC 3501 section 2.3.1.1).
@@ -217,6 +238,31 @@ mod tests {
             ("* 1 FETCH (FLAGS ())", false),
         ] {
             assert_eq!(answer(&[response, "a1 OK"]).removal().is_some(), is_removal, "{response}");
+        }
+    }
+
+    #[test]
+    fn each_message_of_a_set_that_exists_is_removed_or_one_is_missing() {
+        use Count::{Fewer, Known, Unknown};
+        let message = |number| Some(format!("EXPUNGE of message {number}, or VANISHED"));
+        for (set, count, removals, lacking) in [
+            ("1", Unknown, &["* 1 EXPUNGE"][..], None),
+            ("1", Unknown, &["* 3 EXPUNGE"], message(1)),
+            ("5", Unknown, &[], message(5)),
+            ("*", Unknown, &[], Some("EXPUNGE or VANISHED".to_owned())),
+            ("$", Known(9), &["* 9 EXPUNGE"], None),
+            ("1:3", Fewer, &["* 1 EXPUNGE", "* 1 EXPUNGE"], None),
+            ("1:3", Known(3), &["* 1 EXPUNGE", "* 1 EXPUNGE"], message(3)),
+            ("1:3", Known(3), &["* 1 EXPUNGE", "* 1 EXPUNGE", "* 1 EXPUNGE"], None),
+            ("1:3", Known(3), &["* 3 EXPUNGE", "* 2 EXPUNGE", "* 1 EXPUNGE"], None),
+            ("1:3", Known(2), &["* 2 EXPUNGE", "* 1 EXPUNGE"], None),
+            ("2:*", Known(3), &["* 2 EXPUNGE", "* 2 EXPUNGE"], None),
+            ("2:*", Known(3), &["* 2 EXPUNGE"], message(3)),
+            ("1,3", Known(3), &["* 2 EXPUNGE", "* 1 EXPUNGE"], message(3)),
+            ("1", Known(3), &["* VANISHED 7"], None),
+        ] {
+            let lines: Vec<_> = removals.iter().copied().chain(["a1 OK"]).collect();
+            assert_eq!(answer(&lines).lacks_removal(set, count), lacking, "{set} {removals:?}");
         }
     }
 }

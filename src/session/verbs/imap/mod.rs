@@ -218,8 +218,9 @@ impl Session {
         let (mut running, by_uid) = self.prepare(name, call)?;
         let text = text.into();
         if !running.is_bare {
-            running.required = Required::of(name, &text, &arguments, by_uid);
-            running.known = Known::of(name, by_uid, self.turn.protocol().selected());
+            let selected = self.turn.protocol().selected();
+            running.required = Required::of(name, &text, &arguments, by_uid, selected.count);
+            running.known = Known::of(name, by_uid, selected);
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_prepared(running, &text, &arguments, literals).await

@@ -2,7 +2,7 @@
 //! section 6).
 
 use crate::error::Result;
-use crate::proto::imap::{Answer, Argument, Response};
+use crate::proto::imap::{Answer, Argument, Count};
 
 /// What to do about an answer without the data that its command asks for.
 pub(super) const BARE: &str = "#{bare: true} as the last argument accepts that";
@@ -35,18 +35,24 @@ pub(super) enum Required {
     Namespaces,
     /// The data of a mailbox that was opened to be read only.
     Examined,
-    /// The removal of messages from the mailbox.
-    Moved,
+    /// The removal of these messages from the mailbox, which had that many.
+    Moved(String, Count),
 }
 
 impl Required {
-    /// The data that the verb `name` requires, given its command, and whether it names messages by
-    /// their unique identifiers.
-    pub(super) fn of(name: &str, text: &[u8], arguments: &[Argument], by_uid: bool) -> Self {
+    /// The data that the verb `name` requires, given its command, whether it names messages by
+    /// their unique identifiers, and how many messages the mailbox has.
+    pub(super) fn of(
+        name: &str,
+        text: &[u8],
+        arguments: &[Argument],
+        by_uid: bool,
+        count: Count,
+    ) -> Self {
         match name {
             "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
             "examine" => Self::Examined,
-            "move" if !by_uid => Self::Moved,
+            "move" if !by_uid => Self::of_move(text, count),
             "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
             "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
@@ -78,6 +84,12 @@ impl Required {
         }
     }
 
+    fn of_move(text: &[u8], count: Count) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let (_, messages) = text.split_once(' ').unwrap_or_default();
+        Self::Moved(messages.to_owned(), count)
+    }
+
     fn of_status(arguments: &[Argument]) -> Self {
         let [Argument::Text(mailbox), Argument::Plain(items)] = arguments else {
             return Self::Nothing;
@@ -87,12 +99,10 @@ impl Required {
         Self::Status(String::from_utf8_lossy(mailbox).into_owned(), items.collect())
     }
 
-    /// Describes the required data that is missing in an answer that says OK; `None` if it is
-    /// there.
+    /// Describes what the data in an answer should have been, if it contradicts itself.
     ///
     /// # Errors
     /// Malformed if the data cannot be read.
-    /// Describes what the data in an answer should have been, if it contradicts itself.
     pub(super) fn contradiction(&self, answer: &Answer) -> Result<Option<String>> {
         match self {
             Self::Found { .. } | Self::Results { .. } => answer.check_results().map(|()| None),
@@ -101,6 +111,11 @@ impl Required {
         }
     }
 
+    /// Describes the required data that is missing in an answer that says OK; `None` if it is
+    /// there.
+    ///
+    /// # Errors
+    /// Malformed if the data cannot be read.
     pub(super) fn missing(&self, answer: &Answer) -> Result<Option<String>> {
         Ok(match self {
             Self::Nothing => None,
@@ -119,11 +134,9 @@ impl Required {
                     "FLAGS and EXISTS, and READ-ONLY at the end (RFC 3501, 6.3.2)".to_owned()
                 })
             }
-            Self::Moved => {
-                let is_removal =
-                    |response: &Response| ["EXPUNGE", "VANISHED"].contains(&&*response.name());
-                let has_removal = answer.untagged().iter().any(is_removal);
-                (!has_removal).then(|| "EXPUNGE or VANISHED (RFC 6851, 4.4)".to_owned())
+            Self::Moved(messages, count) => {
+                let lacking = answer.lacks_removal(messages, *count);
+                lacking.map(|removal| format!("{removal} (RFC 6851, 4.4)"))
             }
             Self::Namespaces => {
                 answer.namespaces()?.is_none().then(|| "NAMESPACE (RFC 2342, 5)".to_owned())
