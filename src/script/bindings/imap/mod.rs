@@ -22,7 +22,7 @@ match one of them; `forbid: [...]` lists patterns that must not match any. With 
 required or in `allow: [...]` may come. With `ordered: true`, the required responses have to come in the order of their \
 patterns.\n\nA verb fails if the server says OK without the data that the command asks for: SELECT without EXISTS, SEARCH \
 without its list, STATUS, CAPABILITY, ENABLE, SORT, THREAD, NAMESPACE, GETQUOTA, GETACL, GETMETADATA, LOGOUT without BYE, \
-MOVE by numbers without EXPUNGE, FETCH without the requested items, FETCH by numbers without a message that it names and \
+MOVE by numbers without EXPUNGE of each message that it names and that exists, FETCH without the requested items, FETCH by numbers without a message that it names and \
 that exists by the last EXISTS (`1:3` and `*` too), EXAMINE that opens the mailbox for writing. `bare: true` accepts such an answer. Responses that a server sends unasked between two \
 commands wait for the next answer. `FETCH` of other messages, data of other mailboxes or \
 quota roots (STATUS, ACL, METADATA, QUOTA) and ESEARCH with another tag are in an answer's `untagged`, but in no result. \
