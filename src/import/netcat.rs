@@ -11,8 +11,7 @@ pub(super) fn looks_like(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let is_reply = |line: &str| {
         Speech::of_greeting(line.as_bytes()).is_some()
-            || super::words::is_smtp_reply(line)
-            || ["* ", "+ ", "+OK", "-ERR"].iter().any(|begins| line.starts_with(begins))
+            || super::words::is_reply(line)
             || line.starts_with("Trying ")
             || super::shell::shell(line)
                 .is_some_and(|command| super::shell::target(command).is_some())

@@ -7,7 +7,7 @@ use super::layout::Line;
 use super::line::{without_far_remark, without_key, without_remark};
 use super::prose::{CLOSED_JA, failed, is_command, is_ellipsis};
 use super::shell::{here_document, is_prompt, piped, shell, target};
-use super::words::{is_smtp_reply, speech_of};
+use super::words::{is_reply, is_smtp_reply, speech_of};
 use super::{Act, Read};
 
 pub(super) fn read(lines: &[Line]) -> Read {
@@ -51,9 +51,7 @@ impl Paste {
             let line = line.trim();
             let begins = line.starts_with("354") || shell(line).and_then(target).is_some();
             next.dot = without_key(without_far_remark(line).0) == "." || (next.dot && !begins);
-            next.reply = is_smtp_reply(line)
-                || ["+OK", "-ERR", "* ", "+ "].iter().any(|begins| line.starts_with(begins))
-                || (line.is_empty() && next.reply);
+            next.reply = is_reply(line) || (line.is_empty() && next.reply);
         }
         let mut items: Vec<_> = lines
             .iter()

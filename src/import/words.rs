@@ -2,18 +2,20 @@
 
 use crate::proto::Speech;
 
+/// The protocols whose commands begin with their name. A command that several have belongs to the
+/// first.
+const WITHOUT_TAGS: [Speech; 4] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Sieve];
+/// Commands that are words of prose, too.
+const PROSE: [&str; 3] = ["LANG", "LIST", "TOP"];
+
 /// The protocol of a session whose client begins with this line.
 pub(super) fn speech_of(line: &str) -> Option<Speech> {
     let word = first_word(line);
     let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
-    Some(match word.as_str() {
-        "LHLO" => Speech::Lmtp,
-        "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" | "QUIT"
-        | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
-        "USER" | "CAPA" | "APOP" | "STLS" | "STAT" | "RETR" => Speech::Pop3,
-        _ if Speech::Imap.facts().has_command(&second) && is_tagged(line) => Speech::Imap,
-        _ => return None,
-    })
+    let begins = |speech: &Speech| speech.facts().has_command(&word);
+    let found = WITHOUT_TAGS.into_iter().find(begins).filter(|_| !PROSE.contains(&word.as_str()));
+    let is_imap = || Speech::Imap.facts().has_command(&second) && is_tagged(line);
+    found.or_else(|| is_imap().then_some(Speech::Imap))
 }
 
 /// Whether a line begins like an IMAP command: with a word that looks like a tag, or with a verb in
@@ -41,6 +43,14 @@ pub(super) fn is_smtp_reply(line: &str) -> bool {
         && matches!(bytes[0], b'2'..=b'5')
         && bytes[..3].iter().all(u8::is_ascii_digit)
         && matches!(bytes.get(3), None | Some(b' ' | b'-'))
+}
+
+/// Whether a line begins like a reply of any protocol with lines.
+pub(super) fn is_reply(line: &str) -> bool {
+    let is_status = |status: &&str| line.starts_with(status);
+    is_smtp_reply(line)
+        || Speech::Pop3.facts().statuses.iter().any(|status| is_status(status) && *status != "+")
+        || ["* ", "+ "].iter().any(is_status)
 }
 
 /// Whether a line is one that only a mail server sends, whatever the state of the session is.
