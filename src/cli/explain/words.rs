@@ -71,28 +71,30 @@ pub(super) fn codes(reply: &str) -> Vec<&'static str> {
     known.collect()
 }
 
-/// The status word of a reply, its meaning, and the protocol that it belongs to.
+/// The meanings of status words.
+const STATUSES: [(&str, &str); 8] = [
+    ("OK", "The command succeeded."),
+    ("+OK", "The command succeeded."),
+    ("NO", "The command failed."),
+    ("-ERR", "The command failed."),
+    ("BAD", "The command is not known, or wrong."),
+    ("BYE", "The server closes the connection."),
+    ("PREAUTH", "The client is logged in from the start."),
+    ("+", "The server waits for the client to go on."),
+];
+
+/// The status word of a reply, its meaning, and the protocol that it belongs to. A status that
+/// comes after a tag is one of IMAP.
 pub(super) fn status(reply: &str) -> Option<(&'static str, &'static str, Speech)> {
-    let mut words = reply.split([' ', '(']);
-    let first = words.next().unwrap_or_default().to_uppercase();
-    let second = words.next().unwrap_or_default().to_uppercase();
-    let tagged = |status: &str| -> Option<(&'static str, &'static str, Speech)> {
-        Some(match status {
-            "OK" => ("OK", "The command succeeded.", Speech::Imap),
-            "NO" => ("NO", "The command failed.", Speech::Imap),
-            "BAD" => ("BAD", "The command is not known, or wrong.", Speech::Imap),
-            "BYE" => ("BYE", "The server closes the connection.", Speech::Imap),
-            "PREAUTH" => ("PREAUTH", "The client is logged in from the start.", Speech::Imap),
-            _ => return None,
-        })
+    let mut words = reply.split([' ', '(']).map(str::to_uppercase);
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let of = |word: &str, is_tagged: bool| {
+        let speech = Speech::ALL.into_iter().find(|speech| {
+            let facts = speech.facts();
+            facts.has_tags == is_tagged && facts.statuses.contains(&word)
+        })?;
+        let (word, meaning) = STATUSES.into_iter().find(|(known, _)| *known == word)?;
+        Some((word, meaning, speech))
     };
-    match first.as_str() {
-        "+OK" => Some(("+OK", "The command succeeded.", Speech::Pop3)),
-        "-ERR" => Some(("-ERR", "The command failed.", Speech::Pop3)),
-        "+" => Some(("+", "The server waits for the client to go on.", Speech::Imap)),
-        "OK" => Some(("OK", "The command succeeded.", Speech::Sieve)),
-        "NO" => Some(("NO", "The command failed.", Speech::Sieve)),
-        "BYE" => Some(("BYE", "The server closes the connection.", Speech::Sieve)),
-        _ => tagged(&second),
-    }
+    of(&first, false).or_else(|| of(&second, true))
 }
