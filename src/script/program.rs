@@ -1,6 +1,6 @@
-//! A compiled script, with caches from its earlier runs.
+//! A compiled script.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use rhai::{
     AST, Caches, Dynamic, Engine, Expr, GlobalRuntimeState, ImmutableString, Namespace,
@@ -11,19 +11,15 @@ use super::copies::{Copied, Copies};
 use super::guard;
 use super::raise::Raised;
 
-/// The most caches that are kept for later runs.
-const POOL: usize = 64;
 /// A variable that no script can have, because its name is a keyword.
 pub(super) const EXPORTS: &str = "export";
 
-/// A script that runs many times. To resolve a call, Rhai looks in all modules, under several
-/// names, and caches the result. A run takes over the cache of an earlier run.
+/// A script, which may run many times.
 pub(super) struct Program {
     pub(super) ast: AST,
     /// The source with the checks of `guard`, if it needs some.
     guarded: Option<AST>,
     name: Option<ImmutableString>,
-    caches: Mutex<Vec<Caches>>,
     /// The variables of which the script copies the value. They are found only when a script holds
     /// so much memory that copies matter.
     copied: OnceLock<Copied>,
@@ -45,7 +41,6 @@ impl Program {
             name: ast.source().map(Into::into),
             guarded: guard::guarded(&ast),
             ast,
-            caches: Mutex::default(),
             copied: OnceLock::new(),
             module: OnceLock::new(),
         }
@@ -96,42 +91,20 @@ impl Program {
     ) -> Result<(), Raised> {
         let mut state = self.state(engine);
         let State { caches, global, scope } = &mut *state;
-        // Rhai has no other way to evaluate statements with existing caches.
+        // Rhai has no other way to evaluate statements and keep the state, which `finally` needs.
         #[expect(deprecated, reason = "to be removed in Rhai 2")]
         let ended = engine.eval_statements_raw(global, caches, scope, self.running().statements());
         let context = (engine, "finally", self.name.as_deref(), &*global, Position::NONE).into();
         finally(&context, ended.as_ref().ok());
-        let ended = ended.map(drop);
-        if ended.is_ok() {
-            self.keep(state);
-        }
-        ended
+        ended.map(drop)
     }
 
-    /// Not inlined, and neither is `keep`, so that their stack is free while the script runs.
+    /// Not inlined, so that its stack is free while the script runs.
     #[inline(never)]
     fn state(&self, engine: &Engine) -> Box<State> {
-        let caches = self.pool().pop().unwrap_or_default();
         let mut global = engine.new_global_runtime_state();
         global.source.clone_from(&self.name);
         global.lib.push(Shared::clone(self.running().shared_lib()));
-        Box::new(State { caches, global, scope: Scope::new() })
-    }
-
-    #[inline(never)]
-    fn keep(&self, state: Box<State>) {
-        // An imported module may have added functions to the cache that the next run does not
-        // import.
-        if state.global.num_imports() == 0 {
-            let mut pool = self.pool();
-            if pool.len() < POOL {
-                pool.push(state.caches);
-            }
-        }
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Vec<Caches>> {
-        // Nothing panics while the lock is held.
-        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+        Box::new(State { caches: Caches::new(), global, scope: Scope::new() })
     }
 }
