@@ -74,9 +74,8 @@ impl Caller {
 
     /// The last lines of the transcript.
     pub(super) fn last_lines(&self) -> String {
-        let shown = self.transcript.to_string();
-        let lines: Vec<_> = shown.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
+        let lines = self.transcript.last_lines(LINES);
+        lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 }
 

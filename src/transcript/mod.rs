@@ -152,6 +152,17 @@ impl Transcript {
         self.masked(events)
     }
 
+    /// The last `most` lines. Only the events near the end are masked and rendered: this is called
+    /// for each operation that fails, and a script may have many.
+    pub(crate) fn last_lines(&self, most: usize) -> Vec<Line> {
+        let mut events = self.record().events();
+        let several = render::has_several(&events);
+        // A secret may begin some events before the first line.
+        let far = events.len().saturating_sub(4 * most);
+        let last = self.masked(events.split_off(far));
+        render::last_lines_of(&last, several, most, |_| true)
+    }
+
     /// Takes the events so far out of the transcript.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {

@@ -102,7 +102,17 @@ pub(crate) fn last_lines(
     most: usize,
     is_wanted: impl Fn(&Event) -> bool,
 ) -> Vec<Line> {
-    let (several, mut found) = (has_several(events), 0);
+    last_lines_of(events, has_several(events), most, is_wanted)
+}
+
+/// The last lines of events that are, if `several`, those of more than one session.
+pub(super) fn last_lines_of(
+    events: &[Event],
+    several: bool,
+    most: usize,
+    is_wanted: impl Fn(&Event) -> bool,
+) -> Vec<Line> {
+    let mut found = 0;
     let is_needed = |event: &&Event| {
         let is_needed = found < most;
         found += if is_needed { lines_in(event) } else { 0 };
@@ -120,7 +130,7 @@ pub(crate) fn last_lines(
 }
 
 /// Whether lines need the names of their sessions.
-fn has_several(events: &[Event]) -> bool {
+pub(super) fn has_several(events: &[Event]) -> bool {
     events.iter().filter_map(|event| event.session).any(|session| session.0 > 1)
 }
 
@@ -152,7 +162,6 @@ fn lines_of(event: &Event, several: bool, skip: usize, to: &mut impl FnMut(Line)
 }
 
 /// How many lines an event has.
-#[cfg(feature = "script")]
 fn lines_in(event: &Event) -> usize {
     let lines = |bytes: &[u8]| {
         let ended = memchr::memchr_iter(b'\n', bytes).count();
