@@ -1,10 +1,14 @@
 //! Reads messages.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::parsers::MessageStream;
-use mail_parser::{Addr, HeaderName, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use mail_parser::{
+    Addr, HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType,
+};
 
 use super::Attachment;
 use crate::error::{Error, Kind, Result};
@@ -46,7 +50,8 @@ pub struct Parsed {
 /// Reads a message. Any bytes give a result, even if they are no proper message.
 ///
 /// # Errors
-/// Malformed if the message has more parts than any message meant for reading.
+/// Malformed if the message has more parts than any message meant for reading, or if the parser
+/// cannot read how its parts are nested.
 pub fn parse(bytes: &[u8]) -> Result<Parsed> {
     check_parts(bytes)?;
     // The parser would also decode messages within messages, and nest in them without a limit.
@@ -55,7 +60,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
         .with_mime_headers()
         .with_address_headers()
         .ignore_header(HeaderName::ContentTransferEncoding);
-    let Some(message) = parser.parse(bytes).filter(|message| !message.parts.is_empty()) else {
+    let Some(message) = parsed(&parser, bytes)?.filter(|message| !message.parts.is_empty()) else {
         return Ok(Parsed::default());
     };
     Ok(Parsed {
@@ -75,6 +80,14 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
             .find(|part| matches!(part.body, PartType::Html(_)))
             .map(|part| text(bytes, part)),
         attachments: message.attachments().map(|part| attachment(bytes, part)).collect(),
+    })
+}
+
+/// What the parser makes of the message. At some messages within messages it panics, if its debug
+/// assertions are on; otherwise it reads what it can.
+fn parsed<'a>(parser: &MessageParser, bytes: &'a [u8]) -> Result<Option<Message<'a>>> {
+    catch_unwind(AssertUnwindSafe(|| parser.parse(bytes))).map_err(|_| {
+        Error::new(Kind::Malformed, "the message cannot be read: its parts are wrongly nested")
     })
 }
 
@@ -279,14 +292,47 @@ mod tests {
         assert_eq!(message.header("x-long").unwrap().len(), 1 << 20);
     }
 
+    #[test]
+    fn a_message_at_which_the_parser_panics_is_malformed_or_read() {
+        let message = b"Rece00:00 +0000\r\n\
+            Content-Type: multipart/mixed; boundary=\"x\"\r\n\
+            \r\n\
+            --x\r\n\
+            Content-Type: te4t/plain; charset=iso-8859-1\r\n\
+            Content-Transfer-Encoding: quoted-printabl\xa3\r\n\
+            \r\n\
+            =E9\r\n\
+            --x\r\n\
+            Content-Type: message/rfc822\r\n\
+            Content-Tr\x00\x00g: base64rset=iso-8859-1\r\n\
+            Content-Transfer-Encoding: quoted-printabl\xa3\r\n\
+            \r\n\
+            =E9\r\n\
+            --x\r\n\
+            Content-Type: message/rfc822\r\n\
+            Content-Tr\x00\x00g: base64\r\n\
+            \r\n\
+            kNC\r\n\
+            \r\n\
+            kNCg==\r\n\
+            --x--\r\n";
+        let read = parse(message);
+        assert!(
+            read.as_ref().is_ok_and(|read| !read.headers.is_empty())
+                || read.as_ref().is_err_and(Error::is_malformed),
+            "{read:?}"
+        );
+    }
+
     proptest::proptest! {
         #[test]
-        fn pieces_of_messages_in_any_order_are_read(pieces in proptest::collection::vec(proptest::sample::select(&[
+        fn pieces_of_messages_in_any_order_are_read_or_malformed(pieces in proptest::collection::vec(proptest::sample::select(&[
             "Content-Type: multipart/mixed; boundary=b\r\n", "Content-Type: multipart/digest; boundary=c\r\n",
             "Content-Type: message/rfc822\r\n", "Content-Transfer-Encoding: base64\r\n", "\r\n", "--b\r\n", "--b--\r\n", "--c\r\n", "--",
             "\r", "\n", "b", ":", " ", "=?utf-8?B?=?=", "From: <a@b", ", \"c", "Subject:", "=\r\n", "\u{ff}",
         ][..]), 0..25)) {
-            parse(pieces.concat().as_bytes()).unwrap();
+            let read = parse(pieces.concat().as_bytes());
+            proptest::prop_assert!(read.as_ref().err().is_none_or(Error::is_malformed), "{read:?}");
         }
     }
 }
