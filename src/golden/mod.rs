@@ -35,6 +35,7 @@ use crate::error::Kind;
 use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
+use crate::secrets::Learned;
 
 impl Goldens {
     /// Reads a file as a golden and reduces its text as a comparison does.
@@ -111,6 +112,7 @@ impl Goldens {
         if let Some(length) = outcome.secrets.short_in(&said.new) {
             return Err(holds_secret(length));
         }
+        check_regexes(&said.redaction, &outcome.secrets)?;
         file::refer(&path)?;
         if said.old.as_deref().is_some_and(|old| file::is_same(old, &said.shown)) {
             if self.policy.writes_pending() {
@@ -163,6 +165,23 @@ fn holds_secret(length: usize) -> Error {
         "the golden transcript would hold a secret of {length} {characters} as a word of its own"
     ));
     error.hint("secrets of less than 4 characters are not masked: give the account a longer one")
+}
+
+/// Makes sure that no regex, which the header of a golden has in clear, contains a secret.
+fn check_regexes(redaction: &Redaction, secrets: &Learned) -> Result<()> {
+    for (token, regex, _) in redaction.own_regexes() {
+        // Characters with a meaning in regexes have a backslash before them.
+        let literal = regex.replace('\\', "");
+        let is_secret = |text: &str| secrets.short_in(text).is_some() || secrets.is_in(text);
+        if is_secret(regex) || is_secret(&literal) {
+            let error = Error::usage(format!(
+                "the golden transcript would hold a secret in its header, in the regex for {token}"
+            ));
+            return Err(error
+                .hint("take the secret out of the regex: it is masked as [SECRET] without one"));
+        }
+    }
+    Ok(())
 }
 
 /// The transcript of a run beside its golden.

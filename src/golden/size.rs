@@ -2,7 +2,7 @@
 //! script, so neither its deadline nor its allowance of memory bounds it.
 
 use crate::error::{Error, Kind, Result};
-use crate::transcript::Event;
+use crate::transcript::{Event, What};
 
 /// How many bytes the events may take. Redacting as many takes 3 s and 300 MB at worst, if a regex
 /// matches each letter.
@@ -14,11 +14,15 @@ const TEXT: usize = 16 << 20;
 /// How many lines it may have. A diff takes a hundred bytes for each.
 const LINES: usize = 200_000;
 
-/// Checks that events are few enough to be redacted.
+/// Checks that events are few enough to be redacted, and that none were left out: what is not there
+/// cannot be compared.
 ///
 /// # Errors
 /// Too long.
 pub(super) fn check_events(events: &[&Event]) -> Result<()> {
+    if events.iter().any(|event| matches!(event.what, What::Omitted(_))) {
+        return Err(too_long("the transcript", "21000 replies, commands and other events"));
+    }
     let bytes: usize = events.iter().map(|event| event.bytes()).sum();
     if bytes <= EVENTS { Ok(()) } else { Err(too_long("the transcript", "8 MiB")) }
 }
@@ -63,13 +67,14 @@ fn too_long(what: &str, most: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::What;
 
     #[test]
     fn what_is_compared_is_bounded() {
         let event = Event::new(None, What::Step("x".repeat(1 << 20)));
         assert!(check_events(&[&event; 7]).is_ok());
         assert!(check_events(&[&event; 8]).unwrap_err().is_too_long());
+        let omitted = Event::new(None, What::Omitted(1));
+        assert!(check_events(&[&omitted]).unwrap_err().is_too_long());
         assert_eq!(check_text(&"\n".repeat(LINES)), Ok(()));
         assert_eq!(
             check_text(&"\n".repeat(LINES + 1)),

@@ -124,7 +124,11 @@ impl<'a> Run<'a> {
             What::Snapshot { name, text } => {
                 // A name may be composed of values, like the title of a step.
                 let name = self.text(name, Part::Note, 0).into();
-                What::Snapshot { name, text: self.text(text, Part::Value, 0).into() }
+                // A number is a value that a script has computed, even if some ids are numbers.
+                let is_number = text.parse::<f64>().is_ok_and(f64::is_finite);
+                let text =
+                    if is_number { text.clone() } else { self.text(text, Part::Value, 0).into() };
+                What::Snapshot { name, text }
             }
             What::TimedOut(_) | What::Silent(_) | What::Omitted(_) | What::Closed(_) => {
                 event.what.clone()

@@ -210,6 +210,30 @@ fn a_script_adds_values_and_redactions() {
 }
 
 #[test]
+fn each_change_of_a_value_is_a_difference() {
+    for (before, after) in [
+        ("12345678", "12345679"),
+        ("\"octets\", 123456789012", "\"octets\", 223456789012"),
+        ("-1.5", "1.5"),
+        ("\"a\\r\\nb\"", "\"a\\nb\""),
+        ("\"a\\r\\n\"", "\"a\""),
+        ("\"a\\n\"", "\"a\\r\\n\""),
+        ("\"a\\n\\n\"", "\"a\\n\""),
+        ("bytes(\"a\\r\\nb\")", "bytes(\"a\\nb\")"),
+        ("bytes(\"a\\nb\\r\\n\")", "bytes(\"a\\r\\nb\\r\\n\")"),
+        ("\"a\\\\n\"", "\"a\\n\""),
+    ] {
+        let folder = folder(&[("hello.rhai", &format!("{SCRIPT}snapshot({before});\n"))]);
+        assert_eq!(hello(folder.path(), HELLO, &["--record"], &[]).code, Some(0), "{before}");
+        assert_eq!(hello(folder.path(), HELLO, &[], &[]).code, Some(0), "{before}");
+        fs::write(folder.path().join("hello.rhai"), format!("{SCRIPT}snapshot({after});\n"))
+            .unwrap();
+        let ran = hello(folder.path(), HELLO, &[], &[]);
+        assert_eq!(ran.code, Some(1), "{before} {after}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_golden_of_no_script_is_reported() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     hello(folder.path(), HELLO, &["--record"], &[]);

@@ -68,6 +68,21 @@ fn no_golden_has_what_a_verb_was_given_to_keep() {
 }
 
 #[test]
+fn no_golden_is_written_whose_header_would_hold_a_secret() {
+    let (regex, literal) = ("redact(password, \"X\");\n", "redact(`horse\\.1`, \"X\");\n");
+    for redacting in [regex, literal] {
+        let script =
+            SCRIPT.to_owned() + "let password = param(\"password\", \"horse.1\");\n" + redacting;
+        let folder = folder(&[("hello.rhai", &script)]);
+        let ran = hello(folder.path(), HELLO, &["--record"], &[]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        let said = "the golden transcript would hold a secret in its header, in the regex for X";
+        assert!(ran.out.contains(said) && !ran.out.contains("horse.1"), "{ran:?}");
+        assert!(!folder.path().join("snapshots/hello.snap").exists());
+    }
+}
+
+#[test]
 fn the_title_of_a_script_says_no_secret_in_its_golden() {
     let script = SCRIPT.replace("The hello.", "Logs in with hunter22.")
         + "param(\"password\", \"hunter22\");\n";

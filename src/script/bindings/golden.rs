@@ -116,7 +116,7 @@ impl Text<'_, '_> {
     /// Appends text or bytes: alone by its lines, and within another value in one line.
     fn octets(&mut self, octets: &[u8], depth: usize, is_quoted: bool) -> Result<(), Raised> {
         if depth == 0 {
-            return self.lines(octets);
+            return if is_quoted { self.text(octets) } else { self.lines(octets) };
         }
         let quote = if is_quoted { "\"" } else { "" };
         self.push(quote)?;
@@ -126,7 +126,24 @@ impl Text<'_, '_> {
         self.push(quote)
     }
 
-    /// Appends the lines of a text, each escaped. A line may end with LF or CRLF, and empty lines at
+    /// Appends a text by its lines, each escaped. CRLF ends a line. LF alone, and the line end after
+    /// the last line, are shown as escapes, so that no two texts look alike.
+    fn text(&mut self, text: &[u8]) -> Result<(), Raised> {
+        let mut left = text.len();
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            left -= line.len();
+            let shown = line.strip_suffix(b"\r\n").filter(|_| left > 0).unwrap_or(line);
+            for piece in pieces(shown) {
+                self.push(&visible::escape(piece))?;
+            }
+            if left > 0 {
+                self.push("\n")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the lines of a value, each escaped. A line may end with LF or CRLF, and empty lines at
     /// the end are left out.
     fn lines(&mut self, text: &[u8]) -> Result<(), Raised> {
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -196,6 +213,7 @@ pub mod words {
     /// s.expect(220);
     /// let caps = s.ehlo("client.example");
     /// snapshot(caps.contains("PIPELINING"));
+    /// snapshot("two\r\nlines");
     /// ```
     #[rhai_fn(return_raw)]
     pub fn snapshot(ctx: NativeCallContext, value: Dynamic) -> Result<(), Raised> {

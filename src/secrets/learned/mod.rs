@@ -122,6 +122,12 @@ impl Learned {
             .map(|short| short.len())
     }
 
+    /// Whether a secret, or a part of one, is in the text.
+    #[cfg(feature = "script")]
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        !self.spans(text.as_bytes()).is_empty()
+    }
+
     /// The bytes with the given spans and every known secret masked.
     pub(crate) fn mask<'a>(&self, bytes: &'a [u8], spans: &[Range<usize>]) -> Cow<'a, [u8]> {
         let spans = self.index().spans(bytes, spans.to_vec());
