@@ -59,8 +59,10 @@ pub(crate) const MESSAGE: Name = ("message", "RFC 5321, 4.1.1.4");
 pub(crate) struct Multiline {
     /// The offset in the buffer before which all lines are known to be content.
     at: usize,
-    /// The number of lines that begin with a doubled dot.
+    /// The number of lines that begin with a dot before others.
     stuffed: u64,
+    /// The offset in the block of the first of them whose dot is not doubled.
+    single: Option<u64>,
     /// The number of bytes that were dropped from the front of the buffer.
     gone: u64,
 }
@@ -73,7 +75,7 @@ impl Multiline {
             match dot_line(held) {
                 Line::Last => return Some(LAST_LINE.len()),
                 Line::Unknown => return None,
-                Line::Stuffed => self.pass(1),
+                Line::Stuffed { doubled } => self.pass(1, doubled),
             }
         }
         while let Some(place) = memmem::find(&held[self.at..], DOTTED) {
@@ -84,7 +86,7 @@ impl Multiline {
                     self.at = dot - 2;
                     return None;
                 }
-                Line::Stuffed => self.pass(dot + 1),
+                Line::Stuffed { doubled } => self.pass(dot + 1, doubled),
             }
         }
         self.at = self.at.max(held.len().saturating_sub(DOTTED.len() - 1));
@@ -106,9 +108,18 @@ impl Multiline {
         format!("its last line, a lone dot between CR LF and CR LF ({rfc}){bare}")
     }
 
-    fn pass(&mut self, at: usize) {
+    fn pass(&mut self, at: usize, doubled: bool) {
         self.stuffed += 1;
         self.at = at;
+        if !doubled && self.single.is_none() {
+            self.single = Some(self.gone + at as u64 - 1);
+        }
+    }
+
+    /// The offset in the block of the first line that begins with one dot. Only a peer that does not
+    /// double dots sends such a line, and taking a dot from it changes the content.
+    pub(crate) fn single_dot(&self) -> Option<u64> {
+        self.single
     }
 
     /// The number of bytes at the start of the buffer that are content, whatever comes next.
@@ -142,7 +153,9 @@ impl Multiline {
 /// The kind of a line that begins with a dot.
 enum Line {
     Last,
-    Stuffed,
+    Stuffed {
+        doubled: bool,
+    },
     /// More bytes of the line are needed to tell.
     Unknown,
 }
@@ -153,7 +166,7 @@ fn dot_line(line: &[u8]) -> Line {
     } else if LAST_LINE.starts_with(line) {
         Line::Unknown
     } else {
-        Line::Stuffed
+        Line::Stuffed { doubled: line.starts_with(b"..") }
     }
 }
 
@@ -264,6 +277,28 @@ mod tests {
             let mut multiline = Multiline::default();
             assert_eq!(multiline.advance(held), None);
             assert_eq!(multiline.missing(held, BLOCK).contains("bare LF"), named, "{held:?}");
+        }
+    }
+
+    #[test]
+    fn a_dot_that_is_not_doubled_is_noticed_however_it_comes() {
+        for (stream, single) in [
+            ("a\r\n..\r\n..b\r\n.\r\n", None),
+            (".x\r\n..\r\n.\r\n", Some(0)),
+            ("a\r\n..b\r\n.\rc\r\n.d\r\n.\r\n", Some(8)),
+            ("a\n.b\r\n.\r\n", None),
+        ] {
+            for size in [1, 2, 100] {
+                let (mut multiline, mut held) = (Multiline::default(), Vec::new());
+                for piece in stream.as_bytes().chunks(size) {
+                    held.extend_from_slice(piece);
+                    if multiline.advance(&held).is_none() && size == 1 {
+                        held.drain(..multiline.spare());
+                        multiline.dropped(multiline.spare());
+                    }
+                }
+                assert_eq!(multiline.single_dot(), single, "{stream:?} {size}");
+            }
         }
     }
 

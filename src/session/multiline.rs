@@ -85,11 +85,13 @@ impl Session {
         loop {
             if let Some(length) = block.advance(self.stream.held()) {
                 self.turn.expected();
-                return Ok(if keep {
+                let single = block.single_dot().map(|dot| self.single_dot(dot, length, keep));
+                let taken = if keep {
                     self.take_block(&block, length)
                 } else {
                     self.skip_block(&block, length)
-                });
+                };
+                return single.map_or(Ok(taken), Err);
             }
             if !keep {
                 self.skip_bytes(block.spare());
@@ -128,6 +130,22 @@ impl Session {
         let reply = Reply::whole(bytes.freeze(), Match::default());
         self.note_capabilities(reply.bytes());
         reply
+    }
+
+    /// Makes the error for a line of the block that begins with one dot, at this offset.
+    fn single_dot(&self, dot: u64, length: usize, keep: bool) -> Error {
+        let message = format!("a line of the {} begins with a single dot", self.named().0.0);
+        let error = self.fault(Kind::Malformed, message).with_expected(
+            "two dots at its beginning, of which one is taken off (RFC 1939, 3; RFC 5321, 4.5.2)",
+        );
+        let line = usize::try_from(dot).ok().filter(|_| keep);
+        let rest = line.and_then(|dot| self.stream.held()[..length].get(dot..));
+        let line = rest.and_then(|rest| rest.split_inclusive(|byte| *byte == b'\n').next());
+        let error = match line {
+            Some(line) => error.with_got(self.shown_lines(line)),
+            None => error,
+        };
+        error.hint("the sender has to double each dot at the beginning of a line; expect_bytes(...) takes octets as they come")
     }
 
     fn skip_block(&mut self, block: &Multiline, length: usize) -> Reply {

@@ -61,7 +61,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// messages and lists (RFC 1939 section 3). The reply's `text`, `lines` and `bytes` are the
         /// block without that line, and a doubled dot at the start of a line is made single.
         /// `octets` is the size of the block in this form. With `#{keep: false}`, only `octets` is
-        /// kept, however long the block is. Only CRLF, a dot and CRLF end a block.
+        /// kept, however long the block is. Only CRLF, a dot and CRLF end a block. A line that begins
+        /// with a single dot before other text is malformed: its sender does not double dots.
         ///
         /// ```rhai,ignore
         /// let s = connect("tcp://localhost:110");
