@@ -188,7 +188,7 @@ fn jobs(scripts: &[PathBuf], against: &[Arc<Against>]) -> Vec<Job> {
 
 /// Runs all jobs and reports on them.
 fn once(work: Work, reports: Vec<Written>, progress: bool, screen: &Screen) -> Result<ExitCode> {
-    let failed = Failed::load()?;
+    let failed = Failed::to_update();
     let interrupt = work.interrupt.clone();
     let planned = planned(&work);
     let progress = progress.then(|| Progress::start(&planned, screen)).flatten();

@@ -1,6 +1,7 @@
 //! Selects and orders the scripts for `mailexpect run` and `list`.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -99,27 +100,40 @@ impl Selection {
 pub(super) struct Failed {
     /// `None` if the environment names no state folder. Then nothing is stored.
     file: Option<PathBuf>,
+    /// Why the file cannot be read. Then it is not written either.
+    unread: Option<Error>,
     scripts: BTreeSet<PathBuf>,
     /// The scripts that failed in this run.
     of_this_run: BTreeSet<PathBuf>,
 }
 
 impl Failed {
+    /// The list for `--rerun-failed`.
+    ///
     /// # Errors
     /// If the file exists and cannot be read.
-    pub(super) fn load() -> Result<Self> {
+    fn load() -> Result<Self> {
         let Some(file) = state_file() else { return Ok(Self::default()) };
-        let text = match crate::file::read_text(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::new(
-                    Kind::Io,
-                    format!("cannot read which scripts failed, {}: {error}", file.display()),
-                ));
-            }
-            read => read.unwrap_or_default(),
+        let scripts = read(&file).map_err(|error| {
+            let said = format!("cannot read which scripts failed, {}: {error}", file.display());
+            Error::new(Kind::Io, said).hint(
+                "remove the file and run once without --rerun-failed, or set XDG_STATE_HOME to another folder",
+            )
+        })?;
+        Ok(Self { file: Some(file), scripts, ..Self::default() })
+    }
+
+    /// The list that a run updates. A file that cannot be read is no error here, because a run
+    /// without `--rerun-failed` does not need it: a container often has the `HOME` of another user.
+    pub(super) fn to_update() -> Self {
+        let Some(file) = state_file() else { return Self::default() };
+        let (scripts, unread) = match read(&file) {
+            Ok(scripts) => (scripts, None),
+            // A damaged list is lost; the run begins a new one.
+            Err(error) if error.kind() == ErrorKind::InvalidData => (BTreeSet::new(), None),
+            Err(error) => (BTreeSet::new(), Some(cannot_keep(&file, &error))),
         };
-        let scripts = text.lines().map(PathBuf::from).collect();
-        Ok(Self { file: Some(file), scripts, of_this_run: BTreeSet::new() })
+        Self { file: Some(file), unread, scripts, ..Self::default() }
     }
 
     /// Records how a script ended. A script that failed on any target of this run counts as failed.
@@ -136,9 +150,13 @@ impl Failed {
     /// Writes the file for the next run.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub(super) fn save(&self) -> Result<()> {
+    /// If the file cannot be written. If it cannot be read either, only if a script of this run
+    /// failed, because otherwise nothing is lost.
+    pub(super) fn save(self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
+        if let Some(error) = self.unread {
+            return if self.of_this_run.is_empty() { Ok(()) } else { Err(error) };
+        }
         if self.scripts.is_empty() && !file.exists() {
             return Ok(());
         }
@@ -147,13 +165,21 @@ impl Failed {
         let folder = file.parent().unwrap_or(Path::new("."));
         let written =
             fs::create_dir_all(folder).and_then(|()| crate::file::replace(file, text.as_bytes()));
-        written.map_err(|error| {
-            Error::new(
-                Kind::Io,
-                format!("cannot keep which scripts failed in {}: {error}", file.display()),
-            )
-        })
+        written.map_err(|error| cannot_keep(file, &error))
     }
+}
+
+/// The scripts in the file of failed scripts; none if there is no file.
+fn read(file: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    match crate::file::read_text(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
+        read => Ok(read?.lines().map(PathBuf::from).collect()),
+    }
+}
+
+fn cannot_keep(file: &Path, error: &io::Error) -> Error {
+    let said = format!("cannot keep which scripts failed in {}: {error}", file.display());
+    Error::new(Kind::Io, said)
 }
 
 fn absolute(script: &Path) -> PathBuf {

@@ -99,3 +99,38 @@ fn failed_scripts_are_run_again_until_they_pass() {
     let (code, said) = run(&["run", "--rerun-failed"]);
     assert!(code == Some(2) && said.contains("none of them failed when it last ran"), "{said}");
 }
+
+#[test]
+fn a_list_of_failed_scripts_that_cannot_be_read_fails_only_its_own_option() {
+    let folder = folder(&[
+        ("good/a.rhai", "connect().expect(220);\n"),
+        ("bad/b.rhai", "connect().expect(554);\n"),
+    ]);
+    let state = tempfile::tempdir().unwrap();
+    let run = |home: &Path, args: &[&str]| {
+        let mut command = program();
+        command.current_dir(folder.path()).env("XDG_STATE_HOME", home).args(args);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(state.path(), &["run", "bad"]).0, Some(1));
+    let kept = std::fs::read_dir(state.path().join("mailexpect")).unwrap().next().unwrap();
+    let kept = kept.unwrap().path();
+    // A damaged list is an error for the one who needs it, and the next run begins a new one.
+    std::fs::write(&kept, [0xff, 0xfe]).unwrap();
+    let (code, said) = run(state.path(), &["run", "--rerun-failed"]);
+    assert!(code == Some(1) && said.contains("line 1 is not UTF-8"), "{said}");
+    assert!(said.contains(kept.to_str().unwrap()) && said.contains("remove the file"), "{said}");
+    assert_eq!(run(state.path(), &["run", "good"]), (Some(0), String::new()));
+    assert_eq!(run(state.path(), &["run", "--rerun-failed"]).0, Some(2));
+    // A folder in its place, or a state folder that is none, stays as it is.
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    for home in [state.path(), Path::new("/dev/null")] {
+        assert_eq!(run(home, &["run", "good"]), (Some(0), String::new()));
+        let (code, said) = run(home, &["run", "bad"]);
+        assert!(code == Some(1) && said.contains("cannot keep which scripts failed"), "{said}");
+        let (code, said) = run(home, &["run", "--rerun-failed"]);
+        assert!(code == Some(1) && said.contains("set XDG_STATE_HOME"), "{said}");
+    }
+}
