@@ -192,6 +192,9 @@ impl Attempt {
         let witness = Arc::new(Witness::new(prepared.trust, parts.unverified));
         let mut config = (*prepared.config).clone();
         config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));
+        if parts.cert.is_none() {
+            config.client_auth_cert_resolver = Arc::<Witness>::clone(&witness);
+        }
         if let Some(keylog) = &parts.keylog {
             config.key_log = Arc::<super::keylog::KeyLog>::clone(keylog);
         }

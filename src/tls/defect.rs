@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use rustls::pki_types::CertificateDer;
+use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::{ParsedExtension, X509Certificate, X509Version};
 use x509_parser::public_key::PublicKey;
 
@@ -47,6 +49,7 @@ pub(super) fn defects(certificate: &X509Certificate<'_>, role: Role) -> Vec<Defe
             _ => None,
         },
         if role == Role::Server { purpose(certificate) } else { None },
+        key_usage(certificate, role),
         if role == Role::Server { nameless(certificate) } else { None },
     ];
     found.into_iter().flatten().collect()
@@ -192,6 +195,51 @@ fn purpose(certificate: &X509Certificate<'_>) -> Option<Defect> {
         format!("is for {kinds}, not for TLS servers (extended key usage)"),
         "a certificate with serverAuth in its extended key usage",
     ))
+}
+
+/// Keys that may not be used as they are (RFC 5280 section 4.2.1.3, RFC 8446 section 4.4.2.2). Old
+/// certificates for servers may have keyEncipherment alone.
+fn key_usage(certificate: &X509Certificate<'_>, role: Role) -> Option<Defect> {
+    let usage = certificate.key_usage().ok()??.value;
+    let is_self_issued = certificate.subject().as_raw() == certificate.issuer().as_raw();
+    let is_for_tls =
+        || usage.digital_signature() || usage.key_encipherment() || usage.key_agreement();
+    match role {
+        Role::Issuer if !usage.key_cert_sign() => Some(defect(
+            "may not issue certificates (no keyCertSign in its key usage)",
+            "an issuer with keyCertSign in its key usage, or without a key usage",
+        )),
+        Role::Server if !is_self_issued && !is_for_tls() => Some(defect(
+            "is not for TLS (no digitalSignature in its key usage)",
+            "a certificate with digitalSignature in its key usage",
+        )),
+        _ => None,
+    }
+}
+
+/// Whether a chain has a key that may not be used as it is, which webpki does not look at. Of several
+/// issuers with one name, one that may issue is enough.
+pub(super) fn is_misused<'a>(certificate: &'a [u8], chain: &'a [CertificateDer<'_>]) -> bool {
+    let parsed = |der| parse_x509_certificate(der).ok().map(|(_, parsed)| parsed);
+    let Some(mut issued) = parsed(certificate) else { return false };
+    if key_usage(&issued, Role::Server).is_some() {
+        return true;
+    }
+    let issuers: Vec<_> = chain.iter().filter_map(|der| parsed(der.as_ref())).collect();
+    for _ in 0..issuers.len() {
+        let mut named = issuers
+            .iter()
+            .filter(|issuer| issuer.subject().as_raw() == issued.issuer().as_raw())
+            .peekable();
+        if named.peek().is_none() {
+            return false;
+        }
+        let Some(issuer) = named.find(|issuer| key_usage(issuer, Role::Issuer).is_none()) else {
+            return true;
+        };
+        issued = issuer.clone();
+    }
+    false
 }
 
 /// The defect of a certificate whose only name is in its subject.

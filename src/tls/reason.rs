@@ -49,6 +49,13 @@ pub(super) fn of_handshake(
         Some(Fault::AlertReceived(AlertDescription::ProtocolVersion)) => {
             no_version("the server's alert protocol_version", offered)
         }
+        Some(Fault::AlertReceived(AlertDescription::HandshakeFailure))
+            if seen.asks_for_certificate =>
+        {
+            // TLS 1.2 has no alert of its own for this.
+            let asked = of_alert(AlertDescription::CertificateRequired);
+            Reason { came: of_alert(AlertDescription::HandshakeFailure).came, ..asked }
+        }
         Some(Fault::AlertReceived(alert)) => of_alert(*alert),
         Some(other) => Reason::handshake(
             "the handshake violates the TLS protocol",
@@ -71,6 +78,14 @@ pub(super) fn of_handshake(
 /// Explains why a TLS stream broke off; `None` if the error does not come from TLS.
 pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
     Some(match fault(error)? {
+        Fault::AlertReceived(
+            alert @ (AlertDescription::HandshakeFailure | AlertDescription::NoRenegotiation),
+        ) => Reason::new(
+            "the server broke TLS off",
+            "TLS",
+            format!("the server's alert {}", name(*alert)),
+            "it may have asked for another handshake (renegotiation), which TLS 1.3 does not have, and which is refused here",
+        ),
         Fault::AlertReceived(alert) => of_alert(*alert),
         other => Reason::new(
             "the received data violates the TLS protocol",
@@ -197,6 +212,21 @@ mod tests {
                 assert!(!said.chars().zip(said.chars().skip(1)).any(printed), "{said}");
             }
         }
+    }
+
+    #[test]
+    fn an_alert_has_the_cause_that_fits_when_it_comes() {
+        let name = ServerName::try_from("mail.example").unwrap();
+        let failure = Fault::AlertReceived(AlertDescription::HandshakeFailure);
+        let error = io::Error::new(io::ErrorKind::InvalidData, failure);
+        let said = |seen: &Seen| of_handshake(&error, seen, &name, (None, None));
+        let asked = Seen { asks_for_certificate: true, ..Seen::default() };
+        assert_eq!(said(&asked).why, "the server requires a client certificate");
+        assert_eq!(said(&asked).came.unwrap(), "the server's alert handshake_failure");
+        assert!(said(&Seen::default()).why.contains("none of the offered TLS parameters"));
+        let later = of_stream(&error).unwrap();
+        assert_eq!((&*later.why, &*later.wanted), ("the server broke TLS off", "TLS"));
+        assert!(later.hint.contains("renegotiation"), "{}", later.hint);
     }
 
     #[test]

@@ -134,6 +134,13 @@ impl View<'_> {
             let why = besides.replacen("; besides, it", "the server's certificate", 1);
             return self.reason(why, wanted, hint);
         }
+        if sans.iter().any(|san| san == name) {
+            return self.reason(
+                format!("the server's certificate has {name} as a host name, and not as an address{besides}"),
+                format!("a certificate with {} as a subject alternative name", alternative_name(name)),
+                format!("with openssl: -addext subjectAltName={}", alternative_name(name)),
+            );
+        }
         let names = sans.join(", ");
         self.reason(
             format!("the server's certificate is not for {name}, but for {names}{besides}"),

@@ -4,14 +4,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::certificate::Certificate;
+use super::defect::is_misused;
 
 /// Signature schemes that cannot be verified here and are offered only if verification is off:
 /// SHA-1 with RSA, ECDSA and DSA; SHA-224 with RSA and ECDSA; DSA with SHA-256; RSASSA-PSS keys;
@@ -41,6 +43,7 @@ impl Trust {
     ) -> Result<(), Error> {
         let Some(roots) = &self.roots else { return Err(CertificateError::UnknownIssuer.into()) };
         match roots.verify_server_cert(certificate, chain, name, &[], now) {
+            Ok(_) if is_misused(certificate, chain) => Err(CertificateError::InvalidPurpose.into()),
             Ok(_) => Ok(()),
             // webpki refuses a certificate with CA:TRUE as a server's, although most self-signed
             // certificates have it. A caller who gives this certificate as the trusted one means
@@ -87,6 +90,8 @@ pub(super) struct Seen {
     pub(super) fault: Option<Error>,
     /// The scheme of the handshake's signature, if the fault is there and not in a certificate.
     pub(super) handshake: Option<SignatureScheme>,
+    /// Whether the server asked for a client certificate, and there was none to give.
+    pub(super) asks_for_certificate: bool,
 }
 
 impl Witness {
@@ -130,6 +135,17 @@ impl Witness {
     }
 }
 
+impl ResolvesClientCert for Witness {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.seen().asks_for_certificate = true;
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
 impl ServerCertVerifier for Witness {
     fn verify_server_cert(
         &self,
@@ -140,12 +156,15 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let shown = std::iter::once(certificate).chain(chain);
-        *self.seen() = Seen {
+        let mut seen = self.seen();
+        *seen = Seen {
             certificates: shown.map(|certificate| certificate.clone().into_owned()).collect(),
             given: self.trust.given.clone(),
             fault: None,
             handshake: None,
+            asks_for_certificate: seen.asks_for_certificate,
         };
+        drop(seen);
         self.judge(self.trust.hold(certificate, chain, name, now), ServerCertVerified::assertion())
     }
 

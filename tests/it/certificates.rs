@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mailexpect::tls::Options;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    date_time_ymd,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -184,6 +184,11 @@ fn a_certificate_with_the_wrong_extensions_is_refused_in_words_and_can_be_let_pa
             "serverAuth",
         ),
         (
+            with(|params| params.key_usages = vec![KeyUsagePurpose::KeyCertSign]),
+            "is not for TLS (no digitalSignature in its key usage)",
+            "digitalSignature",
+        ),
+        (
             with(|params| params.subject_alt_names.clear()),
             "has no subject alternative name, and a name in its subject (CN) does not count (RFC 9525)",
             "DNS:localhost",
@@ -237,4 +242,19 @@ fn a_fault_of_the_issuer_or_of_the_handshake_is_not_blamed_on_the_certificate() 
     let chain = [leaf.der().clone(), intermediate.certificate.der().clone()];
     let why = "the certificate of the issuer CN=old intermediate expired on 2020-01-01T00:00:00Z";
     assert_refused(&chain, P256, &ca.trusted(), (why, "valid now", "renew it"));
+}
+
+#[test]
+fn an_issuer_has_to_have_the_right_to_issue() {
+    let ca = Ca::new("test CA");
+    let mut between = params("intermediate");
+    between.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    between.key_usages = vec![KeyUsagePurpose::CrlSign];
+    let intermediate = ca.sign(&between);
+    let issuer = rcgen::Issuer::new(between, intermediate.key);
+    let leaf = params("localhost").signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    let chain = [leaf.der().clone(), intermediate.certificate.der().clone()];
+    let why = "the certificate of the issuer CN=intermediate may not issue certificates (no keyCertSign in its key usage)";
+    let said = (why, "with keyCertSign in its key usage", "have a new one issued");
+    assert_refused(&chain, P256, &ca.trusted(), said);
 }
