@@ -15,6 +15,7 @@ use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
 use crate::report::{Beside, Side};
+use crate::transcript::What;
 use crate::workers::{self, Against, Audience, Job, Rules, Times, Work};
 
 /// The arguments.
@@ -58,6 +59,7 @@ pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let beside = Beside { width: Screen::width(), whole: args.all };
     let mut worst = ExitCode::Passed;
+    let mut is_any_compared = false;
     for script in &scripts {
         let jobs = against.iter().map(|against| {
             let goldens = Arc::new(Goldens::passed_over());
@@ -77,6 +79,11 @@ pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
         screen.show(&beside.table(script, &left, &right));
         let differ = if left.text == right.text { ExitCode::Passed } else { ExitCode::Failed };
         worst = worst.max(differ).max(left.code).max(right.code);
+        is_any_compared |= left.has_session || right.has_session;
+    }
+    if !is_any_compared && worst == ExitCode::Passed {
+        let error = Error::usage("nothing was compared: all scripts were skipped on both servers");
+        return Err(error.hint("choose scripts that open a session with both servers"));
     }
     Ok(worst)
 }
@@ -90,10 +97,15 @@ fn named(targets: &[String]) -> String {
 }
 
 /// The transcript of one server, reduced as a golden is. A failed expectation counts as passed
-/// here, because the dialogue up to the failure is what is compared.
+/// here, because the dialogue up to the failure is what is compared. A failure before any session
+/// counts, because there is no dialogue.
 fn side(outcome: &Outcome) -> Result<Side> {
+    let has_session = outcome
+        .transcript
+        .iter()
+        .any(|event| matches!(event.what, What::Connecting(_) | What::Accepted(_)));
     let code = match outcome.exit_code() {
-        ExitCode::Failed => ExitCode::Passed,
+        ExitCode::Failed if has_session => ExitCode::Passed,
         code => code,
     };
     Ok(Side {
@@ -101,6 +113,7 @@ fn side(outcome: &Outcome) -> Result<Side> {
         verdict: Beside::verdict(outcome),
         text: golden::text(outcome)?,
         code,
+        has_session,
     })
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Side {
     /// The redacted transcript.
     pub(crate) text: String,
     pub(crate) code: ExitCode,
+    /// Whether the script opened a session.
+    pub(crate) has_session: bool,
 }
 
 /// Writes two results side by side.
@@ -69,7 +71,9 @@ impl Beside {
         let path = visible::escape(script.to_string_lossy().as_bytes());
         let rows = rows(&left.text, &right.text);
         let different = rows.iter().filter(|row| !row.same).count();
+        let has_session = left.has_session || right.has_session;
         let (word, style) = match different {
+            0 if !has_session => ("NOTHING COMPARED".to_owned(), ODD),
             0 => ("SAME".to_owned(), GOOD),
             1 => ("DIFFERS in 1 line".to_owned(), BAD),
             count => (format!("DIFFERS in {count} lines"), BAD),
@@ -199,6 +203,7 @@ mod tests {
             verdict: "passed".to_owned(),
             text: text.to_owned(),
             code: ExitCode::Passed,
+            has_session: true,
         }
     }
 

@@ -55,6 +55,18 @@ fn a_client_that_does_as_it_should_has_no_fault_in_the_whole_battery() {
 }
 
 #[test]
+fn a_selection_of_which_no_server_is_tried_does_not_pass() {
+    let folder = folder(&[]);
+    for (scheme, only) in [("smtp", "certificate"), ("imap", "literal")] {
+        let args = ["clients", "--scheme", scheme, "--only", only, "--", "true"];
+        let ran = run(folder.path(), &args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.out.contains("0 as it should, 0 not, "), "{}", ran.out);
+        assert!(ran.err.contains("no server was tried"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_client_that_believes_everybody_is_found_out() {
     let script = r#"// Whatever is said, all is well.
         let s = connect(param("url"), #{tls: #{verify: false}});

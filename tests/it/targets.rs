@@ -108,6 +108,32 @@ fn two_targets_are_shown_side_by_side_after_redaction() {
 }
 
 #[test]
+fn two_targets_that_no_session_reached_are_not_the_same() {
+    let folder = folder(&[
+        ("skips.rhai", "// Skips.\nskip(\"not here\");\n"),
+        ("throws.rhai", "// Throws.\nthrow 3;\n"),
+        ("hello.rhai", HELLO),
+    ]);
+    let (postfix, exim) = (server("ESMTP", "100"), server("ESMTP", "100"));
+    targets(folder.path(), &[("postfix", &postfix), ("exim", &exim)], "");
+    let diff = |scripts: &[&str]| {
+        let args = ["diff", "--target", "postfix", "--target", "exim"];
+        run(folder.path(), &[&args[..], scripts].concat())
+    };
+    let ran = diff(&["skips.rhai"]);
+    assert!(ran.code == Some(2) && ran.err.contains("nothing was compared"), "{ran:?}");
+    assert!(ran.out.starts_with("NOTHING COMPARED skips.rhai"), "{}", ran.out);
+    let ran = diff(&["throws.rhai"]);
+    assert!(ran.code == Some(1) && ran.out.starts_with("NOTHING COMPARED throws"), "{ran:?}");
+    // A script that is skipped beside one that is compared is no failure.
+    let ran = diff(&["skips.rhai", "hello.rhai"]);
+    assert!(ran.code == Some(0) && ran.out.contains("SAME hello.rhai"), "{ran:?}");
+    for server in [postfix, exim] {
+        server.leave();
+    }
+}
+
+#[test]
 fn the_project_file_says_how_scripts_run_and_the_command_line_says_more() {
     let folder = folder(&[("a.rhai", "let s = connect(param(\"smtp\"));\ns.expect(220);\n")]);
     let silent = Replay::repeat("stall").unwrap();

@@ -108,6 +108,10 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         let report = shown::junit(family, &tried).map_err(|error| cannot(error.to_string()))?;
         file::replace(path, report.as_bytes()).map_err(|error| cannot(error.to_string()))?;
     }
+    if tried.iter().all(|tried| matches!(tried.verdict, Verdict::NotTried(_))) {
+        let error = Error::usage("no server was tried: the client does not use what they break");
+        return Err(error.hint("select others with --only, or give the client other options"));
+    }
     let is_bad = tried.iter().any(|tried| matches!(tried.verdict, Verdict::Bad(_)));
     Ok(if is_bad { ExitCode::Failed } else { ExitCode::Passed })
 }
