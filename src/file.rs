@@ -3,6 +3,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Take, Write as _};
+#[cfg(feature = "cli")]
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,12 +33,37 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(path, LARGEST)
 }
 
+/// The streams of the process by their paths. They are written as they are, because opening such a
+/// path again writes from the beginning of a file that they are redirected to.
+#[cfg(feature = "cli")]
+fn stream(path: &Path) -> Option<io::Result<OwnedFd>> {
+    match path.to_str()? {
+        "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => {
+            Some(io::stdout().as_fd().try_clone_to_owned())
+        }
+        "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => {
+            Some(io::stderr().as_fd().try_clone_to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a path is a pipe, a device, or a link to one. It is written into, and never replaced.
+#[cfg(feature = "cli")]
+pub(crate) fn is_special(path: &Path) -> bool {
+    let is_special = |found: fs::Metadata| !found.is_dir() && !found.is_file();
+    stream(path).is_some() || path.metadata().is_ok_and(is_special)
+}
+
 /// Opens a pipe or a device to be written to.
 ///
 /// # Errors
 /// The system's error; also an error for a FIFO that nobody reads.
 #[cfg(feature = "cli")]
 pub(crate) fn open_special(path: &Path) -> io::Result<File> {
+    if let Some(stream) = stream(path) {
+        return stream.map(File::from);
+    }
     // Without NONBLOCK, opening a FIFO would wait for a reader, and no signal would end the wait.
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {

@@ -62,7 +62,8 @@ pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
     outcomes.sort_by(|one, other| one.path.cmp(&other.path));
     let planned = Planned { scripts: Some(outcomes.len() + not_run), targets };
     let human = Human { verbose: args.verbose, timed: false };
-    let mut reports = Reports::start(args.reporting.open(human, false, screen)?, &planned);
+    let reports = args.reporting.open(human, false, &args.files, screen)?;
+    let mut reports = Reports::start(reports, &planned);
     for (number, outcome) in outcomes.into_iter().enumerate() {
         reports.tell_of(number, outcome);
     }

@@ -12,6 +12,7 @@ use clap::{Args, Command};
 use tempfile::NamedTempFile;
 
 use super::screen::Screen;
+use super::written;
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::outcome::Outcome;
@@ -127,8 +128,14 @@ impl Reporting {
     /// line for scripts that passed.
     ///
     /// # Errors
-    /// Usage for a file that cannot be written, and for two reports on stdout.
-    pub(super) fn open(&self, human: Human, brief: bool, screen: &Screen) -> Result<Vec<Written>> {
+    /// Usage for a file that cannot be written or is one of `inputs`, and for two reports on stdout.
+    pub(super) fn open(
+        &self,
+        human: Human,
+        brief: bool,
+        inputs: &[PathBuf],
+        screen: &Screen,
+    ) -> Result<Vec<Written>> {
         let setup = Setup { human, quiet: self.quiet, brief, thresholds: self.thresholds() };
         let on_stdout = self.format.iter().filter(|(_, file)| file.is_none()).count();
         if on_stdout > 1 {
@@ -169,7 +176,7 @@ impl Reporting {
             let output = Output::Stderr(screen.clone());
             reports.push(Written { report: Box::<Github>::default(), output });
         }
-        check_files(&reports)?;
+        check_files(&reports, inputs)?;
         Ok(reports)
     }
 
@@ -184,13 +191,14 @@ impl Reporting {
     }
 }
 
-/// Refuses two reports in one file, because the later would replace the other.
-fn check_files(reports: &[Written]) -> Result<()> {
+/// Refuses two reports in one file, because the later would replace the other, and a report in place
+/// of an input.
+fn check_files(reports: &[Written], inputs: &[PathBuf]) -> Result<()> {
     let mut paths = BTreeSet::new();
     for Written { output, .. } in reports {
-        if let Output::File(ReportFile { path, file: Open::Beside(_) }) = output
-            && !paths.insert(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        {
+        let Output::File(ReportFile { path, file: Open::Beside(_) }) = output else { continue };
+        written::check_report(path, inputs)?;
+        if !paths.insert(std::path::absolute(path).unwrap_or_else(|_| path.clone())) {
             let path = path.display();
             let error = Error::usage(format!("two reports cannot be written to one file, {path}"));
             return Err(error.hint("nothing was run; give each report a file of its own"));
@@ -241,7 +249,7 @@ impl ReportFile {
         // repository could choose a file of the user that is overwritten.
         let opened = match fs::metadata(path) {
             Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            Ok(found) if !found.is_file() => file::open_special(path).map(Open::Direct),
+            _ if file::is_special(path) => file::open_special(path).map(Open::Direct),
             _ => beside(path).map(Open::Beside),
         };
         let file = opened.map_err(|error| {

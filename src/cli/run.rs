@@ -165,7 +165,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         Some(times) => repeat(&work, times as usize, human, screen),
         None => {
             let brief = args.attempts.is_stress();
-            let reports = args.reporting.open(human, brief, screen)?;
+            let reports = args.reporting.open(human, brief, &scripts, screen)?;
             once(work, reports, args.reporting.progress(), screen)
         }
     }?;

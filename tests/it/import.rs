@@ -227,6 +227,29 @@ fn a_file_without_a_dialogue_is_an_error_that_says_how_it_was_read() {
 }
 
 #[test]
+fn only_a_regular_file_is_replaced_and_a_pipe_is_written_into() {
+    let folder = folder(&[("a.txt", "S: 220 hi\nC: QUIT\nS: 221 bye\n"), ("victim", "mine")]);
+    let path = |name: &str| folder.path().join(name);
+    let (fifo, link) = (path("fifo"), path("link"));
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Open for both, so that neither this nor the program waits for the other end.
+    let mut pipe = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    for force in [&[][..], &["--force"]] {
+        let ran = run(folder.path(), &[&["import", "a.txt", "-o", "fifo"], force].concat());
+        assert!(ran.code == Some(0) && !fifo.is_file(), "{ran:?}");
+        let mut read = vec![0; 64 << 10];
+        let length = std::io::Read::read(&mut pipe, &mut read).unwrap();
+        assert!(String::from_utf8_lossy(&read[..length]).contains("s.expect("), "{read:?}");
+    }
+    std::os::unix::fs::symlink(path("victim"), &link).unwrap();
+    let ran = run(folder.path(), &["import", "a.txt", "-o", "link", "--force"]);
+    assert!(ran.code == Some(2) && ran.err.contains("it is a symbolic link"), "{ran:?}");
+    assert!(link.is_symlink() && std::fs::read_to_string(path("victim")).unwrap() == "mine");
+    let ran = run(folder.path(), &["import", "a.txt", "-o", "/dev/stdout"]);
+    assert!(ran.code == Some(0) && ran.out.contains("s.expect("), "{ran:?}");
+}
+
+#[test]
 fn a_file_too_long_for_an_import_is_refused_and_not_cut() {
     let mut child = program()
         .args(["import", "-"])

@@ -148,6 +148,26 @@ fn a_file_for_the_recording_is_a_recording_and_no_other_report() {
 }
 
 #[test]
+fn a_report_is_not_written_over_an_input() {
+    let folder = folder(&[("a.rhai", "connect().expect(220);\n"), ("lib/b.rhai", "")]);
+    let record = ["run", "a.rhai", "--record", "--format", "json=p.json"];
+    assert_eq!(run(folder.path(), &record).code, Some(0));
+    for args in [
+        &["run", "a.rhai", "--junit", "a.rhai"][..],
+        &["run", "a.rhai", "--html", "lib/b.rhai"],
+        &["run", "a.rhai", "--format", "json=snapshots/a.snap"],
+        &["report", "merge", "p.json", "--junit", "./p.json"],
+    ] {
+        let ran = run(folder.path(), args);
+        assert!(ran.code == Some(2) && ran.err.contains("which is an input"), "{ran:?}");
+    }
+    // A report of an earlier run is no input.
+    assert_eq!(run(folder.path(), &record).code, Some(0));
+    let ran = run(folder.path(), &["run", "a.rhai", "--check"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
 fn a_recording_that_is_larger_than_any_script_is_shown() {
     let folder = folder(&[]);
     let path = folder.path().join("big.trace");

@@ -21,8 +21,8 @@ use verdict::Verdict;
 use super::descriptors;
 use super::options::parse_duration;
 use super::screen::Screen;
+use super::written;
 use crate::error::{Error, Result};
-use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::visible;
@@ -106,7 +106,7 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
             Error::usage(format!("cannot write the report to {}: {why}", path.display()))
         };
         let report = shown::junit(family, &tried).map_err(|error| cannot(error.to_string()))?;
-        file::replace(path, report.as_bytes()).map_err(|error| cannot(error.to_string()))?;
+        written::report(path, &report).map_err(|error| cannot(error.to_string()))?;
     }
     if tried.iter().all(|tried| matches!(tried.verdict, Verdict::NotTried(_))) {
         let error = Error::usage("no server was tried: the client does not use what they break");
