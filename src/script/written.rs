@@ -31,6 +31,19 @@ pub(crate) fn string(text: &str) -> String {
     literal
 }
 
+/// Returns a text as an expression in which the parameter `password` stands for each occurrence of
+/// the password, so that a script that is kept does not contain it. `None` and an empty password
+/// stand for no password.
+pub(crate) fn without_password(text: &str, password: Option<&str>) -> String {
+    match password {
+        Some(password) if !password.is_empty() && text.contains(password) => {
+            let parts: Vec<_> = text.split(password).map(string).collect();
+            parts.join(" + param(\"password\") + ")
+        }
+        _ => string(text),
+    }
+}
+
 /// Returns a message as a literal. A message in UTF-8 is a text literal with `\n` as its line ends,
 /// unless a CR stands alone in it.
 pub(crate) fn message(bytes: &[u8]) -> String {

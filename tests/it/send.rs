@@ -210,3 +210,30 @@ fn lmtp_answers_for_each_recipient() {
         assert_eq!(ran.out.matches("Saved").count(), 2, "{}", ran.out);
     }
 }
+
+#[test]
+fn a_saved_script_does_not_contain_the_password() {
+    let folder = folder(&[("mail.eml", "Subject: hunter2secret\r\n\r\nhunter2secret\r\n")]);
+    let send = |more: &[&str]| {
+        let args = ["send", "--server", "smtp://127.0.0.1:1", "--to", "b@y.example", "--user", "u"];
+        let saved = ["--password", "env:PW", "--save", "saved.rhai", "--force"];
+        let mut command = program();
+        command.current_dir(folder.path()).env("PW", "hunter2secret");
+        let ran = command.args([&args[..], &saved, more].concat()).output().unwrap();
+        assert_eq!(ran.status.code(), Some(3), "{ran:?}");
+        std::fs::read_to_string(folder.path().join("saved.rhai")).unwrap()
+    };
+    for more in [
+        &["--body", "my hunter2secret"][..],
+        &["--header", "X-P: hunter2secret"],
+        &["--header", "Subject: is hunter2secret?"],
+        &["--ehlo", "hunter2secret"],
+        &["--from", "hunter2secret@x.example"],
+        &["--data", "mail.eml"],
+    ] {
+        let script = send(more);
+        assert!(!script.contains("hunter2secret"), "{script}");
+        assert!(script.matches("param(\"password\")").count() > 1, "{script}");
+        assert_eq!(run(folder.path(), &["check", "saved.rhai"]).code, Some(0), "{script}");
+    }
+}

@@ -37,9 +37,10 @@ impl Content {
     ///
     /// # Errors
     /// If a file cannot be read; usage for a header that is given twice.
-    pub(super) fn expression(&self, args: &Send) -> Result<String> {
+    pub(super) fn expression(&self, args: &Send, password: Option<&str>) -> Result<String> {
+        let string = |text: &str| written::without_password(text, password);
         if let Some(path) = &self.data {
-            return Ok(written::message(&read(path)?));
+            return Ok(message(&read(path)?, password));
         }
         let mut parts = vec![
             format!("from: {}", self.header("From").map_or_else(|| "from".to_owned(), string)),
@@ -55,7 +56,7 @@ impl Content {
         parts.push(format!("subject: {}", string(subject)));
         let text = self.body.clone().unwrap_or_else(|| reason(args, &Self::sender(args)));
         parts.push(format!("text: {}", string(&ended(text))));
-        parts.push(format!("headers: #{{{}}}", self.headers()?));
+        parts.push(format!("headers: #{{{}}}", self.headers(password)?));
         if !self.attach.is_empty() {
             let attachments = self.attach.iter().map(|path| attachment(path));
             let attachments = attachments.collect::<Result<Vec<_>>>()?;
@@ -71,7 +72,7 @@ impl Content {
     }
 
     /// The other headers, as entries of an object map.
-    fn headers(&self) -> Result<String> {
+    fn headers(&self, password: Option<&str>) -> Result<String> {
         const OWN: [&str; 6] = ["From", "To", "Cc", "Date", "Message-ID", "Subject"];
         let mut entries = Vec::new();
         for (at, (name, value)) in self.header.iter().enumerate() {
@@ -80,7 +81,8 @@ impl Content {
                 return Err(error.hint("--data FILE sends any message as it is"));
             }
             if !OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-                entries.push(format!("{}: {}", string(name), string(value)));
+                let value = written::without_password(value, password);
+                entries.push(format!("{}: {value}", string(name)));
             }
         }
         if !self.header.iter().any(|(name, _)| name.eq_ignore_ascii_case("X-Mailer")) {
@@ -88,6 +90,14 @@ impl Content {
             entries.push(format!("\"X-Mailer\": {}", string(&mailer)));
         }
         Ok(entries.join(", "))
+    }
+}
+
+/// The whole message as an expression.
+fn message(bytes: &[u8], password: Option<&str>) -> String {
+    match written::text_of(bytes) {
+        Some(text) => written::without_password(&text.replace("\r\n", "\n"), password),
+        None => written::message(bytes),
     }
 }
 

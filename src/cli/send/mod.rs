@@ -24,8 +24,8 @@ const NAME: &str = "send";
 
 pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let url = url(args)?;
-    let text = script::text(args, &url)?;
     let params = params(args, screen)?;
+    let text = script::text(args, &url, params.get("password").map(String::as_str))?;
     let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
     let options = options.tls(args.options.options(tls::Options::new())?);
     if let Some(path) = &args.save {

@@ -10,13 +10,13 @@ use crate::proto::Speech;
 use crate::script::written::{self, string};
 use crate::target;
 
-/// The script's text.
+/// The script's text. The password is a parameter wherever it stands in the message or the envelope.
 ///
 /// # Errors
 /// If a file of the message cannot be read.
-pub(super) fn text(args: &Send, url: &str) -> Result<String> {
+pub(super) fn text(args: &Send, url: &str, password: Option<&str>) -> Result<String> {
     let is_lmtp = target::speech(url) == Some(Speech::Lmtp);
-    let mut script = Script { args, text: String::new(), is_lmtp };
+    let mut script = Script { args, text: String::new(), is_lmtp, password };
     script.heading(url);
     let last = args.quit_after;
     let goes_on = |stage| last.is_none_or(|last| last > stage);
@@ -30,7 +30,8 @@ pub(super) fn text(args: &Send, url: &str) -> Result<String> {
         script.auth();
     }
     if goes_on(Stage::Auth) {
-        let mail = if last.is_none() { Some(args.message.expression(args)?) } else { None };
+        let mail =
+            if last.is_none() { Some(args.message.expression(args, password)?) } else { None };
         match mail {
             Some(mail) if args.pipeline => script.pipeline(&mail),
             mail => script.envelope(mail.as_deref()),
@@ -47,12 +48,18 @@ struct Script<'a> {
     args: &'a Send,
     text: String,
     is_lmtp: bool,
+    password: Option<&'a str>,
 }
 
 impl Script<'_> {
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
+    }
+
+    /// The expression of a value of the command line.
+    fn value(&self, text: &str) -> String {
+        written::without_password(text, self.password)
     }
 
     fn heading(&mut self, url: &str) {
@@ -65,10 +72,10 @@ impl Script<'_> {
         let scheme = url.split([':', '+']).next().unwrap_or("smtp");
         let _ = writeln!(self.text, "let s = connect(param({}, {}));", string(scheme), string(url));
         let client = self.args.ehlo.clone().unwrap_or_else(mail::host);
-        let _ = writeln!(self.text, "let client = param(\"client\", {});", string(&client));
+        let _ = writeln!(self.text, "let client = param(\"client\", {});", self.value(&client));
         let sender = Content::sender(self.args);
-        let _ = writeln!(self.text, "let from = param(\"from\", {});", string(&sender));
-        let to: Vec<_> = self.args.to.iter().map(|to| string(to)).collect();
+        let _ = writeln!(self.text, "let from = param(\"from\", {});", self.value(&sender));
+        let to: Vec<_> = self.args.to.iter().map(|to| self.value(to)).collect();
         let _ = writeln!(self.text, "let recipients = [{}];", to.join(", "));
         if self.has_many() {
             self.line("let accepted = [];\nlet refused = [];");
