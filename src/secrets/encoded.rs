@@ -1,5 +1,6 @@
 //! Decodes texts in which single bytes are written in hexadecimal: URLs (`%2B`, RFC 3986 section
-//! 2.1) and quoted-printable (`=2B`, and lines continued after `=`, RFC 2045 section 6.7).
+//! 2.1) and quoted-printable (`=2B`, and lines continued after `=`, RFC 2045 section 6.7), and
+//! xtext (`+2B`, RFC 3461 section 4).
 
 use std::ops::Range;
 
@@ -13,18 +14,24 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    /// The decoded text; `None` if nothing in it is encoded.
-    pub(super) fn of(text: &[u8]) -> Option<Self> {
-        let mut marks = memchr::memchr2_iter(b'%', b'=', text);
-        marks.any(|at| escape(&text[at..]).is_some()).then(|| Self::decode(text))
+    /// The text decoded in each way in which something in it is encoded. Xtext is one of its own,
+    /// because `+` stands for itself in other texts.
+    pub(super) fn all(text: &[u8]) -> impl Iterator<Item = Self> {
+        [&b"%="[..], b"+"].into_iter().filter_map(|marks| Self::of(text, marks))
     }
 
-    fn decode(text: &[u8]) -> Self {
+    fn of(text: &[u8], marks: &[u8]) -> Option<Self> {
+        let (first, last) = (marks.first()?, marks.last()?);
+        let mut found = memchr::memchr2_iter(*first, *last, text);
+        found.any(|at| escape(&text[at..], marks).is_some()).then(|| Self::decode(text, marks))
+    }
+
+    fn decode(text: &[u8], marks: &[u8]) -> Self {
         let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
         let mut places = Vec::with_capacity(text.len());
         let mut at = 0;
         while at < text.len() {
-            let (byte, length) = escape(&text[at..]).unwrap_or((Some(text[at]), 1));
+            let (byte, length) = escape(&text[at..], marks).unwrap_or((Some(text[at]), 1));
             if let Some(byte) = byte {
                 bytes.push(byte);
                 places.push(at..at + length);
@@ -41,13 +48,14 @@ impl Decoded {
 }
 
 /// The byte that an escape at the start of the text stands for, if any, and the length of the
-/// escape.
-fn escape(text: &[u8]) -> Option<(Option<u8>, usize)> {
+/// escape, which begins with one of the marks.
+fn escape(text: &[u8], marks: &[u8]) -> Option<(Option<u8>, usize)> {
+    text.first().filter(|first| marks.contains(first))?;
     let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     match text {
         [b'=', b'\r', b'\n', ..] => Some((None, 3)),
         [b'=', b'\n', ..] => Some((None, 2)),
-        [b'%' | b'=', ..] => {
+        [b'%' | b'=' | b'+', ..] => {
             let value = digit(1)? << 4 | digit(2)?;
             Some((Some(u8::try_from(value).ok()?), 3))
         }
@@ -61,10 +69,12 @@ mod tests {
 
     #[test]
     fn a_span_of_the_decoded_bytes_is_one_of_the_text() {
-        let decoded = Decoded::of(b"a%2Bb=3dc=\r\nd%zz=").unwrap();
+        let decoded = Decoded::all(b"a%2Bb=3dc=\r\nd%zz=").next().unwrap();
         assert_eq!(**decoded.bytes, *b"a+b=cd%zz=");
         assert_eq!(decoded.span(&(1..4)), 1..8);
         assert_eq!(decoded.span(&(4..6)), 8..13);
-        assert!(Decoded::of(b"100% of a=b").is_none());
+        assert_eq!(Decoded::all(b"100% of a=b+c").count(), 0);
+        let decoded = Decoded::all(b"a+2Bb+3Dc").next().unwrap();
+        assert_eq!((&**decoded.bytes, decoded.span(&(1..4))), (&b"a+b=c"[..], 1..8));
     }
 }

@@ -61,15 +61,21 @@ impl Form {
         forms.filter(move |form| form.bytes.as_slice() != value)
     }
 
-    /// The value in hexadecimal, in lower and in upper case. Parts of it are not searched for: any
-    /// number may have six digits of it.
-    pub(super) fn hexadecimal(value: &[u8]) -> [Self; 2] {
-        let digits = |digits: &[u8; 16]| {
-            let pair = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
-            let bytes = Zeroizing::new(value.iter().flat_map(pair).collect());
+    /// The value in hexadecimal, in lower and in upper case, without and with a sign between the
+    /// bytes. Parts of it are not searched for: any number may have six digits of it.
+    pub(super) fn hexadecimal(value: &[u8]) -> impl Iterator<Item = Self> {
+        let separators: [&[u8]; 3] = [b"", b":", b" "];
+        let cases: [&[u8; 16]; 2] = [b"0123456789abcdef", b"0123456789ABCDEF"];
+        let ways = separators.into_iter().flat_map(move |sign| cases.map(|digits| (sign, digits)));
+        ways.map(|(sign, digits)| {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(value.len() * 3));
+            for (at, byte) in value.iter().enumerate() {
+                bytes.extend_from_slice(if at > 0 { sign } else { b"" });
+                bytes.push(digits[usize::from(byte >> 4)]);
+                bytes.push(digits[usize::from(byte & 15)]);
+            }
             Self { bytes, shares: 0 }
-        };
-        [digits(b"0123456789abcdef"), digits(b"0123456789ABCDEF")]
+        })
     }
 
     /// All forms of a secret, the plain one first.

@@ -7,8 +7,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use zeroize::Zeroizing;
 
+use super::LENIENT;
 use super::encoded::Decoded;
 use super::form::Form;
 use super::grams::{self, Grams, PART, SHARES_AFTER, SHARES_BEFORE};
@@ -94,8 +97,15 @@ impl Learned {
     /// searched for: they are of no use to anybody, and the base64 of hexadecimal digits looks like
     /// that of any number.
     pub(crate) fn learn_proof(&self, proof: &[u8]) {
+        let proof = proof.trim_ascii();
+        // What a proof is written in, base64 or hexadecimal, may be changed by whoever shows it.
+        let written = [LENIENT.decode(proof).ok(), HEXLOWER_PERMISSIVE.decode(proof).ok()];
+        let octets = written.into_iter().flatten().filter(|octets| octets.len() >= SHORTEST);
         let mut index = self.index();
-        Form::all(proof.trim_ascii()).for_each(|form| index.add_whole(form));
+        for value in octets.chain([proof.to_vec()]) {
+            let forms = Form::all(&value).chain(Form::hexadecimal(&value));
+            forms.for_each(|form| index.add_whole(form));
+        }
     }
 
     /// Learns a SASL response that carries secrets, so that it is masked as a whole wherever it is
@@ -226,19 +236,20 @@ impl Index {
     fn search(&self, bytes: &[u8], offset: usize, found: &mut Vec<Range<usize>>) {
         let first = found.len();
         self.scan(bytes, |span| found.push(offset + span.start..offset + span.end));
-        let Some(decoded) = Decoded::of(bytes) else { return };
         let mut plain = found[first..].to_vec();
         plain.sort_unstable_by_key(|span| span.start);
-        self.scan(&decoded.bytes, |span| {
-            let span = decoded.span(&span);
-            let span = offset + span.start..offset + span.end;
-            // `password=34abcdef` is no encoded text: the secret begins after the sign and was
-            // found as it is.
-            let before = plain.partition_point(|plain| plain.start <= span.start + 1);
-            if plain[..before].last().is_none_or(|plain| plain.end < span.end) {
-                found.push(span);
-            }
-        });
+        for decoded in Decoded::all(bytes) {
+            self.scan(&decoded.bytes, |span| {
+                let span = decoded.span(&span);
+                let span = offset + span.start..offset + span.end;
+                // `password=34abcdef` is no encoded text: the secret begins after the sign and was
+                // found as it is.
+                let before = plain.partition_point(|plain| plain.start <= span.start + 1);
+                if plain[..before].last().is_none_or(|plain| plain.end < span.end) {
+                    found.push(span);
+                }
+            });
+        }
     }
 
     fn scan(&self, bytes: &[u8], mut found: impl FnMut(Range<usize>)) {

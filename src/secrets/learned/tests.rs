@@ -34,9 +34,23 @@ fn hexadecimal_is_masked_as_a_whole() {
         ("<7333637265742d7077>", "<[SECRET]>"),
         ("0X7333637265742D7077", "0X[SECRET]"),
         ("733363726574 is a part", "733363726574 is a part"),
+        ("73:33:63:72:65:74:2D:70:77", "[SECRET]"),
+        ("is 73 33 63 72 65 74 2d 70 77 it", "is [SECRET] it"),
     ] {
         assert_eq!(masked(&[b"s3cret-pw"], text.as_bytes()), shown);
     }
+}
+
+#[test]
+fn xtext_is_masked_whatever_is_written_in_it() {
+    for (text, shown) in [
+        ("XCLIENT LOGIN=ab+2Bcd+3Def+2Bgh+3Dij", "XCLIENT LOGIN=[SECRET]"),
+        ("+61+62+2B+63+64+3D+65+66+2B+67+68+3d+69+6a", "[SECRET]"),
+        ("ab%2Bcd%3Def%2bgh%3Dij", "[SECRET]"),
+    ] {
+        assert_eq!(masked(&[b"ab+cd=ef+gh=ij"], text.as_bytes()), shown);
+    }
+    assert_eq!(masked(&[b"x+41y%zz"], b"x+41y%25zz"), "[SECRET]");
 }
 
 #[test]
@@ -92,6 +106,12 @@ fn a_proof_is_masked_as_a_whole() {
     learned.learn_proof(b"c4c9334bac560ecc");
     let text = "c4c9334bac560ecc and c4c9334bac, YzRjOTMzNGJhYzU2MGVjYw==";
     assert_eq!(&*learned.mask(text.as_bytes(), &[]), b"[SECRET] and c4c9334bac, [SECRET]");
+    // The same octets in capitals and in base64.
+    let text = "C4C9334BAC560ECC and xMkzS6xWDsw=";
+    assert_eq!(&*learned.mask(text.as_bytes(), &[]), b"[SECRET] and [SECRET]");
+    learned.learn_proof(b"fzQh3Xw0mPq1Yk8=");
+    let text = "7f3421dd7c3498fab5624f";
+    assert_eq!(&*learned.mask(text.as_bytes(), &[]), b"[SECRET]");
 }
 
 #[test]
