@@ -26,6 +26,8 @@ pub(crate) struct Requests {
     at: usize,
     /// The offset at which the announced octets end.
     octets_end: u64,
+    /// How many octets were announced last.
+    announced: u64,
     block: Multiline,
 }
 
@@ -62,6 +64,7 @@ impl Requests {
             self.at = self.at.max(octets_end);
             let Some(end) = self.line(held)? else { return Ok(None) };
             let Some(octets) = literal_plus(&held[octets_end..end]) else { return Ok(Some(end)) };
+            self.announced = octets;
             self.octets_end = end as u64 + octets;
         }
     }
@@ -91,7 +94,7 @@ impl Framing for Requests {
             Next::Octets(count) | Next::Literals(count) => count,
             Next::Line | Next::Message => 0,
         };
-        *self = Self { wants: self.wants, octets_end, ..Self::default() };
+        *self = Self { wants: self.wants, octets_end, announced: octets_end, ..Self::default() };
     }
 
     fn missing(&self, held: &[u8]) -> Option<String> {
@@ -101,8 +104,8 @@ impl Framing for Requests {
         let left = self.octets_end.saturating_sub(held.len() as u64);
         match self.wants {
             Next::Message => Some(self.block.missing(held, MESSAGE)),
-            Next::Octets(count) | Next::Literals(count) if left > 0 => {
-                Some(missing_of_literal(left, count.max(left)))
+            Next::Octets(_) | Next::Literals(_) if left > 0 => {
+                Some(missing_of_literal(left, self.announced.max(left)))
             }
             _ => missing_of_line(&held[self.at.min(held.len() - 1)..]),
         }

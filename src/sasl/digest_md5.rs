@@ -122,6 +122,10 @@ impl DigestMd5 {
                 "algorithm=md5-sess",
             ));
         }
+        if all("algorithm").next().is_none() {
+            let why = "the server's challenge names no algorithm (RFC 2831, 2.1.1)";
+            return Err(unreadable(challenge, why, "algorithm=md5-sess"));
+        }
         let realm = self.realm.as_deref().or_else(|| all("realm").next());
         let secret = self.secret(realm.unwrap_or_default(), nonce);
         let signed = |start: &str| self.sign(&secret, nonce, start);

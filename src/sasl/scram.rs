@@ -241,7 +241,10 @@ impl Scram {
         })?;
         attributes::extensions(parts)
             .map_err(|why| wrong(&format!("in the server's first message, {why}")))?;
-        let digits = !rounds.is_empty() && rounds.bytes().all(|byte| byte.is_ascii_digit());
+        // The first digit is not 0 (`posit-number` in RFC 5802 section 7).
+        let digits = !rounds.is_empty()
+            && !rounds.starts_with('0')
+            && rounds.bytes().all(|byte| byte.is_ascii_digit());
         let rounds = if digits { rounds.parse().unwrap_or(u64::MAX) } else { 0 };
         match u32::try_from(rounds) {
             Ok(0) => Err(wrong(

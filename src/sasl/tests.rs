@@ -88,7 +88,8 @@ fn digest_md5_acts_for_others_and_quotes_what_needs_it() {
         Credentials::new(r#"a"b\c"#, "secret").mechanism("DIGEST-MD5").nonce("x").authzid("root");
     let mut digest = begin(&credentials.realm("here").host("ignored: the session sets it"));
     let response =
-        responses(&mut *digest, &[r#" nonce = "q\"q" , qop="auth-int,auth",,"#]).remove(0);
+        responses(&mut *digest, &[r#" nonce = "q\"q" , qop="auth-int,auth",algorithm=MD5-sess,,"#])
+            .remove(0);
     assert!(response.starts_with(r#"username="a\"b\\c",realm="here",nonce="q\"q","#), "{response}");
     assert!(response.ends_with(r#",qop=auth,authzid="root""#), "{response}");
 }
@@ -207,6 +208,7 @@ fn a_challenge_that_cannot_be_answered_says_why() {
         (&digest, &["hello"], "not a list of directives"),
         (&digest, &["nonce=a,qop=\"auth-conf\""], "does not offer qop=auth"),
         (&digest, &["nonce=a,algorithm=sha"], "another algorithm"),
+        (&digest, &["nonce=a,qop=\"auth\""], "no algorithm"),
         (&digest, &[DIGEST_CHALLENGE, ""], "no rspauth"),
         (&scram, &["", ""], "does not begin with a nonce"),
         (&scram, &["", "m=1,r=x"], "an extension"),
@@ -218,6 +220,8 @@ fn a_challenge_that_cannot_be_answered_says_why() {
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ=="], "no number of rounds"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=0"], "no number above 0"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=-1"], "no number above 0"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=04096"], "no number above 0"),
+        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i="], "no number above 0"),
         (
             &scram,
             &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=4294967295"],

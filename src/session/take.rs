@@ -87,9 +87,13 @@ impl Session {
         if announced <= limit as u64 {
             return Ok(());
         }
+        let what = match self.turn.role() {
+            Role::Client => "the reply",
+            Role::Server => "the client's command",
+        };
         let error = self.fault(
             Kind::TooLong,
-            format!("the reply announces {announced} bytes, and {limit} may be held"),
+            format!("{what} announces {announced} bytes, and {limit} may be held"),
         );
         let error =
             error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited());
