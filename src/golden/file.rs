@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -54,12 +54,32 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
         let why = if text.trim().is_empty() { "it is empty" } else { "it has no header" };
         return Err(unreadable(path, &why));
     }
+    check_start(path, &text).map_err(|why| unreadable(path, &why))?;
     header::check(&text)
         .and_then(|()| header::check_beside(path, &text))
         .and_then(|()| size::check_text(&text))
         .map_err(|why| unreadable(path, &why))?;
     let snapshot = parse(path).map_err(|why| unreadable(path, &why))?;
     Ok(Some(snapshot).filter(is_of_script))
+}
+
+/// Checks that insta will find a header. insta takes any other file for one of its old format, and
+/// writes advice of its own to the terminal, with the path as it is.
+///
+/// # Errors
+/// A description of what is wrong with the first line.
+fn check_start(path: &Path, text: &str) -> std::result::Result<(), String> {
+    let first = text.split('\n').next().unwrap_or_default();
+    if first.trim_end() != "---" {
+        return Err("its first line has more than `---`; lines end with LF or CRLF".to_owned());
+    }
+    let mut start = Vec::new();
+    let read = file::open(path).and_then(|file| file.take(3).read_to_end(&mut start));
+    read.map_err(|error| error.to_string())?;
+    if start.starts_with(b"---") {
+        return Ok(());
+    }
+    Err("it begins with a byte order mark".to_owned())
 }
 
 /// Parses a snapshot.
@@ -201,6 +221,8 @@ mod tests {
         for (text, why) in [
             ("", "it is empty"),
             ("S: 220 hi\n", "it has no header"),
+            ("\u{feff}---\nsource: a.rhai\n---\nx\n", "it begins with a byte order mark"),
+            ("---\rsource: a.rhai\r---\rx\r", "its first line has more than `---`"),
             ("---\nsource: a.rhai\n---\n<<<<<<< ours\nS: 220\n", "line 4 is the marker of a merge"),
             (
                 "---\nsource: a.rhai\ninfo:\n  strictness: code\n---\nx\n",
