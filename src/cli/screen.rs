@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
@@ -135,6 +136,16 @@ impl Screen {
         let mut out = io::stdout().lock();
         // If the terminal is gone, there is no prompt to clear.
         let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
+    }
+
+    /// Whether nobody reads stdout any more: it could not be written, or is a pipe without a reader.
+    pub(super) fn is_gone(&self) -> bool {
+        let out = io::stdout();
+        let mut polled = [PollFd::new(&out, PollFlags::empty())];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let is_closed = poll(&mut polled, Some(&at_once)).is_ok_and(|count| count > 0)
+            && polled[0].revents().contains(PollFlags::ERR);
+        self.failed.get().is_some() || is_closed
     }
 
     /// Checks that all output was written. A reader that has closed its pipe (`| head`) is no

@@ -48,8 +48,8 @@ pub(super) struct Watch {
 
 const EXAMPLES: &str =
     "A line shows the time, the result, and how long connecting, TLS and each step
-took. Transcripts are not compared with goldens. The exit code is the worst of
-the last run of each script.
+took. Each run reads the scripts again. Transcripts are not compared with
+goldens. The exit code is the worst of the last run of each script.
 
 Example: mailexpect watch relay.rhai smtp://mail.example.com --every 60s";
 
@@ -63,25 +63,39 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     let set = Set::of(given, screen)?;
     let kept = Kept { target: args.target, ..Kept::default() };
     let asked = Asked { goldens: &kept, cutting: None, at_once, taped: false };
-    let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
-    for against in &against {
-        sources.give(&against.runner);
-    }
-    targets::check_names(&against, &project, &scripts, &set, screen)?;
-    let goldens = Arc::new(Goldens::passed_over());
-    let mut jobs = Vec::new();
-    for script in scripts {
+    let against = || -> Result<Vec<Arc<Against>>> {
+        let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
         for against in &against {
-            let against = Against { goldens: Arc::clone(&goldens), ..(**against).clone() };
-            jobs.push(Job { script: script.clone(), against: Arc::new(against) });
+            sources.give(&against.runner);
         }
-    }
+        Ok(against)
+    };
+    targets::check_names(&against()?, &project, &scripts, &set, screen)?;
+    let goldens = Arc::new(Goldens::passed_over());
+    // A runner keeps the scripts that it has read. So each round gets new ones, and a script that
+    // was changed or deleted is noticed.
+    let jobs = || {
+        let against = against()?;
+        let job = |script: &PathBuf, against: &Arc<Against>| {
+            let against = Against { goldens: Arc::clone(&goldens), ..(**against).clone() };
+            Job { script: script.clone(), against: Arc::new(against) }
+        };
+        let of_script = |script| against.iter().map(move |against| job(script, against));
+        Ok(scripts.iter().flat_map(of_script).collect())
+    };
     descriptors::provide(descriptors::NEEDED)?;
     let interrupt = Interrupt::listen()?;
-    let work = Work { jobs, times: Times::Rounds(1), at_once, interrupt, rules: Rules::default() };
+    let work = Work {
+        jobs: Vec::new(),
+        times: Times::Rounds(1),
+        at_once,
+        interrupt,
+        rules: Rules::default(),
+    };
     let watched = Watched::new(args.verbose);
     let runs = Runs { every: args.every, count: args.count };
-    follow(&work, Told { screen: screen.clone(), watched, worst: ExitCode::Passed }, &runs)
+    let told = Told { screen: screen.clone(), watched, worst: ExitCode::Passed };
+    follow(&work, jobs, told, &runs)
 }
 
 /// The interval and the number of runs.
@@ -90,13 +104,21 @@ struct Runs {
     count: Option<u64>,
 }
 
+/// How often a pause looks whether the output still has a reader.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Runs all scripts again and again. Returns the worst exit code of the last run.
-fn follow(work: &Work, mut told: Told, runs: &Runs) -> Result<ExitCode> {
+fn follow(
+    work: &Work,
+    jobs: impl Fn() -> Result<Vec<Job>>,
+    mut told: Told,
+    runs: &Runs,
+) -> Result<ExitCode> {
     let mut begun = 0;
     loop {
         let next = Instant::now() + runs.every;
         let before = std::mem::replace(&mut told.worst, ExitCode::Passed);
-        (told, _) = workers::run(work.clone(), told)?;
+        (told, _) = workers::run(Work { jobs: jobs()?, ..work.clone() }, told)?;
         begun += 1;
         if work.interrupt.is_pressed() {
             // The interrupted run is not complete, so the run before counts, too.
@@ -105,11 +127,26 @@ fn follow(work: &Work, mut told: Told, runs: &Runs) -> Result<ExitCode> {
         if runs.count.is_some_and(|count| begun >= count) {
             return Ok(told.worst);
         }
-        let pause = next.saturating_duration_since(Instant::now());
-        let pressed = work.interrupt.pressed();
-        // An error here means that the pause is over; otherwise Ctrl-C was pressed.
-        if block_on(async { timeout(pause, pressed).await }).is_ok() {
+        if pause(&work.interrupt, next, &told.screen) {
             return Ok(told.worst);
+        }
+    }
+}
+
+/// Waits until a time. Returns whether the watch ends before: after Ctrl-C, or after the reader of
+/// its output has gone, as in `watch | head -1`.
+fn pause(interrupt: &Interrupt, until: Instant, screen: &Screen) -> bool {
+    loop {
+        if screen.is_gone() {
+            return true;
+        }
+        let rest = until.saturating_duration_since(Instant::now());
+        // An error here means that the time is over; otherwise Ctrl-C was pressed.
+        if block_on(async { timeout(rest.min(LOOK), interrupt.pressed()).await }).is_ok() {
+            return true;
+        }
+        if rest <= LOOK {
+            return false;
         }
     }
 }

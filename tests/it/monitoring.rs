@@ -188,6 +188,26 @@ fn interrupt(pid: u32) {
 }
 
 #[test]
+fn a_watch_reads_its_scripts_again_and_ends_without_a_reader() {
+    let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
+    let args = ["watch", "a.rhai", "--every", "50ms"];
+    let mut watching =
+        program().current_dir(folder.path()).args(args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("PASS a.rhai"));
+    // Renamed, so that no round reads half of the script.
+    std::fs::write(folder.path().join("new"), "connect().expect(999);\n").unwrap();
+    std::fs::rename(folder.path().join("new"), folder.path().join("a.rhai")).unwrap();
+    let changed = lines.next().unwrap().unwrap();
+    assert!(changed.contains("FAIL a.rhai") && changed.contains("999"), "{changed}");
+    std::fs::remove_file(folder.path().join("a.rhai")).unwrap();
+    let gone = lines.next().unwrap().unwrap();
+    assert!(gone.contains("FAIL a.rhai") && gone.contains("cannot read"), "{gone}");
+    drop(lines);
+    assert_eq!(watching.wait().unwrap().code(), Some(2));
+}
+
+#[test]
 fn a_watch_ends_after_so_many_runs() {
     let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
     let args = ["watch", "a.rhai", "--every", "10ms", "--count", "3", "-v"];
