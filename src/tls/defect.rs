@@ -221,15 +221,15 @@ fn key_usage(certificate: &X509Certificate<'_>, role: Role) -> Option<Defect> {
 /// issuers with one name, one that may issue is enough.
 pub(super) fn is_misused<'a>(certificate: &'a [u8], chain: &'a [CertificateDer<'_>]) -> bool {
     let parsed = |der| parse_x509_certificate(der).ok().map(|(_, parsed)| parsed);
-    let Some(mut issued) = parsed(certificate) else { return false };
-    if key_usage(&issued, Role::Server).is_some() {
+    let Some(mut current) = parsed(certificate) else { return false };
+    if key_usage(&current, Role::Server).is_some() {
         return true;
     }
     let issuers: Vec<_> = chain.iter().filter_map(|der| parsed(der.as_ref())).collect();
     for _ in 0..issuers.len() {
         let mut named = issuers
             .iter()
-            .filter(|issuer| issuer.subject().as_raw() == issued.issuer().as_raw())
+            .filter(|issuer| issuer.subject().as_raw() == current.issuer().as_raw())
             .peekable();
         if named.peek().is_none() {
             return false;
@@ -237,7 +237,7 @@ pub(super) fn is_misused<'a>(certificate: &'a [u8], chain: &'a [CertificateDer<'
         let Some(issuer) = named.find(|issuer| key_usage(issuer, Role::Issuer).is_none()) else {
             return true;
         };
-        issued = issuer.clone();
+        current = issuer.clone();
     }
     false
 }
