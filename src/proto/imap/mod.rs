@@ -5,6 +5,7 @@ mod asked;
 mod code;
 mod commands;
 mod compose;
+mod copied;
 mod envelope;
 mod expunged;
 mod extensions;

@@ -40,6 +40,12 @@ impl Set {
             || begun.checked_sub(1).is_some_and(|last| number <= self.ranges[last].1)
     }
 
+    /// The number of messages in the set; `None` if only the server knows it.
+    pub(super) fn count(&self) -> Option<u64> {
+        let is_counted = self.is_known && self.starred.is_empty();
+        is_counted.then(|| self.ranges.iter().map(|(from, to)| to - from + 1).sum())
+    }
+
     /// The first message of the set that exists and is not among `found`. The first number of a
     /// range counts as existing, as do all numbers up to the last one found in the range. None is
     /// missing if the set is not known.

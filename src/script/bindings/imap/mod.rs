@@ -33,6 +33,8 @@ STATUS, QUOTA, ACL and METADATA have one value for each name, a mailbox in LIST 
 or none, and RFC822.SIZE and BINARY.SIZE are the size of the content in the same FETCH. \
 With CHANGEDSINCE, each message has a higher MODSEQ. With UNCHANGEDSINCE, each message that comes has a MODSEQ, \
 and MODIFIED names messages of the command. \
+COPYUID has the UIDs of messages that the command names, no more of them than it names, and another UID for each copy; \
+APPENDUID has one UID. \
 An answer must agree with what the server has said of the selected mailbox: EXISTS falls only after EXPUNGE or \
 VANISHED, no message number is above EXISTS, UIDVALIDITY stays, UIDNEXT does not fall, and UIDs ascend with the \
 message numbers. `bare: true` accepts an answer that does not, and `command` does not compare. \

@@ -37,6 +37,13 @@ pub(super) enum Required {
     Examined,
     /// The removal of these messages from the mailbox, which had that many.
     Moved(String, Count),
+    /// Nothing, but COPYUID must agree with this set, which may have unique identifiers.
+    Copied {
+        messages: String,
+        by_uid: bool,
+    },
+    /// Nothing, but APPENDUID must have one unique identifier.
+    Appended,
 }
 
 impl Required {
@@ -52,7 +59,9 @@ impl Required {
         match name {
             "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
             "examine" => Self::Examined,
-            "move" if !by_uid => Self::of_move(text, count),
+            "move" if !by_uid => Self::Moved(messages_of(text), count),
+            "copy" | "move" => Self::Copied { messages: messages_of(text), by_uid },
+            "append" => Self::Appended,
             "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
             "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
@@ -84,12 +93,6 @@ impl Required {
         }
     }
 
-    fn of_move(text: &[u8], count: Count) -> Self {
-        let text = String::from_utf8_lossy(text);
-        let (_, messages) = text.split_once(' ').unwrap_or_default();
-        Self::Moved(messages.to_owned(), count)
-    }
-
     fn of_status(arguments: &[Argument]) -> Self {
         let [Argument::Text(mailbox), Argument::Plain(items)] = arguments else {
             return Self::Nothing;
@@ -99,7 +102,8 @@ impl Required {
         Self::Status(String::from_utf8_lossy(mailbox).into_owned(), items.collect())
     }
 
-    /// Describes what the data in an answer should have been, if it contradicts itself.
+    /// Describes what the data in an answer should have been, if it contradicts itself or the
+    /// command.
     ///
     /// # Errors
     /// Malformed if the data cannot be read.
@@ -107,7 +111,20 @@ impl Required {
         match self {
             Self::Found { .. } | Self::Results { .. } => answer.check_results().map(|()| None),
             Self::Status(mailbox, _) => answer.status_contradiction(mailbox),
+            Self::Moved(messages, _) => Ok(answer.wrong_copies(messages, false)),
+            Self::Copied { messages, by_uid } => Ok(answer.wrong_copies(messages, *by_uid)),
+            Self::Appended => Ok(answer.wrong_append()),
             _ => Ok(None),
+        }
+    }
+
+    /// What a contradiction is called in errors.
+    pub(super) fn contradicted(&self) -> &'static str {
+        match self {
+            Self::Moved(..) | Self::Copied { .. } | Self::Appended => {
+                "the UIDs in the answer contradict the command"
+            }
+            _ => "the data in the answer contradicts itself",
         }
     }
 
@@ -118,7 +135,7 @@ impl Required {
     /// Malformed if the data cannot be read.
     pub(super) fn missing(&self, answer: &Answer) -> Result<Option<String>> {
         Ok(match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Copied { .. } | Self::Appended => None,
             Self::Data(name, what) => {
                 let has = answer.untagged().iter().any(|response| response.name() == *name);
                 (!has).then(|| (*what).to_owned())
@@ -161,6 +178,12 @@ impl Required {
             }
         })
     }
+}
+
+/// The set of messages in the text of COPY or MOVE.
+fn messages_of(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.split_once(' ').map_or_else(String::new, |(_, messages)| messages.to_owned())
 }
 
 /// COUNT always comes. MIN, MAX and ALL come if a message was found, which any of them says.

@@ -263,7 +263,7 @@ impl Session {
         let (message, wanted) = match self.parsed(required.missing(answer))? {
             Some(missing) => ("the command succeeded without the data that it asks for", missing),
             None => match self.parsed(self.contradiction(required, answer))? {
-                Some(wanted) => ("the data in the answer contradicts itself", wanted),
+                Some(wanted) => (required.contradicted(), wanted),
                 None => return Ok(()),
             },
         };

@@ -1,0 +1,66 @@
+//! The UIDs that COPYUID and APPENDUID give to messages (RFC 4315 section 3).
+
+use std::collections::HashSet;
+
+use super::answer::Answer;
+use super::set::Set;
+use super::value::Value;
+
+impl Answer {
+    /// What COPYUID should have been after a command that copies the messages of this set, if it
+    /// contradicts the command or itself.
+    pub(crate) fn wrong_copies(&self, messages: &str, by_uid: bool) -> Option<String> {
+        let messages = Set::of(messages);
+        let code = self.codes().into_iter().find(|code| code.name == "COPYUID")?;
+        let [_, from, to] = &*code.values else { return None };
+        let (from, to) = (from.list()?, to.list()?);
+        let is_other = |uid: &u64| by_uid && !messages.may_have(*uid);
+        if let Some(uid) = from.iter().filter_map(Value::number).find(is_other) {
+            let wanted = "COPYUID of messages that the command names";
+            return Some(format!("{wanted}, and not of UID {uid} (RFC 4315, 3)"));
+        }
+        if let Some(count) = messages.count().filter(|count| from.len() as u64 > *count) {
+            return Some(format!("COPYUID of at most {count}, as many as named (RFC 4315, 3)"));
+        }
+        let mut known = HashSet::new();
+        let twice = to.iter().filter_map(Value::number).find(|uid| !known.insert(*uid));
+        twice.map(|uid| {
+            format!("COPYUID with a UID of its own for each copy, and {uid} once (RFC 4315, 3)")
+        })
+    }
+
+    /// What APPENDUID should have been after an APPEND of one message, if it gives more UIDs.
+    pub(crate) fn wrong_append(&self) -> Option<String> {
+        let code = self.codes().into_iter().find(|code| code.name == "APPENDUID")?;
+        let uids = code.values.get(1)?.list()?.len();
+        (uids > 1).then(|| "APPENDUID with one UID for one message (RFC 4315, 3)".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::tests::answer;
+
+    #[test]
+    fn copies_are_those_that_the_command_names() {
+        for (messages, by_uid, code, agrees) in [
+            ("7", true, "COPYUID 5 7 1", true),
+            ("7:8", true, "COPYUID 5 8 1", true),
+            ("7:*", true, "COPYUID 5 3 1", true),
+            ("1", false, "COPYUID 5 7 1", true),
+            ("1:*", false, "COPYUID 5 7:8 1:2", true),
+            ("$", false, "COPYUID 5 7:8 1:2", true),
+            ("2:1", false, "COPYUID 5 7:8 2,1", true),
+            ("1", false, "UIDNEXT 5", true),
+            ("7", true, "COPYUID 5 8 1", false),
+            ("1", false, "COPYUID 5 7:8 1:2", false),
+            ("1:2", false, "COPYUID 5 7:8 1,1", false),
+        ] {
+            let copied = answer(&[&format!("a1 OK [{code}] x")]);
+            let wrong = copied.wrong_copies(messages, by_uid);
+            assert_eq!(wrong.is_none(), agrees, "{messages} {code}: {wrong:?}");
+        }
+        assert!(answer(&["a1 OK [APPENDUID 5 3] x"]).wrong_append().is_none());
+        assert!(answer(&["a1 OK [APPENDUID 5 3:4] x"]).wrong_append().is_some());
+    }
+}
