@@ -105,6 +105,9 @@ impl Asked {
         if let Some(item) = self.items.iter().find(|item| !message.answers(item)) {
             return Some(format!("{item}, which was asked for"));
         }
+        if let Some(name) = message.changed() {
+            return Some(format!("one value of {name} (RFC 3501, 2.3.1.1)"));
+        }
         if let Some(item) = self.items.iter().find(|item| message.exceeds(item)) {
             return Some(format!("no more octets than {item} asks for"));
         }

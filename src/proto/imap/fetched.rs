@@ -15,6 +15,8 @@ use super::value::Value;
 pub struct Fetched {
     number: u64,
     attributes: BTreeMap<String, Value>,
+    /// A size or a content that came again and was another one.
+    changed: Option<Box<str>>,
 }
 
 impl Fetched {
@@ -38,7 +40,7 @@ impl Fetched {
         if let Some(name) = ambiguous(&attributes) {
             return Err(unlike(response, &format!("one value of {name}")));
         }
-        Ok(Self { number, attributes: attributes.into_iter().collect() })
+        Ok(Self { number, attributes: attributes.into_iter().collect(), changed: None })
     }
 
     /// Reads a FETCH response.
@@ -149,8 +151,22 @@ impl Fetched {
         })
     }
 
+    /// The name of a size or a content of which two came that differ. Neither changes while the
+    /// message exists (RFC 3501 section 2.3.1.1).
+    pub(super) fn changed(&self) -> Option<&str> {
+        self.changed.as_deref()
+    }
+
     /// Adds the attributes of a later response about this message.
     pub(super) fn update(&mut self, later: Self) {
+        let is_other = |(name, value): &(&String, &Value)| {
+            // Contents from an octet may have come in two lengths.
+            let is_whole = name.as_str() == "RFC822.SIZE" || name.ends_with(']');
+            let before = self.attributes.get(*name).and_then(Value::bytes);
+            is_whole && before.zip(value.bytes()).is_some_and(|(before, now)| before != now)
+        };
+        let other = later.attributes.iter().find(is_other).map(|(name, _)| name.as_str().into());
+        self.changed = other.or(self.changed.take());
         self.attributes.extend(later.attributes);
     }
 }

@@ -1,6 +1,6 @@
 //! The results of SEARCH (RFC 3501 section 7.2.5), also in ESEARCH responses (RFC 4731).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::answer::Answer;
 use super::pairs::pairs;
@@ -54,6 +54,27 @@ impl Answer {
             threads.extend(values);
         }
         Ok(threads)
+    }
+
+    /// A message that is more than once in the responses with this name: SORT or THREAD.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub(crate) fn repeated(&self, name: &str) -> Result<Option<u64>> {
+        let mut known = HashSet::new();
+        for response in self.named(name) {
+            let mut left = response.values()?;
+            while let Some(value) = left.pop() {
+                match value {
+                    Value::Number(number) if !known.insert(number) => return Ok(Some(number)),
+                    // A modification sequence is no number of a message.
+                    Value::List(values) if matches!(values.first(), Some(Value::Atom(_))) => {}
+                    Value::List(values) => left.extend(values),
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The results of ESEARCH: `COUNT`, `MIN`, `MAX`, `ALL` (RFC 4731 section 3.1). `ALL` is a list

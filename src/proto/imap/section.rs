@@ -1,14 +1,17 @@
 //! The names of attributes that have a section: `BODY[1.HEADER.FIELDS (SUBJECT)]<0>`
 //! (`msg-att-static` in RFC 3501 section 9, RFC 3516 section 4.3).
 
+use std::collections::BTreeSet;
+
 /// The name of an attribute with a section, in capitals.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Section<'a> {
     /// `BODY`, `BINARY` or `BINARY.SIZE`.
     attribute: &'a str,
-    /// The part of the message, such as `1.HEADER.FIELDS`. The RFC does not say how a server
-    /// repeats the names of header fields, so they are left out.
+    /// The part of the message, such as `1.HEADER.FIELDS`.
     part: &'a str,
+    /// The names of header fields, with their parentheses.
+    fields: &'a str,
     /// The number of the first octet, if the content is not the whole.
     origin: Option<&'a str>,
 }
@@ -31,7 +34,7 @@ impl<'a> Section<'a> {
             && origin.is_none_or(is_number)
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
             && if has_fields { is_list(fields) } else { fields.is_empty() };
-        is_well.then_some(Self { attribute, part, origin })
+        is_well.then_some(Self { attribute, part, fields, origin })
     }
 
     /// Whether this is the name under which an item of FETCH comes back, which is given in
@@ -44,8 +47,21 @@ impl<'a> Section<'a> {
             None => (&*item, None),
         };
         let asked = Section::of(name)?;
-        Some((self.attribute, self.part, self.origin) == (asked.attribute, asked.part, origin))
+        let is_it =
+            (self.attribute, self.part, self.origin) == (asked.attribute, asked.part, origin);
+        Some(is_it && have_same_fields(self.fields, asked.fields))
     }
+}
+
+/// Whether two lists have the same header fields. The RFC does not say in which order, and in which
+/// form of a string, a server repeats the names. Lists with escapes or literals are not compared.
+fn have_same_fields(one: &str, other: &str) -> bool {
+    let is_hard = |fields: &str| fields.contains(['{', '\\']);
+    let names = |fields: &'_ str| -> BTreeSet<String> {
+        let names = fields.split([' ', '(', ')']).map(|name| name.trim_matches('"'));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    one == other || is_hard(one) || is_hard(other) || names(one) == names(other)
 }
 
 #[cfg(test)]
@@ -68,6 +84,10 @@ mod tests {
             ("BINARY.SIZE[1]", "BINARY.SIZE[1]", true),
             ("BODY[HEADER.FIELDS (TO)]", "BODY[HEADER.FIELDS (\"TO\")]", true),
             ("BODY[HEADER.FIELDS (TO)]", "BODY[HEADER.FIELDS.NOT (TO)]", false),
+            ("BODY[HEADER.FIELDS (TO CC)]", "BODY[HEADER.FIELDS (\"CC\" \"TO\")]", true),
+            ("BODY[HEADER.FIELDS (TO CC)]", "BODY[HEADER.FIELDS (TO)]", false),
+            ("BODY[HEADER.FIELDS (TO)]<0.9>", "BODY[HEADER.FIELDS (CC)]<0>", false),
+            ("BODY[HEADER.FIELDS (TO)]", "BODY[HEADER.FIELDS ({2}\r\nTO)]", true),
         ] {
             let section = Section::of(name).unwrap();
             assert_eq!(section.answers(item), Some(answers), "{item} {name}");

@@ -30,7 +30,8 @@ FETCH, STORE, SEARCH, SORT and THREAD by numbers fail if EXPUNGE or VANISHED com
 7.4.1), except after NOTIFY and with `bare: true`. \
 The data of an answer must not contradict itself: COUNT, MIN, MAX and ALL of ESEARCH come once each and agree, \
 STATUS, QUOTA, ACL and METADATA have one value for each name, a mailbox in LIST has one delimiter and children \
-or none, and RFC822.SIZE and BINARY.SIZE are the size of the content in the same FETCH. \
+or none, and RFC822.SIZE and BINARY.SIZE are the size of the content in the same FETCH. A message has one RFC822.SIZE, \
+and one content of each `BODY[...]`, and is once in SORT and THREAD. `HEADER.FIELDS` comes with the fields that were asked for. \
 With CHANGEDSINCE, each message has a higher MODSEQ. With UNCHANGEDSINCE, each message that comes has a MODSEQ, \
 and MODIFIED names messages of the command. \
 COPYUID has the UIDs of messages that the command names, no more of them than it names, and another UID for each copy; \

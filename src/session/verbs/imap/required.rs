@@ -111,6 +111,10 @@ impl Required {
         match self {
             Self::Found { .. } | Self::Results { .. } => answer.check_results().map(|()| None),
             Self::Status(mailbox, _) => answer.status_contradiction(mailbox),
+            Self::Data(name @ ("SORT" | "THREAD"), _) => {
+                let twice = answer.repeated(name)?;
+                Ok(twice.map(|number| format!("{name} with {number} once (RFC 5256, 3)")))
+            }
             Self::Moved(messages, _) => Ok(answer.wrong_copies(messages, false)),
             Self::Copied { messages, by_uid } => Ok(answer.wrong_copies(messages, *by_uid)),
             Self::Appended => Ok(answer.wrong_append()),
