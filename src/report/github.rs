@@ -1,19 +1,23 @@
 //! Annotations for GitHub Actions: a failure is shown at its line in the changes of a pull request.
 
-use super::{Human, Report, Summary, explained};
+use super::{Human, InOrder, Report, Summary, explained};
 use crate::outcome::{Failure, Outcome, Verdict};
 
-/// Writes a workflow command for each failure, and for each script that passed only after a retry.
+/// Writes a workflow command for each failure, and for each script that passed only after a retry,
+/// in the order of the scripts.
 #[derive(Debug, Default)]
-pub(crate) struct Github;
+pub(crate) struct Github {
+    in_order: InOrder,
+}
 
 impl Report for Github {
-    fn script_ended(&mut self, _: usize, outcome: &Outcome) -> String {
-        outcome.reported().into_iter().map(annotation).collect()
+    fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
+        let annotations = outcome.reported().into_iter().map(annotation).collect();
+        self.in_order.next(number, annotations)
     }
 
     fn run_ended(&mut self, _: &Summary) -> String {
-        String::new()
+        self.in_order.rest()
     }
 }
 
