@@ -203,7 +203,11 @@ impl Attempt {
             ("differs", _, Some(different)) => Verdict::Differs(Box::new(different.difference())),
             ("interrupted", Some(failed), _) => Verdict::Interrupted(Box::new(failed.failure())),
             (_, Some(failed), _) => Verdict::Failed(Box::new(failed.failure())),
-            _ => Verdict::Passed,
+            ("passed", ..) => Verdict::Passed,
+            (verdict, ..) => {
+                let message = format!("the script is {verdict}, and the report does not say why");
+                Verdict::Failed(Box::new(Error::new(Kind::Mismatch, message).into()))
+            }
         };
         let times: Vec<_> = self.times.iter().map(|at| at.map(seconds)).collect();
         let mut outcome = Outcome {
