@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use super::options;
-use super::screen::Screen;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::golden::{self, Goldens, Policy, Stale};
-use crate::outcome::ExitCode;
+use crate::outcome::{Outcome, Verdict};
 use crate::project::Project;
 use crate::redaction::Redaction;
-use crate::report::Human;
 
 /// The redaction of a run: that of the project file, changed by the command line. A script may
 /// change it further.
@@ -54,16 +52,25 @@ fn writing(flag: &str, policy: Policy) -> Result<Policy> {
     Err(error.hint("record on a machine where the change can be reviewed; in CI, leave the option out to compare"))
 }
 
-/// Lists the goldens at or below these paths whose script or target is gone.
-pub(super) fn report_unreferenced(
+/// A failed outcome for each golden at or below these paths whose script or target is gone, if the
+/// options ask for them.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub(super) fn unreferenced(
+    asked: &options::Goldens,
     paths: &[PathBuf],
     project: &Project,
-    screen: &mut Screen,
-) -> Result<ExitCode> {
+) -> Result<Vec<Outcome>> {
+    if !asked.unreferenced {
+        return Ok(Vec::new());
+    }
     let targets = project.targets();
     let stale = golden::unreferenced(paths, targets.as_deref())?;
-    let shown: Vec<_> =
-        stale.iter().map(|Stale { golden, why }| (golden.as_path(), *why)).collect();
-    screen.show(&Human::unreferenced(&shown));
-    Ok(if stale.is_empty() { ExitCode::Passed } else { ExitCode::Failed })
+    let failed = |Stale { golden, why }: Stale| {
+        let error = Error::new(Kind::Mismatch, format!("the golden is unreferenced: {why}"));
+        let failure = Box::new(error.hint("delete it").into());
+        Outcome::new(&golden, Verdict::Failed(failure))
+    };
+    Ok(stale.into_iter().map(failed).collect())
 }

@@ -299,6 +299,8 @@ pub(super) struct Reports {
     /// How many scripts are planned; `None` if the number is not known.
     scripts: Option<usize>,
     ended: usize,
+    /// The number after the last one that ended.
+    next: usize,
     tally: Tally,
     /// The first error in writing a report.
     failed: Option<Error>,
@@ -307,8 +309,14 @@ pub(super) struct Reports {
 impl Reports {
     /// Begins the reports.
     pub(super) fn start(all: Vec<Written>, planned: &Planned) -> Self {
-        let mut reports =
-            Self { all, scripts: planned.scripts, ended: 0, tally: Tally::default(), failed: None };
+        let mut reports = Self {
+            all,
+            scripts: planned.scripts,
+            ended: 0,
+            next: 0,
+            tally: Tally::default(),
+            failed: None,
+        };
         reports.tell(|report| report.run_started(planned));
         reports
     }
@@ -346,6 +354,11 @@ impl Reports {
         self.ended(number, outcome);
     }
 
+    /// Reports something that is no script of the run, after all of them.
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        self.tell_of(self.next, outcome);
+    }
+
     fn tell(&mut self, what: impl Fn(&mut dyn Report) -> String) {
         for Written { report, output } in &mut self.all {
             if let Err(error) = output.write(&what(&mut **report)) {
@@ -363,6 +376,7 @@ impl Audience for Reports {
 
     fn ended(&mut self, number: usize, outcome: Outcome) {
         self.ended += 1;
+        self.next = self.next.max(number + 1);
         self.tally.add(&outcome);
         self.tell(|report| report.script_ended(number, &outcome));
     }

@@ -154,7 +154,10 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         rules: if is_measured { workers::Rules::default() } else { args.attempts.rules(&rules) },
     };
     let human = Human { verbose: args.verbose > 0, timed: args.verbose > 1 };
-    let code = match args.repeat {
+    let paths = [plan::roots(&sources.paths), scripts.clone()].concat();
+    // Looked for after the run, which may write goldens.
+    let unreferenced = || goldens::unreferenced(&args.goldens, &paths, &project);
+    let mut code = match args.repeat {
         None if args.cutting.compares() && args.reporting.is_asked_for() => {
             Err(Error::usage("--segment without a way shows its own report, and has no other"))
         }
@@ -166,14 +169,14 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         None => {
             let brief = args.attempts.is_stress();
             let reports = args.reporting.open(human, brief, &scripts, screen)?;
-            once(work, reports, args.reporting.progress(), screen)
+            return once(work, reports, unreferenced, args.reporting.progress(), screen);
         }
     }?;
-    if !args.goldens.unreferenced {
-        return Ok(code);
+    for outcome in unreferenced()? {
+        code = code.max(outcome.exit_code());
+        screen.show(&human.outcome(&outcome));
     }
-    let paths = [plan::roots(&sources.paths), scripts].concat();
-    Ok(code.max(goldens::report_unreferenced(&paths, &project, screen)?))
+    Ok(code)
 }
 
 /// A job for each script on each target. The jobs of a script follow each other.
@@ -186,8 +189,14 @@ fn jobs(scripts: &[PathBuf], against: &[Arc<Against>]) -> Vec<Job> {
     scripts.iter().flat_map(of_script).collect()
 }
 
-/// Runs all jobs and reports on them.
-fn once(work: Work, reports: Vec<Written>, progress: bool, screen: &Screen) -> Result<ExitCode> {
+/// Runs all jobs and reports on them, and on what `others` finds after them.
+fn once(
+    work: Work,
+    reports: Vec<Written>,
+    others: impl FnOnce() -> Result<Vec<Outcome>>,
+    progress: bool,
+    screen: &Screen,
+) -> Result<ExitCode> {
     let failed = Failed::to_update();
     let interrupt = work.interrupt.clone();
     let planned = planned(&work);
@@ -198,6 +207,9 @@ fn once(work: Work, reports: Vec<Written>, progress: bool, screen: &Screen) -> R
     if let Err(error) = kept.failed.save() {
         // Not an error of this run: only a later `--rerun-failed` needs the file.
         screen.note(&Human::warning(&error));
+    }
+    for outcome in others()? {
+        kept.reports.add(outcome);
     }
     let summary = kept.reports.end(spent.elapsed, spent.timed_out)?;
     // A run that was stopped before its end is no success, even if all had passed until then. A run

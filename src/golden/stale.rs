@@ -26,7 +26,8 @@ pub(crate) fn unreferenced(paths: &[PathBuf], targets: Option<&[&str]>) -> Resul
         let folder = if path.is_dir() { path } else { &beside };
         if folder.is_dir() {
             each_file(folder, &mut |file| {
-                goldens.insert(file.to_owned());
+                // `.` and a script in it name one golden in two ways.
+                goldens.insert(file.strip_prefix(".").unwrap_or(file).to_owned());
                 Ok(())
             })?;
         }
@@ -45,9 +46,9 @@ fn stale(golden: PathBuf, targets: Option<&[&str]>) -> Option<Stale> {
     let why = if whole.is_some_and(|whole| is_there(&whole)) {
         return None;
     } else if !is_there(script) {
-        "no script of that name is beside it: delete it"
+        "no script of that name is beside it"
     } else if target.is_some_and(|name| targets.is_some_and(|targets| !targets.contains(&name))) {
-        "mailexpect.toml has no target of that name: delete it"
+        "mailexpect.toml has no target of that name"
     } else {
         return None;
     };

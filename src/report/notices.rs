@@ -77,17 +77,6 @@ impl Human {
         }
     }
 
-    /// The golden transcripts whose scripts or targets no longer exist, each with the reason.
-    #[must_use]
-    pub(crate) fn unreferenced(goldens: &[(&Path, &str)]) -> String {
-        let mut text = String::new();
-        for (golden, why) in goldens {
-            let path = visible::escape(golden.to_string_lossy().as_bytes());
-            let _ = writeln!(text, "{ODD}unreferenced{ODD:#} {path}  {DIM}({why}){DIM:#}");
-        }
-        text
-    }
-
     /// A warning about something that went wrong but does not make the run fail.
     #[cfg(feature = "cli")]
     pub(crate) fn warning(error: &Error) -> String {

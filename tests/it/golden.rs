@@ -234,21 +234,6 @@ fn each_change_of_a_value_is_a_difference() {
 }
 
 #[test]
-fn a_golden_of_no_script_is_reported() {
-    let folder = folder(&[("hello.rhai", SCRIPT)]);
-    hello(folder.path(), HELLO, &["--record"], &[]);
-    hello(folder.path(), HELLO, &["--record", "--target", "exim"], &[]);
-    assert_eq!(hello(folder.path(), HELLO, &["--unreferenced"], &[]).code, Some(0));
-    fs::rename(
-        folder.path().join("snapshots/hello.snap"),
-        folder.path().join("snapshots/gone.snap"),
-    )
-    .unwrap();
-    let ran = hello(folder.path(), HELLO, &["--unreferenced"], &[]);
-    assert!(ran.code == Some(1) && ran.out.contains("unreferenced snapshots/gone.snap"), "{ran:?}");
-}
-
-#[test]
 fn cargo_insta_is_told_which_goldens_are_in_use() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     hello(folder.path(), HELLO, &["--record"], &[]);

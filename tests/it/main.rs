@@ -111,4 +111,5 @@ mod tls_scripts;
 mod tls_server;
 mod together;
 mod traces;
+mod unreferenced;
 mod written;
