@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::file;
-use crate::regular;
 
 /// The largest header, in bytes. One that is written has a few hundred; the regexes of a script may
 /// take some thousand. The parser takes 50 bytes of memory for each byte of a header, and time that
@@ -60,7 +59,7 @@ pub(super) fn check_beside(path: &Path, golden: &str) -> Result<(), String> {
         if !beside.as_encoded_bytes().starts_with(&start) {
             continue;
         }
-        let checked = regular::open(&entry.path()).and_then(|file| file.metadata());
+        let checked = file::open(&entry.path()).and_then(|file| file.metadata());
         let why = match checked {
             Ok(file) if file.len() <= file::LARGEST => continue,
             Ok(_) => format!("it has more than {} bytes", file::LARGEST),

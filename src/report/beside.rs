@@ -130,9 +130,9 @@ impl Beside {
             (None, _) => ('>', style, GOOD),
         };
         loop {
-            let (before_bar, after_bar) = (piece(&mut left, column), piece(&mut right, column));
+            let (one, other) = (piece(&mut left, column), piece(&mut right, column));
             let line = format!(
-                "{before}{before_bar:<column$}{before:#} {ODD}{mark}{ODD:#} {after}{after_bar}{after:#}"
+                "{before}{one:<column$}{before:#} {ODD}{mark}{ODD:#} {after}{other}{after:#}"
             );
             let _ = writeln!(text, "{}", line.trim_end());
             if left.is_empty() && right.is_empty() {

@@ -2,9 +2,12 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use zeroize::Zeroizing;
 
+use super::LENIENT;
 use super::grams::{PART, SHARES_AFTER, SHARES_BEFORE};
+use super::token::SHORTEST;
 use crate::quoted;
 use crate::visible;
 
@@ -75,6 +78,17 @@ impl Form {
                 bytes.push(digits[usize::from(byte & 15)]);
             }
             Self { bytes, shares: 0 }
+        })
+    }
+
+    /// All forms of a proof, also of the octets that are written in it: whoever shows a proof may
+    /// write them in base64 in place of hexadecimal, or the other way round.
+    pub(super) fn of_proof(proof: &[u8]) -> impl Iterator<Item = Self> {
+        let written = [LENIENT.decode(proof).ok(), HEXLOWER_PERMISSIVE.decode(proof).ok()];
+        let octets = written.into_iter().flatten().filter(|octets| octets.len() >= SHORTEST);
+        let values = octets.chain([proof.to_vec()]);
+        values.flat_map(|value| {
+            Self::all(&value).chain(Self::hexadecimal(&value)).collect::<Vec<_>>()
         })
     }
 

@@ -7,11 +7,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine as _;
-use data_encoding::HEXLOWER_PERMISSIVE;
 use zeroize::Zeroizing;
 
-use super::LENIENT;
 use super::encoded::Decoded;
 use super::form::Form;
 use super::grams::{self, Grams, PART, SHARES_AFTER, SHARES_BEFORE};
@@ -97,15 +94,8 @@ impl Learned {
     /// searched for: they are of no use to anybody, and the base64 of hexadecimal digits looks like
     /// that of any number.
     pub(crate) fn learn_proof(&self, proof: &[u8]) {
-        let proof = proof.trim_ascii();
-        // What a proof is written in, base64 or hexadecimal, may be changed by whoever shows it.
-        let written = [LENIENT.decode(proof).ok(), HEXLOWER_PERMISSIVE.decode(proof).ok()];
-        let octets = written.into_iter().flatten().filter(|octets| octets.len() >= SHORTEST);
         let mut index = self.index();
-        for value in octets.chain([proof.to_vec()]) {
-            let forms = Form::all(&value).chain(Form::hexadecimal(&value));
-            forms.for_each(|form| index.add_whole(form));
-        }
+        Form::of_proof(proof.trim_ascii()).for_each(|form| index.add_whole(form));
     }
 
     /// Learns a SASL response that carries secrets, so that it is masked as a whole wherever it is
