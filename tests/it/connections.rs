@@ -5,7 +5,7 @@ use std::time::Duration;
 use mailexpect::{Family, Regex, Session, Transcript, block_on, dot_stuff};
 use proptest::prelude::*;
 
-use crate::peer::{Peer, closed_port, says};
+use crate::peer::{Peer, closed_port, says, serving};
 use crate::session::SHORT;
 
 #[test]
@@ -157,22 +157,18 @@ fn the_stderr_of_a_child_is_in_the_transcript_and_its_group_ends_with_the_sessio
 fn a_peer_that_answers_while_we_write_blocks_nobody() {
     // 4 MiB of commands, each with an answer: more than the socket buffers of either side hold.
     let lines = 100_000;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("tcp://{}", listener.local_addr().unwrap());
-    let echo = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut reader = stream.try_clone().unwrap();
-        std::io::copy(&mut reader, &mut stream).unwrap();
+    let echo = serving(|client, _| {
+        let stream = client.into_stream();
+        std::io::copy(&mut &stream, &mut &stream).map(drop)
     });
     block_on(async {
-        let mut s = Session::connect(&url).await.unwrap();
+        let mut s = Session::connect(&format!("tcp://{echo}")).await.unwrap();
         let line = "NOOP with something to say for itself ..";
         s.pipeline(std::iter::repeat_n(line, lines)).await.unwrap();
         s.send_raw("END").await.unwrap();
         let reply = s.expect_bytes("END").await.unwrap();
         assert_eq!(reply.before().len(), lines * (line.len() + 2));
     });
-    echo.join().unwrap();
 }
 
 #[test]

@@ -159,17 +159,7 @@ fn an_exchanger_that_cannot_be_looked_up_does_not_delay_the_first() {
 fn an_open_relay_is_told_with_where_it_was_asked_from() {
     let (_held, closed) = closed_port();
     let closed = closed.to_string();
-    let url = peer::reader(|_, read, _| {
-        let line = String::from_utf8_lossy(read).to_uppercase();
-        if line.is_empty() {
-            String::new()
-        } else if line.starts_with("QUIT") {
-            "221 bye\r\n".into()
-        } else {
-            "250 ok\r\n".into()
-        }
-    });
-    let port = port(&url);
+    let port = answering(&[("QUIT", "221 bye")]);
     let ran = doctor(&["localhost", "--smtp-port", &port, "--submission-port", &closed]);
     assert!(ran.out.contains("yes Does it relay mail for strangers?"), "{}", ran.out);
     assert!(ran.out.contains("RCPT TO:<relay-test@example.net> -> 250 ok"), "{}", ran.out);
@@ -180,17 +170,16 @@ fn an_open_relay_is_told_with_where_it_was_asked_from() {
 /// A server that answers a line with the first of these replies whose beginning fits, or else with
 /// 250.
 fn answering(answers: &'static [(&'static str, &'static str)]) -> String {
-    let url = peer::reader(move |_, read, _| {
-        let line = String::from_utf8_lossy(read).to_uppercase();
+    let server = peer::answering("220 localhost ESMTP\r\n", move |line| {
+        let line = line.to_uppercase();
         let answer = answers.iter().find(|(begins, _)| line.starts_with(begins));
         match answer {
             Some((_, "")) => String::new(),
             Some((_, answer)) => format!("{answer}\r\n"),
-            None if line.is_empty() => String::new(),
             None => "250 ok\r\n".into(),
         }
     });
-    port(&url)
+    server.port().to_string()
 }
 
 /// Runs the doctor on these ports, and returns its answers without their layout.

@@ -1,13 +1,11 @@
 //! The end of a dialogue: text after the last expectation is judged, whenever it arrives.
 
-use std::io::Write as _;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use mailexpect::script::Case;
 use mailexpect::{Error, Session, Transcript, block_on};
 
-use crate::peer::Peer;
+use crate::peer::{Peer, serving};
 use crate::program::{folder, run};
 
 /// The result of a dialogue with one command, if the peer goes on with `rest`.
@@ -92,26 +90,21 @@ fn close_judges_as_finish_does_and_reset_judges_nothing() {
 #[test]
 fn the_grace_bounds_a_server_that_never_closes() {
     // A `Replay` does not fit, because it closes after the client has closed its side.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp://{}", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
-        let mut streams = Vec::new();
-        for _ in 0..10 {
-            let mut stream = listener.accept().unwrap().0;
-            stream.write_all(b"220 hi\r\n").unwrap();
-            streams.push(stream);
+    let server = serving(|mut client, _| {
+        client.say("220 hi\r\n")?;
+        loop {
+            std::thread::park();
         }
-        streams
     });
     let text = "// Ten.\nfor n in 0..10 { let s = connect(param(\"url\"), #{grace: \"2s\"}); s.expect(220); }";
     let folder = folder(&[("ten.rhai", text)]);
     let began = Instant::now();
-    let outcome = Case::new(folder.path().join("ten.rhai")).set("url", &url).run();
+    let outcome =
+        Case::new(folder.path().join("ten.rhai")).set("url", format!("smtp://{server}")).run();
     assert!(outcome.is_ok(), "{outcome:#?}");
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(2), "the grace was not given: {took:?}");
     assert!(took < Duration::from_secs(10), "one grace for all of them: {took:?}");
-    drop(server.join().unwrap());
 }
 
 #[test]

@@ -1,39 +1,15 @@
 //! Large mailboxes and large mails: sizes that occur in practice, and the limits of a script.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::time::Duration;
 
 use mailexpect::outcome::{ExitCode, Outcome};
 use mailexpect::script::Case;
 
+use crate::peer::answering;
 use crate::program::{folder, run};
 
 const MESSAGES: usize = 200_000;
-
-/// A server for one client that greets and answers each line. It closes if the answer is `None`.
-fn server(
-    scheme: &str,
-    greeting: &'static str,
-    answer: impl Fn(&str) -> Option<String> + Send + 'static,
-) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let mut client = listener.accept().unwrap().0;
-        let lines = BufReader::new(client.try_clone().unwrap()).lines();
-        client.write_all(greeting.as_bytes()).unwrap();
-        for line in lines.map_while(Result::ok) {
-            let Some(answer) = answer(&line) else { return };
-            // Writing fails if the client has read enough and has closed.
-            if client.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
-    });
-    url
-}
 
 fn of_each(messages: usize, line: impl Fn(usize) -> String) -> String {
     (1..=messages).fold(String::new(), |mut all, number| {
@@ -43,20 +19,19 @@ fn of_each(messages: usize, line: impl Fn(usize) -> String) -> String {
 }
 
 fn pop3() -> String {
-    server("pop3", "+OK hi\r\n", |line| {
-        Some(match line {
-            "LIST" => format!("+OK\r\n{}.\r\n", of_each(MESSAGES, |n| format!("{n} 1234"))),
-            "UIDL" => format!("+OK\r\n{}.\r\n", of_each(MESSAGES, |n| format!("{n} {n:08x}5f3a"))),
-            "STAT" => format!("+OK {MESSAGES} {}\r\n", MESSAGES * 1234),
-            _ => "+OK\r\n".to_owned(),
-        })
-    })
+    let address = answering("+OK hi\r\n", |line| match line {
+        "LIST" => format!("+OK\r\n{}.\r\n", of_each(MESSAGES, |n| format!("{n} 1234"))),
+        "UIDL" => format!("+OK\r\n{}.\r\n", of_each(MESSAGES, |n| format!("{n} {n:08x}5f3a"))),
+        "STAT" => format!("+OK {MESSAGES} {}\r\n", MESSAGES * 1234),
+        _ => "+OK\r\n".to_owned(),
+    });
+    format!("pop3://{address}")
 }
 
 fn imap(messages: usize) -> String {
-    server("imap", "* OK hi\r\n", move |line| {
-        let (tag, command) = line.split_once(' ')?;
-        let data = match command.split(' ').next()? {
+    let address = answering("* OK hi\r\n", move |line| {
+        let words: Vec<_> = line.split(' ').collect();
+        let data = match words[1] {
             "SELECT" => format!("* FLAGS (\\Seen)\r\n* {messages} EXISTS\r\n"),
             "FETCH" => of_each(messages, |n| {
                 format!("* {n} FETCH (UID {n} FLAGS (\\Seen) RFC822.SIZE 1234)")
@@ -69,8 +44,9 @@ fn imap(messages: usize) -> String {
             "LOGOUT" => "* BYE\r\n".to_owned(),
             _ => String::new(),
         };
-        Some(format!("{data}{tag} OK done\r\n"))
-    })
+        format!("{data}{} OK done\r\n", words[0])
+    });
+    format!("imap://{address}")
 }
 
 fn outcome(script: &str, url: &str) -> Outcome {

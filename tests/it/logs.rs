@@ -9,7 +9,7 @@ use mailexpect::script::Case;
 use tempfile::TempDir;
 
 use crate::filters::filtered;
-use crate::peer::reader;
+use crate::peer::answering;
 use crate::program::folder;
 
 fn append(log: &Path, text: &str) {
@@ -19,17 +19,15 @@ fn append(log: &Path, text: &str) {
 
 /// Runs a script in a folder with a `mail.log`. The server calls `log` with the path of the log
 /// before it answers `250 2.0.0 Ok: queued as 4dJtW01Zk7z1x` to the first command.
-fn ran(script: &str, log: impl Fn(&Path) + Send + 'static) -> (Outcome, TempDir) {
+fn ran(script: &str, log: impl Fn(&Path) + Send + Sync + 'static) -> (Outcome, TempDir) {
     let folder = folder(&[("s.rhai", script), ("mail.log", "an old line\n")]);
     let path = folder.path().join("mail.log");
-    let url = reader(move |_, read, _| {
-        if read.is_empty() {
-            return String::new();
-        }
+    let server = answering("220 localhost ESMTP\r\n", move |_| {
         log(&path);
         "250 2.0.0 Ok: queued as 4dJtW01Zk7z1x\r\n".into()
     });
-    let mut case = Case::new(folder.path().join("s.rhai")).set("smtp", url).allow_run();
+    let mut case =
+        Case::new(folder.path().join("s.rhai")).set("smtp", format!("smtp://{server}")).allow_run();
     if script.contains("param(\"log\")") {
         case = case.set("log", folder.path().join("mail.log").display());
     }
@@ -148,14 +146,13 @@ fn a_secret_in_a_log_is_masked() {
     .concat();
     let folder = folder(&[("s.rhai", script.as_str()), ("mail.log", "")]);
     let path = folder.path().join("mail.log");
-    let url = reader(move |_, read, _| {
-        if !read.is_empty() {
-            append(&path, "auth: pass=correct-horse refused\n");
-        }
-        if read.is_empty() { String::new() } else { "250 ok\r\n".into() }
+    let server = answering("220 localhost ESMTP\r\n", move |_| {
+        append(&path, "auth: pass=correct-horse refused\n");
+        "250 ok\r\n".into()
     });
     let case = Case::new(folder.path().join("s.rhai"));
-    let outcome = case.set("smtp", url).set("password", "correct-horse").run();
+    let outcome =
+        case.set("smtp", format!("smtp://{server}")).set("password", "correct-horse").run();
     let shown = format!("{outcome:#}");
     assert!(shown.contains("pass=") && !shown.contains("correct-horse"), "{shown}");
 }

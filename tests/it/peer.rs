@@ -1,7 +1,9 @@
-//! A peer that does exactly what a test says: send, drip, read, close, reset, flood, lie.
+//! Servers that do exactly what a test says: a peer that plays a written dialogue, and servers that
+//! answer by a function.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
 use mailexpect::server::Replay;
 use socket2::{Domain, Socket, Type};
@@ -70,36 +72,63 @@ pub(crate) fn closed_port() -> (Socket, u16) {
     (socket, port)
 }
 
-/// A server for any number of connections. It greets, and then calls `answer` for each read, with
-/// the bytes that `answer` has kept so far, the new bytes, and the number of the connection.
-pub(crate) fn reader(
-    answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send + 'static,
-) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for (number, stream) in (1..).zip(listener.incoming()) {
-            // A client that leaves early is no error here.
-            let _ = serve(stream.unwrap(), number, &answer);
-        }
-    });
-    url
+/// A client of a server that a test writes as a function.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+impl Client {
+    pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
+        self.0.get_mut().write_all(text.as_bytes())
+    }
+
+    /// The next line, without its line end. The end of the stream is an error.
+    pub(crate) fn line(&mut self) -> io::Result<String> {
+        (&mut self.0).lines().next().unwrap_or(Err(io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    /// The bytes of one read; none at the end of the stream.
+    pub(crate) fn read(&mut self) -> io::Result<Vec<u8>> {
+        let read = self.0.fill_buf()?.to_vec();
+        self.0.consume(read.len());
+        Ok(read)
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.0.into_inner()
+    }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    number: u32,
-    answer: &impl Fn(&mut Vec<u8>, &[u8], u32) -> String,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.write_all(b"220 localhost ESMTP\r\n")?;
-    let (mut kept, mut room) = (Vec::new(), [0; 4096]);
-    loop {
-        let count = stream.read(&mut room)?;
-        let said = answer(&mut kept, &room[..count], number);
-        stream.write_all(said.as_bytes())?;
-        if count == 0 || said.starts_with("221") {
-            return Ok(());
+/// A server for any number of connections. Each has a thread, which calls `serve` with the client
+/// and the number of the connection, from 1. A client that leaves early is no error.
+pub(crate) fn serving(
+    serve: impl Fn(Client, u32) -> io::Result<()> + Send + Sync + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = Arc::new(serve);
+    std::thread::spawn(move || {
+        for (number, stream) in (1..).zip(listener.incoming()) {
+            let (stream, serve) = (stream.unwrap(), Arc::clone(&serve));
+            stream.set_nodelay(true).unwrap();
+            std::thread::spawn(move || serve(Client(BufReader::new(stream)), number).ok());
         }
-    }
+    });
+    address
+}
+
+/// A server that greets and answers each line. It closes after 221.
+pub(crate) fn answering(
+    greeting: &str,
+    answer: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> SocketAddr {
+    let greeting = greeting.to_owned();
+    serving(move |mut client, _| {
+        let mut said = greeting.clone();
+        loop {
+            client.say(&said)?;
+            if said.starts_with("221") {
+                return Ok(());
+            }
+            said = answer(&client.line()?);
+        }
+    })
 }

@@ -1,8 +1,7 @@
 //! A server that verifies SASL exchanges with its own code. It is careless: its verdict repeats all
 //! responses.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -11,6 +10,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest as _, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
+
+use crate::peer::{Client, serving};
 
 pub(crate) const USER: &str = "hoge";
 
@@ -23,19 +24,12 @@ pub(crate) struct SaslServer {
 impl SaslServer {
     /// Starts a server whose only user has this password or token.
     pub(crate) fn start(password: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("submission://{}", listener.local_addr().unwrap());
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let hearing = Arc::clone(&heard);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { return };
-                let hearing = Arc::clone(&hearing);
-                // A client may leave in the middle, which is no error of the server.
-                std::thread::spawn(move || Dialogue::hold(stream, password, &hearing).ok());
-            }
+        let address = serving(move |client, _| {
+            Dialogue { client, password, exchange: Vec::new() }.hold(&hearing)
         });
-        Self { url, heard }
+        Self { url: format!("submission://{address}"), heard }
     }
 
     /// The responses of clients, as sent and decoded from base64.
@@ -44,56 +38,41 @@ impl SaslServer {
     }
 }
 
-struct Dialogue<'a> {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
-    password: &'a str,
+struct Dialogue {
+    client: Client,
+    password: &'static str,
     /// The responses of the current exchange.
     exchange: Vec<String>,
 }
 
-impl Dialogue<'_> {
-    fn hold(stream: TcpStream, password: &str, heard: &Mutex<Vec<String>>) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let writer = stream.try_clone()?;
-        let mut dialogue =
-            Dialogue { reader: BufReader::new(stream), writer, password, exchange: Vec::new() };
-        dialogue.say("220 mail.example ESMTP")?;
+impl Dialogue {
+    fn hold(mut self, heard: &Mutex<Vec<String>>) -> io::Result<()> {
+        self.say("220 mail.example ESMTP")?;
         loop {
-            let line = dialogue.line()?;
+            let line = self.client.line()?;
             let words: Vec<_> = line.split(' ').collect();
             match words[..] {
-                ["EHLO", _] => dialogue.say("250-mail.example\r\n250 AUTH CRAM-MD5 XOAUTH2")?,
+                ["EHLO", _] => self.say("250-mail.example\r\n250 AUTH CRAM-MD5 XOAUTH2")?,
                 ["AUTH", mechanism, ..] => {
-                    let granted = dialogue.authenticate(mechanism, words.get(2).copied())?;
-                    let said = std::mem::take(&mut dialogue.exchange);
+                    let granted = self.authenticate(mechanism, words.get(2).copied())?;
+                    let said = std::mem::take(&mut self.exchange);
                     let code = if granted { "235 2.7.0" } else { "535 5.7.8" };
-                    dialogue.say(&format!("{code} heard {}", said.join(" ")))?;
+                    self.say(&format!("{code} heard {}", said.join(" ")))?;
                     heard.lock().unwrap().extend(said);
                 }
-                ["QUIT"] => return dialogue.say("221 bye"),
+                ["QUIT"] => return self.say("221 bye"),
                 _ => return Ok(()),
             }
         }
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {
-        self.writer.write_all(format!("{line}\r\n").as_bytes())
-    }
-
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.reader.read_line(&mut line)?;
-        if line.is_empty() {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        } else {
-            Ok(line.trim_end_matches("\r\n").to_owned())
-        }
+        self.client.say(&format!("{line}\r\n"))
     }
 
     fn ask(&mut self, challenge: &str) -> io::Result<String> {
         self.say(&format!("334 {}", BASE64_STANDARD.encode(challenge)))?;
-        let line = self.line()?;
+        let line = self.client.line()?;
         Ok(self.hear(&line))
     }
 

@@ -11,7 +11,7 @@ use mailexpect::transcript::lines;
 use mailexpect::{Segment, Session, Transcript};
 
 use crate::filters::filtered;
-use crate::peer::{Peer, reader};
+use crate::peer::{Peer, serving};
 use crate::program::{Ran, folder, project, run};
 use crate::real::available;
 use crate::servers::{Server, exim, mailserver, sendmail};
@@ -42,6 +42,24 @@ fn assert_says(name: &str, ran: &Ran) {
     ];
     let said = format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err);
     settings.bind(|| insta::assert_snapshot!(name, filtered(&said, &filters)));
+}
+
+/// A server that greets, and then calls `answer` for each read, with the bytes that `answer` has kept
+/// so far, the new bytes, and the number of the connection.
+fn reader(answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send + Sync + 'static) -> String {
+    let address = serving(move |mut client, number| {
+        client.say("220 localhost ESMTP\r\n")?;
+        let mut kept = Vec::new();
+        loop {
+            let read = client.read()?;
+            let said = answer(&mut kept, &read, number);
+            client.say(&said)?;
+            if read.is_empty() || said.starts_with("221") {
+                return Ok(());
+            }
+        }
+    });
+    format!("smtp://{address}")
 }
 
 fn reply(line: &[u8]) -> String {

@@ -1,13 +1,13 @@
 //! `mailexpect talk`: at a real terminal, and with a pipe.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::Stdio;
 
 use mailexpect::server::Embedded;
 use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 
-use crate::peer::{Peer, reader};
+use crate::peer::{Peer, serving};
 use crate::program::{folder, program, run};
 
 /// How long a test waits for the screen, in milliseconds. A busy machine is slow.
@@ -108,16 +108,18 @@ fn prompts_in_base64_are_decoded_beside_them() {
 
 /// A server that answers all lines so far when a line that ends with GO has arrived.
 fn waiting() -> String {
-    reader(|kept, bytes, _| {
-        kept.extend_from_slice(bytes);
-        let text = String::from_utf8_lossy(kept).into_owned();
-        if !text.contains("GO\r\n") {
-            return String::new();
+    let address = serving(|mut client, _| {
+        client.say("220 localhost ESMTP\r\n")?;
+        let mut replies = String::new();
+        loop {
+            let line = client.line()?;
+            replies = format!("{replies}250 {line}\r\n");
+            if line.ends_with("GO") {
+                client.say(&std::mem::take(&mut replies))?;
+            }
         }
-        kept.clear();
-        let replies: Vec<_> = text.lines().map(|line| format!("250 {line}\r\n")).collect();
-        replies.concat()
-    })
+    });
+    format!("smtp://{address}")
 }
 
 #[test]
@@ -294,20 +296,14 @@ fn ctrl_d_leaves_a_server_that_says_nothing() {
 /// A server that sends this text byte by byte, with pauses that are longer than a part of a reply is
 /// waited for.
 fn dripping(text: &'static str) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
-        for byte in text.bytes().cycle() {
-            let is_gone = stream.write_all(&[byte]).is_err();
-            // Nothing comes before the reply, so this waits for as long as reading may take.
-            if is_gone || stream.read(&mut [0]).is_ok() {
-                return;
-            }
+    let address = serving(move |mut client, _| {
+        for character in text.chars().cycle() {
+            client.say(&character.to_string())?;
+            std::thread::sleep(std::time::Duration::from_millis(500));
         }
+        Ok(())
     });
-    url
+    format!("smtp://{address}")
 }
 
 #[test]

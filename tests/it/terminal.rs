@@ -2,14 +2,14 @@
 //! nothing of it reaches the terminal, or a file that a terminal shows.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
 use rcgen::DnType;
 
 use crate::escaped::assert_harmless;
+use crate::peer::{answering, serving};
 use crate::program::{folder, program};
 use crate::tls_server::{Ca, converse, params, tls};
 
@@ -17,33 +17,14 @@ use crate::tls_server::{Ca, converse, params, tls};
 const EVIL: &str =
     "\u{1b}[2J\u{1b}]52;c;AAAA\u{7}\u{1b}[8m\u{9b}2J\u{200b}\u{feff}\u{202e}x\u{2066}\u{7f}";
 
-/// The port of a server that handles each connection in a thread of its own.
-fn serving(handle: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let handle = handle.clone();
-            std::thread::spawn(move || handle(stream.unwrap()));
-        }
-    });
-    port
-}
-
-/// Sends such text in every reply.
-fn evil_replies(mut stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut reply = format!("220-{EVIL}\r\n220 hi {EVIL}\r\n");
-    let mut line = String::new();
-    while stream.write_all(reply.as_bytes()).is_ok() {
-        line.clear();
-        if !matches!(reader.read_line(&mut line), Ok(1..)) {
-            break;
-        }
-        let offers = format!("250-{EVIL}\r\n250-SIZE {EVIL}\r\n250 AUTH X{EVIL} PLAIN\r\n");
-        let refuses = format!("550-{EVIL}\r\n550 5.7.1 {EVIL}\r\n");
-        reply = if line.starts_with("EHLO") { offers } else { refuses };
-    }
+/// The port of a server that sends such text in every reply.
+fn evil_replies() -> u16 {
+    let greeting = format!("220-{EVIL}\r\n220 hi {EVIL}\r\n");
+    let offers = format!("250-{EVIL}\r\n250-SIZE {EVIL}\r\n250 AUTH X{EVIL} PLAIN\r\n");
+    let refuses = format!("550-{EVIL}\r\n550 5.7.1 {EVIL}\r\n");
+    let answer =
+        move |line: &str| if line.starts_with("EHLO") { &offers } else { &refuses }.clone();
+    answering(&greeting, answer).port()
 }
 
 /// The port of a server with such text in its certificate, as subject and issuer.
@@ -52,9 +33,11 @@ fn evil_certificate() -> u16 {
     subject.distinguished_name.push(DnType::OrganizationName, EVIL);
     subject.distinguished_name.push(DnType::LocalityName, "a\r\nS: 250 ok");
     let config = Ca::new(EVIL).sign(&subject).config();
-    serving(move |stream| {
-        converse(tls(config.clone(), stream));
-    })
+    let server = serving(move |client, _| {
+        converse(tls(config.clone(), client.into_stream()));
+        Ok(())
+    });
+    server.port()
 }
 
 /// The text as a script, a project file or a shell says it.
@@ -114,7 +97,7 @@ fn assert_harmless_with_and_without_colors(folder: &Path, args: &[&str]) {
 
 #[test]
 fn nothing_that_others_say_drives_the_terminal() {
-    let server = serving(evil_replies);
+    let server = evil_replies();
     let (smtp, place) = (format!("smtp://127.0.0.1:{server}"), format!("127.0.0.1:{server}"));
     let url = format!("url={smtp}");
     let secure = format!("tls=smtps://localhost:{}", evil_certificate());
@@ -175,7 +158,7 @@ fn nothing_that_others_say_drives_the_terminal() {
 
 /// The lines of a report on stdout and in a file.
 fn reports(folder: &Path, name: &str, format: &[&str], to_file: &[&str]) -> [String; 2] {
-    let server = format!("url=smtp://127.0.0.1:{}", serving(evil_replies));
+    let server = format!("url=smtp://127.0.0.1:{}", evil_replies());
     let common = ["run", ".", "--check", "--set", &server];
     let shown = ran(folder, &[&common, format].concat(), "");
     ran(folder, &[&common, to_file].concat(), "");
