@@ -177,7 +177,8 @@ fn descriptors() -> nix::Result<u64> {
     Ok(hard)
 }
 
-/// Starts a server for this many sessions on its own thread, and returns its address.
+/// Starts a server for this many sessions on its own thread, and returns its address. A `Replay`
+/// does not fit: it has a thread for each client, and no client waits for another.
 fn server(sessions: usize) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();

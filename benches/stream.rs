@@ -27,7 +27,8 @@ const ROUNDS: usize = 7;
 const END: &[u8] = b"A1 OK done\r\n.\r\n";
 const MEBIBYTE: usize = 1 << 20;
 
-/// Serves one connection with base64-like lines of this many MiB, and then the end.
+/// Serves one connection with base64-like lines of this many MiB, and then the end. A `Replay`
+/// would answer the client's line before the client's memory could be read.
 struct Server {
     address: String,
     thread: std::thread::JoinHandle<Option<u64>>,
