@@ -145,8 +145,9 @@ fn happened(said: &str) -> What {
     {
         return what(unescaped(text));
     }
-    if let Some(text) = said.strip_prefix("print: ") {
-        return What::Printed(text.to_owned());
+    // The blank is missing where an editor removed it from the end of the line.
+    if let Some(text) = said.strip_prefix("print:") {
+        return What::Printed(text.strip_prefix(' ').unwrap_or(text).to_owned());
     }
     let note =
         About::ALL.into_iter().find_map(|about| Some((about, said.strip_prefix(about.prefix())?)));
@@ -199,6 +200,7 @@ s1 S: 250 b
 s1 unread S: more
 s1 unread C: more
 *** step: one
+*** print: 
 s1 *** TLS TLSv1.3
 s1 *** timed out after 5 s
 s1 *** stderr: oops

@@ -147,7 +147,7 @@ fn lines_of(event: &Event, several: bool, skip: usize, to: &mut impl FnMut(Line)
             wire(bytes, skip, |text| push(Mark::Event, format!("stderr: {text}")));
         }
         What::Printed(text) => {
-            text.lines().skip(skip).for_each(|line| {
+            printed_lines(text).skip(skip).for_each(|line| {
                 // Printed text is the script's own: a backslash in it is not an escape and stays as
                 // it is.
                 push(Mark::Event, format!("print: {}", visible::printable(line)));
@@ -159,6 +159,11 @@ fn lines_of(event: &Event, several: bool, skip: usize, to: &mut impl FnMut(Line)
         other if skip == 0 => push(Mark::Event, happening(other)),
         _ => {}
     }
+}
+
+/// The lines of a printed text: at least one, as an empty text was printed, too.
+fn printed_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.is_empty().then_some("").into_iter().chain(text.lines())
 }
 
 /// How many lines an event has.
@@ -176,7 +181,7 @@ fn lines_in(event: &Event) -> usize {
             (None, 1..) => lines(bytes.head()) + 1 + lines(bytes.tail()),
             _ => lines(bytes.head()),
         },
-        What::Printed(text) => text.lines().count(),
+        What::Printed(text) => printed_lines(text).count(),
         What::Snapshot { text, .. } => match memchr::memchr_iter(b'\n', text.as_bytes()).count() {
             0 => 1,
             ends => ends + 2,
@@ -379,9 +384,11 @@ mod tests {
     fn prints_of_a_script_cannot_control_the_terminal() {
         let transcript = Transcript::new();
         transcript.note(What::Printed("one\n\x1b]0;two".into()));
+        transcript.note(What::Printed(String::new()));
         insta::assert_snapshot!(transcript, @r"
         *** print: one
         *** print: \e]0;two
+        *** print: 
         ");
     }
 }
