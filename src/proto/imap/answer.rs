@@ -7,7 +7,6 @@ use super::code::Code;
 use super::fetched::Fetched;
 use super::response::{Response, unlike};
 use super::scanner::{NO_RESPONSE, Scanner, Status};
-use super::value::Value;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::reply::Reply;
@@ -129,12 +128,7 @@ impl Answer {
     /// # Errors
     /// Malformed if the response cannot be read.
     pub fn flags(&self) -> Result<Vec<String>> {
-        let Some(response) = self.named("FLAGS").last() else { return Ok(Vec::new()) };
-        match &*response.values()? {
-            [flags @ Value::List(_)] => flags.atoms().ok_or(()),
-            _ => Err(()),
-        }
-        .map_err(|()| unlike(response, "a list of flags"))
+        self.named("FLAGS").last().map_or_else(|| Ok(Vec::new()), Response::flags)
     }
 
     /// The messages in FETCH responses, each message once, in the order in which they came. After
@@ -178,6 +172,7 @@ impl Answer {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::value::Value;
     use super::*;
 
     /// A value in short form; a list has parentheses.

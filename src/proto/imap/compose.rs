@@ -148,7 +148,7 @@ fn push_literal(pieces: &mut Vec<Vec<u8>>, bytes: &[u8], literals: Literals) {
 
 /// Whether the bytes can be sent without quotes (`astring` in RFC 3501 section 9) and cannot be
 /// taken for NIL.
-fn is_atom(bytes: &[u8]) -> bool {
+pub(super) fn is_atom(bytes: &[u8]) -> bool {
     !bytes.is_empty()
         && !bytes.eq_ignore_ascii_case(b"NIL")
         && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\".contains(byte))

@@ -3,13 +3,19 @@
 use std::collections::HashSet;
 
 use super::answer::Answer;
+use super::selected::Count;
 use super::set::Set;
 use super::value::Value;
 
 impl Answer {
-    /// What COPYUID should have been after a command that copies the messages of this set, if it
-    /// contradicts the command or itself.
-    pub(crate) fn wrong_copies(&self, messages: &str, by_uid: bool) -> Option<String> {
+    /// What COPYUID should have been after a command that copies the messages of this set, of a
+    /// mailbox with `count` messages, if it contradicts the command or itself.
+    pub(crate) fn wrong_copies(
+        &self,
+        messages: &str,
+        by_uid: bool,
+        count: Count,
+    ) -> Option<String> {
         let messages = Set::of(messages);
         let code = self.codes().into_iter().find(|code| code.name == "COPYUID")?;
         let [_, from, to] = &*code.values else { return None };
@@ -18,6 +24,11 @@ impl Answer {
         if let Some(uid) = from.iter().filter_map(Value::number).find(is_other) {
             let wanted = "COPYUID of messages that the command names";
             return Some(format!("{wanted}, and not of UID {uid} (RFC 4315, 3)"));
+        }
+        // All messages are copied, or none (RFC 3501 section 6.4.7).
+        let least = if by_uid { 0 } else { messages.at_least(count) };
+        if (from.len() as u64) < least {
+            return Some(format!("COPYUID of {least}, as many as named (RFC 4315, 3)"));
         }
         if let Some(count) = messages.count().filter(|count| from.len() as u64 > *count) {
             return Some(format!("COPYUID of at most {count}, as many as named (RFC 4315, 3)"));
@@ -40,10 +51,13 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::super::answer::tests::answer;
+    use super::Count;
 
     #[test]
     fn copies_are_those_that_the_command_names() {
         for (messages, by_uid, code, agrees) in [
+            ("8:10", false, "COPYUID 5 70:71 1:2", true),
+            ("8:10", false, "COPYUID 5 70 1", false),
             ("7", true, "COPYUID 5 7 1", true),
             ("7:8", true, "COPYUID 5 8 1", true),
             ("7:*", true, "COPYUID 5 3 1", true),
@@ -57,7 +71,7 @@ mod tests {
             ("1:2", false, "COPYUID 5 7:8 1,1", false),
         ] {
             let copied = answer(&[&format!("a1 OK [{code}] x")]);
-            let wrong = copied.wrong_copies(messages, by_uid);
+            let wrong = copied.wrong_copies(messages, by_uid, Count::Known(9));
             assert_eq!(wrong.is_none(), agrees, "{messages} {code}: {wrong:?}");
         }
         assert!(answer(&["a1 OK [APPENDUID 5 3] x"]).wrong_append().is_none());

@@ -40,8 +40,7 @@ impl Answer {
     }
 
     /// The mailboxes in the responses with this name, which is that of the command: LIST or LSUB.
-    /// Those that do not match the command's pattern are left out. What a reference does to a
-    /// pattern, and how names that are not ASCII are encoded, is the server's to say.
+    /// Those that do not match the command's pattern are left out.
     ///
     /// # Errors
     /// See [`Answer::mailboxes`].
@@ -51,14 +50,7 @@ impl Answer {
         reference: &str,
         pattern: &str,
     ) -> Result<Vec<Mailbox>> {
-        let is_known = reference.is_empty() && !pattern.is_empty() && pattern.is_ascii();
-        // Letters match in either case, because names do on some servers.
-        let pattern = pattern.to_ascii_lowercase();
-        let is_asked = |mailbox: &Mailbox| {
-            let delimiter = mailbox.delimiter.as_ref().and_then(|text| text.bytes().next());
-            let name = mailbox.name.to_ascii_lowercase();
-            !is_known || wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
-        };
+        let asked = Asked::of(reference, pattern);
         let mut known = HashMap::new();
         let mailboxes = self.named(command).map(|response| {
             let mailbox = Mailbox::parse(response)?;
@@ -67,7 +59,36 @@ impl Answer {
                 None => Ok(mailbox),
             }
         });
+        let is_asked = |mailbox: &Mailbox| asked.may_have(mailbox);
         room::collect(mailboxes.filter(|mailbox| mailbox.as_ref().map_or(true, is_asked)))
+    }
+
+    /// What the answer to this command, LIST or LSUB, should have been, if it has a mailbox that
+    /// does not match the pattern, or a response of the other command. A mailbox with extended data
+    /// may have another name (RFC 9051 section 6.3.9.7).
+    ///
+    /// # Errors
+    /// See [`Answer::mailboxes`].
+    pub(crate) fn wrong_mailbox(
+        &self,
+        command: &str,
+        reference: &str,
+        pattern: &str,
+    ) -> Result<Option<String>> {
+        let other = if command == "LIST" { "LSUB" } else { "LIST" };
+        if self.named(other).next().is_some() {
+            return Ok(Some(format!("{command}, and no {other} (RFC 3501, 7.2)")));
+        }
+        let asked = Asked::of(reference, pattern);
+        let all = self.named(command).map(Mailbox::parse);
+        let is_wrong = |mailbox: &Result<Mailbox>| {
+            let is_right =
+                |mailbox: &Mailbox| !mailbox.extended.is_empty() || asked.may_have(mailbox);
+            mailbox.as_ref().map_or(true, |mailbox| !is_right(mailbox))
+        };
+        let Some(wrong) = all.into_iter().find(is_wrong).transpose()? else { return Ok(None) };
+        let name = wrong.name;
+        Ok(Some(format!("mailboxes that match {pattern}, and not {name} (RFC 3501, 6.3.8)")))
     }
 
     /// What STATUS should have said of this mailbox, if it contradicts itself.
@@ -100,6 +121,31 @@ impl Answer {
             }
         }
         Ok(items)
+    }
+}
+
+/// The mailboxes that a LIST or LSUB asks for.
+struct Asked {
+    /// The pattern in small letters; `None` if only the server knows what is asked for. What a
+    /// reference does to a pattern, and how names that are not ASCII are encoded, is the server's
+    /// to say.
+    pattern: Option<String>,
+}
+
+impl Asked {
+    fn of(reference: &str, pattern: &str) -> Self {
+        let is_known = reference.is_empty() && !pattern.is_empty() && pattern.is_ascii();
+        Self { pattern: is_known.then(|| pattern.to_ascii_lowercase()) }
+    }
+
+    /// Whether this mailbox may be one of them. Letters match in either case, because names do on
+    /// some servers.
+    fn may_have(&self, mailbox: &Mailbox) -> bool {
+        let delimiter = mailbox.delimiter.as_ref().and_then(|text| text.bytes().next());
+        let name = mailbox.name.to_ascii_lowercase();
+        self.pattern
+            .as_ref()
+            .is_none_or(|pattern| wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter))
     }
 }
 
@@ -271,6 +317,25 @@ mod tests {
             let answer = answer(&[responses[0], responses[1], "a1 OK"]);
             let contradiction = answer.status_contradiction("a").unwrap();
             assert_eq!(contradiction.is_none(), agree, "{responses:?}");
+        }
+    }
+
+    #[test]
+    fn the_mailboxes_are_those_that_the_command_asks_for() {
+        for (command, pattern, response, agrees) in [
+            ("LIST", "Lab/%", "* LIST () \"/\" lab/1", true),
+            ("LIST", "inbox", "* LIST () NIL INBOX", true),
+            ("LIST", "x", "* LIST () \"/\" y (\"OLDNAME\" (\"x\"))", true),
+            ("LIST", "", "* LIST (\\Noselect) \"/\" \"\"", true),
+            ("LSUB", "*", "* LSUB () \"/\" a", true),
+            ("LIST", "Lab/%", "* LIST () \"/\" Lab", false),
+            ("LIST", "%", "* LIST () \"/\" a/b", false),
+            ("LIST", "*", "* LSUB () \"/\" a", false),
+            ("LSUB", "*", "* LIST () \"/\" a", false),
+        ] {
+            let answer = answer(&[response, "a1 OK"]);
+            let wrong = answer.wrong_mailbox(command, "", pattern).unwrap();
+            assert_eq!(wrong.is_none(), agrees, "{command} {pattern} {response}");
         }
     }
 

@@ -11,6 +11,7 @@ mod expunged;
 mod extensions;
 mod facts;
 mod fetched;
+mod form;
 mod found;
 mod line;
 mod mailbox;

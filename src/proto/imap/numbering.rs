@@ -39,10 +39,22 @@ impl Answer {
             now.came(response.bytes());
             most = most.or_more(now.count);
         }
+        if let Some(wrong) = self.first_unseen().filter(|_| opens) {
+            return Some(wrong);
+        }
         let Count::Known(most) = most else { return None };
         let is_beyond = |response: &&Response| !opens && is_beyond(response, most, by_number);
         let response = self.untagged().iter().find(is_beyond)?;
         Some((response, format!("numbers up to {most}, as EXISTS says (RFC 3501, 7.3.1)")))
+    }
+
+    /// The first unseen message of a mailbox that was selected, if it is beyond the last message
+    /// (RFC 3501 section 7.1).
+    fn first_unseen(&self) -> Option<(&Response, String)> {
+        let most = self.exists()?;
+        let is_beyond = |response: &&Response| code_of(response, "UNSEEN") > Some(most);
+        let response = self.untagged().iter().find(is_beyond)?;
+        Some((response, format!("UNSEEN of a message up to {most} (RFC 3501, 7.1)")))
     }
 
     /// The removal that is missing in the answer to a command that removes the messages of this set,
@@ -223,6 +235,8 @@ mod tests {
         let nothing = Selected::default();
         let two = answer(&["* OK [UIDVALIDITY 7] x", "* OK [UIDVALIDITY 8] x", "a1 OK"]);
         assert!(two.contradicts(nothing, true, false).is_some());
+        let unseen = answer(&["* OK [UNSEEN 4] x", "* 3 EXISTS", "a1 OK"]);
+        assert!(unseen.contradicts(nothing, true, false).is_some());
         let one = answer(&["* 5 EXISTS", "* 0 EXISTS", "a1 OK"]);
         assert!(one.contradicts(nothing, true, false).is_none());
         let uids = answer(&["* SEARCH 900", "a1 OK"]);

@@ -206,23 +206,22 @@ impl Response {
             rest.trim_ascii_start().get(word.len()..).unwrap_or_default()
         });
         let name = self.name();
-        let read = values(rest, Grammar::of(&name)).map(|(mut values, _)| {
+        let came = |error: Error| error.with_got(visible::excerpt(&self.bytes, SHOWN));
+        let (mut values, _) =
+            values(rest, Grammar::of(&name)).map_err(|unreadable| match unreadable {
+                Unreadable::NoRoom(error) => error,
+                Unreadable::Malformed(why) => {
+                    came(Error::new(Kind::Malformed, format!("{why} in a response")))
+                }
+            })?;
+        match &*name {
             // The set of VANISHED (RFC 7162 section 3.2.10).
-            if name == "VANISHED" {
-                values.last_mut().into_iter().for_each(spell_out);
-            }
-            if name == "ESEARCH" {
-                spell_out_results(&mut values);
-            }
-            values
-        });
-        read.map_err(|unreadable| match unreadable {
-            Unreadable::NoRoom(error) => error,
-            Unreadable::Malformed(why) => {
-                let error = Error::new(Kind::Malformed, format!("{why} in a response"));
-                error.with_got(visible::excerpt(&self.bytes, SHOWN))
-            }
-        })
+            "VANISHED" => values.last_mut().map_or(Ok(()), spell_out),
+            "ESEARCH" => spell_out_results(&mut values),
+            _ => Ok(()),
+        }
+        .map_err(came)?;
+        Ok(values)
     }
 
     /// The response code in brackets after the status.
@@ -240,7 +239,10 @@ impl Response {
             "MODIFIED" => 0..values.len(),
             _ => 0..0,
         };
-        values.get_mut(sets).unwrap_or_default().iter_mut().for_each(spell_out);
+        for set in values.get_mut(sets).unwrap_or_default() {
+            // A set of excessively many messages stays a text, which is another form than required.
+            let _ = spell_out(set);
+        }
         let values = values.into_iter().map(|value| single(&name, value)).collect();
         Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values })
     }

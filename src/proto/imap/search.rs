@@ -45,15 +45,11 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub fn threads(&self) -> Result<Vec<Value>> {
-        let mut threads = Vec::new();
+        let mut all = Vec::new();
         for response in self.named("THREAD") {
-            let values = response.values()?;
-            if !values.iter().all(is_thread) {
-                return Err(unlike(response, "lists of the numbers of messages"));
-            }
-            threads.extend(values);
+            all.extend(threads(response)?);
         }
-        Ok(threads)
+        Ok(all)
     }
 
     /// A message that is more than once in the responses with this name: SORT or THREAD.
@@ -206,7 +202,7 @@ fn contradiction(results: &[(String, Value)]) -> Option<&'static str> {
 }
 
 /// The numbers of a SEARCH response. A modification sequence (RFC 7162) may follow them.
-fn listed(response: &Response) -> Result<Vec<u64>> {
+pub(super) fn listed(response: &Response) -> Result<Vec<u64>> {
     let mut values = response.values()?;
     let modseq = |value: &Value| {
         let Some([name, Value::Number(number)]) = value.list() else { return false };
@@ -217,6 +213,16 @@ fn listed(response: &Response) -> Result<Vec<u64>> {
     }
     let numbers = values.iter().map(|value| value.number().filter(|number| is_message(*number)));
     numbers.collect::<Option<_>>().ok_or_else(|| unlike(response, "numbers of messages"))
+}
+
+/// The threads of a THREAD response.
+pub(super) fn threads(response: &Response) -> Result<Vec<Value>> {
+    let values = response.values()?;
+    if values.iter().all(is_thread) {
+        Ok(values)
+    } else {
+        Err(unlike(response, "lists of the numbers of messages"))
+    }
 }
 
 /// Whether the value is a list of numbers of messages and of such lists (`thread-list` in RFC 5256
@@ -326,11 +332,12 @@ mod tests {
             "* ESEARCH COUNT few",
             "* ESEARCH (TAG \"a1\") UID 7 ALL 1",
             "* ESEARCH ALL 1:18446744073709551615",
-            "* ESEARCH ALL 1:1000000,1:1000000",
         ] {
             let error = answer(&[wrong, "a1 OK"]).found().unwrap_err();
             assert!(error.is_malformed(), "{wrong}");
             assert_eq!(error.got().unwrap().split('\\').next(), Some(wrong));
         }
+        let excessive = answer(&["* ESEARCH ALL 1:1000000,1:1000000", "a1 OK"]);
+        assert_eq!(excessive.found().unwrap_err().kind(), crate::error::Kind::TooLong);
     }
 }

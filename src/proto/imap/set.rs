@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::selected::Count;
 use super::value::Value;
+use crate::error::{Error, Kind, Result};
 
 /// The most numbers that a set in a response is expanded to; a larger set is an error.
 const MOST_NUMBERS: u64 = 1 << 20;
@@ -44,6 +45,13 @@ impl Set {
     pub(super) fn count(&self) -> Option<u64> {
         let is_counted = self.is_known && self.starred.is_empty();
         is_counted.then(|| self.ranges.iter().map(|(from, to)| to - from + 1).sum())
+    }
+
+    /// How many messages of a mailbox with `count` messages the set has at least.
+    pub(super) fn at_least(&self, count: Count) -> u64 {
+        let Count::Known(last) = count else { return 0 };
+        let within = self.ranges.iter().filter(|(from, _)| *from <= last);
+        within.map(|(from, to)| (*to).min(last) - from + 1).sum()
     }
 
     /// The first message of the set that exists and is not among `found`. The first number of a
@@ -106,19 +114,22 @@ fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     ranges
 }
 
-/// The numbers of a set, one by one; `None` if the text is not a set, or has more than
-/// `MOST_NUMBERS` numbers.
-pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
-    let mut numbers = Vec::new();
-    for part in text.split(',') {
-        let (from, to) = range(part)?;
-        // Responses never contain `*` as a number.
-        if to == u64::MAX || to - from >= MOST_NUMBERS.saturating_sub(numbers.len() as u64) {
-            return None;
-        }
-        numbers.extend(from..=to);
+/// The numbers of a set, one by one; `None` if the text is not a set.
+///
+/// # Errors
+/// Too long if the set has more than `MOST_NUMBERS` numbers.
+pub(super) fn numbers(text: &str) -> Result<Option<Vec<u64>>> {
+    let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
+    // Responses never contain `*` as a number.
+    let Some(ranges) = ranges.filter(|all| all.iter().all(|(_, to)| *to < u64::MAX)) else {
+        return Ok(None);
+    };
+    let count: u64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
+    if count > MOST_NUMBERS {
+        let message = format!("a set of messages has more than {MOST_NUMBERS} numbers");
+        return Err(Error::new(Kind::TooLong, message));
     }
-    Some(numbers)
+    Ok(Some(ranges.into_iter().flat_map(|(from, to)| from..=to).collect()))
 }
 
 /// The set that names these messages, with ranges where possible: `1:3,7`.
@@ -143,25 +154,32 @@ pub fn set(numbers: &[u64]) -> String {
 
 /// Replaces a set in a response by the list of its numbers, even if it has only one. Other values
 /// stay unchanged.
-pub(super) fn spell_out(value: &mut Value) {
+///
+/// # Errors
+/// See [`numbers`].
+pub(super) fn spell_out(value: &mut Value) -> Result<()> {
     let Some(text) = value.text().filter(|_| !matches!(value, Value::Text(_) | Value::Literal(_)))
     else {
-        return;
+        return Ok(());
     };
-    if let Some(all) = numbers(&text) {
+    if let Some(all) = numbers(&text)? {
         *value = Value::List(all.into_iter().map(Value::Number).collect());
     }
+    Ok(())
 }
 
 /// Replaces the sets in an ESEARCH response: after `ALL` (RFC 4731 section 3.1), after the range of
 /// `PARTIAL`, and after each position in `ADDTO` and `REMOVEFROM` (RFC 5267 section 4).
-pub(super) fn spell_out_results(values: &mut [Value]) {
+///
+/// # Errors
+/// See [`numbers`].
+pub(super) fn spell_out_results(values: &mut [Value]) -> Result<()> {
     let mut name = String::new();
     for value in values {
         match (name.as_str(), value) {
-            ("ALL", value) => spell_out(value),
+            ("ALL", value) => spell_out(value)?,
             ("PARTIAL" | "ADDTO" | "REMOVEFROM", Value::List(parts)) => {
-                parts.iter_mut().skip(1).step_by(2).for_each(spell_out);
+                parts.iter_mut().skip(1).step_by(2).try_for_each(spell_out)?;
             }
             (_, Value::Atom(atom)) => {
                 name = String::from_utf8_lossy(atom).to_ascii_uppercase();
@@ -171,6 +189,7 @@ pub(super) fn spell_out_results(values: &mut [Value]) {
         }
         name.clear();
     }
+    Ok(())
 }
 
 fn range(text: &str) -> Option<(u64, u64)> {
@@ -228,20 +247,13 @@ mod tests {
 
     #[test]
     fn a_set_is_spelt_out() {
-        assert_eq!(numbers("2,12:10,7"), Some(vec![2, 10, 11, 12, 7]));
-        for hostile in [
-            "",
-            "x",
-            "0",
-            "1:",
-            "+1",
-            "1,,2",
-            "*",
-            "1:*",
-            "1:18446744073709551615",
-            "1:1000000,1:1000000",
-        ] {
-            assert_eq!(numbers(hostile).map(|numbers| numbers.len()), None, "{hostile}");
+        assert_eq!(numbers("2,12:10,7").unwrap(), Some(vec![2, 10, 11, 12, 7]));
+        for hostile in ["", "x", "0", "1:", "+1", "1,,2", "*", "1:*", "1:18446744073709551615"] {
+            assert_eq!(numbers(hostile).unwrap(), None, "{hostile}");
+        }
+        for excessive in ["1:4294967295", "1:1000000,1:1000000"] {
+            let error = numbers(excessive).unwrap_err();
+            assert_eq!(error.message(), "a set of messages has more than 1048576 numbers");
         }
     }
 

@@ -187,7 +187,7 @@ fn extensions(manual: Manual) -> Module {
         /// assert_eq(s.lsub("", "*")[0].name, "Lab");
         /// ```
         lsub(session, call, reference: &str, pattern: &str) -> Array {
-            let answer = session.command("LSUB", &[reference.into(), pattern.into()]).with(call).await?;
+            let answer = session.imap_verb("lsub", &[reference.into(), pattern.into()]).with(call).await?;
             collected(session, answer.mailboxes_of("LSUB", reference, pattern)?.into_iter().map(mailbox))
         }
 

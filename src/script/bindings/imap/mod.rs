@@ -27,18 +27,20 @@ that exists by the last EXISTS (`1:3` and `*` too), EXAMINE that opens the mailb
 commands wait for the next answer. `FETCH` of other messages, data of other mailboxes or \
 quota roots (STATUS, ACL, METADATA, QUOTA) and ESEARCH with another tag are in an answer's `untagged`, but in no result. \
 FETCH, STORE, SEARCH, SORT and THREAD by numbers fail if EXPUNGE or VANISHED comes before their end (RFC 3501 section \
-7.4.1), except after NOTIFY and with `bare: true`. \
+7.4.1), except after NOTIFY and with `bare: true`.\n\n\
 The data of an answer must not contradict itself: COUNT, MIN, MAX and ALL of ESEARCH come once each and agree, \
 STATUS, QUOTA, ACL and METADATA have one value for each name, a mailbox in LIST has one delimiter and children \
 or none, and RFC822.SIZE and BINARY.SIZE are the size of the content in the same FETCH. A message has one RFC822.SIZE, \
 and one content of each `BODY[...]`, and is once in SORT and THREAD. `HEADER.FIELDS` comes with the fields that were asked for. \
 With CHANGEDSINCE, each message has a higher MODSEQ. With UNCHANGEDSINCE, each message that comes has a MODSEQ, \
 and MODIFIED names messages of the command. \
-COPYUID has the UIDs of messages that the command names, no more of them than it names, and another UID for each copy; \
-APPENDUID has one UID. \
+LIST and LSUB come with mailboxes that match the pattern, each with its own response. \
+COPYUID has the UIDs of messages that the command names, as many as it names, and another UID for each copy; \
+APPENDUID has one UID.\n\n\
+All untagged data must have the form that its name requires (RFC 3501 section 7). \
 An answer must agree with what the server has said of the selected mailbox: EXISTS falls only after EXPUNGE or \
 VANISHED, no message number is above EXISTS, UIDVALIDITY stays, UIDNEXT does not fall, and UIDs ascend with the \
-message numbers. `bare: true` accepts an answer that does not, and `command` does not compare. \
+message numbers. `bare: true` accepts an answer that does not, and `command` does not compare.\n\n\
 OK in place of the `+` that a literal waits for fails a verb, and `* BYE` ends it at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
 or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \
 `\"minus\"`, RFC 7888) is set. With `uid: true`, `fetch`, `store`, `search`, `esearch`, `copy`, `move` and `expunge` name \

@@ -24,6 +24,8 @@ pub(super) struct Known {
     selected: Option<Selected>,
     opens: bool,
     by_number: bool,
+    /// The name of the responses that the verb itself reads.
+    read: &'static str,
 }
 
 impl Known {
@@ -36,15 +38,18 @@ impl Known {
             selected: (name != "command").then_some(selected),
             opens,
             by_number: !by_uid && BY_NUMBER.contains(&name),
+            read: if ["fetch", "store"].contains(&name) { "FETCH" } else { "" },
         }
     }
 }
 
 impl Session {
-    /// Fails if an answer contradicts what is known, or if a message is removed in the answer to a
+    /// Fails if an answer has data of another form than its name requires, if it contradicts what is
+    /// known, or if a message is removed in the answer to a
     /// command with message numbers, which the removal changes.
     pub(super) fn check_known(&self, known: Known, answer: &Answer, wait: Wait) -> Result<()> {
         let Some(selected) = known.selected else { return Ok(()) };
+        self.parsed(answer.check_forms(known.read))?;
         let keeps = known.by_number && !selected.is_notified;
         let removal = answer.removal().filter(|_| keeps);
         let (why, response, wanted) = if let Some(removal) = removal {

@@ -37,13 +37,17 @@ pub(super) enum Required {
     Examined,
     /// The removal of these messages from the mailbox, which had that many.
     Moved(String, Count),
-    /// Nothing, but COPYUID must agree with this set, which may have unique identifiers.
+    /// Nothing, but COPYUID must agree with this set, which may have unique identifiers, of a
+    /// mailbox with that many messages.
     Copied {
         messages: String,
         by_uid: bool,
+        count: Count,
     },
     /// Nothing, but APPENDUID must have one unique identifier.
     Appended,
+    /// Nothing, but mailboxes come in responses of this name, and match the reference and pattern.
+    Listed(&'static str, String, String),
 }
 
 impl Required {
@@ -60,8 +64,10 @@ impl Required {
             "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
             "examine" => Self::Examined,
             "move" if !by_uid => Self::Moved(messages_of(text), count),
-            "copy" | "move" => Self::Copied { messages: messages_of(text), by_uid },
+            "copy" | "move" => Self::Copied { messages: messages_of(text), by_uid, count },
             "append" => Self::Appended,
+            "list" => Self::of_list("LIST", arguments),
+            "lsub" => Self::of_list("LSUB", arguments),
             "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
             "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
@@ -93,6 +99,14 @@ impl Required {
         }
     }
 
+    fn of_list(name: &'static str, arguments: &[Argument]) -> Self {
+        let [Argument::Text(reference), Argument::Text(pattern)] = arguments else {
+            return Self::Nothing;
+        };
+        let text = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        Self::Listed(name, text(reference), text(pattern))
+    }
+
     fn of_status(arguments: &[Argument]) -> Self {
         let [Argument::Text(mailbox), Argument::Plain(items)] = arguments else {
             return Self::Nothing;
@@ -115,9 +129,14 @@ impl Required {
                 let twice = answer.repeated(name)?;
                 Ok(twice.map(|number| format!("{name} with {number} once (RFC 5256, 3)")))
             }
-            Self::Moved(messages, _) => Ok(answer.wrong_copies(messages, false)),
-            Self::Copied { messages, by_uid } => Ok(answer.wrong_copies(messages, *by_uid)),
+            Self::Moved(messages, count) => Ok(answer.wrong_copies(messages, false, *count)),
+            Self::Copied { messages, by_uid, count } => {
+                Ok(answer.wrong_copies(messages, *by_uid, *count))
+            }
             Self::Appended => Ok(answer.wrong_append()),
+            Self::Listed(name, reference, pattern) => {
+                answer.wrong_mailbox(name, reference, pattern)
+            }
             _ => Ok(None),
         }
     }
@@ -128,6 +147,7 @@ impl Required {
             Self::Moved(..) | Self::Copied { .. } | Self::Appended => {
                 "the UIDs in the answer contradict the command"
             }
+            Self::Listed(..) => "the answer has a mailbox that was not asked for",
             _ => "the data in the answer contradicts itself",
         }
     }
@@ -139,7 +159,7 @@ impl Required {
     /// Malformed if the data cannot be read.
     pub(super) fn missing(&self, answer: &Answer) -> Result<Option<String>> {
         Ok(match self {
-            Self::Nothing | Self::Copied { .. } | Self::Appended => None,
+            Self::Nothing | Self::Copied { .. } | Self::Appended | Self::Listed(..) => None,
             Self::Data(name, what) => {
                 let has = answer.untagged().iter().any(|response| response.name() == *name);
                 (!has).then(|| (*what).to_owned())
