@@ -20,6 +20,9 @@ pub(crate) struct Facts {
     pub(crate) greeting: &'static [Success],
     /// How a successful answer begins, for commands without a success of their own.
     pub(crate) success: Success,
+    /// The commands with a success of their own, in capitals, besides those for TLS, SASL and the
+    /// farewell.
+    pub(crate) successes: &'static [(&'static str, Success)],
     /// The words that state the result of a command, in letters of either case; empty if reply
     /// codes do.
     pub(crate) statuses: &'static [&'static str],
@@ -62,7 +65,7 @@ pub(crate) struct Scheme {
 /// How a successful answer is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Success {
-    /// The answer has this reply code.
+    /// The answer has this reply code, or one that begins with these digits.
     Code(u16),
     /// The line that states the result begins with this word.
     Word(&'static str),
@@ -143,6 +146,13 @@ impl Facts {
     /// The protocol's commands, as far as their words are fixed.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &'static str> {
         self.commands.iter().flat_map(|commands| commands.iter().copied())
+    }
+
+    /// How a successful answer to this command begins. The command is given in capitals.
+    pub(crate) fn success_of(&self, command: &str) -> Success {
+        let farewell = self.farewell.map(|farewell| (farewell.command, farewell.success));
+        let mut own = self.successes.iter().copied().chain(farewell);
+        own.find(|(name, _)| *name == command).map_or(self.success, |(_, success)| success)
     }
 
     /// Whether a block of lines up to a lone dot follows the success of this command.

@@ -19,6 +19,7 @@ pub(super) static FACTS: Facts = Facts {
     greetings: &[],
     greeting: &[],
     success: Success::Code(250),
+    successes: &[],
     statuses: &[],
     unasked: None,
     commands: &[],

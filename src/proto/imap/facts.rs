@@ -82,6 +82,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     greetings: &["* OK", "* PREAUTH"],
     greeting: &[Success::Word("* OK"), Success::Word("* PREAUTH")],
     success: OK,
+    successes: &[],
     statuses: &["OK", "NO", "BAD", "BYE", "PREAUTH"],
     // A server may send untagged data and BYE at any time (RFC 3501 section 7).
     unasked: Some("*"),

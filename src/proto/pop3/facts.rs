@@ -25,6 +25,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     greetings: &["+OK"],
     greeting: &[OK],
     success: OK,
+    successes: &[],
     statuses: &["+OK", "-ERR", "+"],
     unasked: None,
     commands: &[&COMMANDS],

@@ -43,6 +43,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     greetings: &["\"IMPLEMENTATION\""],
     greeting: &[OK],
     success: OK,
+    successes: &[],
     statuses: &["OK", "NO", "BYE"],
     // A server may close with BYE at any time (RFC 5804 section 1.3).
     unasked: Some("BYE"),

@@ -42,6 +42,18 @@ const COMMANDS: [&str; 18] = [
     "XCLIENT",
     "XFORWARD",
 ];
+/// The commands that do not succeed with 250 alone: 251 to 253 are successes of some commands (RFC
+/// 5321 section 4.3.2, RFC 1985 section 5.3), and HELP has 211 and 214.
+const SUCCESSES: [(&str, Success); 8] = [
+    ("DATA", Success::Code(354)),
+    ("ETRN", Success::Code(25)),
+    ("EXPN", Success::Code(25)),
+    ("HELP", Success::Code(21)),
+    ("RCPT", Success::Code(25)),
+    ("VRFY", Success::Code(25)),
+    ("XCLIENT", Success::Code(220)),
+    ("XFORWARD", Success::Code(25)),
+];
 /// The greeting commands of RFC 5321, and that of LMTP (RFC 2033).
 const HELLO: [&str; 2] = ["EHLO", "HELO"];
 const LMTP_HELLO: [&str; 1] = ["LHLO"];
@@ -53,6 +65,7 @@ const SMTP: Facts = Facts {
     greetings: &["220"],
     greeting: &[Success::Code(220)],
     success: Success::Code(250),
+    successes: &SUCCESSES,
     statuses: &[],
     // A server may close with 421 at any time (RFC 5321 section 3.8).
     unasked: Some("421"),

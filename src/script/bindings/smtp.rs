@@ -216,7 +216,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// assert_eq(s.vrfy("hoge").code, 252);
         /// ```
-        vrfy(session, call, user: &str) -> Reply { session.smtp_verb("vrfy", user, 25).with(call).await }
+        vrfy(session, call, user: &str) -> Reply { session.smtp_verb("vrfy", user).with(call).await }
 
         /// Asks for the members of a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7). Any
         /// 25x reply is a success.
@@ -226,7 +226,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.expn("staff", #{expect: 502});
         /// ```
-        expn(session, call, list: &str) -> Reply { session.smtp_verb("expn", list, 25).with(call).await }
+        expn(session, call, list: &str) -> Reply { session.smtp_verb("expn", list).with(call).await }
 
         /// Asks for help: `HELP` (RFC 5321 section 4.1.1.8). Any 21x reply is a success.
         ///
@@ -235,10 +235,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// assert(s.help().text.contains("RCPT"));
         /// ```
-        help(session, call) -> Reply { session.smtp_verb("help", "", 21).with(call).await }
+        help(session, call) -> Reply { session.smtp_verb("help", "").with(call).await }
 
         /// Asks for help on a command. Any 21x reply is a success.
-        help(session, call, command: &str) -> Reply { session.smtp_verb("help", command, 21).with(call).await }
+        help(session, call, command: &str) -> Reply { session.smtp_verb("help", command).with(call).await }
 
         /// Asks the server to send the mail that it holds for a domain: `ETRN domain` (RFC 1985
         /// section 5). Any 25x reply is a success.
@@ -248,7 +248,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.etrn("example.com", #{expect: 500});
         /// ```
-        etrn(session, call, domain: &str) -> Reply { session.smtp_verb("etrn", domain, 25).with(call).await }
+        etrn(session, call, domain: &str) -> Reply { session.smtp_verb("etrn", domain).with(call).await }
 
         /// Tells a server that trusts us which client to take us for: `XCLIENT` of Postfix. Values
         /// are sent as `xtext`. The server greets again, which is its reply, and the dialogue

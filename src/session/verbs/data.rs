@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use super::smtp::success;
 use super::{Call, Operation, SMTP, Session, Verb};
 use crate::error::{Error, Kind, Result};
-use crate::pattern::{Code, Pattern};
+use crate::pattern::{IntoPattern as _, Pattern};
 use crate::proto::Speech;
 use crate::proto::smtp::dot_stuff;
 use crate::reply::Reply;
@@ -128,7 +129,7 @@ impl Session {
         let verb = self.verb(call, "data", &SMTP, 250)?;
         self.send_line(b"DATA", verb.wait).await?;
         let reply = self.answer(&verb).await?;
-        if !reply.starts_with(b"354") {
+        if !success("data").fits(&reply) {
             return self.refused(reply, &verb, each.as_deref()).map(|reply| vec![reply]);
         }
         self.send_in_turn(dot_stuff(message.bytes()), verb.wait).await?;
@@ -158,7 +159,7 @@ impl Session {
         match each {
             None if is_refusal => self.conclude(reply, verb),
             Some([wanted]) if is_refusal => self.check(reply, wanted, verb.wait),
-            _ => self.check(reply, &Code::new(354)?.into(), verb.wait),
+            _ => self.check(reply, &success("data").into_pattern()?, verb.wait),
         }
     }
 

@@ -229,8 +229,7 @@ impl Session {
         if facts.has_tags && facts.has_command(&command) {
             return self.imap(name, command, []).map(Answer::into_reply);
         }
-        let farewell = facts.farewell.filter(|farewell| farewell.command == command);
-        let usual = farewell.map_or(facts.success, |farewell| farewell.success);
+        let usual = facts.success_of(&command);
         self.operation(move |session, call| {
             Box::pin(async move {
                 let spoken = Speech::with_command(&command);

@@ -3,6 +3,7 @@
 use super::{Operation, SMTP, Session};
 use crate::proto::capabilities::Capabilities;
 use crate::proto::smtp::xtext;
+use crate::proto::{Speech, Success};
 use crate::reply::Reply;
 
 /// Client: SMTP (RFC 5321) and LMTP (RFC 2033).
@@ -34,7 +35,7 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn ehlo(&mut self, name: &str) -> Operation<'_, Capabilities> {
-        self.exchange("ehlo", &SMTP, 250, format!("EHLO {name}")).map(Capabilities::of_hello)
+        self.smtp("ehlo", format!("EHLO {name}")).map(Capabilities::of_hello)
     }
 
     /// Introduces the client in LMTP, and returns the server's capabilities: `LHLO name` (RFC 2033
@@ -61,7 +62,7 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn lhlo(&mut self, name: &str) -> Operation<'_, Capabilities> {
-        self.exchange("lhlo", &SMTP, 250, format!("LHLO {name}")).map(Capabilities::of_hello)
+        self.smtp("lhlo", format!("LHLO {name}")).map(Capabilities::of_hello)
     }
 
     /// Introduces the client without asking for capabilities: `HELO name` (RFC 5321 section
@@ -87,7 +88,7 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn helo(&mut self, name: &str) -> Operation<'_, Reply> {
-        self.exchange("helo", &SMTP, 250, format!("HELO {name}"))
+        self.smtp("helo", format!("HELO {name}"))
     }
 
     /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). If parameters follow,
@@ -119,7 +120,7 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn mail(&mut self, from: &str) -> Operation<'_, Reply> {
-        self.transact("mail", 250, format!("MAIL FROM:{}", path(from)))
+        self.transact("mail", format!("MAIL FROM:{}", path(from)))
     }
 
     /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). If parameters follow, the
@@ -151,7 +152,7 @@ impl Session {
     /// # Errors
     /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn rcpt(&mut self, to: &str) -> Operation<'_, Reply> {
-        self.transact("rcpt", 25, format!("RCPT TO:{}", path(to)))
+        self.transact("rcpt", format!("RCPT TO:{}", path(to)))
     }
 
     /// Tells a server that trusts us which client to take us for: `XCLIENT NAME=value ...`, an
@@ -184,7 +185,7 @@ impl Session {
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,
     ) -> Operation<'_, Reply> {
-        self.exchange("xclient", &SMTP, 220, with_attributes("XCLIENT", attributes))
+        self.smtp("xclient", with_attributes("XCLIENT", attributes))
     }
 
     /// Tells a server that trusts us on behalf of which client we speak, for its log and its
@@ -216,7 +217,7 @@ impl Session {
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,
     ) -> Operation<'_, Reply> {
-        self.exchange("xforward", &SMTP, 25, with_attributes("XFORWARD", attributes))
+        self.smtp("xforward", with_attributes("XFORWARD", attributes))
     }
 }
 
@@ -235,27 +236,31 @@ fn with_attributes<N: AsRef<str>, V: AsRef<[u8]>>(
 impl Session {
     /// A verb that is its command and an argument, which may be empty.
     #[cfg(feature = "script")]
-    pub(crate) fn smtp_verb(
-        &mut self,
-        name: &'static str,
-        argument: &str,
-        usual: i32,
-    ) -> Operation<'_, Reply> {
+    pub(crate) fn smtp_verb(&mut self, name: &'static str, argument: &str) -> Operation<'_, Reply> {
         let line = format!("{} {argument}", name.to_ascii_uppercase());
-        self.exchange(name, &SMTP, usual, line.trim_end())
+        self.smtp(name, line.trim_end())
+    }
+
+    fn smtp(&mut self, name: &'static str, line: impl Into<Vec<u8>>) -> Operation<'_, Reply> {
+        self.exchange(name, &SMTP, success(name), line)
     }
 
     /// A verb whose command belongs to a mail transaction, with its parameters at the end.
-    fn transact(&mut self, name: &'static str, usual: i32, line: String) -> Operation<'_, Reply> {
+    fn transact(&mut self, name: &'static str, line: String) -> Operation<'_, Reply> {
         self.operation(move |session, mut call| {
             Box::pin(async move {
                 let parameters = std::mem::take(&mut call.parameters);
                 let line = [vec![line], parameters].concat().join(" ");
-                let verb = session.verb(call, name, &SMTP, usual)?;
+                let verb = session.verb(call, name, &SMTP, success(name))?;
                 session.ask(line, &verb).await
             })
         })
     }
+}
+
+/// How the reply begins if the command of this verb has succeeded.
+pub(super) fn success(verb: &str) -> Success {
+    Speech::Smtp.facts().success_of(&verb.to_ascii_uppercase())
 }
 
 /// An address in angle brackets. If the address has brackets already, it stays as it is, with the
