@@ -88,6 +88,26 @@ fn a_refusal_and_a_dead_server_have_their_exit_codes() {
 }
 
 #[test]
+fn a_server_without_ehlo_gets_helo() {
+    let dialogue =
+        "S: 220 hi\nC: EHLO me\nS: 502 what?\nC: HELO me\nS: 250 hello\nC: QUIT\nS: 221 bye";
+    let peer = Peer::parse(dialogue);
+    let args = ["send", "--server", &peer.url("smtp"), "--to", USER, "--ehlo", "me"];
+    let ran = run(folder(&[]).path(), &[&args[..], &["--quit-after", "ehlo"]].concat());
+    assert_eq!((ran.code, ran.out.contains("S: 250 hello")), (Some(0), true), "{ran:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_mistake_of_the_command_line() {
+    let folder = folder(&[]);
+    for option in ["--data", "--attach"] {
+        let ran =
+            run(folder.path(), &["send", "--server", "127.0.0.1:1", "--to", USER, option, "."]);
+        assert_eq!((ran.code, ran.err.contains("cannot read .")), (Some(2), true), "{ran:?}");
+    }
+}
+
+#[test]
 fn refused_recipients_are_named_and_the_others_get_the_message() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[]);

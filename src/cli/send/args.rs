@@ -34,7 +34,8 @@ pub(in crate::cli) struct Send {
     /// the others get the message.
     #[arg(short, long, value_name = "ADDRESS", required = true)]
     pub(super) to: Vec<String>,
-    /// Say this name in EHLO, HELO or LHLO; by default that of this host.
+    /// Say this name in EHLO or LHLO; by default that of this host. HELO follows if the server does
+    /// not know EHLO.
     #[arg(long, value_name = "NAME", visible_alias = "helo")]
     pub(super) ehlo: Option<String>,
     /// Speak LMTP.
@@ -124,10 +125,10 @@ pub(super) struct Content {
     /// Send this text; by default a message that says who sent it, and why.
     #[arg(long, value_name = "TEXT")]
     pub(super) body: Option<String>,
-    /// Attach a file. Repeat for more.
+    /// Attach a file of up to 8 MiB. Repeat for more.
     #[arg(long, value_name = "FILE")]
     pub(super) attach: Vec<PathBuf>,
-    /// Send this file unchanged, including its headers; `-` is stdin.
+    /// Send this file of up to 8 MiB unchanged, including its headers; `-` is stdin.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["header", "body", "attach"])]
     pub(super) data: Option<PathBuf>,
 }

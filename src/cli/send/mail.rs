@@ -5,7 +5,7 @@ use std::path::Path;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::args::{Content, Send};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::file;
 use crate::script::written::{self, string};
 
@@ -152,9 +152,5 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     } else {
         file::read_up_to(path, LARGEST)
     };
-    read.map_err(|error| {
-        let kind =
-            if error.kind() == std::io::ErrorKind::NotFound { Kind::Usage } else { Kind::Io };
-        Error::new(kind, format!("cannot read {}: {error}", path.display()))
-    })
+    read.map_err(|error| Error::unreadable(path.display(), error))
 }

@@ -84,8 +84,16 @@ impl Script<'_> {
         self.line("s.expect(220);");
     }
 
+    /// Says EHLO; or HELO, if the server does not know EHLO (RFC 5321 section 3.2). STARTTLS and
+    /// AUTH need EHLO.
     fn hello(&mut self) {
-        self.line(self.hello_call());
+        let secured = &self.args.secured;
+        if self.is_lmtp || secured.tls.is_some() || secured.user.is_some() {
+            return self.line(self.hello_call());
+        }
+        self.line(
+            "if s.ehlo(client, #{expect: any(250, 5)}).reply.code != 250 {\n    s.helo(client);\n}",
+        );
     }
 
     fn hello_call(&self) -> &'static str {
