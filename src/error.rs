@@ -100,6 +100,17 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
+    /// Makes an error about a file or a folder that cannot be read. Whoever gave its name has to
+    /// give another one, or to mend the file.
+    pub(crate) fn unreadable(what: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self::usage(format!("cannot read {what}: {why}"))
+    }
+
+    /// Makes an error about a file or a folder that cannot be written. See [`Error::unreadable`].
+    pub(crate) fn unwritable(what: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self::usage(format!("cannot write {what}: {why}"))
+    }
+
     /// Returns the error with this text as its message.
     #[cfg(feature = "script")]
     pub(crate) fn say(mut self, message: &str) -> Self {

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::screen::Screen;
 use super::value;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::file;
 use crate::outcome::ExitCode;
 use crate::sasl::{Known, Opening, Service};
@@ -56,8 +56,7 @@ pub(super) fn base64(args: &Base64, screen: &mut Screen) -> Result<ExitCode> {
 
 fn stdin() -> Result<Vec<u8>> {
     let read = file::stdin_up_to(LARGEST);
-    let mut bytes =
-        read.map_err(|error| Error::new(Kind::Io, format!("cannot read stdin: {error}")))?;
+    let mut bytes = read.map_err(|error| Error::unreadable("stdin", error))?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         bytes.pop_if(|last| *last == b'\r');

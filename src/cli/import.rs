@@ -48,7 +48,7 @@ pub(super) fn import(args: &Import, screen: &mut Screen) -> Result<ExitCode> {
     let name = if is_stdin { "stdin".into() } else { args.file.to_string_lossy() };
     let bytes =
         if is_stdin { file::stdin_up_to(LARGEST) } else { file::read_up_to(&args.file, LARGEST) };
-    let bytes = bytes.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+    let bytes = bytes.map_err(|error| Error::unreadable(&name, error))?;
     let text = String::from_utf8_lossy(&bytes);
     let imported = import::import(&name, &text, args.from)?;
     match &args.output {

@@ -29,9 +29,6 @@ pub(super) fn man(args: &Man, command: Command, screen: &mut Screen) -> Result<E
     };
     let written =
         fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
-    written.map_err(|error| {
-        let shown = folder.display();
-        Error::new(Kind::Io, format!("cannot write the pages to {shown}: {error}"))
-    })?;
+    written.map_err(|error| Error::unwritable(folder.display(), error))?;
     Ok(ExitCode::Passed)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::screen::Screen;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
 use crate::report::Human;
 
@@ -62,9 +62,7 @@ pub(super) fn new(args: &New, screen: &mut Screen) -> Result<ExitCode> {
     }
     for (name, text) in files {
         let path = args.folder.join(name);
-        write(&path, text).map_err(|error| {
-            Error::new(Kind::Io, format!("cannot write {}: {error}", path.display()))
-        })?;
+        write(&path, text).map_err(|error| Error::unwritable(path.display(), error))?;
         screen.show(&Human::written(&path));
     }
     Ok(ExitCode::Passed)

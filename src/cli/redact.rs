@@ -45,6 +45,6 @@ fn text(file: Option<&Path>) -> Result<String> {
         Some(path) => (path.display().to_string(), file::read(path)),
         None => ("what comes on stdin".to_owned(), file::stdin_up_to(file::LARGEST)),
     };
-    let bytes = read.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+    let bytes = read.map_err(|error| Error::unreadable(name, error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

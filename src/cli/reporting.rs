@@ -253,7 +253,7 @@ impl ReportFile {
             _ => beside(path).map(Open::Beside),
         };
         let file = opened.map_err(|error| {
-            let error = Error::usage(format!("cannot write {}: {error}", path.display()));
+            let error = Error::unwritable(path.display(), error);
             error.hint("nothing was run; the folder of a report must exist")
         })?;
         Ok(Self { path: path.to_owned(), file })

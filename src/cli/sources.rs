@@ -139,7 +139,7 @@ fn is_host(text: &str) -> bool {
 }
 
 fn read_stdin() -> Result<String> {
-    let cannot = |why: String| Error::usage(format!("cannot read the script from stdin: {why}"));
+    let cannot = |why: String| Error::unreadable("the script from stdin", why);
     let bytes = file::stdin_up_to(LARGEST).map_err(|error| cannot(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".to_owned()))
 }

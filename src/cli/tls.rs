@@ -52,6 +52,5 @@ impl Tls {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    file::read(path)
-        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
+    file::read(path).map_err(|error| Error::unreadable(path.display(), error))
 }

@@ -24,7 +24,7 @@ pub(super) fn create(path: &Path, text: &str, force: bool) -> Result<()> {
     };
     written.map_err(|error| {
         let is_replaceable = error.kind() == ErrorKind::AlreadyExists && !path.is_symlink();
-        let error = Error::usage(format!("cannot write {}: {error}", path.display()));
+        let error = Error::unwritable(path.display(), error);
         error.hint(if is_replaceable { "--force replaces it" } else { "name another file" })
     })
 }

@@ -45,7 +45,7 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
     let text = file::read_text(path).map_err(|error| unreadable(path, &error))?;
     if let Some(line) = text.lines().position(is_conflict) {
         let why = format!("line {} is the marker of a merge conflict", line + 1);
-        let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
+        let error = Error::unreadable(format_args!("the golden {}", path.display()), why);
         return Err(error.hint(
             "take one side of the conflict; or delete the golden and record it again with --record",
         ));
@@ -100,7 +100,7 @@ fn is_conflict(line: &str) -> bool {
 }
 
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
-    let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
+    let error = Error::unreadable(format_args!("the golden {}", path.display()), why);
     error.hint(
         "a golden begins with a header between two lines of `---`, in insta's format; delete it and \
          record it again (--record), or take it from version control",

@@ -30,8 +30,6 @@ pub(crate) use stale::{Stale, unreferenced};
 #[cfg(feature = "cli")]
 pub(crate) use text::text;
 
-#[cfg(feature = "cli")]
-use crate::error::Kind;
 use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
@@ -130,7 +128,7 @@ impl Goldens {
         let snapshot = file::render(&outcome.path, title, &said.redaction, &said.new);
         // A golden that could not be read again is not written.
         header::check(&snapshot).map_err(|why| {
-            let error = Error::usage(format!("cannot write the golden {}: {why}", path.display()));
+            let error = Error::unwritable(format_args!("the golden {}", path.display()), why);
             error.hint("make the title, and the regexes of redact(...), fewer or shorter")
         })?;
         let is_new = said.old.is_none();
@@ -287,9 +285,8 @@ const EXTENSION: &str = "snap";
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = std::fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-    let mut entries: Vec<PathBuf> = read.map_err(|error| {
-        Error::new(Kind::Io, format!("cannot read {}: {error}", folder.display()))
-    })?;
+    let mut entries: Vec<PathBuf> =
+        read.map_err(|error| Error::unreadable(folder.display(), error))?;
     entries.sort();
     Ok(entries)
 }

@@ -129,8 +129,7 @@ fn without_dot(path: &Path) -> &Path {
 /// Calls `found` with each file in a folder and below, sorted by name. Symbolic links to folders
 /// are not followed, because they may form a cycle.
 fn walk(folder: &Path, found: &mut impl FnMut(&Path)) -> Result<()> {
-    let unreadable =
-        |error: std::io::Error| Error::usage(format!("cannot read {}: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| Error::unreadable(folder.display(), error);
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
     let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);

@@ -77,7 +77,7 @@ impl Project {
     }
 
     fn read(path: PathBuf) -> Result<Self> {
-        let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
+        let wrong = |why: String| Error::unreadable(path.display(), why);
         let text =
             file::read_text_up_to(&path, LARGEST).map_err(|error| wrong(error.to_string()))?;
         Self::parse(path, &text)

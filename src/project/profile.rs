@@ -186,7 +186,7 @@ impl Project {
             let Some(path) = of_target.as_ref().or(of_run.as_ref()) else { return Ok(None) };
             let path = self.beside(path);
             file::read(&path).map(Some).map_err(|error| {
-                let why = Error::usage(format!("cannot read {}: {error}", path.display()));
+                let why = Error::unreadable(path.display(), error);
                 wrong(&format!("tls.{key}"), &why)
             })
         };

@@ -141,7 +141,7 @@ impl Events {
     /// Usage for a file that cannot be read or is not a stream of events.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let wrong = |why: String| {
-            let error = Error::usage(format!("cannot read {}: {why}", path.display()));
+            let error = Error::unreadable(path.display(), why);
             error.hint(
                 "reports are merged from streams of events: mailexpect run --format json=FILE",
             )

@@ -119,8 +119,7 @@ impl<'a> Walk<'a> {
             Err(error) => {
                 self.unreadable = true;
                 self.report(imported_at, || {
-                    Error::usage(format!("cannot read {name}: {error}"))
-                        .hint("look for a mistake in the path")
+                    Error::unreadable(name, error).hint("look for a mistake in the path")
                 });
                 return BTreeMap::new();
             }

@@ -24,7 +24,7 @@ pub(crate) struct Entry {
 /// Usage for a file that cannot be read or is not a recording.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
     let wrong = |why: String| {
-        let error = Error::usage(format!("cannot read the recording {}: {why}", path.display()));
+        let error = Error::unreadable(format_args!("the recording {}", path.display()), why);
         error.hint(
             "mailexpect run --trace on writes one: mailexpect.trace, or what --trace-file names",
         )

@@ -102,9 +102,7 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         return Ok(ExitCode::Interrupted);
     }
     if let Some(path) = &args.junit {
-        let cannot = |why: String| {
-            Error::usage(format!("cannot write the report to {}: {why}", path.display()))
-        };
+        let cannot = |why: String| Error::unwritable(path.display(), why);
         let report = shown::junit(family, &tried).map_err(|error| cannot(error.to_string()))?;
         written::report(path, &report).map_err(|error| cannot(error.to_string()))?;
     }

@@ -158,7 +158,7 @@ fn write_ca(authority: &Authority, folder: &Path) -> Result<PathBuf> {
     })?;
     let path = folder.join("ca.pem");
     file::replace(&path, pem.as_bytes())
-        .map_err(|error| Error::usage(format!("cannot write {}: {error}", path.display())))?;
+        .map_err(|error| Error::unwritable(path.display(), error))?;
     Ok(path)
 }
 

@@ -193,8 +193,8 @@ impl Served {
             )?;
             return Ok(Self::Embedded(server.into()));
         };
-        let recording = file::read_text(path)
-            .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
+        let recording =
+            file::read_text(path).map_err(|error| Error::unreadable(path.display(), error))?;
         let at = |scheme: &str| {
             let known = ports.iter().find(|(known, _)| *known == scheme);
             known.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |(_, at)| *at)
@@ -273,7 +273,5 @@ fn write_ca(ca: std::io::Result<&str>, path: &Path) -> Result<()> {
             file::replace(path, ca.as_bytes())
         }
     });
-    written.map_err(|error| {
-        Error::usage(format!("cannot write the CA to {}: {error}", path.display()))
-    })
+    written.map_err(|error| Error::unwritable(path.display(), error))
 }

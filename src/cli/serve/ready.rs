@@ -41,6 +41,6 @@ impl Ready {
 }
 
 fn failed(number: u32, error: &std::io::Error) -> Error {
-    Error::usage(format!("cannot write to the descriptor {number} of --ready-fd: {error}"))
+    Error::unwritable(format_args!("to the descriptor {number} of --ready-fd"), error)
         .hint("it is the write end of a pipe that the server inherits, such as 3 in the shell's 3>ready.json")
 }

@@ -321,8 +321,8 @@ impl Conversation {
                 "s.starttls();".to_owned()
             }
             Command::Data(path) => {
-                let message = file::read(Path::new(&path))
-                    .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
+                let message =
+                    file::read(Path::new(&path)).map_err(|error| Error::unreadable(path, error))?;
                 match written::text_of(&message) {
                     Some(text) => session.data(text).await?,
                     None => session.data(&message[..]).await?,

@@ -59,7 +59,7 @@ impl Run {
     pub(in crate::script) fn read(&self, path: &str) -> Result<Vec<u8>> {
         let file = self.readable(path)?;
         file::read_up_to(&file, LARGEST_FILE).map_err(|error| {
-            let unread = Error::usage(format!("cannot read {path}: {error}"));
+            let unread = Error::unreadable(path, &error);
             runtime::explained(unread, &error)
         })
     }

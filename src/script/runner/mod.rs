@@ -276,7 +276,7 @@ impl Runner {
     /// Compiles a script. Returns its title too.
     fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
         let unit = self.library.load(self.engine(), name).map_err(|error| {
-            let error = Error::usage(format!("cannot read {name}: {error}"));
+            let error = Error::unreadable(name, error);
             Failure::from(error.hint("look for a mistake in the path"))
         })?;
         let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
