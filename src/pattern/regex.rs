@@ -9,6 +9,7 @@ use regex_automata::hybrid::dfa as lazy;
 use regex_automata::meta;
 use regex_automata::nfa::thompson;
 use regex_automata::util::captures;
+use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, util};
@@ -162,6 +163,15 @@ impl Captures {
         regex.search_captures(input, &mut groups);
         let pattern = groups.pattern()?.as_usize();
         Some((pattern, Self(groups)))
+    }
+
+    /// The same groups, of bytes of which the first `count` were dropped. None of them may begin
+    /// there.
+    pub(super) fn without_first(mut self, count: usize) -> Self {
+        for slot in self.0.slots_mut() {
+            *slot = slot.and_then(|at| NonMaxUsize::new(at.get().checked_sub(count)?));
+        }
+        self
     }
 
     pub(crate) fn len(&self) -> usize {

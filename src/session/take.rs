@@ -135,7 +135,8 @@ impl Session {
         loop {
             let is_open = match search.advance(self.stream.held(), self.ending.is_seen())? {
                 Progress::Found(found) => {
-                    return Ok(self.take_found(found, &search).after(wait.started.elapsed()));
+                    let reply = self.take_found(found, search.gone(), keep);
+                    return Ok(reply.after(wait.started.elapsed()));
                 }
                 Progress::Absent => return Err(self.closed(wait, pattern, None)),
                 Progress::More => false,
@@ -152,7 +153,8 @@ impl Session {
             };
             match (self.read_for(pattern, wait, until).await?, search.settle(self.stream.held())) {
                 (Arrival::Late, Some(found)) => {
-                    return Ok(self.take_found(found, &search).after(wait.started.elapsed()));
+                    let reply = self.take_found(found, search.gone(), keep);
+                    return Ok(reply.after(wait.started.elapsed()));
                 }
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
                 (Arrival::Bytes | Arrival::End, _) => {}
@@ -176,9 +178,15 @@ impl Session {
         }
     }
 
-    fn take_found(&mut self, found: Found, search: &Search<'_>) -> Reply {
+    /// Takes a match; `gone` bytes of the stream were dropped before. What is not kept does not
+    /// depend on how the stream was cut.
+    fn take_found(&mut self, mut found: Found, gone: u64, keep: bool) -> Reply {
         self.turn.expected();
-        let octets = search.gone() + found.range.end as u64;
+        let octets = gone + found.range.end as u64;
+        if !keep {
+            self.skip_bytes(found.range.start);
+            found = found.without_before();
+        }
         let bytes = if self.record.has_skipped() {
             let bytes = self.stream.buffer_mut().take(found.range.end);
             let masked = self.count_received(bytes.clone());

@@ -1,6 +1,6 @@
 //! What a session can be asked to expect: lines, bytes, replies in any order, silence, the close.
 
-use mailexpect::{Pattern, Regex, Session, Transcript, block_on};
+use mailexpect::{IntoPattern as _, Pattern, Regex, Session, Transcript, block_on};
 
 use crate::peer::Peer;
 use crate::session::SHORT;
@@ -23,6 +23,25 @@ fn data_that_is_not_kept_has_no_limit() {
         "{}",
         &text[text.len() - 200..]
     );
+}
+
+#[test]
+fn what_is_not_kept_does_not_depend_on_packets() {
+    let patterns = ["MARK".into_pattern(), Regex::new("M(A)RK").unwrap().into_pattern()];
+    for pattern in patterns {
+        let pattern = pattern.unwrap();
+        for dialogue in ["S: xxxMARK\\", "S: xxx\\\nS: MA\\\nS: RK\\"] {
+            let peer = Peer::parse(&format!("{dialogue}\nstall"));
+            let reply = block_on(async {
+                let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
+                let reply = s.expect_bytes(pattern.clone()).keep(false).await.unwrap();
+                s.leave();
+                reply
+            });
+            assert_eq!((reply.before(), reply.octets()), (&b""[..], 7), "{dialogue}");
+            assert!(reply.get(1).is_none_or(|group| group == b"A"), "{dialogue}");
+        }
+    }
 }
 
 #[test]

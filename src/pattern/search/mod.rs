@@ -76,6 +76,15 @@ pub(crate) struct Found {
     pub(crate) is_eof: bool,
 }
 
+impl Found {
+    /// The same match, after the bytes before it were dropped.
+    pub(crate) fn without_before(self) -> Self {
+        let before = self.range.start;
+        let captures = self.captures.map(|captures| captures.without_first(before));
+        Self { range: 0..self.range.end - before, captures, ..self }
+    }
+}
+
 impl<'p> Search<'p> {
     pub(crate) fn new(pattern: &'p Pattern) -> Result<Self> {
         let finder = pattern.finder()?;
