@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rhai::{
-    AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared,
+    AST, Engine, EvalAltResult, Module, ModuleResolver, NativeCallContext, ParseError, Position,
+    Scope, Shared,
 };
 
 use super::coroutine::{self, Halt};
@@ -144,6 +145,12 @@ pub(crate) struct Library(Mutex<HashMap<String, Entry>>);
 type Entry = Arc<Mutex<Option<Arc<Unit>>>>;
 
 impl Library {
+    /// The sources of the script that calls a native function.
+    pub(super) fn of_call(context: &NativeCallContext<'_>) -> Arc<Self> {
+        let tag = context.tag().cloned();
+        tag.and_then(rhai::Dynamic::try_cast::<Arc<Self>>).unwrap_or_default()
+    }
+
     /// Returns the source of this name: the path of a file, or the name of a shipped module.
     ///
     /// # Errors

@@ -52,6 +52,24 @@ fn deferred_closures_can_speak_with_a_server_after_the_deadline_of_the_script() 
 }
 
 #[test]
+fn what_an_attempt_that_failed_deferred_runs_at_its_end() {
+    let script = r#"
+        let tries = 0;
+        eventually("5s", || {
+            tries += 1;
+            let number = tries;
+            let s = connect();
+            defer(|| { s.send("QUIT"); s.expect(221); print("quit " + number); });
+            s.expect(if number == 1 { 421 } else { 220 });
+        });
+        print("after");
+    "#;
+    let outcome = outcome(script);
+    assert!(outcome.is_ok() && outcome.beside.is_empty(), "{outcome:#?}");
+    assert_eq!(printed(&outcome), ["quit 1", "after", "quit 2"], "{}", transcript(&outcome));
+}
+
+#[test]
 fn a_deferred_closure_that_never_ends_is_stopped() {
     let script = "connect().expect(220); defer(|| { loop { } }); defer(|| print(\"a\"));";
     let outcome = outcome_of(script, |case| case.deadline(Duration::from_millis(200)));

@@ -4,7 +4,6 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
@@ -74,8 +73,7 @@ fn case(
     closure: &FnPtr,
     (name, row): (&str, Dynamic),
 ) -> Result<Case, Raised> {
-    let library = ctx.tag().and_then(|tag| tag.clone().try_cast::<Arc<Library>>());
-    let library = library.unwrap_or_default();
+    let library = Library::of_call(ctx);
     let (began, opened, deferred) = (Instant::now(), run.peers.opened(), run.ending.deferred.len());
     let proofs = run.proofs();
     let called = closure.call_within_context::<Dynamic>(ctx, (row,));

@@ -5,7 +5,6 @@
 )]
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use rhai::plugin::{NativeCallContext, export_module};
 use rhai::{ASTNode, Array, Dynamic, Expr, FnPtr, Stmt};
@@ -54,8 +53,8 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
 /// same session. A variable that a closure assigns stays shared, so that the other branches see the
 /// new value.
 fn unshare(ctx: &NativeCallContext<'_>, functions: &mut [FnPtr]) {
-    let library = ctx.tag().and_then(|tag| tag.clone().try_cast::<Arc<Library>>());
-    let unit = ctx.call_source().and_then(|source| library?.get(source));
+    let library = Library::of_call(ctx);
+    let unit = ctx.call_source().and_then(|source| library.get(source));
     let Some(Ok(ast)) = unit.as_deref().map(Unit::ast) else { return };
     let closures = ast.clone_functions_only_filtered(|_, _, _, name, _| name.starts_with("anon$"));
     let mut assigned = BTreeSet::new();

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::{argument, wait};
 use crate::error::{Error, Kind};
 use crate::script::failure;
-use crate::script::finally::is_final;
+use crate::script::finally::{self, is_final};
+use crate::script::library::Library;
 use crate::script::raise::{Caught, Raised, Spot, raise};
 use crate::script::run::Run;
 use crate::transcript::About;
@@ -46,22 +47,25 @@ impl Attempts {
         let run = Run::current().map_err(|error| raise(ctx, error))?;
         let outer = run.limit();
         run.set_limit(self.until.into_iter().chain(outer).min());
-        let outcome = self.attempts(ctx, &run, closure);
+        let outcome = self.attempts(ctx, &run, closure, outer);
         run.set_limit(outer);
         outcome
     }
 
+    /// `outer` is the deadline that holds outside of the attempts.
     fn attempts(
         &self,
         ctx: &NativeCallContext<'_>,
         run: &Run,
         closure: &FnPtr,
+        outer: Option<Instant>,
     ) -> Result<Dynamic, Raised> {
+        let library = Library::of_call(ctx);
         let mut last: Option<Caught> = None;
         let mut pause = self.every.unwrap_or(PAUSES.0);
         for number in 1_u64.. {
             run.note(About::Attempt, number.to_string());
-            let opened = run.peers.opened();
+            let (opened, deferred) = (run.peers.opened(), run.ending.deferred.len());
             let raised = match closure.call_within_context::<Dynamic>(ctx, ()) {
                 Ok(value) => {
                     run.note(About::AttemptPassed, number.to_string());
@@ -70,9 +74,17 @@ impl Attempts {
                 Err(raised) if is_final(&raised) => return Err(raised),
                 Err(raised) => raised,
             };
-            run.peers.leave_sessions(opened);
             let failed = failure::caught(raised, ctx.call_source())?;
-            run.note(About::AttemptFailed, format!("{number}: {}", failed.error().message()));
+            let mut said = format!("{number}: {}", failed.error().message());
+            // What is deferred may need sessions and time that the attempt no longer has.
+            let limit = run.limit();
+            run.set_limit(outer);
+            for beside in finally::run(ctx, run, deferred, &library) {
+                said += &format!("; what was deferred: {}", beside.error.message());
+            }
+            run.set_limit(limit);
+            run.peers.leave_sessions(opened);
+            run.note(About::AttemptFailed, said);
             if failed.error().is_usage() {
                 // A mistake in the script would fail each attempt in the same way.
                 return Err(failed.raised());
@@ -218,9 +230,10 @@ pub mod words {
     }
 
     /// Runs a closure at the end of the script, or of the case in `cases`, whatever happened: it
-    /// passed, failed, was skipped, ran out of time or was interrupted. The last one that was
-    /// deferred runs first. What fails in it is shown beside the script's own failure, and fails a
-    /// script that had none. The last fifth of the script's deadline is kept for them, at most
+    /// passed, failed, was skipped, ran out of time or was interrupted. In an attempt of
+    /// `eventually` or `retry` that fails, the closure runs at the end of the attempt. The last one
+    /// that was deferred runs first. What fails in it is shown beside the script's own failure, and
+    /// fails a script that had none; after an attempt that failed, it is only in the transcript. The last fifth of the script's deadline is kept for them, at most
     /// 10 s; after Ctrl-C, all of them together have 400 ms. In a `for` loop a closure shares the
     /// variable of the loop, which has its last value by then: the script does not start, and says
     /// to give each closure its own.
