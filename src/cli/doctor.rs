@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::descriptors;
-use super::options::{Connecting, parse_duration};
+use super::options::{Connecting, parse_duration, parse_name, parse_recipient};
 use super::screen::Screen;
 use super::tls::Tls;
 use super::value;
@@ -24,7 +24,7 @@ pub(super) struct Doctor {
     #[arg(value_name = "DOMAIN")]
     domain: String,
     /// Ask whether this address is accepted; by default the domain's postmaster.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_recipient)]
     rcpt: Option<String>,
     /// Deliver a message to the recipient, and look for it by IMAP: needs --user and --password.
     #[arg(long, requires = "user")]
@@ -46,7 +46,7 @@ pub(super) struct Doctor {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
     /// Introduce the client by this name; by default its address, as `[192.0.2.1]`.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     helo: Option<String>,
     /// Speak SMTP at this port.
     #[arg(long, value_name = "PORT", default_value = "25")]

@@ -107,6 +107,23 @@ pub(super) fn parse_set(text: &str) -> std::result::Result<(String, String), Str
     }
 }
 
+/// Parses a name or an address that goes into one line of a command. With a line end in it, it would
+/// be two commands.
+pub(super) fn parse_name(text: &str) -> std::result::Result<String, String> {
+    if text.contains(['\r', '\n']) {
+        return Err("a line end would begin another command".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Parses the address of a recipient. Only a sender may be empty (RFC 5321 section 4.1.2).
+pub(super) fn parse_recipient(text: &str) -> std::result::Result<String, String> {
+    if text.is_empty() {
+        return Err("only a sender may be empty".to_owned());
+    }
+    parse_name(text)
+}
+
 fn parse_redact_regex(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((token, regex)) if !token.is_empty() && !regex.is_empty() => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::descriptors;
-use super::options::{Connecting, parse_duration};
+use super::options::{Connecting, parse_duration, parse_name, parse_recipient};
 use super::screen::Screen;
 use super::tls::Tls;
 use super::value;
@@ -75,13 +75,13 @@ pub(super) struct Probe {
 #[command(next_help_heading = "Dialogue")]
 struct Dialogue {
     /// Introduce the client by this name; by default its address, as `[192.0.2.1]`.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     helo: Option<String>,
     /// Name this sender; by default the null sender, `<>`.
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true, value_parser = parse_name)]
     from: String,
     /// Name this recipient: `--to rcpt --rcpt postmaster@example.com`.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_recipient)]
     rcpt: Option<String>,
     /// Authenticate as this user. Certificates have to be valid then, except with --insecure.
     #[arg(long, value_name = "USER", requires = "password")]

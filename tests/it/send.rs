@@ -88,6 +88,42 @@ fn a_refusal_and_a_dead_server_have_their_exit_codes() {
 }
 
 #[test]
+fn a_stage_that_is_not_reached_is_no_success() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let peer = Peer::parse("S: 220 hi\nC\nS: 250 h\nstall");
+    for (url, options, code, said) in [
+        (&*server.smtp(), &["--quit-after", "tls"][..], 2, "add --tls"),
+        (&server.smtp(), &["--quit-after", "auth"], 2, "add --user"),
+        (&peer.url("smtp"), &["--quit-after", "tls", "--tls", "offered"], 1, "is not offered"),
+    ] {
+        let args = ["send", "--server", url, "--to", USER, "--timeout", "300ms"];
+        let ran = run(folder.path(), &[&args[..], options].concat());
+        let is_said = ran.out.contains(said) || ran.err.contains(said);
+        assert_eq!((ran.code, is_said), (Some(code), true), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_line_end_in_an_address_is_no_command() {
+    let folder = folder(&[]);
+    let url = "smtp://127.0.0.1:1";
+    for args in [
+        &["send", "--server", url, "--to", "a@b\r\nVRFY"][..],
+        &["send", "--server", url, "--to", ""],
+        &["send", "--server", url, "--to", USER, "--from", "a\nb"],
+        &["send", "--server", url, "--to", USER, "--ehlo", "a\nb"],
+        &["probe", url, "--helo", "a\r\nNOOP"],
+        &["probe", url, "--to", "rcpt", "--rcpt", ""],
+        &["doctor", "example.com", "--rcpt", "a\rb"],
+    ] {
+        let ran = run(folder.path(), args);
+        let said = ["another command", "may be empty"].iter().any(|said| ran.err.contains(said));
+        assert_eq!((ran.code, said), (Some(2), true), "{args:?} {ran:?}");
+    }
+}
+
+#[test]
 fn a_server_without_ehlo_gets_helo() {
     let dialogue =
         "S: 220 hi\nC: EHLO me\nS: 502 what?\nC: HELO me\nS: 250 hello\nC: QUIT\nS: 221 bye";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::options::{Connecting, parse_duration};
+use crate::cli::options::{Connecting, parse_duration, parse_name, parse_recipient};
 use crate::cli::tls;
 use crate::sasl::Known;
 
@@ -28,15 +28,15 @@ pub(in crate::cli) struct Send {
     pub(super) server: Option<String>,
     /// Send from this address; by default from your user name at this host. An empty address is the
     /// null sender.
-    #[arg(short, long, value_name = "ADDRESS")]
+    #[arg(short, long, value_name = "ADDRESS", value_parser = parse_name)]
     pub(super) from: Option<String>,
     /// Send to this address. Repeat for more. If some recipients are refused, they are named, and
     /// the others get the message.
-    #[arg(short, long, value_name = "ADDRESS", required = true)]
+    #[arg(short, long, value_name = "ADDRESS", required = true, value_parser = parse_recipient)]
     pub(super) to: Vec<String>,
     /// Say this name in EHLO or LHLO; by default that of this host. HELO follows if the server does
     /// not know EHLO.
-    #[arg(long, value_name = "NAME", visible_alias = "helo")]
+    #[arg(long, value_name = "NAME", visible_alias = "helo", value_parser = parse_name)]
     pub(super) ehlo: Option<String>,
     /// Speak LMTP.
     #[arg(long)]
@@ -44,7 +44,8 @@ pub(in crate::cli) struct Send {
     /// Send MAIL, RCPT and DATA in one write (RFC 2920).
     #[arg(long, conflicts_with = "quit_after")]
     pub(super) pipeline: bool,
-    /// Say QUIT after this stage, so that nothing is delivered.
+    /// Say QUIT after this stage, so that nothing is delivered. The stage `tls` needs --tls, and
+    /// `auth` needs --user.
     #[arg(long, value_enum, ignore_case = true, value_name = "STAGE")]
     pub(super) quit_after: Option<Stage>,
     /// Set the deadline of each operation: `--timeout 30s`.

@@ -104,6 +104,10 @@ impl Script<'_> {
         let hello = self.hello_call();
         match self.args.secured.tls {
             None => {}
+            Some(Starttls::Offered) if self.args.quit_after == Some(Stage::Tls) => {
+                self.line("assert(\"STARTTLS\" in s.capabilities, \"STARTTLS is not offered\");");
+                self.line(&format!("s.starttls();\n{hello}"));
+            }
             Some(Starttls::Always) => self.line(&format!("s.starttls();\n{hello}")),
             Some(Starttls::Offered) => self.line(&format!(
                 "if \"STARTTLS\" in s.capabilities {{\n    s.starttls();\n    {hello}\n}}"
