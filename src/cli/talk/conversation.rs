@@ -2,16 +2,17 @@
 //! it is the client's turn.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use rustyline::ExternalPrinter;
+use tokio::time::timeout;
 
 use super::commands::{self, Command};
 use super::editor::{Editor, Input, Password};
 use super::hearing::Hearing;
 use super::held_back::HeldBack;
+use super::output::Output;
 use super::saving::Saving;
 use crate::Credentials;
 use crate::cli::screen::Screen;
@@ -22,56 +23,10 @@ use crate::outcome::ExitCode;
 use crate::report::Human;
 use crate::script::written;
 use crate::session::{Heard, Options, Session};
-use crate::transcript::{Event, Transcript, What};
+use crate::transcript::{Event, Transcript};
 
-/// The output of the conversation. At a terminal, it appears above the line that is being typed.
-struct Output {
-    screen: Mutex<Screen>,
-    printer: Option<Mutex<Box<dyn ExternalPrinter + Send>>>,
-    started: Instant,
-    /// Whether the text that is sent now was typed, and so is on the screen already.
-    is_typed: AtomicBool,
-    /// The number of events so far.
-    events: AtomicUsize,
-}
-
-impl Output {
-    fn show(&self, text: &str) {
-        let mut screen = self.screen();
-        match &self.printer {
-            None => screen.show(text),
-            Some(printer) => {
-                let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-                // If the terminal is gone, the editor ends, and the conversation with it.
-                let _ = printer.print(screen.rendered(text));
-            }
-        }
-    }
-
-    fn screen(&self) -> MutexGuard<'_, Screen> {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until everything shown is on the screen. The editor takes one text at a time: after it
-    /// has taken a second empty text, it has written everything before the first.
-    fn flush(&self) {
-        self.show("");
-        self.show("");
-    }
-
-    fn event(&self, event: &Event) {
-        self.events.fetch_add(1, Ordering::Relaxed);
-        let is_echo =
-            matches!(event.what, What::Client(_)) && self.is_typed.load(Ordering::Relaxed);
-        if !is_echo {
-            self.show(&Human::at(self.started.elapsed(), event));
-        }
-    }
-
-    fn events(&self) -> usize {
-        self.events.load(Ordering::Relaxed)
-    }
-}
+/// How long to wait for a line on stdin that the server is not there for any more.
+const UNSENT: Duration = Duration::from_millis(200);
 
 /// Whether the conversation goes on.
 enum Next {
@@ -100,13 +55,7 @@ impl Conversation {
         (screen, patience): (&Screen, Duration),
     ) -> Self {
         let is_terminal = editor.is_terminal();
-        let output = Arc::new(Output {
-            screen: Mutex::new(screen.clone()),
-            printer: editor.take_printer().map(Mutex::new),
-            started: Instant::now(),
-            is_typed: AtomicBool::new(false),
-            events: AtomicUsize::new(0),
-        });
+        let output = Arc::new(Output::new(screen, editor.take_printer()));
         let hearing = Hearing::new(&url, patience);
         let held_back = HeldBack::default();
         Self { url, is_told, editor, saving, output, is_terminal, hearing, held_back }
@@ -175,13 +124,13 @@ impl Conversation {
             let next = tokio::select! {
                 heard = heard => {
                     match heard? {
-                        Heard::End => return self.closed(owed),
+                        Heard::End => return self.closed(owed).await,
                         Heard::Something => self.learn(session),
                     }
                     if !self.held_back.is_empty()
                         && self.hearing.at_hand(session).await? == Heard::End
                     {
-                        return self.closed(session.owed());
+                        return self.closed(session.owed()).await;
                     }
                     let sent = self.send_held_back(session).await;
                     self.told(sent)?;
@@ -197,14 +146,35 @@ impl Conversation {
         }
     }
 
-    /// The server has closed the connection. This is an error if a reply was owed and stdin is no
-    /// terminal.
-    fn closed(&self, owed: usize) -> Result<ExitCode> {
-        if owed == 0 || self.is_terminal {
+    /// The server has closed the connection. If stdin is no terminal, this is an error if a reply was
+    /// owed, or if lines are left that were not sent.
+    async fn closed(&mut self, owed: usize) -> Result<ExitCode> {
+        if self.is_terminal {
             return Ok(ExitCode::Passed);
         }
-        let error = Error::new(Kind::Closed, "the server closed the connection and owed a reply");
-        Err(error.hint("look at what it said last"))
+        if owed > 0 {
+            let message = "the server closed the connection and owed a reply";
+            return Err(Error::new(Kind::Closed, message).hint("look at what it said last"));
+        }
+        let held_back = self.held_back.take();
+        let unsent = match held_back {
+            Some(line) => Some(line),
+            None => self.next_line().await,
+        };
+        unsent.map_or(Ok(ExitCode::Passed), |line| {
+            let message = "the server closed the connection before all lines were sent";
+            let error = Error::new(Kind::Closed, message).with_expected(format!("to send {line}"));
+            Err(error.hint("look at what it said last"))
+        })
+    }
+
+    /// The next line on stdin, if there is one. Whoever writes to a pipe may leave it open.
+    async fn next_line(&mut self) -> Option<String> {
+        self.editor.ask();
+        match timeout(UNSENT, self.editor.input()).await {
+            Ok(Input::Line(line, _)) => Some(line),
+            _ => None,
+        }
     }
 
     /// Adds the server's capabilities to the words that Tab completes.
@@ -288,9 +258,9 @@ impl Conversation {
             self.saving.ahead(self.output.events());
             return session.send_raw(format!("{line}\r\n")).await;
         }
-        self.output.is_typed.store(self.is_terminal, Ordering::Relaxed);
+        self.output.typed(self.is_terminal);
         let mut sent = session.send(line).await;
-        self.output.is_typed.store(false, Ordering::Relaxed);
+        self.output.typed(false);
         while !self.is_terminal && sent.as_ref().is_err_and(Error::is_out_of_step) {
             // First read the reply that has to come before this line.
             if self.hearing.reply(session).await? == Heard::End
@@ -372,7 +342,7 @@ impl Conversation {
         while !self.is_terminal && session.owed() > 0 {
             let owed = session.owed();
             if self.hearing.reply(session).await? == Heard::End {
-                return self.closed(owed);
+                return self.closed(owed).await;
             }
         }
         // If the connection is gone already, closing it fails, which does no harm.

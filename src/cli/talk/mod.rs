@@ -6,6 +6,7 @@ mod conversation;
 mod editor;
 mod hearing;
 mod held_back;
+mod output;
 mod saving;
 
 use std::time::Duration;
