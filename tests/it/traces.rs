@@ -61,6 +61,22 @@ fn a_script_is_mended_against_its_recording_with_the_server_gone() {
 }
 
 #[test]
+fn the_password_in_the_script_stays_secret_against_a_recording() {
+    let script = r#"
+        let s = connect(param("pop3"));
+        s.expect("+OK");
+        s.login("hoge@example.com", param("password", "Zq7Xy9Kw2Lm"), #{expect: any("+OK", "-ERR")});
+        print("I say Zq7Xy9Kw2Lm");
+        s.quit();
+    "#;
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "a.rhai", "--trace", "on"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = run(folder.path(), &["run", "a.rhai", "--against", "mailexpect.trace", "-v"]);
+    assert!(ran.code == Some(0) && ran.out.contains("I say [SECRET]"), "{ran:?}");
+}
+
+#[test]
 fn a_line_to_which_the_recording_has_no_answer_is_named() {
     let folder = folder(&[("relay.rhai", &script(550))]);
     assert_eq!(recorded(folder.path(), "on").code, Some(0));

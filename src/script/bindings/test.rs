@@ -131,15 +131,16 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        // The default stands in the script, whatever was given in its place.
+        if secrets::is_secret_name(name) {
+            run.keep_secret(&default.to_string());
+        }
         if let Some(value) = of_file(&run, name) {
             return Ok(value);
         }
         if let Some(value) = run.settings().params.get(name) {
             run.values.note_param(name, value);
             return typed(name, value, &default).map_err(|error| raise(&ctx, error));
-        }
-        if secrets::is_secret_name(name) {
-            run.keep_secret(&default.to_string());
         }
         run.values.note_param(name, &default);
         Ok(default)
