@@ -63,11 +63,23 @@ impl Requests {
             }
             self.at = self.at.max(octets_end);
             let Some(end) = self.line(held)? else { return Ok(None) };
+            if self.octets_end > 0 && !may_follow_literal(held[octets_end]) {
+                let announced = self.announced;
+                let why = format!(
+                    "more than the {announced} octets of a literal came before a space or the line end"
+                );
+                return Err(Malformed { why, line: octets_end..end });
+            }
             let Some(octets) = literal_plus(&held[octets_end..end]) else { return Ok(Some(end)) };
             self.announced = octets;
             self.octets_end = end as u64 + octets;
         }
     }
+}
+
+/// Whether this byte may come after a literal: a space, the end of a list, or that of the line.
+fn may_follow_literal(byte: u8) -> bool {
+    matches!(byte, b' ' | b')' | b'\r')
 }
 
 /// The number of octets that a line announces at its end by a non-synchronizing literal (RFC 7888).
@@ -151,6 +163,21 @@ mod tests {
         assert_eq!(framed(Next::Literals(0), b"a1 LOGIN {2}\r\n"), Some(14));
         assert_eq!(framed(Next::Literals(2), b"\r\n x\r\n"), Some(6));
         assert_eq!(framed(Next::Literals(9), b"abc\r\n"), None);
+    }
+
+    #[test]
+    fn nothing_is_glued_to_a_literal() {
+        for (command, is_right) in [
+            ("a1 X {3+}\r\nabc\r\n", true),
+            ("a1 X ({3+}\r\nabc) y\r\n", true),
+            ("a1 X {3+}\r\nabcdef\r\n", false),
+            ("a1 X {3+}\r\nabc{1+}\r\nd\r\n", false),
+        ] {
+            let framed = Requests::default().wanting(Next::Literals(0)).frame(command.as_bytes());
+            assert_eq!(framed.is_ok(), is_right, "{command}");
+        }
+        let asked = Requests::default().wanting(Next::Literals(3)).frame(b"abcd\r\n").unwrap_err();
+        assert!(asked.why.contains("the 3 octets of a literal"), "{}", asked.why);
     }
 
     #[test]
