@@ -83,10 +83,12 @@ impl Record {
         }
     }
 
-    /// Writes onto the tape that TLS begins here.
+    /// Writes onto the tape that TLS begins here. The names in it may be secrets.
     pub(super) fn secured(&self, facts: impl FnOnce() -> Vec<(&'static str, String)>) {
         if let Some(tape) = self.transcript.tape() {
-            tape.pass(Some(self.id), Passed::Secured(facts()));
+            let mut facts = facts();
+            facts.iter_mut().for_each(|(_, fact)| self.secrets.mask_text(fact));
+            tape.pass(Some(self.id), Passed::Secured(facts));
         }
     }
 

@@ -61,6 +61,21 @@ fn a_script_is_mended_against_its_recording_with_the_server_gone() {
 }
 
 #[test]
+fn the_server_name_of_a_handshake_may_be_a_secret() {
+    let script = r#"
+        let server = serve("submissions");
+        let s = connect(server.url, #{tls: #{sni: param("password"), verify: false}});
+        s.expect(220);
+        s.quit();
+    "#;
+    let folder = folder(&[("a.rhai", script)]);
+    let args = ["run", "a.rhai", "--set", "password=hidden.example", "--trace", "on"];
+    assert_eq!(run(folder.path(), &args).code, Some(0));
+    let trace = fs::read_to_string(folder.path().join("mailexpect.trace")).unwrap();
+    assert!(!trace.contains("hidden") && trace.contains("\"name\":\"[SECRET]\""), "{trace}");
+}
+
+#[test]
 fn the_password_in_the_script_stays_secret_against_a_recording() {
     let script = r#"
         let s = connect(param("pop3"));
