@@ -32,7 +32,10 @@ pub(super) struct Eject {
 pub(super) fn eject(args: &Eject, screen: &mut Screen) -> Result<ExitCode> {
     // Look up all names before the first file is written, so that an unknown name leaves no files.
     let scripts = args.names.iter().map(|name| Ok((name, text(name)?)));
-    for (name, text) in scripts.collect::<Result<Vec<_>>>()? {
+    let scripts = scripts.collect::<Result<Vec<_>>>()?;
+    let made = std::fs::create_dir_all(&args.into);
+    made.map_err(|error| Error::unwritable(args.into.display(), error))?;
+    for (name, text) in scripts {
         let path = args.into.join(format!("{}.rhai", name.trim_start_matches('@')));
         written::create(&path, text, args.force)?;
         screen.show(&Human::wrote(&path));

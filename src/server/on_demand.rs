@@ -103,6 +103,7 @@ fn asked(stage: &str, address: &str) -> Option<Conduct> {
         "close" | "reset" | "stall" => asked.to_owned(),
         "drip" => "drip\nwell".to_owned(),
         _ => match asked.strip_prefix("wait") {
+            Some("") => return None,
             Some(time) => format!("wait {time}\nwell"),
             None => reply(asked)?,
         },
@@ -187,6 +188,7 @@ mod tests {
             ("rcpt", "rcpt550_5.1@x"),
             ("rcpt", "rcpt550_x@x"),
             ("rcpt", "rcptwaitlong@x"),
+            ("rcpt", "rcptwait@x"),
         ] {
             assert_eq!(says(stage, address), None, "{address}");
             assert_eq!(asked(stage, address), None, "{address}");

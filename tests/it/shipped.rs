@@ -278,3 +278,11 @@ fn ports_that_are_open_and_were_to_be_closed_are_named() {
     assert!(ran.code == Some(3) && ran.out.contains("cannot be found"), "{ran:?}");
     assert!(!ran.out.contains("blocked"), "{ran:?}");
 }
+
+#[test]
+fn a_shipped_script_is_written_to_a_folder_that_is_made_for_it() {
+    let folder = folder(&[]);
+    let ran = run(folder.path(), &["eject", "relay", "--into", "a/scripts"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(folder.path().join("a/scripts/relay.rhai").is_file());
+}

@@ -122,6 +122,10 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
 /// Parses `--listen`, and binds the listener.
 fn listen(to: &str) -> Result<(&'static Scheme, TcpListener)> {
     let (name, place) = to.split_once("://").unwrap_or((to, "127.0.0.1:0"));
+    if name.ends_with("+unix") {
+        let error = Error::usage("clients are recorded on a TCP port, and not on a unix socket");
+        return Err(error.hint("say an address and a port, as lmtp://127.0.0.1:2424"));
+    }
     let scheme = target::scheme(name)?;
     if scheme.name == "mx" {
         return Err(Error::usage("mx:// looks mail exchangers up, and nobody can listen on it"));

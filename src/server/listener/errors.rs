@@ -18,7 +18,20 @@ pub(super) struct Counts {
 pub(super) fn unavailable(to: &str, error: &io::Error) -> Error {
     let unavailable = Error::usage(format!("cannot listen on {to}: {error}"));
     let unavailable = runtime::explained(unavailable, error);
-    unavailable.hint("leave the port out for a free one: listen(\"smtp\")")
+    let is_unix = to.contains("+unix:");
+    match error.kind() {
+        io::ErrorKind::AddrInUse if is_unix => {
+            unavailable.hint("if nobody listens there any more, remove the file")
+        }
+        io::ErrorKind::AddrInUse
+        | io::ErrorKind::AddrNotAvailable
+        | io::ErrorKind::PermissionDenied
+            if !is_unix =>
+        {
+            unavailable.hint("leave the port out for a free one: listen(\"smtp\")")
+        }
+        _ => unavailable,
+    }
 }
 
 /// Makes the error for a client that connected while no client was expected.
@@ -66,4 +79,21 @@ pub(super) fn nobody(waited: Waited, counts: Counts, hindered: Option<String>) -
     }
     error
         .hint("look at the client's log for where it connected to: the listener's URL is its `url`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_fits_the_reason() {
+        let step = |to: &str, kind: io::ErrorKind| {
+            let error = unavailable(to, &io::Error::from(kind));
+            error.next_step().map(str::to_owned).unwrap_or_default()
+        };
+        let in_use = io::ErrorKind::AddrInUse;
+        assert!(step("smtp://127.0.0.1:25", in_use).contains("leave the port out"));
+        assert!(step("lmtp+unix:///tmp/x", in_use).contains("remove the file"));
+        assert_eq!(step("smtps://127.0.0.1:0", io::ErrorKind::InvalidInput), "");
+    }
 }
