@@ -10,7 +10,7 @@ use crate::visible;
 
 /// Reads a transcript from its text form, such as a golden or the output of `mailexpect run -v`.
 /// Returns the events, and the number of lines that do not belong to a transcript. Consecutive
-/// lines of one side become one event.
+/// lines of one side become one event. Times before the lines are left out.
 ///
 /// Bytes that were left out of long runs remain left out. Addresses, results and times remain text.
 ///
@@ -39,7 +39,7 @@ fn read_lines<'a>(
     lines: impl Iterator<Item = (&'a str, Option<Duration>)> + Clone,
 ) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::new();
-    let several = lines.clone().any(|(line, _)| tag(line.trim_start()).is_some());
+    let several = lines.clone().any(|(line, _)| tag(without_times(line)).is_some());
     let mut wire: Option<Wire> = None;
     let mut others = 0;
     for (line, at) in lines {
@@ -88,10 +88,25 @@ fn tag(line: &str) -> Option<(SessionId, &str)> {
     Some((SessionId::read(tag)?, rest))
 }
 
+/// The line without blanks and the times at its beginning, which `mailexpect run -vv` shows.
+fn without_times(line: &str) -> &str {
+    let mut rest = line.trim_start();
+    while let Some((word, after)) = rest.split_once(' ') {
+        let time = word.strip_prefix('+').unwrap_or(word);
+        let is_digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !time.split_once('.').is_some_and(|(s, rest)| is_digits(s) && is_digits(rest)) {
+            break;
+        }
+        rest = after.trim_start();
+    }
+    rest
+}
+
 /// The session, the mark and the text of a line. If the transcript has several sessions, a line
 /// without a tag belongs to none of them.
 fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
-    let line = line.trim_start();
+    let line = without_times(line);
     let (session, line) = match tag(line) {
         Some((session, line)) => (Some(session), line),
         None => ((!several).then_some(SessionId(1)), line),
@@ -225,6 +240,12 @@ s2 *** closed as agreed";
     #[test]
     fn lines_that_are_no_transcript_are_counted() {
         assert_eq!(read("---\nsource: a.rhai\n---\n\nS: 220 hi\nPASS a.rhai\n").1, 4);
+    }
+
+    #[test]
+    fn times_before_a_line_are_left_out() {
+        let text = "PASS a.rhai\n      0.0004   +0.0004 S: 220 hi\n     12.5000  +12.4996 C: 1.5 x";
+        assert_eq!(back(text), "S: 220 hi\nC: 1.5 x");
     }
 
     #[test]
