@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::outcome::ExitCode;
 use crate::sasl::{Known, Opening, Service};
-use crate::{Credentials, visible};
+use crate::{Credentials, suggest, visible};
 
 /// How many bytes of stdin are read at most.
 const LARGEST: u64 = 16 << 20;
@@ -64,6 +64,10 @@ fn stdin() -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The mechanisms of which a client can send all responses after one challenge at most.
+const MECHANISMS: [&str; 7] =
+    ["plain", "login", "cram-md5", "xoauth2", "oauthbearer", "external", "anonymous"];
+
 /// The arguments of `sasl`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -98,7 +102,14 @@ pub(super) struct Sasl {
 }
 
 pub(super) fn sasl(args: &Sasl, screen: &mut Screen) -> Result<ExitCode> {
-    let known = Known::named(&args.mechanism)?;
+    let known = Known::find(&args.mechanism).ok_or_else(|| {
+        let shown = visible::escape(args.mechanism.as_bytes());
+        let error = Error::usage(format!("there is no mechanism `{shown}` here"));
+        match suggest::nearest(&args.mechanism.to_lowercase(), MECHANISMS) {
+            Some(near) => error.hint(format!("did you mean {near}?")),
+            None => error.hint(format!("there are {}", MECHANISMS.join(", "))),
+        }
+    })?;
     let mut mechanism = known.begin(&credentials(args, known)?, &service(&args.host))?;
     let challenge = match &args.challenge {
         Some(challenge) => BASE64_STANDARD

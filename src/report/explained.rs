@@ -3,6 +3,8 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+#[cfg(feature = "cli")]
+use crate::error::Error;
 use crate::outcome::{Failure, Place};
 use crate::visible;
 
@@ -50,6 +52,17 @@ pub(super) fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
     let hint = error.next_step().map(|hint| ("hint", hint.to_owned()));
     let parts = parts.into_iter().filter_map(|(name, part)| Some((name, part?)));
     parts.chain(calls).chain(seed).chain(hint).collect()
+}
+
+/// The next step for somebody who typed a command, and has no script. A step with code for a script
+/// is left out.
+#[cfg(feature = "cli")]
+pub(super) fn step_without_script(error: &Error) -> Option<&str> {
+    if error.is_timeout() {
+        return Some("--timeout gives the server longer");
+    }
+    let is_code = |step: &str| ["([", "(.", "()", "#{"].iter().any(|code| step.contains(code));
+    error.next_step().filter(|step| !is_code(step))
 }
 
 pub(super) fn at(place: &Place) -> String {

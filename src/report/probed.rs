@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::explained::step_without_script;
 use super::human;
 use super::json::line;
 use super::style::{BAD, DIM, GOOD, ODD};
@@ -167,11 +168,7 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
         for line in wrapped(&format!("failed at {}: {}", found.at, error.in_short()), ROOM) {
             let _ = writeln!(text, "{:INDENT$}{BAD}{line}{BAD:#}", "");
         }
-        // A hint with code for a script is left out, because a probe has no script.
-        let step = error.next_step().filter(|step| !step.contains("(["));
-        let step =
-            if error.is_timeout() { Some("--timeout gives the server longer") } else { step };
-        if let Some(step) = step {
+        if let Some(step) = step_without_script(error) {
             for line in wrapped(&format!("hint: {step}"), ROOM) {
                 let _ = writeln!(text, "{:INDENT$}{DIM}{line}{DIM:#}", "");
             }

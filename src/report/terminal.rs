@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Human;
-use super::explained::notes;
+use super::explained::{notes, step_without_script};
 use super::human::styled;
 use super::style::{BAD, DIM, GOOD, ODD};
 use crate::duration::shown;
@@ -41,7 +41,10 @@ impl Human {
         match &outcome.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
                 let mut text = format!("{BAD}error{BAD:#}: {}\n", failure.error.message());
-                for (name, note) in notes(failure).into_iter().filter(|(name, _)| *name != "step") {
+                let hint =
+                    step_without_script(&failure.error).map(|step| ("hint", step.to_owned()));
+                let is_shown = |(name, _): &(&str, String)| !["step", "hint"].contains(name);
+                for (name, note) in notes(failure).into_iter().filter(is_shown).chain(hint) {
                     let note = note.replace('\n', "\n    ");
                     let _ = writeln!(text, "  {name}: {note}");
                 }

@@ -53,7 +53,7 @@ fn the_responses_of_sasl_are_made_from_a_password_that_is_not_on_the_command_lin
         (&["cram-md5", "tim", "--password", "env:SECRET"][..], "--challenge"),
         (&["scram-sha-256", "tim", "--password", "env:SECRET"], "more than one challenge"),
         (&["plain", "tim", "--password", "password"], "where others can see it"),
-        (&["plan", "tim"], "did you mean PLAIN?"),
+        (&["plan", "tim"], "did you mean plain?"),
     ] {
         let (code, _, err) = sasl(args);
         assert_eq!((code, err.contains(why)), (Some(2), true), "{err}");

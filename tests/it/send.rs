@@ -105,6 +105,21 @@ fn a_stage_that_is_not_reached_is_no_success() {
 }
 
 #[test]
+fn the_next_step_is_one_for_the_command_line() {
+    let folder = folder(&[]);
+    for (dialogue, step) in [
+        ("S: 220 hi\nC\nclose", ""),
+        ("S: 220 hi\nC\nstall", "hint: --timeout gives the server longer"),
+    ] {
+        let peer = Peer::parse(dialogue);
+        let args = ["send", "--server", &peer.url("smtp"), "--to", USER, "--timeout", "200ms"];
+        let ran = run(folder.path(), &args);
+        assert!(!ran.out.contains("(...)") && !ran.out.contains("()"), "{ran:?}");
+        assert!(ran.code == Some(1) && ran.out.contains(step), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_line_end_in_an_address_is_no_command() {
     let folder = folder(&[]);
     let url = "smtp://127.0.0.1:1";
