@@ -83,6 +83,21 @@ impl Speech {
             .find(|speech| speech.facts().greetings.iter().any(|begins| starts(greeting, begins)))
     }
 
+    /// The protocol whose client begins with this line. A command that several protocols have is
+    /// taken for one of SMTP.
+    pub(crate) fn of_command(line: &[u8]) -> Option<Self> {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let mut next = || String::from_utf8_lossy(words.next().unwrap_or_default()).to_uppercase();
+        let (first, second) = (next(), next());
+        let begins = |name: &str, has_tags: bool| {
+            let of_name = Self::with_command(name).into_iter();
+            of_name
+                .filter(|speech| speech.facts().has_tags == has_tags)
+                .min_by_key(|speech| usize::from(*speech != Self::Smtp))
+        };
+        begins(&first, false).or_else(|| begins(&second, true))
+    }
+
     /// The name of another protocol, if the greeting is one of that protocol and not of this one.
     pub(crate) fn greeting_of_another(self, greeting: &[u8]) -> Option<&'static str> {
         if self.facts().greetings.iter().any(|begins| starts(greeting, begins)) {

@@ -43,7 +43,8 @@ pub(crate) fn without_secrets(mut events: Vec<Event>) -> Vec<Event> {
 
 /// Follows the dialogue of one session.
 struct Follower {
-    /// `None` until the protocol is known.
+    /// `None` until the protocol is known, by a URL, by the first lines of the server, or by the
+    /// first command.
     protocol: Option<Box<dyn Protocol>>,
     secrets: Secrets,
 }
@@ -54,8 +55,10 @@ impl Follower {
     }
 
     fn server(&mut self, said: &Excerpt) {
-        let speech = || Speech::of_greeting(said.head()).unwrap_or(Speech::Stream);
-        let protocol = self.protocol.get_or_insert_with(|| dialogue(speech()));
+        if self.protocol.is_none() {
+            self.protocol = Speech::of_greeting(said.head()).map(dialogue);
+        }
+        let Some(protocol) = &mut self.protocol else { return };
         for part in [said.head(), said.tail()].into_iter().filter(|part| !part.is_empty()) {
             protocol.received(part);
             if let Some(challenge) = protocol.challenge(part) {
@@ -67,7 +70,8 @@ impl Follower {
     /// Learns secrets from what the client says, and masks those that are known by their position:
     /// they may be too short to be looked for elsewhere.
     fn client(&mut self, said: &Excerpt) -> Excerpt {
-        let protocol = self.protocol.get_or_insert_with(|| dialogue(Speech::Stream));
+        let speech = || Speech::of_command(said.head()).unwrap_or(Speech::Stream);
+        let protocol = self.protocol.get_or_insert_with(|| dialogue(speech()));
         let mut follow = |part: &[u8]| {
             let mut shown = Vec::with_capacity(part.len());
             for line in part.split_inclusive(|byte| *byte == b'\n') {

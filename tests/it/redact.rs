@@ -131,3 +131,23 @@ fn secrets_of_somebody_elses_transcript_are_learned_from_it() {
         }
     }
 }
+
+#[test]
+fn secrets_of_an_excerpt_without_its_greeting_are_masked() {
+    let folder = folder(&[]);
+    for excerpt in [
+        "C: a1 LOGIN joe {9}\nC: hunter2xy\n",
+        "S: * 3 EXISTS\nC: a1 LOGIN joe hunter2xy\n",
+        "C: AUTHENTICATE \"PLAIN\" \"AGpvZQBodW50ZXIyeHk=\"\n",
+        "C: AUTHENTICATE \"PLAIN\" {20+}\nC: AGpvZQBodW50ZXIyeHk=\n",
+        "S: OK\nC: AUTHENTICATE \"LOGIN\"\nS: \"VXNlcm5hbWU6\"\nC: \"am9l\"\nC: \"aHVudGVyMnh5\"\n",
+        "C: AUTH LOGIN\nC: am9l\nC: aHVudGVyMnh5\n",
+        "C: USER joe\nS: +OK\nC: PASS hunter2xy\n",
+        "*** snapshot x: hunter2xy\n*** snapshot y:\n***   | hunter2xy\nC: PASS hunter2xy\n",
+    ] {
+        let ran = redact(folder.path(), excerpt, &[]);
+        assert!(ran.code == Some(0) && ran.out.contains("[SECRET]"), "{excerpt} {ran:?}");
+        let shown = ["hunter2", "odW50ZXIy", "aHVudGVy"].iter().any(|part| ran.out.contains(part));
+        assert!(!shown, "{excerpt} {ran:?}");
+    }
+}
