@@ -1,10 +1,11 @@
 //! Assembles the lines of both sides into replies and commands.
 
+use super::incoming::Whole;
 use super::open::Open;
 use super::shell;
 use super::success::Success;
 use super::words::{first_word, is_smtp_reply, speech_of};
-use super::{Act, GAP, Read, Step, Unread};
+use super::{Act, Read, Step, Unread};
 use crate::proto::Speech;
 
 /// Assembles lines into steps of a script.
@@ -94,7 +95,7 @@ impl Assembler {
                 && matches!(step.act, Act::Send { .. } | Act::Reply(_) | Act::Raw(_))
         };
         !self.read.steps.iter().any(said)
-            && self.sessions.get(self.current).is_none_or(|open| open.reply.is_empty())
+            && self.sessions.get(self.current).is_none_or(|open| open.incoming.is_empty())
     }
 
     /// Whether the client is in the middle of a message.
@@ -104,17 +105,17 @@ impl Assembler {
 
     /// Whether the next line ends a command after its literal.
     pub(super) fn is_closing(&self) -> bool {
-        self.sessions.get(self.current).is_some_and(|open| open.is_closing && !open.go_ahead)
+        self.sessions.get(self.current).is_some_and(|open| open.sending.is_closing())
     }
 
     /// Whether the server is in the middle of a multiline block or of a literal.
     pub(super) fn is_in_block(&self) -> bool {
-        self.sessions.get(self.current).is_some_and(|open| open.block || open.literal > 0)
+        self.sessions.get(self.current).is_some_and(|open| open.incoming.is_in_block())
     }
 
     /// Whether the next line is part of a client's literal, or the rest of its command.
     pub(super) fn is_in_command(&self) -> bool {
-        self.sessions.get(self.current).is_some_and(|open| open.is_closing || open.sending > 0)
+        self.sessions.get(self.current).is_some_and(|open| open.sending.is_open())
     }
 
     /// Whether the server waits for a SASL response.
@@ -128,8 +129,8 @@ impl Assembler {
         let Some(open) = self.sessions.get(self.current) else {
             return Speech::of_greeting(line.as_bytes()).is_some();
         };
-        let goes_on = open.speech == Some(Speech::Imap) && !open.reply.is_empty();
-        if open.block || open.literal > 0 || goes_on {
+        let goes_on = open.speech == Some(Speech::Imap) && !open.incoming.is_empty();
+        if open.incoming.is_in_block() || goes_on {
             return true;
         }
         if open.is_in_message() {
@@ -166,45 +167,31 @@ impl Assembler {
             // the command.
             self.client(at, "", None);
         }
-        let bytes = line.as_bytes().to_vec();
         let open = &mut self.sessions[self.current];
         if open.speech.is_none() {
-            let speech = Speech::of_greeting(&bytes);
+            let speech = Speech::of_greeting(line.as_bytes());
             let of_smtp = is_smtp_reply(line).then_some(Speech::Smtp);
             let of_imap = line.starts_with("* ").then_some(Speech::Imap);
             open.speech = Some(speech.or(of_smtp).or(of_imap).unwrap_or(Speech::Stream));
         }
         open.hear(line);
-        if open.reply.is_empty() {
-            open.began = at;
-        }
-        if open.block {
-            if line == "." {
-                open.block = false;
-                let lines = std::mem::take(&mut open.reply);
-                let began = open.began;
-                return self.push(began, Act::Block(lines), remark);
+        match open.incoming.push(at, line, open.speech.map(Speech::facts)) {
+            Some(Whole::Reply) => self.end_reply(remark),
+            Some(Whole::Block) => {
+                let (began, lines) = open.incoming.take();
+                self.push(began, Act::Block(lines), remark);
             }
-            open.reply.push(bytes);
-            return;
-        }
-        open.reply.push(bytes);
-        if open.is_whole(line) {
-            self.end_reply(remark);
+            None => {}
         }
     }
 
     fn end_reply(&mut self, remark: Option<&str>) {
         let Some(open) = self.sessions.get_mut(self.current) else { return };
-        if open.reply.is_empty() {
+        if open.incoming.is_empty() {
             return;
         }
-        let mut lines = std::mem::take(&mut open.reply);
+        let (began, lines) = open.incoming.take();
         open.answered(&lines);
-        if std::mem::take(&mut open.skips) {
-            lines.insert(0, GAP.as_bytes().to_vec());
-        }
-        let began = open.began;
         self.push(began, Act::Reply(lines), remark);
     }
 
@@ -242,11 +229,8 @@ impl Assembler {
     /// been left out.
     pub(super) fn gap(&mut self, at: usize, line: &str, why: &str) {
         if let Some(open) = self.sessions.get_mut(self.current) {
-            if open.block || !open.reply.is_empty() {
-                open.reply.push(GAP.as_bytes().to_vec());
-            } else if !open.is_in_message() {
-                open.skips |= open.speech == Some(Speech::Imap) && !open.unanswered.is_empty();
-            }
+            let may_answer = open.speech == Some(Speech::Imap) && !open.unanswered.is_empty();
+            open.incoming.leave_out(may_answer && !open.is_in_message());
         }
         self.unread(at, line, why);
     }

@@ -2,13 +2,11 @@
 //! read.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
-use super::words::{announced, first_word, secret, sends_response};
+use super::incoming::Incoming;
+use super::sending::{Said, Sending};
+use super::words::{first_word, secret};
 use crate::proto::Speech;
-
-/// The secret part of a client's line, and whether the server owes a reply to the line.
-type Said = (Option<Range<usize>>, bool);
 
 /// The state of a session after the lines that were read so far.
 #[derive(Default)]
@@ -19,42 +17,22 @@ pub(super) struct Open {
     pub(super) connect: usize,
     pub(super) place: Option<String>,
     pub(super) is_tls: bool,
-    /// The lines of a reply that is not complete.
-    pub(super) reply: Vec<Vec<u8>>,
-    pub(super) began: usize,
-    /// How many octets of the server's literal are still to come.
-    pub(super) literal: usize,
-    /// Whether the next lines, up to a dot, are a block of the server instead of replies.
-    pub(super) block: bool,
+    pub(super) incoming: Incoming,
+    pub(super) sending: Sending,
     /// Whether the next lines, up to a dot, are a message of the client instead of commands.
     pub(super) message: bool,
     /// The commands that the server has not answered yet. An empty command stands for the greeting.
     pub(super) unanswered: VecDeque<String>,
     /// Whether the server waits for a SASL response.
     pub(super) challenged: bool,
-    /// How many octets of the client's literal are still to come.
-    pub(super) sending: usize,
-    /// Whether the server has to send `+` before the client sends the literal.
-    pub(super) go_ahead: bool,
-    /// Whether the literal is complete, so that the next line continues or ends its command.
-    pub(super) is_closing: bool,
-    /// The number of arguments before the literal, if the command is LOGIN. The second argument is
-    /// the password.
-    pub(super) login: Option<usize>,
-    /// Whether the last command was AUTHENTICATE.
-    pub(super) is_authenticating: bool,
-    /// Whether the next literal of the client is a SASL response, and so a secret.
-    pub(super) responds: bool,
-    /// Whether the last command was STARTTLS or STLS.
-    pub(super) is_securing: bool,
+    /// The verb of the last command, in upper case; empty if TLS was agreed on or refused after it.
+    pub(super) command: String,
     /// Whether the server has agreed to TLS, and no line has reported the handshake yet.
     pub(super) tls_is_due: bool,
     /// Whether the server has sent a line.
     pub(super) is_heard: bool,
     /// Whether the server has agreed to QUIT, in SMTP, LMTP or POP3.
     pub(super) has_ended: bool,
-    /// Whether the file leaves out replies before the next reply.
-    pub(super) skips: bool,
     pub(super) tags: Vec<String>,
     pub(super) is_over: bool,
 }
@@ -73,31 +51,7 @@ impl Open {
 
     /// Whether the client is in the middle of a message.
     pub(super) fn is_in_message(&self) -> bool {
-        self.message || (self.sending > 0 && !self.go_ahead)
-    }
-
-    /// Whether this line completes the reply.
-    pub(super) fn is_whole(&mut self, line: &str) -> bool {
-        match self.speech.map(Speech::facts) {
-            Some(facts) if facts.has_codes() => line.as_bytes().get(3) != Some(&b'-'),
-            Some(facts) if facts.has_literals => {
-                if self.literal > 0 {
-                    let length = line.len() + 2;
-                    if length <= self.literal {
-                        self.literal -= length;
-                        // The rest of the response, after the literal, is still to come.
-                        return false;
-                    }
-                    self.literal = 0;
-                }
-                if let Some((octets, _)) = announced(line) {
-                    self.literal = octets;
-                    return false;
-                }
-                facts.has_tags || facts.statuses.contains(&first_word(line).as_str())
-            }
-            _ => true,
-        }
+        self.message || self.sending.is_in_literal()
     }
 
     /// Updates the state after a complete reply.
@@ -105,14 +59,13 @@ impl Open {
         let last = lines.last().map(|line| String::from_utf8_lossy(line).into_owned());
         let last = last.unwrap_or_default();
         let is_untagged = self.speech == Some(Speech::Imap) && last.starts_with('*');
-        if self.is_securing && !is_untagged {
-            self.is_securing = false;
-            let status = last.split(' ').nth(1).unwrap_or_default();
-            let facts = self.speech.map(Speech::facts);
-            let status: &str =
-                if facts.is_some_and(|facts| facts.has_tags) { status } else { &last };
-            let tls = facts.and_then(|facts| facts.tls);
-            self.tls_is_due = tls.is_some_and(|tls| tls.success.fits(status.as_bytes()));
+        let facts = self.speech.map(Speech::facts);
+        let tls = facts.and_then(|facts| facts.tls).filter(|tls| tls.command == self.command);
+        if let Some(tls) = tls.filter(|_| !is_untagged) {
+            self.command.clear();
+            let has_tags = facts.is_some_and(|facts| facts.has_tags);
+            let status = if has_tags { last.split(' ').nth(1) } else { Some(&*last) };
+            self.tls_is_due = tls.success.fits(status.unwrap_or_default().as_bytes());
         }
         match self.speech {
             Some(Speech::Smtp | Speech::Lmtp) => {
@@ -133,15 +86,16 @@ impl Open {
                 let command = self.unanswered.pop_front().unwrap_or_default();
                 let is_success = facts.success.fits(last.as_bytes());
                 self.has_ended |= command == "QUIT" && is_success;
-                self.block = is_success && facts.has_block(command.as_bytes());
+                let has_block = is_success && facts.has_block(command.as_bytes());
+                self.incoming.announce_block(has_block);
             }
             Some(Speech::Imap) => {
                 let goes_ahead = last.starts_with('+');
-                self.challenged = goes_ahead && self.is_authenticating;
+                self.challenged = goes_ahead && self.command == "AUTHENTICATE";
                 if goes_ahead {
-                    self.go_ahead = false;
+                    self.sending.go_ahead();
                 } else if !last.starts_with('*') {
-                    (self.sending, self.go_ahead, self.is_closing) = (0, false, false);
+                    self.sending = Sending::default();
                     self.unanswered.pop_front();
                 }
             }
@@ -159,8 +113,9 @@ impl Open {
             }
             return (None, !self.message);
         }
-        if self.is_closing || self.sending > 0 {
-            return self.goes_on(line);
+        let is_imap = self.speech == Some(Speech::Imap);
+        if self.sending.is_open() {
+            return self.sending.go_on(line, is_imap);
         }
         if self.challenged {
             self.challenged = false;
@@ -169,32 +124,20 @@ impl Open {
             self.unanswered.push_back("AUTH".to_owned());
             return (secret, true);
         }
-        let is_imap = self.speech == Some(Speech::Imap);
-        if is_imap {
-            self.tags.extend(line.split(' ').next().map(str::to_owned));
-        }
-        let mut words = line.split_whitespace().skip(1);
-        let second = words.next().unwrap_or_default();
-        self.is_authenticating = is_imap && second.eq_ignore_ascii_case("AUTHENTICATE");
-        self.responds = sends_response(line);
         let first = first_word(line);
-        let verb: &str = if is_imap { second } else { &first };
-        let mut known = Speech::ALL.into_iter().filter_map(|speech| speech.facts().tls);
-        self.is_securing = known.any(|tls| tls.command.eq_ignore_ascii_case(verb));
+        let second = line.split_whitespace().nth(1).unwrap_or_default();
+        self.command = if is_imap { second.to_ascii_uppercase() } else { first.clone() };
+        self.tags.extend(line.split(' ').next().filter(|_| is_imap).map(str::to_owned));
         if first == "LHLO" && self.speech == Some(Speech::Smtp) {
             self.speech = Some(Speech::Lmtp);
         }
-        // The last word announces the literal, so it does not count as an argument before the
-        // literal.
-        self.login = (is_imap && second.eq_ignore_ascii_case("LOGIN"))
-            .then(|| words.count().saturating_sub(1));
-        if (is_imap || self.speech == Some(Speech::Sieve)) && self.announces(line) && !self.go_ahead
-        {
+        let has_literals = self.speech.is_some_and(|speech| speech.facts().has_literals);
+        if has_literals && self.sending.begin(line, is_imap) {
             return (None, false);
         }
         let secret = secret(line, is_imap);
         let has_arguments = line.split_whitespace().count() > 1;
-        let command = match first_word(line).as_str() {
+        let command = match first.as_str() {
             // With an argument, some commands have a reply of one line instead of a block.
             word if has_arguments && Speech::Pop3.facts().has_block(word.as_bytes()) => {
                 format!("{word} N")
@@ -205,41 +148,5 @@ impl Open {
         self.message = command == "DATA" && self.unanswered.len() > 1;
         self.unanswered.push_back(command);
         (secret, true)
-    }
-
-    /// Whether a line announces a literal. If so, the next lines are read as that literal.
-    fn announces(&mut self, line: &str) -> bool {
-        let Some((octets, _)) = announced(line) else { return false };
-        self.sending = octets;
-        self.is_closing = octets == 0;
-        // A literal with a sign needs no go-ahead (RFC 7888). A ManageSieve client sends its literal at
-        // once (RFC 5804, section 4: `literal-c2s`).
-        let waits = !(line.ends_with("+}") || line.ends_with("-}"));
-        self.go_ahead = waits && self.speech == Some(Speech::Imap);
-        true
-    }
-
-    /// Takes a line of a literal, or the rest of the command after the literal.
-    fn goes_on(&mut self, line: &str) -> Said {
-        let is_password = (self.login == Some(1) || self.responds) && self.sending > 0;
-        self.go_ahead = false;
-        if line.len() < self.sending {
-            self.sending = self.sending.saturating_sub(line.len() + 2);
-            self.is_closing = self.sending == 0;
-            return (is_password.then_some(0..line.len()), false);
-        }
-        let start = std::mem::take(&mut self.sending);
-        self.is_closing = false;
-        let rest = line.get(start..).unwrap_or_default();
-        if self.announces(rest) {
-            self.login = self.login.map(|arguments| arguments + 1);
-            return (is_password.then_some(0..start), self.go_ahead);
-        }
-        if is_password {
-            return (Some(0..start), true);
-        }
-        let blanks = rest.len() - rest.trim_start().len();
-        let follows_user = self.login == Some(0) && blanks < rest.len();
-        (follows_user.then(|| start + blanks..line.trim_end().len()), true)
     }
 }
