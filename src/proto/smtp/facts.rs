@@ -43,7 +43,7 @@ const COMMANDS: [&str; 18] = [
     "XFORWARD",
 ];
 /// The commands that do not succeed with 250 alone: 251 to 253 are successes of some commands (RFC
-/// 5321 section 4.3.2, RFC 1985 section 5.3), and HELP has 211 and 214.
+/// 5321 section 4.3.2, RFC 1985 section 5), and HELP has 211 and 214.
 const SUCCESSES: [(&str, Success); 8] = [
     ("DATA", Success::Code(354)),
     ("ETRN", Success::Code(25)),
