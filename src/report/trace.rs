@@ -130,6 +130,6 @@ fn verdict(verdict: &Verdict) -> &'static str {
 
 fn push(text: &mut String, value: &impl Serialize) {
     // Only maps with keys that are not strings cannot be serialised, and there are none here.
-    text.push_str(&serde_json::to_string(value).unwrap_or_default());
+    text.push_str(&visible::json(&serde_json::to_string(value).unwrap_or_default()));
     text.push('\n');
 }

@@ -1,6 +1,7 @@
 //! The edges of the program: signals, special files, names and descriptors.
 
 use std::ffi::OsStr;
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixListener;
@@ -54,6 +55,18 @@ fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
         assert_eq!(ran.code, Some(130), "{ran:?}");
         assert!(ran.out.contains("STOP a.rhai") && ran.out.contains("--> a.rhai:3:"), "{ran:?}");
     }
+}
+
+#[test]
+fn a_script_that_failed_and_is_interrupted_at_its_end_is_interrupted() {
+    let script = "// Fails.\nlet s = connect(param(\"url\"));\n\
+                  defer(|| { s.send(\"x\"); s.expect_bytes(\"never\"); });\nthrow \"no\";\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let (child, mut stream) = connected(folder.path(), &[]);
+    stream.read_exact(&mut [0]).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = ended(child);
+    assert!(ran.code == Some(130) && ran.out.contains("the script threw: no"), "{ran:?}");
 }
 
 #[test]

@@ -79,15 +79,26 @@ impl Runner {
             Stop::Deadline => deadline.saturating_sub(started.elapsed()),
             _ => Duration::ZERO,
         };
-        tokio::select! {
+        let ran = tokio::select! {
             biased;
-            ended = guarded(script.as_mut()) => return ended,
+            ended = guarded(script.as_mut()) => Some(ended),
             // This is no pause: it bounds how long the deferred closures of a stopped script may
             // run.
-            () = unconstrained(sleep(left + finally::AFTER_A_STOP)) => {}
+            () = unconstrained(sleep(left + finally::AFTER_A_STOP)) => None,
+        };
+        let ran = if let Some(ran) = ran {
+            ran
+        } else {
+            script.stop(Stop::Deadline);
+            guarded(script).await
+        };
+        match (ran, stop) {
+            // It had failed, and was interrupted in its deferred closures.
+            ((Err(End::Failed(failure)), beside), Stop::Interrupt) => {
+                (Err(End::Interrupted(failure)), beside)
+            }
+            (ran, _) => ran,
         }
-        script.stop(Stop::Deadline);
-        guarded(script).await
     }
 
     /// Returns the verdict: the script's own end, then the failures of its sessions, listeners and
