@@ -65,7 +65,8 @@ pub(super) struct Doctor {
 
 const EXAMPLES: &str =
     "Each answer is shown with the line that proves it. Only envelopes are sent, and
-cancelled with RSET, unless --deliver is given. Exit codes: 0 nothing is wrong,
+cancelled with RSET, unless --deliver is given. Of more than 20 exchangers, the
+first 20 are asked. Exit codes: 0 nothing is wrong,
 1 an answer is not as it should be, 3 the domain or all of its hosts cannot be
 reached.
 

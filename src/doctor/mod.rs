@@ -91,6 +91,8 @@ pub(crate) enum Note {
     IsHost,
     /// A null MX stands beside other MX records, which RFC 7505 section 3 forbids.
     NullBeside,
+    /// This many hosts are not asked, because there are more than [`MOST_HOSTS`].
+    NotAsking(usize),
     /// The dialogue with the host failed.
     Failed,
 }
@@ -117,6 +119,10 @@ pub(crate) struct Doctor {
     /// The account and the mailbox for a test message; `None` if no message is to be delivered.
     pub(crate) deliver: Option<(Account, Option<String>)>,
 }
+
+/// How many hosts of a domain are asked, those with the lowest preference first. A domain may list
+/// some thousand, and each host has seven ports.
+const MOST_HOSTS: usize = 20;
 
 /// A recipient in a foreign domain that is reserved for examples (RFC 2606 section 3).
 const FOREIGN: &str = "relay-test@example.net";
@@ -181,7 +187,10 @@ impl Doctor {
                     found.hosts.iter().map(|one| format!("MX {} {}", one.preference, one.host));
                 proof.extend(shown.map(Proof::Line));
                 proof.extend(found.has_null.then_some(Proof::Note(Note::NullBeside)));
-                let hosts = found.hosts.into_iter().map(|exchanger| exchanger.host).collect();
+                let others = found.hosts.len().saturating_sub(MOST_HOSTS);
+                proof.extend((others > 0).then_some(Proof::Note(Note::NotAsking(others))));
+                let hosts = found.hosts.into_iter().map(|exchanger| exchanger.host);
+                let hosts = hosts.take(MOST_HOSTS).collect();
                 return Ok((hosts, answer(Said::Yes, Some(!found.has_null), proof)));
             }
             Ok(_) => {}

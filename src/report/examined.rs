@@ -211,6 +211,8 @@ fn note(note: &Note, language: Language) -> String {
         Note::Blocked(port) => format!(
             "port {port} of the same host answers: port 25 is blocked on the way (OP25B of this network's provider, or a firewall)"
         ),
+        Note::NotAsking(hosts) if ja => format!("\u{30db}\u{30b9}\u{30c8}\u{304c}\u{591a}\u{3044}\u{305f}\u{3081}\u{3001}\u{6b8b}\u{308a} {hosts} \u{53f0}\u{306f}\u{78ba}\u{8a8d}\u{3057}\u{3066}\u{3044}\u{307e}\u{305b}\u{3093}\u{3002}"),
+        Note::NotAsking(hosts) => format!("{hosts} more are not asked, because there are so many"),
         Note::AllFiltered => language.of(
             "no port answers: a firewall drops everything, or the host is down",
             "\u{3069}\u{306e}\u{30dd}\u{30fc}\u{30c8}\u{3082}\u{5fdc}\u{7b54}\u{3057}\u{307e}\u{305b}\u{3093}\u{3002}\u{30d5}\u{30a1}\u{30a4}\u{30a2}\u{30a6}\u{30a9}\u{30fc}\u{30eb}\u{304b}\u{30db}\u{30b9}\u{30c8}\u{306e}\u{505c}\u{6b62}\u{3067}\u{3059}\u{3002}",

@@ -84,6 +84,34 @@ const EXCHANGERS: &[(&str, &[(u16, &str)])] = &[
     ("example.com.", &[(10, "mx1.example.com."), (20, "silent.example.com.")]),
     ("null.example.", &[(0, ".")]),
 ];
+/// A domain with 22 exchangers, none of which exists.
+const MANY: &[(&str, &[(u16, &str)])] = &[(
+    "many.example.",
+    &[
+        (0, "a.example."),
+        (1, "b.example."),
+        (2, "c.example."),
+        (3, "d.example."),
+        (4, "e.example."),
+        (5, "f.example."),
+        (6, "g.example."),
+        (7, "h.example."),
+        (8, "i.example."),
+        (9, "j.example."),
+        (10, "k.example."),
+        (11, "l.example."),
+        (12, "m.example."),
+        (13, "n.example."),
+        (14, "o.example."),
+        (15, "p.example."),
+        (16, "q.example."),
+        (17, "r.example."),
+        (18, "s.example."),
+        (19, "t.example."),
+        (20, "u.example."),
+        (21, "v.example."),
+    ],
+)];
 const ADDRESSES: &[(&str, Option<[u8; 4]>)] = &[
     ("mx1.example.com.", Some([127, 0, 0, 1])),
     ("silent.example.com.", None),
@@ -271,6 +299,15 @@ fn a_delivery_that_fails_shows_what_the_server_said() {
         out.split_once("no Does the mail arrive?").unwrap_or_else(|| panic!("{out}"));
     assert!(delivery.contains("got 554 go away"), "{out}");
     refuses.leave();
+}
+
+#[test]
+fn not_all_of_excessively_many_exchangers_are_asked() {
+    let nameserver = nameserver(MANY, &[]).to_string();
+    let ran = doctor(&["many.example", "--nameserver", &nameserver, "--timeout", "3s"]);
+    assert!(ran.out.contains("2 more are not asked, because there are so many"), "{ran:?}");
+    let is_asked = |host: &str| ran.out.matches(host).count() > 1;
+    assert!(is_asked("t.example") && !is_asked("u.example"), "{ran:?}");
 }
 
 #[test]
