@@ -1,6 +1,6 @@
-//! Decodes texts in which single bytes are written in hexadecimal: URLs (`%2B`, RFC 3986 section
-//! 2.1) and quoted-printable (`=2B`, and lines continued after `=`, RFC 2045 section 6.7), and
-//! xtext (`+2B`, RFC 3461 section 4).
+//! Decodes texts in which single bytes are written otherwise: URLs (`%2B`, RFC 3986 section 2.1),
+//! quoted-printable (`=2B`, and lines continued after `=`, RFC 2045 section 6.7), xtext (`+2B`, RFC
+//! 3461 section 4), HTML (`&amp;`, `&#43;`), and `&-` of modified UTF-7 (RFC 3501 section 5.1.3).
 
 use std::ops::Range;
 
@@ -14,10 +14,10 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    /// The text decoded in each way in which something in it is encoded. Xtext is one of its own,
-    /// because `+` stands for itself in other texts.
+    /// The text decoded in each way in which something in it is encoded. Xtext and HTML are ways of
+    /// their own, because `+` and `&` stand for themselves in other texts.
     pub(super) fn all(text: &[u8]) -> impl Iterator<Item = Self> {
-        [&b"%="[..], b"+"].into_iter().filter_map(|marks| Self::of(text, marks))
+        [&b"%="[..], b"+", b"&"].into_iter().filter_map(|marks| Self::of(text, marks))
     }
 
     fn of(text: &[u8], marks: &[u8]) -> Option<Self> {
@@ -59,6 +59,31 @@ fn escape(text: &[u8], marks: &[u8]) -> Option<(Option<u8>, usize)> {
             let value = digit(1)? << 4 | digit(2)?;
             Some((Some(u8::try_from(value).ok()?), 3))
         }
+        [b'&', b'-', ..] => Some((Some(b'&'), 2)),
+        [b'&', rest @ ..] => {
+            let name = &rest[..memchr::memchr(b';', &rest[..rest.len().min(LONGEST)])?];
+            Some((Some(character(name)?), name.len() + 2))
+        }
+        _ => None,
+    }
+}
+
+/// The length of the longest name of a character in HTML that is read, with the semicolon.
+const LONGEST: usize = 8;
+
+/// The ASCII character that has this name, or number, in HTML.
+fn character(name: &[u8]) -> Option<u8> {
+    let number = |digits: &[u8], radix| {
+        u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok().filter(u8::is_ascii)
+    };
+    match name {
+        b"amp" => Some(b'&'),
+        b"lt" => Some(b'<'),
+        b"gt" => Some(b'>'),
+        b"quot" => Some(b'"'),
+        b"apos" => Some(b'\''),
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16),
+        [b'#', digits @ ..] => number(digits, 10),
         _ => None,
     }
 }
@@ -76,5 +101,12 @@ mod tests {
         assert_eq!(Decoded::all(b"100% of a=b+c").count(), 0);
         let decoded = Decoded::all(b"a+2Bb+3Dc").next().unwrap();
         assert_eq!((&**decoded.bytes, decoded.span(&(1..4))), (&b"a+b=c"[..], 1..8));
+        for (text, bytes) in
+            [("a&amp;b", "a&b"), ("a&#43;b", "a+b"), ("a&#x2b;b&lt;", "a+b<"), ("a&-b", "a&b")]
+        {
+            let decoded = Decoded::all(text.as_bytes()).next().unwrap();
+            assert_eq!(&**decoded.bytes, bytes.as_bytes(), "{text}");
+        }
+        assert_eq!(Decoded::all(b"a&b; &; &nbsp; &#300; &amp").count(), 0);
     }
 }
