@@ -136,14 +136,14 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     while let Some(query) = queries.next() {
         if let Some(expect) = &query.expect {
             let mut whole = expect.clone();
-            // Consecutive regexes match the lines of one reply. The script takes a reply as a
-            // whole, so they become one regex.
+            // Consecutive regexes match lines of one reply, each a later one. The script takes a
+            // reply as a whole, so they become one regex.
             while query.send.is_none()
                 && let Some(more) =
                     queries.peek().filter(|more| more.expect.is_some() && speech != Speech::Stream)
             {
                 let more_text = more.expect.clone().unwrap_or_default();
-                whole = format!("{whole}(?s:.*?){more_text}");
+                whole = format!("{}.*\\r\\n(?s:.*?){}", grouped(&whole), grouped(&more_text));
                 let has_send = more.send.clone();
                 let at = more.line;
                 queries.next();
@@ -171,6 +171,11 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     }
     answered(&mut push, module.line, &mut owed);
     read.unread.extend(unreadable);
+}
+
+/// A regex that can stand beside others.
+fn grouped(regex: &str) -> String {
+    if regex.contains('|') { format!("(?:{regex})") } else { regex.to_owned() }
 }
 
 /// Adds an expectation that searches the next reply for a regex. Lines that are sent later can use
