@@ -15,10 +15,16 @@ const WIDTH: usize = 100;
 
 /// The expectation of a whole reply. The reply becomes a regex if it has values that differ from
 /// run to run (`varying`), has lines left out, or is not text; otherwise, its exact text is
-/// expected.
-pub(super) fn reply(name: &str, lines: &[Vec<u8>], varying: Option<&Vec<String>>) -> String {
+/// expected. In a session without replies (`is_stream`), it is a line.
+pub(super) fn reply(
+    name: &str,
+    lines: &[Vec<u8>],
+    varying: Option<&Vec<String>>,
+    is_stream: bool,
+) -> String {
     let shown: Vec<_> =
         lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let call = if is_stream { "expect_line" } else { "expect" };
     let has_gap = shown.iter().any(|line| line == GAP);
     if varying.is_some()
         || has_gap
@@ -26,38 +32,37 @@ pub(super) fn reply(name: &str, lines: &[Vec<u8>], varying: Option<&Vec<String>>
     {
         let (call, shown) = match shown.split_first() {
             Some((first, rest)) if first == GAP => ("expect_until", rest),
-            _ => ("expect", shown.as_slice()),
+            _ => (call, shown.as_slice()),
         };
         let mut pattern = with_gaps(shown);
         for was in varying.into_iter().flatten() {
             pattern = pattern.replacen(&escaped(was), ".+", 1);
         }
-        return format!("{name}.{call}({});", regex(&format!("^{}", without_tokens(&pattern))));
+        let pattern = format!("\\A{}", without_tokens(&pattern));
+        return format!("{name}.{call}({});", regex(&pattern));
     }
-    if let [line] = shown.as_slice() {
-        return format!("{name}.expect({});", text(line));
+    match shown.as_slice() {
+        [line] if line.is_empty() => format!("{name}.{call}({});", regex("\\A\\z")),
+        [line] => format!("{name}.{call}({});", text(line)),
+        [first, ..] if is_smtp_reply(first) => {
+            format!("assert_eq({name}.expect({}).lines, {});", &first[..3], list(&shown))
+        }
+        _ => format!("{name}.{call}({});", text(&shown.join("\r\n"))),
     }
-    let is_smtp = is_smtp_reply(&shown[0]);
-    if is_smtp {
-        return format!("assert_eq({name}.expect({}).lines, {});", &shown[0][..3], list(&shown));
-    }
-    format!("{name}.expect({});", text(&shown.join("\r\n")))
 }
 
-/// The lines of a reply as a regex. A gap in the file matches any lines, because nothing is known
-/// about the lines that were left out.
+/// The lines of a reply as a regex that reaches to the end of the reply. A gap in the file matches
+/// any lines, because nothing is known about the lines that were left out. If the last lines were
+/// left out, the regex ends before them.
 fn with_gaps(lines: &[String]) -> String {
-    let mut pattern = String::new();
-    for (n, line) in lines.iter().enumerate() {
-        let is_last = n + 1 == lines.len();
-        if line == GAP {
-            pattern.push_str("(?:.*\\r\\n)*?");
-        } else {
-            pattern.push_str(&escaped(line));
-            pattern.push_str(if is_last { "" } else { "\\r\\n" });
-        }
-    }
-    pattern
+    let last = lines.len().saturating_sub(1);
+    let pattern = |(n, line): (usize, &String)| match (line == GAP, n == last) {
+        (true, true) => String::new(),
+        (true, false) => "(?:.*\\r\\n)*?".to_owned(),
+        (false, true) => escaped(line) + "\\z",
+        (false, false) => escaped(line) + "\\r\\n",
+    };
+    lines.iter().enumerate().map(pattern).collect()
 }
 
 /// The expectation of a multiline block that ends with a dot. If the content varies, only the

@@ -62,8 +62,10 @@ impl Recorded {
             }
             Some(Ok(line)) if !line.contains(['\r', '\n']) => self.assembler.client(at, line, None),
             _ if is_server => {
+                // No line, but a part of one, or lines with other line ends.
                 let pattern = super::literal::escaped(&String::from_utf8_lossy(&bytes));
-                self.assembler.act(at, Act::Match(pattern));
+                let pattern = super::literal::regex(&format!("\\A{pattern}"));
+                self.assembler.act(at, Act::Statement(format!("$.expect_bytes({pattern});")));
             }
             _ => self.assembler.act(at, Act::Raw(bytes)),
         }

@@ -1,6 +1,6 @@
 //! Writes the steps that were read as a script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::expected;
@@ -74,6 +74,8 @@ struct Writer {
     secrets: Vec<(usize, String)>,
     /// The values in each reply that differ from run to run, by the index of the step.
     varying: BTreeMap<usize, Vec<String>>,
+    /// The sessions whose protocol has no replies.
+    streams: BTreeSet<usize>,
     step: usize,
     /// Whether the script has declared the variable for answers.
     has_groups: bool,
@@ -94,6 +96,7 @@ impl Writer {
             params: BTreeMap::new(),
             secrets: Vec::new(),
             varying: expected::varying(steps),
+            streams: steps.iter().filter(|step| is_stream(step)).map(|step| step.session).collect(),
             step: 0,
             has_groups: false,
             listeners: steps.iter().filter(|step| matches!(step.act, Act::Listen { .. })).count(),
@@ -244,7 +247,10 @@ impl Writer {
             }
             Act::Let(expression) => format!("let {name} = {};", self.with_listener(expression)),
             Act::Raw(raw) => format!("{name}.send_raw({});", bytes(raw)),
-            Act::Reply(lines) => expected::reply(name, lines, self.varying.get(&self.step)),
+            Act::Reply(lines) => {
+                let is_stream = self.streams.contains(&step.session);
+                expected::reply(name, lines, self.varying.get(&self.step), is_stream)
+            }
             Act::Block(lines) => {
                 expected::block(name, lines, self.varying.contains_key(&self.step))
             }
@@ -273,7 +279,11 @@ impl Writer {
                 return statement.replacen('@', place, 1);
             }
         }
-        let mut statement = statement.replace("$.", &format!("{name}."));
+        // The session stands first in a line. Later in it, `$.` belongs to a text.
+        let session = format!("{name}.");
+        let lines: Vec<_> =
+            statement.lines().map(|line| line.replacen("$.", &session, 1)).collect();
+        let mut statement = lines.join("\n");
         if statement.contains(&format!("{ANSWER} = ")) {
             let declared = std::mem::replace(&mut self.has_groups, true);
             let declaration = if declared { "r = " } else { "let r = " };
@@ -327,6 +337,11 @@ impl Writer {
             None => expression.to_owned(),
         }
     }
+}
+
+/// Whether a step connects to a server whose protocol has no replies.
+fn is_stream(step: &Step) -> bool {
+    matches!(&step.act, Act::Connect { scheme: "tcp" | "tls", .. })
 }
 
 /// Returns a remark as the text of a comment on one line.

@@ -255,3 +255,28 @@ fn a_number_after_a_hash_is_part_of_a_greeting() {
         "S: 220-mail.example ESMTP Exim 4.95 #2 ready\nS: 220 no spam\nC: QUIT\nS: 221 bye\nclose";
     import("exim.txt", text).holds(&[("smtp", "smtp", dialogue)], &[]);
 }
+
+#[test]
+fn a_reply_with_a_value_that_varies_has_no_other_lines() {
+    let right = SAID.replace("526562BE062", "9E3F12BE0AA");
+    let text = pasted(|_, typed, line| format!("{}: {line}\n", if typed { "C" } else { "S" }));
+    let imported = import("whole.txt", &text);
+    imported.holds(&[("smtp", "smtp", &right)], &[]);
+    let queued = "S: 250 2.0.0 Ok: queued as 9E3F12BE0AA";
+    for wrong in [
+        format!("S: 250-2.0.0 the message is infected\n{queued}"),
+        format!("{}\nS: 250 2.0.0 but deleted", queued.replace("250 ", "250-")),
+    ] {
+        imported.fails("smtp", "smtp", &right.replace(queued, &wrong));
+    }
+}
+
+#[test]
+fn a_session_without_replies_is_read_line_by_line() {
+    let text = "*** connecting to tcp://localhost:7\nS: hi [DATE]\nC: who\nS: me\nS: and you\nC: bye\nS: half\\\n\
+        S:  a line\n*** closed by the server\n";
+    let imported = import("stream.txt", text);
+    let dialogue = "S: hi Thu\nC: who\nS: me\nS: and you\nC: bye\nS: half a line\nclose";
+    imported.holds(&[("tcp", "tcp", dialogue)], &[]);
+    imported.fails("tcp", "tcp", &dialogue.replace("S: and", "S: only\nS: and"));
+}
