@@ -2,8 +2,6 @@
 //! `c <~ regex`, `c <... regex`, where `c` is the name of an endpoint. `c tcp_listen host:port` is
 //! a server, and `c = command` is a process whose input and output lines are used.
 
-use super::lines::Lines;
-use super::literal::escaped;
 use super::words::speech_of;
 use super::{Act, Read, Step, Unread, role, shell};
 use crate::pattern::Pattern;
@@ -64,7 +62,6 @@ struct Endpoint {
     place: String,
     is_tls: bool,
     speech: Option<Speech>,
-    lines: Lines,
     message: bool,
     /// Whether the server waits for a SASL response.
     challenged: bool,
@@ -109,11 +106,10 @@ impl Script {
                 Some(bytes) => self.act_of(at, name, Act::Raw(bytes)),
                 None => self.unread(at, line, "an expression of Python"),
             },
-            "<-" => self.expect(at, name, &format!("{}\\r?$", escaped(rest)), (rest, false)),
-            "<~" | "<..." => match Pattern::regex(rest) {
-                Ok(_) => self.expect(at, name, rest, (rest, word == "<...")),
-                Err(_) => self.unread(at, line, "its regex is none here"),
-            },
+            "<~" | "<..." if Pattern::regex(rest).is_err() => {
+                self.unread(at, line, "its regex is none here");
+            }
+            "<-" | "<~" | "<..." => self.expect(at, name, word, rest),
             "close" => self.act_of(at, name, Act::Statement("$.close();".to_owned())),
             _ => self.unread(at, line, "there is no such word in scripts of mailexpect"),
         }
@@ -208,7 +204,6 @@ impl Script {
 
     fn send(&mut self, at: usize, name: &str, text: &str) {
         let Some(session) = self.index(name) else { return };
-        self.flush(session);
         let endpoint = &mut self.endpoints[session];
         let said = speech_of(text);
         if endpoint.speech.is_none() || said == Some(Speech::Lmtp) {
@@ -223,8 +218,9 @@ impl Script {
         self.push(at, session, Act::Send { line: text.as_bytes().to_vec(), secret, owes });
     }
 
-    fn expect(&mut self, at: usize, name: &str, regex: &str, said: (&str, bool)) {
-        let (said, skips) = said;
+    /// Takes lines of a server. The tool reads one line for `<-` and `<~`, and lines up to the first
+    /// that matches for `<...`.
+    fn expect(&mut self, at: usize, name: &str, word: &str, said: &str) {
         let Some(session) = self.index(name) else { return };
         let endpoint = &mut self.endpoints[session];
         if endpoint.speech.is_none() {
@@ -233,23 +229,22 @@ impl Script {
         endpoint.message |= said.starts_with("354");
         endpoint.challenged =
             said.starts_with("334") || said.starts_with("\\+ ") || said.starts_with("+ ");
-        let goes_on = said.as_bytes().get(3) == Some(&b'-')
+        // With a blank after the code, only the last line of a reply can match, so the reply is
+        // judged as a whole instead of waiting for such a line until the timeout.
+        let ends_reply = endpoint.speech.is_some_and(|speech| speech.facts().has_codes())
+            && said.as_bytes().get(3) == Some(&b' ')
             && said.as_bytes()[..3].iter().all(u8::is_ascii_digit);
-        endpoint.lines.push(at, regex, skips, goes_on);
-        if !endpoint.lines.goes_on() {
-            self.flush(session);
-        }
-    }
-
-    fn flush(&mut self, session: usize) {
-        if let Some((at, regex)) = self.endpoints[session].lines.take() {
-            self.push(at, session, Act::Match(regex));
-        }
+        let statement = match word {
+            "<-" => role::line_is(said),
+            "<~" => role::line_matches(said),
+            _ if ends_reply => role::reply_with_line(said),
+            _ => role::lines_until(said),
+        };
+        self.push(at, session, Act::Statement(statement));
     }
 
     fn act_of(&mut self, at: usize, name: &str, act: Act) {
         if let Some(session) = self.index(name) {
-            self.flush(session);
             self.push(at, session, act);
         }
     }
@@ -264,7 +259,6 @@ impl Script {
 
     fn finish(mut self) -> Read {
         for session in 0..self.endpoints.len() {
-            self.flush(session);
             let endpoint = &self.endpoints[session];
             if endpoint.role != Role::Client {
                 continue;

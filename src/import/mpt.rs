@@ -150,8 +150,8 @@ impl Script {
         // The text of a continuation request is free, and servers differ in it.
         let regex = if regex == "\\+" || regex == "\\+ Ok" { "\\+.*".to_owned() } else { regex };
         match &mut self.sub {
-            Some((_, patterns)) => patterns.push(format!("^(?:{regex})\\r?$")),
-            None => self.act(at, Act::Match(format!("^(?:{regex})\\r?\\n?$"))),
+            Some((_, patterns)) => patterns.push(format!("\\A(?:{regex})\\z")),
+            None => self.act(at, Act::Match(format!("\\A(?:{regex})\\z"))),
         }
     }
 

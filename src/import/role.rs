@@ -1,5 +1,6 @@
-//! Writes statements for endpoints that are not clients: servers, and commands whose input and
-//! output are used. Both are streams of lines: whatever the protocol is, each line is taken alone.
+//! Writes statements for tools that read line by line: whatever the protocol is, each line is taken
+//! alone, so a line more or less in a reply is noticed. The endpoint may be a client, a server, or a
+//! command whose input and output are used.
 
 use super::literal::{escaped, regex, text};
 
@@ -18,22 +19,39 @@ pub(super) fn place(address: &str) -> Option<String> {
 
 /// The statement that takes a line with this beginning.
 pub(super) fn line_begins(beginning: &str) -> String {
+    if beginning.is_empty() {
+        return "$.expect_line();".to_owned();
+    }
     format!("$.expect_line({});", text(beginning))
 }
 
 /// The statement that takes exactly this line. A line is taken without its line end.
 pub(super) fn line_is(line: &str) -> String {
-    format!("$.expect_line({});", regex(&format!("^{}$", escaped(line))))
+    format!("$.expect_line({});", regex(&format!("\\A{}\\z", escaped(line))))
 }
 
 /// The statement that takes a line whose beginning matches a regex.
 pub(super) fn line_matches(pattern: &str) -> String {
-    format!("$.expect_line({});", regex(&format!("^(?:{pattern})")))
+    if escaped(pattern) == pattern {
+        return line_begins(pattern);
+    }
+    format!("$.expect_line({});", regex(&format!("\\A{}", grouped(pattern))))
 }
 
-/// The statement that takes lines up to and including a line whose beginning matches a regex.
+/// The statement that takes lines up to and including a line whose beginning matches a regex. It
+/// searches the stream, because the line may be in the middle of a reply.
 pub(super) fn lines_until(pattern: &str) -> String {
-    format!("$.expect({});", regex(&format!("(?m)^(?:{pattern}).*\\r?\\n")))
+    format!("$.expect_bytes({});", regex(&format!("^{}.*\\r?\\n", grouped(pattern))))
+}
+
+/// The statement that takes a reply of which a line matches a regex at its beginning.
+pub(super) fn reply_with_line(pattern: &str) -> String {
+    format!("$.expect({});", regex(&format!("^{}", grouped(pattern))))
+}
+
+/// A regex that can stand beside others.
+fn grouped(pattern: &str) -> String {
+    if pattern.contains('|') { format!("(?:{pattern})") } else { pattern.to_owned() }
 }
 
 /// The expression for a shell command whose input and output lines are used.

@@ -155,7 +155,7 @@ fn tls_begins_where_the_script_of_exim_has_read_the_answer() {
     let text = "client-gnutls 127.0.0.1 PORT_D\n??? 220\nstarttls\n??? 220\nquit\n??? 221\n****\n";
     let script = import("2002", text).script;
     let wanted =
-        "s.send(\"starttls\");\ns.expect(re(`^220`));\ns.tls_handshake();\ns.send(\"quit\");";
+        "s.send(\"starttls\");\ns.expect_line(\"220\");\ns.tls_handshake();\ns.send(\"quit\");";
     assert!(script.contains(wanted), "{script}");
 }
 

@@ -137,3 +137,92 @@ fn the_queries_of_blackbox_exporter_are_a_script() {
         S: 250 ok\nC: QUIT\nS: 221 bye\nclose";
     imported.holds(&[("smtp", "smtp", dialogue)], &[]);
 }
+
+/// Runs a script that was imported from a format against a server of SMTP, which has to be what the
+/// script expects with the first dialogues, and not with the others.
+fn tells_apart(name: &str, text: &str, right: &[String], wrong: &[String]) {
+    let imported = import(name, text);
+    for dialogue in right {
+        imported.holds(&[("smtp", "smtp", dialogue)], &[]);
+    }
+    for dialogue in wrong {
+        imported.fails("smtp", "smtp", dialogue);
+    }
+}
+
+#[test]
+fn a_line_more_or_less_in_a_reply_is_noticed_as_the_source_tool_notices_it() {
+    let with = |ehlo: &str, noop: &str| {
+        format!("S: 220 hi\nC: ehlo x\n{ehlo}\nC: noop\n{noop}\nC: quit\nS: 221 bye\nclose")
+    };
+    let (ehlo, noop) = ("S: 250-hi\nS: 250 HELP", "S: 250 fine");
+    let right = [with(ehlo, noop)];
+    let wrong = [
+        with("S: 250-hi\nS: 250-STARTTLS\nS: 250 HELP", noop),
+        with("S: 250 HELP", noop),
+        with(ehlo, "S: 250-the disk is full\nS: 250 fine"),
+        with(ehlo, "S: 250-fine\nS: 250 or not"),
+    ];
+    let exim = "client 127.0.0.1 PORT_D\n??? 220\nehlo x\n??? 250-\n??? 250 HELP\nnoop\n??? 250 fine\n\
+        quit\n??? 221\n???*\n****\n";
+    tells_apart("0001", exim, &right, &wrong);
+    let chamuyero = "c tcp_connect localhost:25\nc <~ 220\nc -> ehlo x\nc <~ 250-.*\nc <- 250 HELP\nc -> noop\n\
+        c <- 250 fine\nc -> quit\nc <~ 221\n";
+    tells_apart("whole.cmy", chamuyero, &right, &wrong);
+    tells_apart("whole.cmy", chamuyero, &[], &[with(ehlo, "S: 250 fine, more")]);
+    let james =
+        "S: 220.*\nC: ehlo x\nS: 250-.*\nS: 250 HELP\nC: noop\nS: 250 fine\nC: quit\nS: 221.*\n";
+    tells_apart("whole.test", james, &right, &wrong);
+}
+
+#[test]
+fn chamuyero_reads_lines_up_to_the_first_that_matches() {
+    let text = "c tcp_connect localhost:25\nc <~ 220\nc -> EHLO x\nc <... 250-SIZE\nc <~ 250-|251-\nc <... 250 HELP\n";
+    let dialogue = |lines: &str| format!("S: 220 hi\nC: EHLO x\n{lines}\nclose");
+    let right = dialogue("S: 250-a\nS: 250-b\nS: 250-SIZE 1\nS: 250-c\nS: 250-d\nS: 250 HELP");
+    let wrong = dialogue("S: 250-a\nS: 250-SIZE 1\nS: 250-b\nS: 250 HELPLESS");
+    tells_apart("until.cmy", text, &[right], &[wrong.replace("250 HELPLESS", "250 DSN")]);
+}
+
+#[test]
+fn a_line_that_exim_need_not_read_may_be_missing_and_no_other_stands_in_its_place() {
+    let text = "client 127.0.0.1 PORT_D\n??? 220\nehlo x\n??? 250-\n??? 250-SIZE\n???? 250-8BITMIME\n??? 250-PIPELINING\n\
+        ??? 250 HELP\nquit\n???? 221\n****\n";
+    let dialogue = |lines: &str| {
+        format!(
+            "S: 220 hi\nC: ehlo x\nS: 250-hi\nS: 250-SIZE 1\n{lines}S: 250-PIPELINING\nS: 250 HELP\nC: quit\nclose"
+        )
+    };
+    let right = [dialogue(""), dialogue("S: 250-8BITMIME\n")];
+    let wrong = [dialogue("S: 250-VRFY\n"), dialogue("S: 250-8BITMIME\nS: 250-VRFY\n")];
+    let imported = import("0002", text);
+    assert!(imported.said.contains("line 10: not read: ???? 221"), "{}", imported.said);
+    let expects_close = text.replace("???? 221", "???*");
+    tells_apart("0003", &expects_close, &right, &wrong);
+}
+
+#[test]
+fn a_text_with_a_dollar_sign_and_a_dot_is_no_session() {
+    let text = "c tcp_connect localhost:25\nc <~ 220 for 5\\$.\nc -> QUIT\nc <- 221 5$.\n";
+    let dialogue = "S: 220 for 5$.\nC: QUIT\nS: 221 5$.\nclose";
+    tells_apart(
+        "dollar.cmy",
+        text,
+        &[dialogue.to_owned()],
+        &[dialogue.replace("221 5$.", "221 5s.")],
+    );
+    let exim = "client 127.0.0.1 PORT_D\n??? 220 for 5$.\nQUIT\n??? 221 5$.\n****\n";
+    tells_apart("0004", exim, &[dialogue.to_owned()], &[dialogue.replace("221 5$.", "221 5s.")]);
+}
+
+#[test]
+fn the_queries_of_blackbox_exporter_match_a_line_each() {
+    let text = "modules:\n  smtp:\n    prober: tcp\n    tcp:\n      query_response:\n      - expect: '^220 .*ESMTP|^220 x'\n\
+        \x20     - send: \"EHLO prober\\r\"\n      - expect: '^250'\n      - expect: 'SIZE|DSN'\n      - send: \"QUIT\\r\"\n";
+    let dialogue = |lines: &str| {
+        format!("S: 220 a ESMTP\nC: EHLO prober\n{lines}\nC: QUIT\nS: 221 bye\nclose")
+    };
+    let right =
+        [dialogue("S: 250-a\nS: 250 DSN"), dialogue("S: 250-a\nS: 250-SIZE 1\nS: 250 HELP")];
+    tells_apart("lines.yml", text, &right, &[dialogue("S: 250-SIZE\nS: 250 HELP")]);
+}
