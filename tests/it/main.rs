@@ -48,6 +48,7 @@ mod harness;
 mod hostile;
 mod html;
 mod imap;
+mod imaptest;
 mod import;
 mod imported;
 mod injected;

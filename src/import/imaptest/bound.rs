@@ -1,78 +1,45 @@
-//! Writes commands and responses as expressions of a script, and binds the variables in responses.
+//! Writes commands as statements of a script, and binds the variables in responses.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use super::parts::{Argument, Command, MESSAGE, Part, arguments, parts};
+use super::parts::{Argument, Command, MESSAGE, Part, Response, arguments, parts};
+use super::response::{self, Written, known};
 use crate::import::ANSWER;
-use crate::import::literal::{escaped, text as quoted};
+use crate::import::literal::text as quoted;
 
-/// The expression for a variable to which `ImapTest` itself gives a value.
-fn known(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "mailbox" => "param(\"mailbox\", \"INBOX\")",
-        "user" => "param(\"user\")",
-        "password" => "param(\"password\")",
-        _ => return None,
-    })
+/// The variables that responses have bound, by their names in the script, and what the script does
+/// otherwise than the file.
+#[derive(Default)]
+pub(super) struct Bound {
+    names: BTreeSet<String>,
+    /// The differences, each with its line in the file.
+    pub(super) notes: Vec<(usize, String)>,
 }
 
-/// A regex for the values of variables: a quoted string, a list, or a word.
-const VALUE: &str = r#"(?:"(?:[^"\\]|\\.)*"|\([^()]*\)|[^\s()"\]]+)"#;
-
-/// The variables that responses have bound, by their names in the script.
-#[derive(Default)]
-pub(super) struct Bound(BTreeSet<String>);
-
 impl Bound {
-    /// Returns a response as a regex for backticks, and the variables that the regex binds.
-    fn pattern(&self, response: &str) -> (String, Vec<String>) {
-        let mut binds = Vec::new();
-        if let Some((before, rest)) = response.split_once("($!unordered ")
-            && let Some((inside, behind)) = rest.split_once(')')
-            && !inside.contains(['(', '$'])
-        {
-            let orders = orders(&inside.split_whitespace().map(escaped).collect::<Vec<_>>());
-            let (before, mut binds) = self.pattern(before);
-            let (behind, more) = self.pattern(behind);
-            binds.extend(more);
-            return (format!("{before}\\((?:{})\\){behind}", orders.join("|")), binds);
-        }
-        let mut regex = String::new();
-        for part in parts(response) {
-            match part {
-                Part::Text(text) => regex.push_str(&escaped(text).replace('`', "\\x60")),
-                Part::Number(_) => regex.push_str("\\d+"),
-                Part::Directive => {}
-                Part::Rest => regex.push_str("[^\\]]*\\]"),
-                Part::Case(text) => {
-                    let _ = write!(regex, "(?-i:{})", escaped(text).replace('`', "\\x60"));
-                }
-                // The tags of the script are not those of the file, so any value matches.
-                Part::Any | Part::Variable("tag") => regex.push_str(VALUE),
-                Part::Literal(content) => regex.push_str(&string(content)),
-                Part::Variable(name) if self.0.contains(name) => {
-                    let _ = write!(regex, "\"?${{re_escape(v_{name})}}\"?");
-                }
-                Part::Variable(name)
-                    if known(name).is_some() || binds.iter().any(|b| b == name) =>
-                {
-                    regex.push_str(VALUE);
-                }
-                Part::Variable(name) => {
-                    let _ = write!(regex, "(?P<{name}>{VALUE})");
-                    binds.push(name.to_owned());
-                }
-            }
-        }
-        (regex, binds)
+    /// An untagged response as a regex, and the variables that it binds.
+    fn untagged(&mut self, response: &Response) -> (String, Vec<String>) {
+        let written = response::untagged(&response.text, &self.names);
+        self.noted(response.line, written)
     }
 
-    /// Responses as a list of regexes.
-    fn list(&self, responses: &[String]) -> String {
-        let regexes =
-            responses.iter().map(|response| format!("re(`(?i)^\\* {}`)", self.pattern(response).0));
-        regexes.collect::<Vec<_>>().join(", ")
+    /// A tagged response as a regex.
+    fn tagged(&mut self, status: &Response) -> String {
+        let written = response::tagged(&status.text, &self.names);
+        for name in &written.binds {
+            let what = format!("the value of ${name} is not taken from the status");
+            self.notes.push((status.line, what));
+        }
+        self.noted(status.line, written).0
+    }
+
+    fn noted(&mut self, line: usize, written: Written) -> (String, Vec<String>) {
+        for note in written.notes {
+            if !self.notes.contains(&(line, note.clone())) {
+                self.notes.push((line, note));
+            }
+        }
+        (format!("re(`{}`)", written.regex), written.binds)
     }
 
     /// A command as an expression of the script.
@@ -93,8 +60,8 @@ impl Bound {
                     text.push_str("$]");
                     continue;
                 }
-                Part::Directive | Part::Literal(_) => continue,
-                Part::Variable(name) if self.0.contains(name) => format!("v_{name}"),
+                Part::Directive(_) | Part::Literal(_) => continue,
+                Part::Variable(name) if self.names.contains(name) => format!("v_{name}"),
                 Part::Variable(name) => {
                     known(name).map_or_else(|| format!("param({})", quoted(name)), str::to_owned)
                 }
@@ -139,55 +106,71 @@ impl Bound {
         if !command.pipelined.is_empty() {
             return self.pipelined(command);
         }
-        let lists = [
-            ("require", &command.required),
-            ("forbid", &command.forbidden),
-            ("allow", &command.allowed),
-        ];
-        let mut options = vec![format!("expect: {}", command.status)];
-        for (name, responses) in lists.iter().filter(|(_, responses)| !responses.is_empty()) {
-            options.push(format!("{name}: [{}]", self.list(responses)));
+        let status = match &command.ending {
+            Some(ending) => self.tagged(ending),
+            None => command.status.clone(),
+        };
+        let mut options = vec![format!("expect: {status}")];
+        let required: Vec<_> =
+            command.required.iter().map(|response| self.untagged(response)).collect();
+        let regexes = required.iter().map(|(regex, _)| regex.clone()).collect::<Vec<_>>();
+        options.extend(list("require", &regexes));
+        for (name, responses) in [("forbid", &command.forbidden), ("allow", &command.allowed)] {
+            let regexes: Vec<_> =
+                responses.iter().map(|response| self.untagged(response).0).collect();
+            options.extend(list(name, &regexes));
         }
+        options.extend(command.is_ordered.then(|| "ordered: true".to_owned()));
+        options.extend(command.is_all.then(|| "only: true".to_owned()));
         let call = self.call(&command.text, &options.join(", "));
+        let binds: Vec<_> = required.into_iter().map(|(_, binds)| binds).collect();
+        self.bind(call, &binds)
+    }
+
+    /// The statements for a call, and for the variables that each of its responses binds.
+    fn bind(&mut self, call: String, binds: &[Vec<String>]) -> Vec<String> {
         let mut statements = Vec::new();
         let mut new = BTreeSet::new();
-        for (n, response) in command.required.iter().enumerate() {
-            for name in self.pattern(response).1 {
-                let value = format!("{ANSWER}.required[{n}][{}]", quoted(&name));
-                // The value of a quoted string is the text between the quotes.
-                let variable =
-                    if new.contains(&name) { "same".to_owned() } else { format!("v_{name}") };
-                statements.push(format!("let {variable} = {value};"));
-                statements.push(format!("{variable}.replace(\"\\\"\", \"\");"));
-                if !new.insert(name.clone()) {
-                    statements.push(format!("assert_eq(same, v_{name});"));
-                }
+        for (n, name) in
+            binds.iter().enumerate().flat_map(|(n, all)| all.iter().map(move |name| (n, name)))
+        {
+            let value = format!("{ANSWER}.required[{n}][{}]", quoted(name));
+            // The value of a quoted string is the text between the quotes.
+            let variable = if new.contains(name) { "same".to_owned() } else { format!("v_{name}") };
+            statements.push(format!("let {variable} = {value};"));
+            statements.push(format!("{variable}.replace(\"\\\"\", \"\");"));
+            if !new.insert(name.clone()) {
+                statements.push(format!("assert_eq(same, v_{name});"));
             }
         }
-        self.0.extend(new);
+        self.names.extend(new);
         let call = if statements.is_empty() { call } else { format!("{ANSWER} = {call}") };
         statements.insert(0, call);
         statements
     }
 }
 
+/// An option of a command that is a list; `None` if the list is empty.
+fn list(name: &str, regexes: &[String]) -> Option<String> {
+    (!regexes.is_empty()).then(|| format!("{name}: [{}]", regexes.join(", ")))
+}
+
 impl Bound {
     /// Returns the statements for commands that are sent at once. Their statuses come in the order
     /// of the commands. If the file also requires untagged responses, these may come between the
     /// statuses, so all of them are accepted in any order.
-    fn pipelined(&self, command: &Command) -> Vec<String> {
+    fn pipelined(&mut self, command: &Command) -> Vec<String> {
         let lines: Vec<_> =
             command.pipelined.iter().map(|(text, _)| self.expression(text)).collect();
         let mut statements = vec![format!("$.pipeline([{}]);", lines.join(", "))];
-        let statuses = command.pipelined.iter().map(|(_, status)| format!("re(`(?i)^{status}`)"));
+        let statuses = command.pipelined.iter().map(|(_, status)| format!("re(`(?i)\\A{status}`)"));
         if command.required.is_empty() {
             statements.extend(statuses.map(|status| format!("$.expect_until({status});")));
             return statements;
         }
-        let required = command.required.iter();
-        let required =
-            required.map(|response| format!("re(`(?i)^\\* {}`)", self.pattern(response).0));
-        let all: Vec<_> = required.chain(statuses).collect();
+        let mut all: Vec<_> =
+            command.required.iter().map(|response| self.untagged(response).0).collect();
+        all.extend(statuses);
         statements.push(format!("$.expect_unordered([{}]);", all.join(", ")));
         statements
     }
@@ -196,34 +179,3 @@ impl Bound {
 /// The default message for an APPEND without a literal. `ImapTest` would append one of its own
 /// messages, which the script does not have.
 const SOME_MESSAGE: &str = "From: user@example.com\r\nSubject: a message\r\n\r\nHello.\r\n";
-
-/// Returns a regex, for backticks, that matches a string of a response: as a literal, or in quotes
-/// if the string is a single line.
-fn string(content: &str) -> String {
-    let literal = format!("~?\\{{\\d+\\+?\\}}\\r\\n{}", escaped(content));
-    let string = if content.contains(['\r', '\n']) {
-        format!("(?-i:{literal})")
-    } else {
-        let in_quotes = content.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("(?-i:{literal}|\"{}\")", escaped(&in_quotes))
-    };
-    // In a text in backticks, a backtick would end the text, and `${` would begin an expression.
-    string.replace('`', "\\x60").replace("${", "\\x24{")
-}
-
-/// Returns all orders of up to four words. Five words would have 120 orders, so more words match in
-/// any order and number.
-fn orders(words: &[String]) -> Vec<String> {
-    if words.len() <= 1 {
-        return vec![words.concat()];
-    }
-    if words.len() > 4 {
-        return vec![format!("(?:(?:{})(?: |\\b))*", words.join("|"))];
-    }
-    let mut all = Vec::new();
-    for (n, first) in words.iter().enumerate() {
-        let rest = [&words[..n], &words[n + 1..]].concat();
-        all.extend(orders(&rest).into_iter().map(|rest| format!("{first} {rest}")));
-    }
-    all
-}

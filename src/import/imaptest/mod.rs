@@ -4,11 +4,13 @@
 
 mod bound;
 mod parts;
+mod response;
+mod tree;
 
 use super::literal::{escaped, text as quoted};
 use super::{Act, Read, Step, Unread};
 use bound::Bound;
-use parts::{Command, MESSAGE};
+use parts::{Command, MESSAGE, Response};
 
 pub(super) fn looks_like(text: &str) -> bool {
     let header = ["state:", "connections:", "capabilities:", "messages:", "ignore_extra_untagged:"];
@@ -66,6 +68,8 @@ struct Script {
     capabilities: Vec<String>,
     commands: Vec<Command>,
     has_header: bool,
+    /// Whether no other untagged responses may come than those in the file.
+    is_all: bool,
     /// The indices of the commands in this group whose status has not been read yet.
     pending: Vec<usize>,
     /// Whether the last command was not read. Its responses are not read either.
@@ -85,31 +89,17 @@ impl Script {
             "capabilities" => {
                 self.capabilities = value.split_whitespace().map(str::to_owned).collect();
             }
-            // Scripts of mailexpect allow extra untagged responses by default, so this header needs
-            // no statement.
-            "ignore_extra_untagged" => {}
+            "ignore_extra_untagged" => self.is_all = !value.starts_with('y'),
             _ => self.unread(at, line, "a header that says nothing to mailexpect"),
         }
     }
 
     fn body(&mut self, at: usize, line: &str) {
-        for (mark, which) in [("* ", 0), ("! ", 1), ("? ", 2)] {
-            if let Some(rest) = line.strip_prefix(mark) {
-                if self.is_skipped {
-                    return self.unread(at, line, "its command is not read");
-                }
-                let Some(last) = self.commands.last_mut() else {
-                    return self.unread(at, line, "no command comes before it");
-                };
-                // In `! * 1 fetch`, the second mark belongs to the response.
-                let response = rest.strip_prefix("* ").unwrap_or(rest).to_owned();
-                match which {
-                    0 => last.required.push(response),
-                    1 => last.forbidden.push(response),
-                    _ => last.allowed.push(response),
-                }
-                return;
-            }
+        if self.response(at, line) {
+            return;
+        }
+        if line.starts_with('!') {
+            return self.directive(at, line);
         }
         let (number, rest) = match line.split_once(' ') {
             Some((number, rest)) if number.parse::<usize>().is_ok_and(|number| number > 0) => {
@@ -125,10 +115,7 @@ impl Script {
         self.connections = self.connections.max(number);
         let is_status = ["ok", "no", "bad"].contains(&status.to_ascii_lowercase().as_str());
         if is_status && let [pending] = self.pending[..] {
-            let code = command.split_once(']').map(|(code, _)| format!(" {code}]"));
-            let code = code.filter(|code| code.starts_with(" ["));
-            let status = escaped(&format!("{status}{}", code.unwrap_or_default()));
-            self.commands[pending].status = format!("re(`(?i)^(?:\\S+ )?{status}`)");
+            self.commands[pending].ending = Some(Response { line: at, text: rest.to_owned() });
             return self.pending.clear();
         }
         let pattern = match status.to_ascii_uppercase().as_str() {
@@ -149,12 +136,46 @@ impl Script {
             line: at,
             session: number - 1,
             status: pattern,
+            ending: None,
             text: with_message(text),
             pipelined: Vec::new(),
             required: Vec::new(),
             forbidden: Vec::new(),
             allowed: Vec::new(),
+            is_ordered: false,
+            // The server says goodbye before it closes the connection, whatever the file says.
+            is_all: self.is_all && !text.eq_ignore_ascii_case("logout"),
         });
+    }
+
+    /// Whether a line is an untagged response. If so, it belongs to the last command.
+    fn response(&mut self, at: usize, line: &str) -> bool {
+        let marks = ["* ", "! ", "? "];
+        let found = marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(mark)?)));
+        let Some((mark, rest)) = found else { return false };
+        match self.commands.last_mut() {
+            _ if self.is_skipped => self.unread(at, line, "its command is not read"),
+            None => self.unread(at, line, "no command comes before it"),
+            Some(last) => {
+                // In `! * 1 fetch`, the second mark belongs to the response.
+                let text = rest.strip_prefix("* ").unwrap_or(rest).to_owned();
+                let responses = match mark {
+                    "* " => &mut last.required,
+                    "! " => &mut last.forbidden,
+                    _ => &mut last.allowed,
+                };
+                responses.push(Response { line: at, text });
+            }
+        }
+        true
+    }
+
+    /// Takes a line such as `!ordered`, which concerns the command before it.
+    fn directive(&mut self, at: usize, line: &str) {
+        match self.commands.last_mut() {
+            Some(last) if line == "!ordered" => last.is_ordered = true,
+            _ => self.unread(at, line, "there is no such word in scripts of mailexpect"),
+        }
     }
 
     fn skip(&mut self, at: usize, line: &str, why: &str) {
@@ -173,7 +194,7 @@ impl Script {
             let why = "no status follows that is its own: commands that are sent at once";
             self.unread(command.line, &command.text, why);
             for response in [command.required, command.forbidden, command.allowed].concat() {
-                self.unread(command.line, &response, "its command is not read");
+                self.unread(response.line, &response.text, "its command is not read");
             }
         }
     }
@@ -224,6 +245,9 @@ impl Script {
             for statement in bound.statements(&command) {
                 self.push(command.line, command.session, Act::Statement(statement));
             }
+        }
+        for (line, note) in bound.notes {
+            self.unread(line, "", &note);
         }
         self.read
     }

@@ -4,7 +4,7 @@
 /// The marks before and after a literal that was put into one line. They are private-use
 /// characters, which no script contains.
 pub(super) const OPEN: char = '\u{e001}';
-const CLOSE: char = '\u{e002}';
+pub(super) const CLOSE: char = '\u{e002}';
 
 /// The mark for one of `ImapTest`'s own messages.
 pub(super) const MESSAGE: &str = "\u{e003}";
@@ -15,12 +15,25 @@ pub(super) struct Command {
     pub(super) session: usize,
     /// The expression for the expected status.
     pub(super) status: String,
+    /// The beginning of the status line, if it stands apart from the command.
+    pub(super) ending: Option<Response>,
     pub(super) text: String,
     /// The commands that are sent at once, with their tags, and the status that ends each.
     pub(super) pipelined: Vec<(String, String)>,
-    pub(super) required: Vec<String>,
-    pub(super) forbidden: Vec<String>,
-    pub(super) allowed: Vec<String>,
+    pub(super) required: Vec<Response>,
+    pub(super) forbidden: Vec<Response>,
+    pub(super) allowed: Vec<Response>,
+    /// Whether the required responses have to come in their order.
+    pub(super) is_ordered: bool,
+    /// Whether no other responses may come.
+    pub(super) is_all: bool,
+}
+
+/// A response, and its line in the file.
+#[derive(Clone)]
+pub(super) struct Response {
+    pub(super) line: usize,
+    pub(super) text: String,
 }
 
 /// Puts the lines of each literal into one line. A literal begins with `{{{` at the end of a line,
@@ -71,8 +84,8 @@ pub(super) enum Part<'a> {
     Number(&'a str),
     /// `$name` or `${name}`.
     Variable(&'a str),
-    /// A directive such as `$!extra`, and the blank after it.
-    Directive,
+    /// A directive such as `$!extra`, at a place where it is none.
+    Directive(&'a str),
     /// `$`: any single word, string or list.
     Any,
     /// `$]`: any text up to the bracket.
@@ -108,7 +121,7 @@ pub(super) fn parts(line: &str) -> Vec<Part<'_>> {
             }
             Some(b'!') => {
                 let end = span(|c| c != ' ' && c != ')');
-                (Part::Directive, end + usize::from(tail[end..].starts_with(' ')))
+                (Part::Directive(&rest[at..=at + end]), end)
             }
             Some(b']') => (Part::Rest, 1),
             None | Some(b' ' | b')') => (Part::Any, 0),
