@@ -51,6 +51,15 @@ fn a_directive_that_cannot_be_followed_is_a_difference() {
         assert!(imported.script.contains(&format!("//   {said}")), "{}", imported.script);
     }
     assert!(!imported.said.contains("line 7"), "{}", imported.said);
+    let text = "tag1 noop\ntag2 noop\n? 1 exists\n!ordered\ntag1 ok\ntag2 ok\n";
+    let imported = import("at_once.tst", &format!("state: created\n\n{text}"));
+    for said in [
+        "line 1: ImapTest makes the mailbox",
+        "line 5: not read: 1 exists (it may come, but the commands before it are sent at once)",
+        "line 3: the commands are sent at once: their responses come in any order",
+    ] {
+        assert!(imported.said.contains(said), "{said}: {}", imported.said);
+    }
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Bound {
         }
         options.extend(command.is_ordered.then(|| "ordered: true".to_owned()));
         options.extend(command.is_all.then(|| "only: true".to_owned()));
-        let call = self.call(&command.text, &options.join(", "));
+        let call = self.call(&command.text, &laid_out(&options));
         let binds: Vec<_> = required.into_iter().map(|(_, binds)| binds).collect();
         self.bind(call, &binds)
     }
@@ -150,9 +150,22 @@ impl Bound {
     }
 }
 
+/// The most bytes of options in one line.
+const WIDTH: usize = 60;
+
+/// Options, in one line if they fit.
+fn laid_out(options: &[String]) -> String {
+    let one = options.join(", ");
+    if one.len() <= WIDTH { one } else { format!("\n    {},\n", options.join(",\n    ")) }
+}
+
 /// An option of a command that is a list; `None` if the list is empty.
 fn list(name: &str, regexes: &[String]) -> Option<String> {
-    (!regexes.is_empty()).then(|| format!("{name}: [{}]", regexes.join(", ")))
+    match regexes {
+        [] => None,
+        [one] => Some(format!("{name}: [{one}]")),
+        many => Some(format!("{name}: [\n        {},\n    ]", many.join(",\n        "))),
+    }
 }
 
 impl Bound {

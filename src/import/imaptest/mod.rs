@@ -224,9 +224,21 @@ impl Script {
             return false;
         }
         let required = group.iter().flat_map(|command| command.required.clone()).collect();
+        let allowed: Vec<_> = group.iter().flat_map(|command| command.allowed.clone()).collect();
+        let is_free = group.iter().any(|command| command.is_ordered || command.is_all);
+        let line = group[0].line;
         self.commands.truncate(first + 1);
         let joined = &mut self.commands[first];
         (joined.pipelined, joined.required) = (pipelined, required);
+        for response in allowed {
+            let why = "it may come, but the commands before it are sent at once";
+            self.unread(response.line, &response.text, why);
+        }
+        if is_free {
+            let why = "the commands are sent at once: their responses come in any order, and others before \
+                       a status";
+            self.unread(line, "", why);
+        }
         true
     }
 
@@ -237,6 +249,11 @@ impl Script {
 
     fn finish(mut self) -> Read {
         self.end_group();
+        if ["created", "appended", "selected"].contains(&self.state.as_str()) {
+            let why = "ImapTest makes the mailbox, and its messages, before this; the script takes the mailbox \
+                       as it is";
+            self.unread(1, "", why);
+        }
         for session in 0..self.connections {
             self.open(session);
         }
