@@ -171,7 +171,7 @@ impl Conversation {
     fn take_line(&mut self, bytes: &mut &[u8]) -> Option<Said> {
         let line = self.lines.take(bytes)?;
         if let Some(recorder) = &mut self.recorder {
-            recorder.line(&line);
+            self.dialogue.shown(&recorder.line(&line));
         }
         Some(match line.text() {
             Ok(text) => self.dialogue.line(text),

@@ -19,6 +19,10 @@ pub(super) trait Dialogue: fmt::Debug + Send {
     /// The reply to a client that has been silent for too long, before the server closes.
     fn idle(&mut self) -> Said;
 
+    /// The next line that is answered, with its secrets masked and with its line end, for messages
+    /// about the line.
+    fn shown(&mut self, _masked: &[u8]) {}
+
     /// The answer to a line, which comes without its line end.
     fn line(&mut self, text: &[u8]) -> Said;
 

@@ -49,23 +49,31 @@ impl Recorder {
         }
     }
 
-    /// Records a command line, or a response to a challenge, that the client sent.
-    pub(super) fn line(&mut self, line: &Line) {
+    /// Records a command line, or a response to a challenge, that the client sent. Returns the line
+    /// with its secrets masked.
+    pub(super) fn line(&mut self, line: &Line) -> Bytes {
         let spans = self.tracker.sent(&line.kept, &mut self.secrets);
         if line.omitted > 0 {
             self.tracker.sent(b"\r\n", &mut self.secrets);
         }
         let masked = Bytes::from(self.secrets.mask(&line.kept, &spans).into_owned());
-        let meaning = self.secrets.take_meaning();
+        let (shown, meaning) = (masked.clone(), self.secrets.take_meaning());
         let excerpt =
-            if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() }
+            if line.omitted > 0 { Excerpt::cut(shown, line.omitted) } else { shown.into() }
                 .with_meaning(meaning);
         if self.message.is_empty() && self.waiting.is_empty() {
-            return self.record(What::Client(excerpt));
+            self.record(What::Client(excerpt));
+        } else {
+            // The line is the rest of a command with a literal.
+            self.content(excerpt.head());
+            self.flush();
         }
-        // The line is the rest of a command with a literal.
-        self.content(excerpt.head());
-        self.flush();
+        masked
+    }
+
+    /// A line that the client has to send now, with its secrets masked.
+    pub(super) fn masked(&self, line: &[u8]) -> Vec<u8> {
+        self.secrets.mask(line, &self.tracker.secrets(line)).into_owned()
     }
 
     /// Records bytes of a literal that the client sent.

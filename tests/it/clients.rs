@@ -284,6 +284,43 @@ fn a_recording_with_a_malformed_line_plays_to_the_client_that_made_it() {
     assert_eq!((code, ran.code), (0, Some(0)), "{said}\n{}", ran.out);
 }
 
+/// What a replay of this recording says of a client that sends this all at once.
+fn said_of(recording: &str, sent: &str) -> (i32, String) {
+    let folder = folder(&[("r.txt", recording)]);
+    let (url, child, end) = replay(folder.path(), "r.txt");
+    let address = url.split_once("://").unwrap().1;
+    let mut client = std::net::TcpStream::connect(address).unwrap();
+    client.write_all(sent.as_bytes()).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    client.read_to_end(&mut Vec::new()).unwrap();
+    let (code, said) = end(child);
+    (code, format!("{url}\n{said}"))
+}
+
+#[test]
+fn a_departure_shows_no_secret_and_a_recording_without_a_url_is_of_the_protocol_of_its_greeting() {
+    let pop3 = "S: +OK hi\nC: USER u\nS: +OK\nC: PASS Zq7Xy9Kw2Lm\nS: +OK\n";
+    let imap = "S: * OK hi\nC: a LOGIN u [SECRET]\nS: a OK in\n";
+    let smtp = "S: 220 hi\nC: EHLO x\nS: 250 hi\nC: QUIT\nS: 221 bye\n";
+    for (recording, sent, scheme, got) in [
+        (pop3, "USER u\r\nPASS Vf4Tr8Np1Qs\r\n", "pop3", "`PASS [SECRET]`, got `PASS [SECRET]`"),
+        (imap, "a LOGIN v \"Zq7Xy9Kw2Lm\"\r\n", "imap", "got `a LOGIN v [SECRET]`"),
+        (imap, "a LOGIN v {11+}\r\nZq7Xy9Kw2Lm\r\n", "imap", "got `[SECRET]`"),
+        (
+            smtp,
+            "EHLO x\r\nAUTH PLAIN AHUAWnE3WHk5S3cyTG0=\r\n",
+            "smtp",
+            "got `AUTH PLAIN [SECRET]`",
+        ),
+        (smtp, "EHLO x\r\nAUTH PLAIN\r\nQUIT\r\n", "smtp", "got `AUTH PLAIN`"),
+    ] {
+        let (code, said) = said_of(recording, sent);
+        assert!(code == 1 && said.contains(got), "{said}");
+        assert!(said.starts_with(&format!("{scheme}://")), "{said}");
+        assert!(["Zq7X", "Vf4T", "WnE3"].iter().all(|secret| !said.contains(secret)), "{said}");
+    }
+}
+
 #[test]
 fn a_replay_ends_after_its_connections_even_if_nobody_reads_its_output() {
     let folder =

@@ -1,8 +1,10 @@
 //! A recorded dialogue played as a server: replies come as recorded, and each difference in what
 //! the client sends is reported.
 
+mod numbers;
 mod parse;
 mod player;
+mod reader;
 mod tokens;
 
 use std::fmt;
@@ -22,9 +24,11 @@ const SHOWN: usize = 1000;
 /// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The client sends this line; `number` is its line number in the recording.
+    /// The client sends this line; `number` is its line number in the recording, and `shown` the
+    /// line with its secrets masked.
     Hear {
         line: Vec<u8>,
+        shown: Vec<u8>,
         number: usize,
     },
     /// The client sends a message, or the bytes of a literal. The content is not compared.
@@ -56,10 +60,11 @@ pub struct Departed {
     pub connection: usize,
     /// The line number in the recording; `None` if the recording has no line for the client here.
     pub line: Option<usize>,
-    /// What the client sends in the recording; `None` if the recording has no line for the client
-    /// here.
+    /// What the client sends in the recording, with secrets masked; `None` if the recording has no
+    /// line for the client here.
     pub wanted: Option<String>,
-    /// What the client sent, of a long line the first 1000 bytes; `None` if it closed.
+    /// What the client sent, of a long line the first 1000 bytes, with secrets masked; `None` if it
+    /// closed.
     pub got: Option<String>,
 }
 
@@ -90,6 +95,8 @@ pub(super) struct Playback {
     connection: usize,
     tokens: Tokens,
     tell: Arc<Tell>,
+    /// The client's last line, with its secrets masked.
+    shown: Vec<u8>,
     /// The last line announced a literal, after which the rest of the command follows.
     in_command: bool,
     /// The recording was played to its end, or the client's early close was reported.
@@ -110,6 +117,7 @@ impl Playback {
             at: 0,
             connection,
             tell,
+            shown: Vec::new(),
             in_command: false,
             is_over: false,
         }
@@ -143,12 +151,13 @@ impl Playback {
 
     /// Compares a line of the client with the recording, and answers.
     fn hear(&mut self, text: &[u8]) -> Said {
-        let (wanted, number) = match self.step() {
-            Some(Step::Hear { line, number }) => (line.clone(), *number),
-            _ => return self.stray(text),
+        let Some(Step::Hear { line, shown, number }) = self.step().cloned() else {
+            self.tell(None);
+            return self.refused(text);
         };
-        if !self.tokens.fits(&wanted, text, self.recording.speech.facts().has_tags) {
-            return self.departed(text, &wanted, number);
+        if !self.tokens.fits(&line, text, self.recording.speech.facts().has_tags) {
+            self.tell(Some((&shown, number)));
+            return self.departed(text);
         }
         self.at += 1;
         self.after(text)
@@ -176,10 +185,9 @@ impl Playback {
         self.go_on()
     }
 
-    /// Reports a line that differs from the recording. If the recording has the line later on, the
+    /// Answers a line that differs from the recording. If the recording has the line later on, the
     /// playback continues there.
-    fn departed(&mut self, text: &[u8], wanted: &[u8], number: usize) -> Said {
-        self.tell(Some(number), Some(wanted), Some(text));
+    fn departed(&mut self, text: &[u8]) -> Said {
         let is_imap = self.recording.speech.facts().has_tags;
         let later = self.recording.steps.iter().enumerate().skip(self.at + 1).find(|(_, step)| {
             matches!(step, Step::Hear { line, .. } if Tokens::default().fits(line, text, is_imap))
@@ -193,11 +201,6 @@ impl Playback {
         }
     }
 
-    fn stray(&mut self, text: &[u8]) -> Said {
-        self.tell(None, None, Some(text));
-        self.refused(text)
-    }
-
     /// The protocol's error reply to a line for which the recording has no answer.
     fn refused(&self, text: &[u8]) -> Said {
         const WHY: &str = "The recording has no answer to this";
@@ -207,15 +210,25 @@ impl Playback {
         Said::new(if facts.has_tags { [tag, b" ", &refusal].concat() } else { refusal })
     }
 
-    fn tell(&mut self, line: Option<usize>, wanted: Option<&[u8]>, got: Option<&[u8]>) {
-        let shown = |bytes: &[u8]| visible::excerpt(chomp(bytes), SHOWN);
+    /// Reports that the client's last line is not the one that the recording has here.
+    fn tell(&mut self, wanted: Option<(&[u8], usize)>) {
+        let got = shown(&self.shown);
+        self.report(wanted, Some(got));
+    }
+
+    fn report(&self, wanted: Option<(&[u8], usize)>, got: Option<String>) {
         (self.tell)(Departed {
             connection: self.connection,
-            line,
-            wanted: wanted.map(shown),
-            got: got.map(shown),
+            line: wanted.map(|(_, number)| number),
+            wanted: wanted.map(|(wanted, _)| shown(wanted)),
+            got,
         });
     }
+}
+
+/// A line as a departure shows it. A bare LF is shown, because it may be the difference.
+fn shown(line: &[u8]) -> String {
+    visible::excerpt(line.strip_suffix(b"\r\n").unwrap_or(line), SHOWN)
 }
 
 /// The literal that a line announces; SMTP and POP3 have no literals.
@@ -230,6 +243,10 @@ impl Dialogue for Playback {
 
     fn idle(&mut self) -> Said {
         Said::nothing().then(Next::Close)
+    }
+
+    fn shown(&mut self, masked: &[u8]) {
+        self.shown = masked.to_vec();
     }
 
     fn line(&mut self, text: &[u8]) -> Said {
@@ -252,7 +269,8 @@ impl Dialogue for Playback {
     }
 
     fn malformed(&mut self, why: &str) -> Said {
-        self.stray(why.as_bytes())
+        self.report(None, Some(why.to_owned()));
+        self.refused(b"*")
     }
 
     fn octets(&mut self, _: Option<Vec<u8>>) -> Said {
@@ -279,13 +297,13 @@ impl Dialogue for Playback {
         let wanted = self.recording.steps[self.at.min(self.recording.steps.len())..]
             .iter()
             .find_map(|step| match step {
-                Step::Hear { line, number } => Some((line.clone(), *number)),
+                Step::Hear { shown, number, .. } => Some((shown.clone(), *number)),
                 _ => None,
             });
-        if let Some((line, number)) = wanted
+        if let Some((wanted, number)) = wanted
             && !std::mem::replace(&mut self.is_over, true)
         {
-            self.tell(Some(number), Some(&line), None);
+            self.report(Some((&wanted, number)), None);
         }
     }
 

@@ -1,10 +1,12 @@
 //! Reads the text of a golden or a transcript into recordings.
 
-use super::{Recording, Step, announced};
+use super::numbers::Numbers;
+use super::reader::Reader;
+use super::{Recording, Step};
 use crate::error::{Error, Result};
-use crate::proto::Speech;
+use crate::proto::{Scheme, Speech};
 use crate::target;
-use crate::transcript::{self, About, Close, Event, Excerpt, SessionId, What};
+use crate::transcript::{self, About, Close, Event, SessionId, What};
 
 /// The sessions of a recording, in the order in which they were opened.
 ///
@@ -52,53 +54,46 @@ fn is_dialogue(event: &Event) -> bool {
     matches!(event.what, What::Connecting(_) | What::Client(_) | What::Server(_))
 }
 
-/// The lines of a recording, to find line numbers.
-struct Numbers(Vec<String>);
-
-impl Numbers {
-    fn of(text: &str) -> Self {
-        Self(text.lines().map(|line| line.trim().to_owned()).collect())
-    }
-
-    /// The line number, from 1, of this line of a client; the search begins after line `from`.
-    fn find(&self, from: usize, line: &[u8]) -> usize {
-        let shown = crate::visible::escape(line.strip_suffix(b"\r\n").unwrap_or(line));
-        let wanted = format!("C: {shown}");
-        let rest = self.0.iter().enumerate().skip(from);
-        rest.clone()
-            .find(|(_, line)| line.ends_with(wanted.trim_end()))
-            .map_or(from, |(at, _)| at + 1)
-    }
-}
-
 fn recording(events: &[&Event], numbers: &Numbers) -> Option<Recording> {
     let url = events.iter().find_map(|event| match &event.what {
-        What::Connecting(url) => Some(url.clone()),
+        What::Connecting(url) => Some(url.as_str()),
         _ => None,
     });
-    let scheme = url.as_deref().and_then(|url| url.split(':').next()).unwrap_or("smtp");
-    let speech = url.as_deref().and_then(target::speech);
+    let accepted = events.iter().find_map(|event| match &event.what {
+        What::Accepted(peer) => Some(peer.as_str()),
+        _ => None,
+    });
+    let speech = url.or(accepted).and_then(target::speech);
     let speech = speech.filter(|speech| *speech != Speech::Stream).or_else(|| greeted(events))?;
-    let mut steps = Vec::new();
-    let mut line = 0;
+    let mut reader = Reader::new(speech, numbers);
     for event in events {
         match &event.what {
-            What::Client(excerpt) => {
-                let in_content = content_follows(&steps, speech);
-                heard(excerpt, (in_content, speech), &mut steps, (numbers, &mut line));
-            }
-            What::Server(excerpt) | What::Unread(excerpt) => said(excerpt, speech, &mut steps),
-            What::Tls(words) if !words.starts_with("failed") => steps.push(Step::Tls),
-            What::Closed(Close::ByServer | Close::Agreed) => steps.push(Step::Close),
+            What::Client(excerpt) => reader.heard(excerpt),
+            What::Server(excerpt) | What::Unread(excerpt) => reader.said(excerpt),
+            What::Tls(words) if !words.starts_with("failed") => reader.step(Step::Tls),
+            What::Closed(Close::ByServer | Close::Agreed) => reader.step(Step::Close),
             _ => {}
         }
     }
+    let mut steps = reader.steps();
     let is_tls = steps.first() == Some(&Step::Tls);
     if is_tls {
         steps.remove(0);
     }
-    let scheme = scheme.strip_suffix("+unix").unwrap_or(scheme).to_owned();
+    let scheme = scheme(url, speech, is_tls);
     Some(Recording { speech, scheme, is_tls, steps: paired(steps, speech) })
+}
+
+/// The scheme of the recorded URL. A recording without a URL has the first scheme of its protocol.
+fn scheme(url: Option<&str>, speech: Speech, is_tls: bool) -> String {
+    let usual = || {
+        let schemes = speech.facts().schemes;
+        let usual = schemes.iter().find(|scheme| Scheme::is_tls(scheme) == is_tls);
+        usual.or(schemes.first()).map_or("tcp", |scheme| scheme.name)
+    };
+    let named = url.and_then(|url| url.split(':').next());
+    let named = named.map(|name| name.strip_suffix("+unix").unwrap_or(name));
+    named.unwrap_or_else(usual).to_owned()
 }
 
 fn greeted(events: &[&Event]) -> Option<Speech> {
@@ -106,68 +101,6 @@ fn greeted(events: &[&Event]) -> Option<Speech> {
         What::Server(excerpt) => Speech::of_greeting(excerpt.head()),
         _ => None,
     })
-}
-
-/// Whether the server has asked for the content of a message.
-fn content_follows(steps: &[Step], speech: Speech) -> bool {
-    let said = match steps.last() {
-        Some(Step::Say(bytes)) => bytes.as_slice(),
-        _ => return false,
-    };
-    let last = crate::proto::last_line(said);
-    speech.facts().has_messages && last.starts_with(b"354")
-}
-
-fn heard(
-    excerpt: &Excerpt,
-    (in_content, speech): (bool, Speech),
-    steps: &mut Vec<Step>,
-    (numbers, at): (&Numbers, &mut usize),
-) {
-    let bytes = [excerpt.head(), excerpt.tail()].concat();
-    let mut rest = bytes.as_slice();
-    if in_content {
-        steps.push(Step::Octets { of_literal: false });
-        let end = memchr::memmem::find(rest, b"\r\n.\r\n").map_or(rest.len(), |end| end + 5);
-        rest = if rest.starts_with(b".\r\n") { &rest[3..] } else { &rest[end..] };
-    }
-    if let [.., Step::Hear { line, .. }, Step::Say(_), Step::Octets { of_literal: true }] = &**steps
-        && let Some((octets, _)) = announced(line, speech)
-    {
-        let octets = usize::try_from(octets).unwrap_or(usize::MAX).min(rest.len());
-        rest = &rest[octets..];
-    }
-    while !rest.is_empty() {
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        let (line, behind) = rest.split_at(end);
-        rest = behind;
-        *at = numbers.find(*at, line);
-        steps.push(Step::Hear { line: line.to_vec(), number: *at });
-        if let Some((octets, waits)) = announced(line, speech) {
-            // A recording may leave out a part of a literal; the next command is not taken for that
-            // part.
-            let octets = usize::try_from(octets).unwrap_or(usize::MAX).min(rest.len());
-            if !waits {
-                steps.push(Step::Octets { of_literal: true });
-                rest = &rest[octets..];
-            }
-        }
-    }
-}
-
-fn said(excerpt: &Excerpt, speech: Speech, steps: &mut Vec<Step>) {
-    let left_out = usize::try_from(excerpt.omitted()).unwrap_or(usize::MAX).min(64 << 20);
-    let bytes = [excerpt.head(), &vec![b'x'; left_out], excerpt.tail()].concat();
-    let goes_ahead = speech == Speech::Imap && bytes.starts_with(b"+");
-    let after_literal =
-        matches!(steps.last(), Some(Step::Hear { line, .. }) if announced(line, speech).is_some());
-    match steps.last_mut() {
-        Some(Step::Say(before)) => before.extend(bytes),
-        _ => steps.push(Step::Say(bytes)),
-    }
-    if goes_ahead && after_literal {
-        steps.push(Step::Octets { of_literal: true });
-    }
 }
 
 /// Splits commands that were sent together and answered together into pairs of a command and its

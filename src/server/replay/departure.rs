@@ -9,10 +9,11 @@ use std::io;
 pub enum Departure {
     /// The client sent another line, or closed.
     Line {
-        /// The line in the dialogue, with control characters escaped; `None` if the client had to
-        /// close.
+        /// The line in the dialogue, with control characters escaped and secrets masked; `None` if
+        /// the client had to close.
         wanted: Option<String>,
-        /// The line that the client sent, without its line end; `None` if the client closed.
+        /// The line that the client sent, without its CRLF and with secrets masked; `None` if the
+        /// client closed.
         got: Option<String>,
     },
     /// The client did not begin TLS, or broke off the handshake.

@@ -4,6 +4,8 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::departure::Departure;
 use super::heard::Heard;
 use super::step::{Found, Step};
@@ -39,7 +41,7 @@ pub(super) fn play(stream: TcpStream, steps: &[Step], stage: &Stage) -> Result<(
     let peer = stream.peer_addr()?;
     let recorder = Recorder::open(stage.transcript.clone(), spoken(steps), peer);
     let stream = BufReader::new(Wire::Clear(stream));
-    let mut client = Client { stream, stage, recorder };
+    let mut client = Client { stream, stage, recorder, shown: Bytes::new() };
     let played = client.play(steps);
     let close = match (&played, steps.last()) {
         (Ok(()), Some(Step::Close | Step::Reset)) | (Err(_), _) => Close::ByServer,
@@ -63,6 +65,8 @@ struct Client<'a> {
     stream: BufReader<Wire>,
     stage: &'a Stage,
     recorder: Recorder,
+    /// What was read last, with its secrets masked.
+    shown: Bytes,
 }
 
 impl Client<'_> {
@@ -78,7 +82,7 @@ impl Client<'_> {
                 Step::Match(Found(pattern)) => {
                     let got = self.line()?;
                     if got.is_empty() || pattern.captures_from(proto::chomp(&got), 0).is_none() {
-                        return Err(departed(Some(pattern.source().as_bytes()), &got));
+                        return Err(self.departed(Some(pattern.source().as_bytes())));
                     }
                 }
                 Step::Message => self.message()?,
@@ -103,14 +107,15 @@ impl Client<'_> {
 
     /// Reads these bytes; `None` reads any line.
     fn hear(&mut self, wanted: Option<&[u8]>) -> Result<(), Departure> {
+        let shown = wanted.map(|wanted| self.recorder.masked(wanted));
         let got = match wanted {
             // These bytes have no line end, so reading a line would wait for one.
             Some(wanted) if !wanted.ends_with(b"\n") => self.octets(wanted.len())?,
             _ => self.line()?,
         };
         match wanted {
-            _ if got.is_empty() => Err(departed(wanted.or(Some(b"a line")), &got)),
-            Some(wanted) if got != wanted => Err(departed(Some(wanted), &got)),
+            _ if got.is_empty() => Err(self.departed(shown.as_deref().or(Some(b"a line")))),
+            Some(wanted) if got != wanted => Err(self.departed(shown.as_deref())),
             _ => Ok(()),
         }
     }
@@ -121,7 +126,10 @@ impl Client<'_> {
             let line = self.unrecorded(LONGEST_LINE)?;
             match line.as_slice() {
                 b".\r\n" => break,
-                [] => return Err(departed(Some(b"."), &line)),
+                [] => {
+                    self.shown = Bytes::new();
+                    return Err(self.departed(Some(b".")));
+                }
                 line => self.recorder.content(line),
             }
         }
@@ -132,8 +140,8 @@ impl Client<'_> {
     /// Makes the TLS handshake.
     fn secure(&mut self) -> Result<(), Departure> {
         if !self.stream.buffer().is_empty() {
-            let more = self.line()?;
-            return Err(departed(Some(b"a TLS handshake"), &more));
+            self.line()?;
+            return Err(self.departed(Some(b"a TLS handshake")));
         }
         let config = self.stage.authority.config().map_err(io::Error::other)?;
         match self.stream.get_mut().secure(config) {
@@ -168,16 +176,27 @@ impl Client<'_> {
     }
 
     fn record(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.recorder.line(&Line { kept: bytes.to_vec(), omitted: 0 });
-        }
+        self.shown = if bytes.is_empty() {
+            Bytes::new()
+        } else {
+            self.recorder.line(&Line { kept: bytes.to_vec(), omitted: 0 })
+        };
+    }
+
+    /// The departure of a client that had to send this, and sent what was read last.
+    fn departed(&self, wanted: Option<&[u8]>) -> Departure {
+        // A bare LF is shown, because it may be the difference.
+        let shown =
+            |bytes: &[u8]| visible::excerpt(bytes.strip_suffix(b"\r\n").unwrap_or(bytes), SHOWN);
+        let got = (!self.shown.is_empty()).then(|| shown(&self.shown));
+        Departure::Line { wanted: wanted.map(shown), got }
     }
 
     /// Checks that the client closes without sending anything more. A reset counts as a close.
     fn gone(&mut self) -> Result<(), Departure> {
         match self.line() {
             Ok(line) if line.is_empty() => Ok(()),
-            Ok(line) => Err(departed(None, &line)),
+            Ok(_) => Err(self.departed(None)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -208,10 +227,4 @@ impl Client<'_> {
         }
         Ok(())
     }
-}
-
-fn departed(wanted: Option<&[u8]>, got: &[u8]) -> Departure {
-    let shown = |bytes: &[u8]| visible::excerpt(proto::chomp(bytes), SHOWN);
-    let got = (!got.is_empty()).then(|| shown(got));
-    Departure::Line { wanted: wanted.map(shown), got }
 }

@@ -95,6 +95,14 @@ fn a_client_that_does_not_begin_tls_is_told_of_and_secrets_are_masked() {
 }
 
 #[test]
+fn a_departure_shows_no_secret_and_shows_a_bare_lf() {
+    let (told, _) = departure("S: +OK hi\nC: PASS a1b2c3\nS: +OK", b"PASS Zq7Xy9Kw2Lm\r\n");
+    assert_eq!(told, "the client had to send `PASS [SECRET]` and sent `PASS [SECRET]`");
+    let (told, _) = departure("S: 220 hi\nC: QUIT\nS: 221 bye", b"QUIT\n");
+    assert_eq!(told, "the client had to send `QUIT` and sent `QUIT\\n`");
+}
+
+#[test]
 fn any_number_of_clients_are_played_to_and_each_is_held_to_the_dialogue() {
     let server = Replay::repeat("S: 220 hi\nC: QUIT\nS: 221 bye\nclose").unwrap();
     let say = |line: &[u8]| {
