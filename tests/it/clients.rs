@@ -322,6 +322,22 @@ fn a_departure_shows_no_secret_and_a_recording_without_a_url_is_of_the_protocol_
 }
 
 #[test]
+fn a_literal_of_a_recording_that_holds_a_token_has_any_length() {
+    let login = "S: * OK hi\nC: a LOGIN {4+}\nC: hoge {6+}\nC: [SECRET]\nS: a OK in\n\
+                 C: b LOGOUT\nS: * BYE\nS: b OK bye\n";
+    let (code, said) = said_of(login, "a LOGIN {4+}\r\nhoge {6+}\r\npppwww\r\nb LOGOUT\r\n");
+    assert_eq!(code, 0, "{said}");
+    let append = "S: * OK hi\nC: a APPEND INBOX {39+}\nC: Subject: a\nC:\nC: my id is [QUEUE_ID#1] now\n\
+                  C:\nC: b NOOP\nS: a OK\nS: b OK\nC: c LOGOUT\nS: * BYE\nS: c OK bye\n";
+    let sent = "a APPEND INBOX {12+}\r\nSubject: b\r\n\r\nb NOOP\r\nc LOGOUT\r\n";
+    let (code, said) = said_of(append, sent);
+    assert_eq!(code, 0, "{said}");
+    // A client that sends another command after its literal has departed.
+    let (code, said) = said_of(append, &sent.replace("b NOOP", "b CHECK"));
+    assert!(code == 1 && said.contains("expected `b NOOP`, got `b CHECK`"), "{said}");
+}
+
+#[test]
 fn a_replay_ends_after_its_connections_even_if_nobody_reads_its_output() {
     let folder =
         folder(&[("a.txt", "*** connecting to smtp://x\nS: 220 hi\nC: QUIT\nS: 221 bye\n")]);

@@ -1,6 +1,7 @@
 //! A recorded dialogue played as a server: replies come as recorded, and each difference in what
 //! the client sends is reported.
 
+mod literal;
 mod numbers;
 mod parse;
 mod player;

@@ -65,7 +65,7 @@ fn recording(events: &[&Event], numbers: &Numbers) -> Option<Recording> {
     });
     let speech = url.or(accepted).and_then(target::speech);
     let speech = speech.filter(|speech| *speech != Speech::Stream).or_else(|| greeted(events))?;
-    let mut reader = Reader::new(speech, numbers);
+    let mut reader = Reader::new(speech, events, numbers);
     for event in events {
         match &event.what {
             What::Client(excerpt) => reader.heard(excerpt),

@@ -1,10 +1,10 @@
 //! Turns the events of one recorded session into steps.
 
 use super::numbers::Numbers;
-use super::{Step, announced};
+use super::{Step, announced, literal};
 use crate::proto::{Protocol, Speech};
 use crate::secrets::Secrets;
-use crate::transcript::Excerpt;
+use crate::transcript::{Event, Excerpt};
 
 /// The most bytes that are made up for those that a recording has left out.
 const MADE_UP: u64 = 64 << 20;
@@ -18,10 +18,11 @@ pub(super) struct Reader<'a> {
     /// Follows the dialogue, to know which parts of lines are secret.
     tracker: Box<dyn Protocol>,
     secrets: Secrets,
+    commands: literal::Commands,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(speech: Speech, numbers: &'a Numbers) -> Self {
+    pub(super) fn new(speech: Speech, events: &[&Event], numbers: &'a Numbers) -> Self {
         let facts = speech.facts();
         let name = facts.schemes.first().map_or("tcp", |scheme| scheme.plain_name());
         Self {
@@ -31,6 +32,7 @@ impl<'a> Reader<'a> {
             steps: Vec::new(),
             tracker: (facts.dialogue)(name),
             secrets: Secrets::default(),
+            commands: literal::Commands::of(speech, events),
         }
     }
 
@@ -80,7 +82,7 @@ impl<'a> Reader<'a> {
     /// What follows the literal of this many bytes at the start of `text`.
     fn after_literal<'t>(&mut self, text: &'t [u8], octets: u64) -> &'t [u8] {
         let octets = usize::try_from(octets).unwrap_or(usize::MAX);
-        let length = octets.min(text.len());
+        let length = literal::length(text, octets, &self.commands);
         let (literal, rest) = text.split_at(length);
         if length == octets {
             self.tracker.sent(literal, &mut self.secrets);

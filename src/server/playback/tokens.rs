@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use crate::proto::chomp;
 use crate::redaction;
+
+/// The most bytes of a token. Without a limit, a text of many `[` would take quadratic time.
+const LONGEST: usize = 256;
 
 /// The values of tokens in one session.
 #[derive(Debug, Default)]
@@ -123,7 +127,8 @@ fn parts(line: &[u8], is_token: impl Fn(&str, Option<u8>) -> bool) -> Vec<Part<'
     let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
     while let Some(open) = memchr::memchr(b'[', &line[at..]).map(|open| at + open) {
         at = open + 1;
-        let Some(close) = memchr::memchr(b']', &line[at..]).map(|close| at + close) else { break };
+        let name = &line[at..line.len().min(at + LONGEST)];
+        let Some(close) = memchr::memchr(b']', name).map(|close| at + close) else { continue };
         let Ok(token) = std::str::from_utf8(&line[at..close]) else { continue };
         let before = open.checked_sub(1).map(|before| line[before]);
         if !is_name(token) || !is_token(token, before) {
@@ -136,6 +141,19 @@ fn parts(line: &[u8], is_token: impl Fn(&str, Option<u8>) -> bool) -> Vec<Part<'
     }
     parts.push(Part::Text(&line[start..]));
     parts
+}
+
+/// The spans of the tokens in a text.
+pub(super) fn spans(text: &[u8]) -> Vec<Range<usize>> {
+    let parts = parts(text, |token, _| is_known(token));
+    let spans = parts.into_iter().filter_map(|part| match part {
+        Part::Token(token) => {
+            let start = token.as_ptr().addr() - text.as_ptr().addr();
+            Some(start - 1..start + token.len() + 1)
+        }
+        Part::Text(_) => None,
+    });
+    spans.collect()
 }
 
 fn is_name(token: &str) -> bool {

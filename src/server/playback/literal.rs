@@ -1,0 +1,85 @@
+//! Finds the end of a literal in a recording, in which tokens stand for other texts.
+
+use std::collections::HashSet;
+
+use super::tokens;
+use crate::proto::{Speech, chomp};
+use crate::transcript::{Event, What};
+
+/// What tells a command of a recording from the text of a message.
+pub(super) enum Commands {
+    /// The tags that the server has answered.
+    Tags(HashSet<Vec<u8>>),
+    /// The words of the protocol.
+    Of(Speech),
+}
+
+impl Commands {
+    pub(super) fn of(speech: Speech, events: &[&Event]) -> Self {
+        if !speech.facts().has_tags {
+            return Self::Of(speech);
+        }
+        let said = events.iter().filter_map(|event| match &event.what {
+            What::Server(excerpt) => Some([excerpt.head(), excerpt.tail()]),
+            _ => None,
+        });
+        let lines = said.flatten().flat_map(|said| said.split(|byte| *byte == b'\n'));
+        let tags = lines.filter_map(|line| {
+            let mut words = line.split(|byte| *byte == b' ');
+            let tag = words.next()?;
+            let status = String::from_utf8_lossy(chomp(words.next()?)).to_ascii_uppercase();
+            (tag != b"*" && speech.facts().statuses.contains(&&*status)).then(|| tag.to_vec())
+        });
+        Self::Tags(tags.collect())
+    }
+
+    fn begin(&self, text: &[u8]) -> bool {
+        let line = text.split(|byte| *byte == b'\n').next().map(chomp).unwrap_or_default();
+        let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        match self {
+            Self::Tags(tags) => tags.contains(word),
+            Self::Of(speech) => {
+                let word = String::from_utf8_lossy(word).to_ascii_uppercase();
+                speech.facts().has_command(&word)
+            }
+        }
+    }
+}
+
+/// How many bytes at the start of `text` are a literal that was announced with this many octets.
+///
+/// If tokens are among them, the number is of no use, because a token is not as long as what it
+/// stands for. Then the literal ends where the rest of a command may begin; if there is no such
+/// place, all of the text counts as the literal.
+pub(super) fn length(text: &[u8], octets: usize, commands: &Commands) -> usize {
+    let exact = octets.min(text.len());
+    let spans = tokens::spans(text);
+    if spans.first().is_none_or(|first| first.start >= exact) {
+        return exact;
+    }
+    let mut is_past_token = false;
+    // `least` counts the octets so far, of which each token stands for at least one.
+    let (mut at, mut least, mut spans) = (0, 0, spans.into_iter().peekable());
+    while at < text.len() && least <= octets {
+        if spans.peek().is_none_or(|span| span.start > at) {
+            at += 1;
+        } else if let Some(span) = spans.next() {
+            at = span.end;
+            is_past_token = true;
+        }
+        least += 1;
+        if is_past_token && least <= octets && ends_command(&text[at..], commands) {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Whether the rest of a command may begin here: its line end, or a blank and another literal.
+fn ends_command(rest: &[u8], commands: &Commands) -> bool {
+    if let Some(after) = rest.strip_prefix(b"\r\n") {
+        return after.is_empty() || commands.begin(after);
+    }
+    let line = rest.split(|byte| *byte == b'\n').next().map(chomp).unwrap_or_default();
+    line.starts_with(b" ") && crate::server::imap::announced(line).is_some()
+}
