@@ -338,6 +338,19 @@ fn a_literal_of_a_recording_that_holds_a_token_has_any_length() {
 }
 
 #[test]
+fn a_line_that_ends_with_a_bare_lf_departs_from_one_that_ends_with_crlf() {
+    let smtp = "S: 220 hi\nC: EHLO x\nS: 250 hi\nC: QUIT\nS: 221 bye\n";
+    let (code, said) = said_of(smtp, "EHLO x\nQUIT\n");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("line 2 of the recording: expected `EHLO x`, got `EHLO x\\n`"), "{said}");
+    assert!(said.contains("S: 250 hi") && said.contains("got `QUIT\\n`"), "{said}");
+    let bare = smtp.replace("EHLO x", "EHLO x\\n");
+    assert_eq!(said_of(&bare, "EHLO x\nQUIT\r\n").0, 0);
+    let (code, said) = said_of(&bare, "EHLO x\r\nQUIT\r\n");
+    assert!(code == 1 && said.contains("expected `EHLO x\\n`, got `EHLO x`"), "{said}");
+}
+
+#[test]
 fn a_replay_ends_after_its_connections_even_if_nobody_reads_its_output() {
     let folder =
         folder(&[("a.txt", "*** connecting to smtp://x\nS: 220 hi\nC: QUIT\nS: 221 bye\n")]);

@@ -160,6 +160,10 @@ impl Playback {
             self.tell(Some((&shown, number)));
             return self.departed(text);
         }
+        if has_bare_lf(text) != has_bare_lf(&line) {
+            // The server goes on as recorded, so that the rest of the dialogue is compared.
+            self.tell(Some((&shown, number)));
+        }
         self.at += 1;
         self.after(text)
     }
@@ -230,6 +234,11 @@ impl Playback {
 /// A line as a departure shows it. A bare LF is shown, because it may be the difference.
 fn shown(line: &[u8]) -> String {
     visible::excerpt(line.strip_suffix(b"\r\n").unwrap_or(line), SHOWN)
+}
+
+/// Whether the line ends with an LF without a CR before it.
+fn has_bare_lf(line: &[u8]) -> bool {
+    line.ends_with(b"\n") && !line.ends_with(b"\r\n")
 }
 
 /// The literal that a line announces; SMTP and POP3 have no literals.
