@@ -351,6 +351,29 @@ fn a_line_that_ends_with_a_bare_lf_departs_from_one_that_ends_with_crlf() {
 }
 
 #[test]
+fn a_replay_that_is_interrupted_before_its_connections_have_ended_has_not_passed() {
+    let smtp = "S: 220 hi\nC: EHLO x\nS: 250 hi\nC: QUIT\nS: 221 bye\n";
+    let folder = folder(&[("r.txt", smtp)]);
+    for (sent, wanted) in [("", 130), ("EHLO x\r\n", 130), ("NOOP\r\n", 1)] {
+        let (url, child, end) = replay(folder.path(), "r.txt");
+        let mut client = None;
+        if !sent.is_empty() {
+            let stream = std::net::TcpStream::connect(url.split_once("://").unwrap().1).unwrap();
+            let mut replies = BufReader::new(stream.try_clone().unwrap()).lines();
+            replies.next().unwrap().unwrap();
+            (&stream).write_all(sent.as_bytes()).unwrap();
+            replies.next().unwrap().unwrap();
+            client = Some(stream);
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let (code, said) = end(child);
+        assert_eq!(code, wanted, "{sent}: {said}");
+        drop(client);
+    }
+}
+
+#[test]
 fn a_replay_ends_after_its_connections_even_if_nobody_reads_its_output() {
     let folder =
         folder(&[("a.txt", "*** connecting to smtp://x\nS: 220 hi\nC: QUIT\nS: 221 bye\n")]);

@@ -266,6 +266,13 @@ fn an_interrupt_saves_what_was_said_and_a_server_that_is_away_is_named() {
         "{script}"
     );
 
+    // With --connections, an interrupt comes before the end.
+    let args = ["--listen", "smtp", "--to", &server.smtp(), "--connections", "1"];
+    let proxy = Proxy::start(folder.path(), &args);
+    let id = proxy.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(proxy.ended().code, Some(130));
+
     // The server is not there. The files in the folder stay.
     let gone = format!("smtp+unix://{}/none", folder.path().display());
     let proxy =

@@ -100,7 +100,7 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
         tls: args.tls.options(Options::new())?,
         authority: Authority::default(),
         allowed: args.timeout,
-        interrupt,
+        interrupt: interrupt.clone(),
         target,
     });
     let ca = write_ca(&terms.authority, &args.folder)?;
@@ -116,7 +116,14 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
     let saver = thread::spawn(move || save_all(ended, folder, &url, shown));
     block_on(accept(listener, terms, tell, args.connections.map(NonZeroU32::get)))?;
     // All senders are gone after the last session, so the thread ends.
-    saver.join().map_err(|_| Error::new(Kind::Io, "the thread that saves sessions has ended"))
+    let worst = saver
+        .join()
+        .map_err(|_| Error::new(Kind::Io, "the thread that saves sessions has ended"))?;
+    let is_cut_short = args.connections.is_some() && interrupt.is_pressed();
+    Ok(match worst {
+        ExitCode::Passed if is_cut_short => ExitCode::Interrupted,
+        worst => worst,
+    })
 }
 
 /// Parses `--listen`, and binds the listener.

@@ -154,11 +154,16 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     let most = args.connections.map(NonZeroU32::get);
     block_on(async {
         tokio::select! {
-            () = interrupt.pressed() => served.stop(AFTER_INTERRUPT),
+            biased;
             Ok(_) = closed.acquire_many(most.unwrap_or(0)), if most.is_some() => {}
+            () = interrupt.pressed() => served.stop(AFTER_INTERRUPT),
         }
     });
-    let code = served.code();
+    let is_cut_short = most.is_some_and(|most| closed.available_permits() < most as usize);
+    let code = match served.code() {
+        ExitCode::Passed if is_cut_short => ExitCode::Interrupted,
+        code => code,
+    };
     // Dropping the server drops the senders of events, which ends the thread that shows them. If
     // nobody reads the screen, the thread is abandoned.
     drop(served);
