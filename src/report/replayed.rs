@@ -55,6 +55,9 @@ impl Replayed {
                 ("***", format!("TLS {} with {}", fact("version"), fact("cipher")))
             }
             Passage { tls_failed: Some(why), .. } => ("***", format!("TLS failed: {why}")),
+            Passage { closed_by_server: true, reset: true, .. } => {
+                ("***", "reset by the server".to_owned())
+            }
             Passage { closed_by_server: true, .. } => ("***", "closed by the server".to_owned()),
             Passage { omitted: Some(count), .. } => {
                 ("***", format!("{count} reads and writes were not kept"))

@@ -105,8 +105,9 @@ fn said(what: &Passed) -> Passage {
         Passed::Event(What::Connecting(url)) => {
             Passage { connecting: Some(url.clone()), ..empty() }
         }
-        Passed::Event(What::Closed(Close::ByServer | Close::ResetByServer)) => {
-            Passage { closed_by_server: true, ..empty() }
+        Passed::Event(What::Closed(close @ (Close::ByServer | Close::ResetByServer))) => {
+            let reset = *close == Close::ResetByServer;
+            Passage { closed_by_server: true, reset, ..empty() }
         }
         Passed::Event(What::Tls(words)) if words.starts_with(FAILED) => {
             Passage { tls_failed: Some(words[FAILED.len()..].to_owned()), ..empty() }

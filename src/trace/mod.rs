@@ -54,9 +54,12 @@ pub(crate) struct Passage {
     /// Why a handshake failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failed: Option<String>,
-    /// Whether the server closed the connection.
+    /// Whether the server closed or reset the connection.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) closed_by_server: bool,
+    /// Whether this close was a reset.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reset: bool,
     /// Any other event, in the words of a transcript.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) event: Option<String>,

@@ -79,6 +79,7 @@ fn step(passage: &Passage) -> Option<Step> {
         Passage { server: Some(text), .. } => Some(Step::Server(bytes(text))),
         Passage { tls: Some(facts), .. } => Some(Step::Tls(Ok(facts.clone()))),
         Passage { tls_failed: Some(why), .. } => Some(Step::Tls(Err(why.clone()))),
+        Passage { closed_by_server: true, reset: true, .. } => Some(Step::Reset),
         Passage { closed_by_server: true, .. } => Some(Step::Closed),
         _ => None,
     }

@@ -40,6 +40,8 @@ pub(crate) enum Step {
     Tls(Result<BTreeMap<String, String>, String>),
     /// The server closed the connection.
     Closed,
+    /// The server reset the connection.
+    Reset,
 }
 
 /// A tag as it was recorded, and the tag that the client uses now.
@@ -201,6 +203,7 @@ impl AsyncRead for Recorded {
         }
         match this.steps.pop_front() {
             Some(Step::Closed) | None => Poll::Ready(Ok(())),
+            Some(Step::Reset) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             Some(step) => {
                 this.steps.push_front(step);
                 if this.is_closed {
