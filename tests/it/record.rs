@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use mailexpect::server::{Embedded, Listener};
+use mailexpect::server::{Embedded, Listener, Replay};
 use mailexpect::{Users, block_on};
 
 use crate::program::{Ran, folder, program, run};
@@ -239,6 +239,57 @@ fn a_session_with_a_server_that_proves_itself_by_digest_md5_has_a_golden() {
     let all = recorded_at((&url, &ca), "submission", &client, &["password"]);
     assert!(all.contains("→ rspauth=[SECRET]"), "{all}");
     served.join().unwrap().unwrap();
+}
+
+#[test]
+fn however_the_server_ends_a_session_the_script_expects_it() {
+    for (scheme, dialogue, expected) in [
+        (
+            "imap",
+            "S: * OK hi\nC: a NOOP\nS: * BYE x\nclose",
+            "expect_until(\"* BYE\");\ns.expect_close(",
+        ),
+        ("imap", "S: * OK hi\nC: a NOOP\nS: * 3 EXISTS\nclose", "expect_until(eof()"),
+        ("imap", "S: * OK hi\nC: NOOP\nS: NOOP BAD x\nclose", "expect_until(\"NOOP BAD\""),
+        ("imap", "S: * OK hi\nC: é\nS: * BAD x\nclose", "expect_until(\"* BAD\""),
+        ("smtp", "S: 220 hi\nC: EHLO x\nreset", "send(\"EHLO x\");\ns.expect_close("),
+        (
+            "smtp",
+            "S: 220 hi\nC: EHLO x\nS: 250-a\nS: 25\\\nclose",
+            "expect_bytes(\"250-a\\r\\n25\"",
+        ),
+        ("pop3", "S: +OK hi\nC: LIST\nS: +OK\nS: 1 9\nclose", "expect_bytes(\"1 9\\r\\n\""),
+        (
+            "sieve",
+            "S: OK\nC: NOOP\nS: BYE \"x\"\nclose",
+            "expect(re(`(?m)^BYE`));\ns.expect_close(",
+        ),
+        (
+            "pop3",
+            "S: +OK hi\nC: LIST\nC: STAT\nC: UIDL\nS: +OK\nS: .\nS: +OK 0 0\nS: +OK\nS: .\nclose",
+            "expect(\"+OK\");\ns.expect_multiline();\ns.expect(\"+OK\");\ns.expect(\"+OK\");\ns.expect_multiline(",
+        ),
+    ] {
+        let server = Replay::repeat(dialogue).unwrap();
+        let folder = folder(&[]);
+        let to = server.url(scheme);
+        let proxy =
+            Proxy::start(folder.path(), &["--listen", scheme, "--to", &to, "--connections", "1"]);
+        let mut stream = TcpStream::connect(proxy.url.split_once("://").unwrap().1).unwrap();
+        assert!(stream.read(&mut [0; 100]).unwrap() > 0);
+        let lines = dialogue.lines().filter_map(|line| line.strip_prefix("C: "));
+        let sent = lines.collect::<Vec<_>>().join("\r\n") + "\r\n";
+        stream.write_all(sent.as_bytes()).unwrap();
+        drop(stream.read_to_end(&mut Vec::new()));
+        let ended = proxy.ended();
+        let all = all_of(&folder.path().join("recorded"));
+        let saved = "with its trace and its golden";
+        assert!(ended.code == Some(0) && ended.out.contains(saved), "{dialogue}: {ended:?}\n{all}");
+        assert!(all.contains(expected), "{dialogue}: {all}");
+        let ran = run(folder.path(), &["run", "recorded/session-1.rhai", "--check"]);
+        assert_eq!(ran.code, Some(0), "{dialogue}: {ran:?}");
+        server.finish().unwrap();
+    }
 }
 
 #[test]

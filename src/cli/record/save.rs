@@ -185,7 +185,9 @@ impl Written {
                 // connecting does it.
                 Turn::Tls if at == 1 => {}
                 Turn::Tls => script.handshake(),
-                Turn::Closed(Close::ByServer) if !is_left => script.closed(),
+                Turn::Closed(Close::ByServer | Close::ResetByServer) if !is_left => {
+                    script.closed();
+                }
                 Turn::Closed(_) => is_left = true,
             }
         }
