@@ -19,14 +19,29 @@ pub(super) fn create(path: &Path, text: &str, force: bool) -> Result<()> {
     } else if force {
         replace(path, text)
     } else {
-        let created = OpenOptions::new().write(true).create_new(true).open(path);
-        created.and_then(|mut file| file.write_all(text.as_bytes()))
+        write_new(path, text.as_bytes())
     };
     written.map_err(|error| {
         let is_replaceable = error.kind() == ErrorKind::AlreadyExists && !path.is_symlink();
         let error = Error::unwritable(path.display(), error);
         error.hint(if is_replaceable { "--force replaces it" } else { "name another file" })
     })
+}
+
+/// Writes a new file. Returns whether it did: `false` if the file exists.
+///
+/// # Errors
+/// Usage if the file cannot be written.
+pub(super) fn create_new(path: &Path, content: &[u8]) -> Result<bool> {
+    match write_new(path, content) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::unwritable(path.display(), error)),
+    }
+}
+
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(content)
 }
 
 /// Replaces a regular file, or writes a new one. A link is neither followed, because it could

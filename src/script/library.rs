@@ -26,7 +26,7 @@ pub(super) const DEEPEST: usize = 256;
 
 /// The most bytes of a source, and of a script with all its imports: compiled, a source takes up to
 /// a hundred times its size.
-pub(super) const LARGEST: u64 = 2 << 20;
+pub(crate) const LARGEST: u64 = 2 << 20;
 
 /// A source that was read, with the result of compiling it.
 pub(super) struct Unit {

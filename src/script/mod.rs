@@ -71,6 +71,8 @@ pub(crate) use heading::Heading;
 pub(crate) use heading::serial_names_of as serial_names;
 pub(crate) use heading::why_ignored;
 #[cfg(feature = "cli")]
+pub(crate) use library::LARGEST as LARGEST_SCRIPT;
+#[cfg(feature = "cli")]
 pub(crate) use listening::{Listens, Told};
 pub use params::Params;
 pub use runner::Runner;

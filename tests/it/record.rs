@@ -242,6 +242,41 @@ fn a_session_with_a_server_that_proves_itself_by_digest_md5_has_a_golden() {
 }
 
 #[test]
+fn large_data_and_data_that_is_no_text_are_sent_as_they_were_and_without_the_password() {
+    let server = Embedded::start().unwrap();
+    let client = r#"let s = connect(param("submission"));
+        s.expect(220);
+        s.ehlo("client.example");
+        s.auth("USER", param("password"), #{mechanism: "PLAIN"});
+        s.mail("kim@example.com");
+        s.rcpt("USER");
+        s.send("DATA");
+        s.expect(354);
+        let long = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\r\n";
+        for i in 0..15 { long += long; }
+        let text = "Subject: hi\r\n\r\nThe password is " + param("password") + ".\r\n" + long + ".\r\n";
+        s.send_raw(base64_bytes("WC1OYW1lOiD/DQo=") + text.to_blob());
+        s.expect(250);
+        s.quit();
+    "#;
+    let client = client.replace("USER", Embedded::USER);
+    let all = recorded(&server, "submission", &client, &["secret", "password"]);
+    assert!(
+        all.contains(" + param(\"secret\").to_blob() + read(\"session-1-1.data\"));"),
+        "script"
+    );
+    let begin = b"X-Name: \xff\r\nSubject: hi\r\n\r\nThe password is pppwww.\r\nzzz";
+    let mails = server.mails();
+    // The server has put a Received field first.
+    let contents = mails.iter().map(|mail| {
+        let at = mail.data.windows(begin.len()).position(|bytes| bytes == begin).unwrap();
+        &mail.data[at..]
+    });
+    let contents: Vec<_> = contents.collect();
+    assert!(contents.len() == 2 && contents[0] == contents[1] && contents[0].len() > 2 << 20);
+}
+
+#[test]
 fn however_the_server_ends_a_session_the_script_expects_it() {
     for (scheme, dialogue, expected) in [
         (
@@ -290,6 +325,26 @@ fn however_the_server_ends_a_session_the_script_expects_it() {
         assert_eq!(ran.code, Some(0), "{dialogue}: {ran:?}");
         server.finish().unwrap();
     }
+}
+
+#[test]
+fn a_number_that_is_taken_is_passed_over_also_if_it_was_free_before() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let recorded = folder.path().join("recorded");
+    fs::create_dir(&recorded).unwrap();
+    // A dangling link does not exist when it is looked for, and cannot be created.
+    std::os::unix::fs::symlink("nowhere", recorded.join("session-1.trace")).unwrap();
+    let args = ["--listen", "smtp", "--to", &server.smtp(), "--connections", "1"];
+    let proxy = Proxy::start(folder.path(), &args);
+    let mut stream = TcpStream::connect(proxy.url.strip_prefix("smtp://").unwrap()).unwrap();
+    stream.write_all(b"QUIT\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    let ended = proxy.ended();
+    assert!(
+        ended.code == Some(0) && ended.out.contains("saved recorded/session-2.rhai"),
+        "{ended:?}"
+    );
 }
 
 #[test]

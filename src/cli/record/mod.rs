@@ -48,6 +48,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const EXAMPLES: &str = "\
 For each session, the folder gets session-1.rhai (a script), session-1.trace (a
 recording) and snapshots/session-1.snap (the golden of the script), and so on.
+Data of more than 64 KiB is in files that the script reads: session-1-1.data.
 Secrets are masked in all files, and are parameters of the script.
 
 Examples:

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::follow::{Followed, Turn};
-use crate::cli::dialogue::Script;
+use crate::cli::dialogue::{Beside, Script};
 use crate::cli::written;
 use crate::error::{Error, Kind, Result};
+use crate::file;
 use crate::golden::{Goldens, Policy};
 use crate::outcome::{Golden, Outcome, Verdict};
 use crate::proto::Speech;
 use crate::redaction::Redaction;
 use crate::report::{Report as _, Trace};
 use crate::script::written as rhai;
-use crate::script::{Runner, Servers, Settings};
+use crate::script::{LARGEST_SCRIPT, Runner, Servers, Settings};
 use crate::session::block_on;
 use crate::trace;
 use crate::transcript::Close;
@@ -71,10 +72,22 @@ impl Folder {
         }
     }
 
+    /// Writes the trace of the next session. Returns the path of its script. Another process may
+    /// save sessions in the same folder; the number is of the one that has written the trace.
+    fn trace(&mut self, followed: &Followed, url: &str) -> Result<PathBuf> {
+        loop {
+            let script = self.script();
+            let trace = trace_of(&script, url, followed);
+            if written::create_new(&script.with_extension("trace"), trace.as_bytes())? {
+                return Ok(script);
+            }
+        }
+    }
+
     /// Saves a session. Returns `None` if nothing was said in the session.
     ///
     /// # Errors
-    /// If a file cannot be written.
+    /// If the session is too long, or if a file cannot be written.
     pub(super) fn save(&mut self, followed: &Followed, url: &str) -> Result<Option<Saved>> {
         if followed.is_cut {
             let error = Error::new(Kind::TooLong, "the session was too long to be saved");
@@ -83,20 +96,19 @@ impl Folder {
         if !followed.turns.iter().any(|turn| !matches!(turn, Turn::Closed(_))) {
             return Ok(None);
         }
-        let script = self.script();
+        let script = self.trace(followed, url)?;
         let file = script.with_extension("trace");
-        written::create(&file, &trace_of(&script, url, followed), false)?;
-        let with_verbs = Written::of(followed, url, true);
-        written::create(&script, &with_verbs.text, false)?;
+        let with_verbs = Written::of(followed, url, (&script, true));
+        with_verbs.write(&script, false)?;
         let mut why = self.golden(&script, &file, &with_verbs)?;
         if why.is_some() && with_verbs.has_exchange {
             // The client may have authenticated in a way that no verb reproduces. Try the exchange
             // line by line.
-            let in_lines = Written::of(followed, url, false);
-            written::create(&script, &in_lines.text, true)?;
+            let in_lines = Written::of(followed, url, (&script, false));
+            in_lines.write(&script, true)?;
             let still = self.golden(&script, &file, &in_lines)?;
             if still.is_some() {
-                written::create(&script, &with_verbs.text, true)?;
+                with_verbs.write(&script, true)?;
             } else {
                 why = None;
             }
@@ -150,6 +162,8 @@ fn why(outcome: &Outcome) -> String {
 /// The text of a script, and facts about it.
 struct Written {
     text: String,
+    /// The files that the script reads.
+    files: Vec<Beside>,
     /// The values of the parameters when the script runs on the trace.
     params: BTreeMap<String, String>,
     /// Whether the session contains a SASL exchange.
@@ -157,9 +171,10 @@ struct Written {
 }
 
 impl Written {
-    fn of(followed: &Followed, url: &str, with_verbs: bool) -> Self {
+    fn of(followed: &Followed, url: &str, (path, with_verbs): (&Path, bool)) -> Self {
         let title = format!("A session with {url}, as it was passed on.");
-        let mut script = Script::new(followed.speech, url, &title);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let mut script = Script::new(followed.speech, url, &title).beside(&stem);
         let (mut at, mut has_exchange) = (0, false);
         let turns = &followed.turns;
         let (mut params, mut is_left) = (BTreeMap::new(), false);
@@ -195,8 +210,38 @@ impl Written {
         if has_exchange && with_verbs {
             params.insert(PASSWORD.to_owned(), FITTING.to_owned());
         }
-        Self { text: script.finish(), params, has_exchange }
+        let files = script.files();
+        Self { text: script.finish(), files, params, has_exchange }
     }
+
+    /// Writes the script and the files that it reads, for the first time or once more.
+    ///
+    /// # Errors
+    /// Too long if the script could not be run; else if a file cannot be written.
+    fn write(&self, script: &Path, is_again: bool) -> Result<()> {
+        if self.text.len() as u64 > LARGEST_SCRIPT {
+            let trace = script.with_extension("trace");
+            let said = format!("the session is too long for a script: {} has it", trace.display());
+            let error = Error::new(Kind::TooLong, said);
+            return Err(error.hint("a script may have 2 MiB: record shorter sessions"));
+        }
+        for Beside { name, content } in &self.files {
+            put(&script.with_file_name(name), content, is_again)?;
+        }
+        put(script, self.text.as_bytes(), is_again)
+    }
+}
+
+fn put(path: &Path, content: &[u8], is_again: bool) -> Result<()> {
+    if is_again {
+        return file::replace(path, content)
+            .map_err(|error| Error::unwritable(path.display(), error));
+    }
+    if written::create_new(path, content)? {
+        return Ok(());
+    }
+    let error = Error::unwritable(path.display(), "the file exists");
+    Err(error.hint("record to another folder: --folder DIR"))
 }
 
 /// A value for the secrets of a turn. It makes the turn as long as `length`, its length before
@@ -280,4 +325,21 @@ fn who(mechanism: &str, meaning: &[u8]) -> Option<String> {
         _ => return None,
     };
     (!user.is_empty() && !user.contains(MASKED)).then(|| user.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_could_not_be_run_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("session-1.rhai");
+        let text = "s.send(\"NOOP\");\n".repeat(200_000);
+        let written =
+            Written { text, files: Vec::new(), params: BTreeMap::new(), has_exchange: false };
+        let error = written.write(&script, false).unwrap_err();
+        assert!(error.message().contains("session-1.trace has it"), "{error}");
+        assert!(!script.exists());
+    }
 }
