@@ -87,7 +87,9 @@ impl Record {
     pub(super) fn secured(&self, facts: impl FnOnce() -> Vec<(&'static str, String)>) {
         if let Some(tape) = self.transcript.tape() {
             let mut facts = facts();
-            facts.iter_mut().for_each(|(_, fact)| self.secrets.mask_text(fact));
+            for (_, fact) in &mut facts {
+                self.secrets.mask_text(fact);
+            }
             tape.pass(Some(self.id), Passed::Secured(facts));
         }
     }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::options::{Connecting, parse_duration, parse_name, parse_recipient};
 use crate::cli::tls;
+use crate::error::{Error, Result};
 use crate::sasl::Known;
 
 const EXAMPLES: &str = "Examples:
@@ -65,6 +66,24 @@ pub(in crate::cli) struct Send {
     pub(super) secured: Secured,
     #[command(flatten)]
     pub(super) options: tls::Tls,
+}
+
+impl Send {
+    /// Fails if the dialogue would end before the stage after which it should.
+    ///
+    /// # Errors
+    /// Usage, with the option that is missing.
+    pub(super) fn check_stage(&self, url: &str) -> Result<()> {
+        let scheme = url.split([':', '+']).next().unwrap_or_default();
+        let has_tls = self.secured.tls.is_some() || ["smtps", "submissions"].contains(&scheme);
+        let lacks = match self.quit_after {
+            Some(Stage::Tls) if !has_tls => "--tls",
+            Some(Stage::Auth) if self.secured.user.is_none() => "--user",
+            _ => return Ok(()),
+        };
+        let error = Error::usage("the dialogue does not reach the stage of --quit-after");
+        Err(error.hint(format!("add {lacks}")))
+    }
 }
 
 /// TLS and AUTH.
@@ -134,7 +153,7 @@ pub(super) struct Content {
     pub(super) data: Option<PathBuf>,
 }
 
-fn parse_header(text: &str) -> Result<(String, String), String> {
+fn parse_header(text: &str) -> std::result::Result<(String, String), String> {
     let header = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
     let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
     match header {

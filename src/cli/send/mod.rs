@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) use args::Send;
-use args::Stage;
 
 use super::screen::Screen;
 use super::{descriptors, server, value, written};
@@ -25,7 +24,7 @@ const NAME: &str = "send";
 
 pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let url = url(args)?;
-    check_stage(args, &url)?;
+    args.check_stage(&url)?;
     let params = params(args, screen)?;
     let text = script::text(args, &url, params.get("password").map(String::as_str))?;
     let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
@@ -46,19 +45,6 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let outcome = block_on(runner.run(name, interrupt.pressed()));
     screen.show(&Human::sent(&outcome, args.quit_after.is_none()));
     Ok(outcome.exit_code())
-}
-
-/// Fails if the dialogue would end before the stage after which it should.
-fn check_stage(args: &Send, url: &str) -> Result<()> {
-    let scheme = url.split([':', '+']).next().unwrap_or_default();
-    let has_tls = args.secured.tls.is_some() || ["smtps", "submissions"].contains(&scheme);
-    let lacks = match args.quit_after {
-        Some(Stage::Tls) if !has_tls => "--tls",
-        Some(Stage::Auth) if args.secured.user.is_none() => "--user",
-        _ => return Ok(()),
-    };
-    let error = Error::usage("the dialogue does not reach the stage of --quit-after");
-    Err(error.hint(format!("add {lacks}")))
 }
 
 /// The URL of the server: the named one, or else the mail exchangers of the first recipient.

@@ -5,6 +5,7 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use rhai::FnPtr;
@@ -80,7 +81,7 @@ impl Attempts {
             let limit = run.limit();
             run.set_limit(outer);
             for beside in finally::run(ctx, run, deferred, &library) {
-                said += &format!("; what was deferred: {}", beside.error.message());
+                let _ = write!(said, "; what was deferred: {}", beside.error.message());
             }
             run.set_limit(limit);
             run.peers.leave_sessions(opened);

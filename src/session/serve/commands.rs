@@ -233,17 +233,30 @@ impl Session {
                 return Err(self.closed(wait, wanted, None));
             };
             if whole.is_empty() && !self.turn.waits_for_literal() {
-                return Ok(taken);
+                return self.well_formed(taken, wait);
             }
             whole.extend_from_slice(&taken);
             if !self.turn.waits_for_literal() {
-                return Ok(whole.freeze());
+                return self.well_formed(whole.freeze(), wait);
             }
             if whole.len() > self.stream.buffer().limit() {
                 return Err(self.fault(Kind::TooLong, "the command is longer than may be held"));
             }
             self.utter(Bytes::from_static(b"+ go on\r\n"), None, wait).await?;
         }
+    }
+}
+
+impl Session {
+    /// Fails for a command that does not have the form of its protocol.
+    fn well_formed(&self, taken: Bytes, wait: Wait) -> Result<Bytes> {
+        let speech = self.turn.speech();
+        let command = Command::new(taken.clone(), speech);
+        let Some(why) = command.malformed(speech) else { return Ok(taken) };
+        let came = self.turn.unanswered().last().cloned().unwrap_or_default();
+        let error = self.fault(Kind::Malformed, why);
+        let error = error.with_got(visible::excerpt(&came, SHOWN)).with_waited(wait.waited());
+        Err(error.hint("take what is no command with expect_line(...) or expect_bytes(...)"))
     }
 }
 

@@ -10,6 +10,7 @@ mod commands;
 mod content;
 mod fault;
 mod faults;
+mod form;
 mod named;
 mod replies;
 pub(super) mod serving;
