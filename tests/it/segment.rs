@@ -29,6 +29,14 @@ fn compared(script: &str, url: &str) -> Ran {
     )
 }
 
+/// Runs a script with every way of cutting, until bytes that were sent one by one make the
+/// difference. The system may join two of them in one read, and then they make none.
+fn compared_bytewise(script: &str, url: &str) -> Ran {
+    let mut runs = (0..20).map(|_| compared(script, url));
+    let found = runs.find(|ran| ran.out.contains("byte by byte"));
+    found.unwrap_or_else(|| compared(script, url))
+}
+
 fn assert_says(name: &str, ran: &Ran) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
@@ -85,7 +93,10 @@ fn sound(kept: &mut Vec<u8>, read: &[u8]) -> String {
 
 #[test]
 fn a_server_that_takes_one_read_for_one_line_is_found() {
-    assert_says("one_read_for_one_line", &compared(QUIT, &reader(|_, read, _| reply(read))));
+    assert_says(
+        "one_read_for_one_line",
+        &compared_bytewise(QUIT, &reader(|_, read, _| reply(read))),
+    );
 }
 
 #[test]
@@ -98,7 +109,7 @@ fn a_server_that_looks_for_crlf_in_one_read_alone_is_found() {
             String::new()
         }
     });
-    assert_says("crlf_in_one_read", &compared(QUIT, &url));
+    assert_says("crlf_in_one_read", &compared_bytewise(QUIT, &url));
 }
 
 #[test]
