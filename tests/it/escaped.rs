@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::edges::ended;
 use crate::program::program;
+use crate::signals::ended;
 
 /// Makes sure that a text is harmless for a terminal: no control characters except line ends, and
 /// no characters that hide or reorder text. Our own colours are removed first.

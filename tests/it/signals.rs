@@ -1,0 +1,147 @@
+//! Signals that end a run.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::program::{Ran, folder, program};
+
+/// A run of `a.rhai` that has connected to this process. From then on, the run handles signals.
+fn connected(folder: &Path, args: &[&str]) -> (Child, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("url=tcp://{}", listener.local_addr().unwrap());
+    let child = program()
+        .current_dir(folder)
+        .args(["run", "a.rhai", "--set", &url])
+        .args(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    (child, listener.accept().unwrap().0)
+}
+
+pub(crate) fn ended(child: Child) -> Ran {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Whether this process, and with it its children, ignores SIGHUP.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1)
+}
+
+#[test]
+fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
+    let folder = folder(&[("a.rhai", "// Computes.\nlet s = connect(param(\"url\"));\nloop {}\n")]);
+    let signals = [Signal::INT, Signal::TERM, Signal::HUP];
+    // Under `nohup`, SIGHUP is ignored and stays so.
+    let heard = signals.iter().filter(|signal| **signal != Signal::HUP || !is_hangup_ignored());
+    for signal in heard {
+        let (child, _stream) = connected(folder.path(), &[]);
+        kill_process(Pid::from_child(&child), *signal).unwrap();
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        assert!(ran.out.contains("STOP a.rhai") && ran.out.contains("--> a.rhai:3:"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_script_that_failed_and_is_interrupted_at_its_end_is_interrupted() {
+    let script = "// Fails.\nlet s = connect(param(\"url\"));\n\
+                  defer(|| { s.send(\"x\"); s.expect_bytes(\"never\"); });\nthrow \"no\";\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let (child, mut stream) = connected(folder.path(), &[]);
+    stream.read_exact(&mut [0]).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = ended(child);
+    assert!(ran.code == Some(130) && ran.out.contains("the script threw: no"), "{ran:?}");
+}
+
+#[test]
+fn no_core_is_dumped_that_would_hold_passwords() {
+    let folder = folder(&[(
+        "a.rhai",
+        "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n",
+    )]);
+    let (child, _stream) = connected(folder.path(), &[]);
+    // The program's parent may allow core files of any size, so the limit is raised here.
+    let pid = Pid::from_child(&child);
+    let unlimited = rustix::process::Rlimit { current: None, maximum: None };
+    // Without the permission to raise it, the limit of the system stays, which does not matter.
+    let _ = rustix::process::prlimit(Some(pid), rustix::process::Resource::Core, unlimited);
+    kill_process(pid, Signal::ABORT).unwrap();
+    let status = child.wait_with_output().unwrap().status;
+    assert!(!std::os::unix::process::ExitStatusExt::core_dumped(&status), "{status:?}");
+}
+
+#[test]
+fn a_second_signal_ends_a_program_that_ignores_the_first() {
+    // Nobody reads the output, so the program blocks in writing it.
+    let script = "// Talks.\nlet s = connect(param(\"url\"));\ns.reset();\n\
+                  for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\nloop {}\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let (mut child, _stream) = connected(folder.path(), &[]);
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        std::thread::yield_now();
+    };
+    assert_eq!(code, Some(130));
+}
+
+#[test]
+fn an_interrupted_run_says_how_many_did_not_run() {
+    let waiting = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n";
+    let quick = "// Quick.\nconnect(param(\"url\"));\n";
+    let folder = folder(&[("a.rhai", waiting), ("b.rhai", quick), ("c.rhai", quick)]);
+    for (args, said) in [
+        (&["b.rhai", "c.rhai", "-j", "1"][..], "2 not run"),
+        (&["--repeat", "7", "-j", "1"], "6 runs did not run"),
+    ] {
+        let (child, _stream) = connected(folder.path(), args);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        assert!(ran.out.contains(said), "{ran:?}");
+    }
+}
+
+#[test]
+fn no_child_of_a_pipe_is_left() {
+    // The shell ends soon, but its background process goes on.
+    let script = "// Waits.\nlet p = pipe([\"sh\", \"-c\", \"sleep 1000 & echo $!; exec cat\"]);\n\
+                  let s = connect(param(\"url\"));\ns.send(p.expect(re(`[0-9]+`))[0]);\n\
+                  s.expect_bytes(\"never\");\n";
+    let folder = folder(&[("a.rhai", script)]);
+    for signals in [&[Signal::TERM][..], &[Signal::INT, Signal::INT]] {
+        let (child, stream) = connected(folder.path(), &["--allow-run"]);
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut line).unwrap();
+        let sleeping = format!("/proc/{}/stat", line.trim());
+        assert!(Path::new(&sleeping).exists(), "{line}");
+        for signal in signals {
+            // The first signal may have ended the program.
+            let _ = kill_process(Pid::from_child(&child), *signal);
+        }
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        let until = Instant::now() + Duration::from_secs(5);
+        let gone = || {
+            let stat = std::fs::read_to_string(&sleeping).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        while !gone() {
+            assert!(Instant::now() < until, "{line} still runs");
+            std::thread::yield_now();
+        }
+    }
+}
