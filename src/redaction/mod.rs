@@ -67,6 +67,7 @@ mod rule;
 mod scope;
 #[cfg(feature = "script")]
 mod selection;
+mod spared;
 mod strictness;
 mod structure;
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Rule {
 
     /// The matches: the group `v` of each, or the whole match if the regex has no such group. Of the
     /// group `numbers`, each number is a match of its own, so that what replaces a set of numbers
-    /// still tells how many ranges it has.
+    /// still tells how many ranges it has. Words that the scope spares are no matches.
     ///
     /// The search goes on right after the found value, not after the whole match, so that the text
     /// between two values may belong to the matches of both.
@@ -82,7 +82,7 @@ impl Rule {
                 at = span.end.max(at + 1);
                 match set {
                     Some(set) => numbers = set,
-                    None if span.is_empty() => {}
+                    None if span.is_empty() || self.scope.spares(&text[span.clone()]) => {}
                     None => return Some(span),
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::spared::Spared;
 use crate::proto::Speech;
 
 /// The kind of a line.
@@ -55,7 +56,8 @@ pub(super) enum Verb {
 }
 
 /// The lines that a rule looks at: kinds of lines, in one protocol or in any; replies only to some
-/// commands, or to any; from one server software, or from any.
+/// commands, or to any, and only positive ones, or all; from one server software, or from any. Also
+/// the words in them that it leaves alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope {
     parts: &'static [Part],
@@ -66,11 +68,23 @@ pub(super) struct Scope {
     except: Option<Verb>,
     /// A word, in lower case, that the server's greeting has to contain.
     server: Option<&'static str>,
+    /// Whether only lines that start with a positive reply code are looked at.
+    is_positive: bool,
+    /// The words that are left alone although the rule's regex matches them.
+    spared: Option<Spared>,
 }
 
 impl Scope {
     const fn of(parts: &'static [Part]) -> Self {
-        Self { parts, speech: None, answering: &[], except: None, server: None }
+        Self {
+            parts,
+            speech: None,
+            answering: &[],
+            except: None,
+            server: None,
+            is_positive: false,
+            spared: None,
+        }
     }
 
     const fn spoken(self, speech: Speech) -> Self {
@@ -90,7 +104,29 @@ impl Scope {
         Self { server: Some(word), ..self }
     }
 
-    /// Whether a line is in this scope. `greeting` is the server's greeting in lower case.
+    const fn positive(self) -> Self {
+        Self { is_positive: true, ..self }
+    }
+
+    /// This scope, with words that are left alone.
+    pub(super) const fn sparing(self, spared: Spared) -> Self {
+        Self { spared: Some(spared), ..self }
+    }
+
+    /// Whether this word is left alone.
+    pub(super) fn spares(&self, word: &[u8]) -> bool {
+        self.spared.is_some_and(|spared| spared.holds(word))
+    }
+
+    /// Whether the start of a line leaves it in this scope.
+    pub(super) fn starts(&self, text: &[u8]) -> bool {
+        !self.is_positive
+            || matches!(text, [b'2', tens, units, b' ' | b'-', ..]
+                if tens.is_ascii_digit() && units.is_ascii_digit())
+    }
+
+    /// Whether a line of this kind is in this scope. `greeting` is the server's greeting in lower
+    /// case.
     pub(super) fn holds(
         &self,
         part: Part,
@@ -135,6 +171,8 @@ pub(super) const SERVER_HEADER_LOG: Scope =
 /// The reply to the end of a message, in which a server says which identifier it gave the message.
 pub(super) const TAKEN: Scope =
     Scope::of(&[Part::Reply, Part::Value]).answering(&[Verb::Message, Verb::Bdat]);
+/// The replies of [`TAKEN`] that accept a message.
+pub(super) const ACCEPTED: Scope = TAKEN.positive();
 /// Like [`TAKEN`], and the places where the identifier appears again.
 pub(super) const TAKEN_HEADER_LOG: Scope =
     Scope::of(&[Part::Reply, Part::Header, Part::Log, Part::Value])
@@ -190,6 +228,9 @@ impl fmt::Display for Scope {
         let names: Vec<_> = names.collect();
         if !names.is_empty() {
             write!(f, " to {}", names.join(" and "))?;
+        }
+        if self.is_positive {
+            f.write_str(" (only positive ones)")?;
         }
         match self.server {
             Some(server) => write!(f, " (only of {server})"),

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use super::spared;
+
 /// The maximum length of a token's name. It is bounded so that looking for tokens stays cheap.
 pub(super) const LONGEST: usize = 40;
 
@@ -56,7 +58,8 @@ impl Tokens {
 /// Whether a value is long enough, and of such characters, that another word hardly equals it by
 /// chance.
 fn is_telling(value: &[u8]) -> bool {
-    value.len() >= SHORTEST && value.iter().any(u8::is_ascii_digit) && !value.contains(&b' ')
+    let is_number_or_id = value.iter().any(u8::is_ascii_digit) || spared::may_be_id(value);
+    value.len() >= SHORTEST && is_number_or_id && !value.contains(&b' ')
 }
 
 /// The words of a text that consist of bytes for which `is_part` is true.

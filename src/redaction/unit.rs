@@ -100,6 +100,7 @@ impl<'a> Run<'a> {
         }
         let fitting = |rule: &&Rule| {
             rule.scope.holds(seen.part, around.speech, seen.answering, around.greeting)
+                && rule.scope.starts(text)
         };
         claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
         // In a note about TLS, the host name is recognised by its position, so this rule comes

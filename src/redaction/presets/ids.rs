@@ -1,6 +1,7 @@
 //! Identifiers of messages, sessions and deliveries.
 
 use super::{Preset, scope};
+use crate::redaction::spared::Spared;
 
 pub(super) const PRESETS: &[Preset] = &[
     Preset {
@@ -139,7 +140,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "QUEUE_ID",
         numbered: true,
         scope: scope::TAKEN,
-        regex: "Message queued with id (?P<v>[0-9a-f]+)",
+        regex: r"Message queued with id (?P<v>[0-9a-f]+)\.?(?:\s|$)",
         samples: &[("250 2.0.0 Message queued with id 1a2b3c4d5e6f.", "1a2b3c4d5e6f")],
         others: &[],
     },
@@ -188,7 +189,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "QUEUE_ID",
         numbered: true,
         scope: scope::TAKEN,
-        regex: r"^250 Ok\. (?P<v>[0-9A-F]{8,}(?:\.[0-9A-F]{8,})*)",
+        regex: r"^250 Ok\. (?P<v>[0-9A-F]{8,}(?:\.[0-9A-F]{8,})*)(?:\s|$)",
         samples: &[(
             "250 Ok. 00000000004B0F3A.000000004A5B6C7D.00001234",
             "00000000004B0F3A.000000004A5B6C7D.00001234",
@@ -288,14 +289,15 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "QUEUE_ID",
         numbered: true,
-        scope: scope::HEADER,
-        regex: r#"(?i)^(?:X-)?Received:.*\sid\s+["<]?(?P<v>[^\s;<>"]*\d[^\s;<>"]*)"#,
+        scope: scope::HEADER.sparing(Spared::Prose),
+        regex: r#"(?i)^(?:X-)?Received:.*\sid\s+["<]?(?P<v>[^\s;<>"]+)"#,
         samples: &[
             (
                 "Received: from a by b with HTTP id BT8kq2tEFBnkJZQwZzqyGd; now",
                 "BT8kq2tEFBnkJZQwZzqyGd",
             ),
             ("Received: from a by b id <a1@c> for <d@e>", "a1@c"),
+            ("Received: from a by b with HTTP id FACEBEEF; now", "FACEBEEF"),
         ],
         others: &["Received: from a by b (my id is 7)"],
     },

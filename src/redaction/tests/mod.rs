@@ -1,4 +1,5 @@
 mod challenges;
+mod identifiers;
 mod mutations;
 mod pairs;
 mod stability;
