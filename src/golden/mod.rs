@@ -13,6 +13,7 @@ mod pending;
 mod policy;
 mod sections;
 mod size;
+mod skipped;
 #[cfg(feature = "cli")]
 mod stale;
 mod text;
@@ -25,6 +26,7 @@ pub(crate) use pending::Pending;
 #[cfg(feature = "cli")]
 pub(crate) use policy::is_ci;
 pub(crate) use policy::{Goldens, Policy};
+use skipped::Kept;
 #[cfg(feature = "cli")]
 pub(crate) use stale::{Stale, unreferenced};
 #[cfg(feature = "cli")]
@@ -55,10 +57,11 @@ impl Goldens {
         }
         match self.compare(outcome) {
             Ok(Held::As(golden)) => outcome.golden = golden,
-            Ok(Held::Differs(difference)) => {
+            Ok(Held::Differs(difference, cases)) => {
                 let (golden, old) = (&difference.golden, difference.old.as_deref());
                 let (old, new) = (old.unwrap_or_default(), &difference.new);
-                if sections::mark(outcome, golden, old, new) && !outcome.cases.is_empty() {
+                let is_marked = sections::mark(outcome, golden, (old, new), &cases);
+                if is_marked && !outcome.cases.is_empty() {
                     outcome.failed_by_cases = true;
                 }
                 outcome.verdict = Verdict::Differs(Box::new(difference));
@@ -80,7 +83,7 @@ impl Goldens {
         match said {
             Ok(Some((path, said))) => {
                 let old = said.old.unwrap_or_default();
-                sections::mark(outcome, &path, &old, &said.shown);
+                sections::mark(outcome, &path, (&old, &said.shown), &said.cases);
             }
             Ok(None) => {}
             // An unreadable golden is not the fault of any case, and the script has failed already.
@@ -97,14 +100,14 @@ impl Goldens {
         let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
         let (path, said) = match there {
             Some((path, golden)) if self.policy.records() => {
-                let new = text::redacted(outcome, &run)?;
+                let kept = Kept::of(outcome, &golden.text, text::redacted(outcome, &run)?);
                 let old = if golden.redaction.keeps_as(&run) { golden.text } else { String::new() };
-                (path, Said { old: Some(old), shown: new.clone(), new, redaction: run })
+                (path, Said::whole(Some(old), kept, run))
             }
             Some((path, golden)) => (path, Said::beside(golden, outcome, &run)?),
             None => {
-                let new = text::redacted(outcome, &run)?;
-                (place.own(), Said { old: None, shown: new.clone(), new, redaction: run })
+                let kept = Kept::of(outcome, "", text::redacted(outcome, &run)?);
+                (place.own(), Said::whole(None, kept, run))
             }
         };
         if let Some(length) = outcome.secrets.short_in(&said.new) {
@@ -149,7 +152,8 @@ impl Goldens {
             None if self.force_pass => Ok(Held::As(Golden::None)),
             pending => {
                 let (old, new) = (said.old, said.shown);
-                Ok(Held::Differs(Difference { golden: path, old, new, pending, unwritten }))
+                let difference = Difference { golden: path, old, new, pending, unwritten };
+                Ok(Held::Differs(difference, said.cases))
             }
         }
     }
@@ -192,28 +196,37 @@ struct Said {
     new: String,
     /// The redaction that the golden would be written with.
     redaction: Redaction,
+    /// For each section of the transcript, in order, the number of its case.
+    cases: Vec<usize>,
 }
 
 impl Said {
+    /// A transcript that is compared as it is written.
+    fn whole(old: Option<String>, kept: Kept, redaction: Redaction) -> Self {
+        Self { old, shown: kept.text.clone(), new: kept.text, redaction, cases: kept.cases }
+    }
+
     /// Compares a transcript with a golden under the redaction that the golden was made with. If
     /// the run leaves out more, by a lower strictness or by more redactions, both texts are reduced
     /// in the same way.
     fn beside(golden: file::Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
         let file::Recorded { text: old, redaction: made } = golden;
         let redaction = made.clone().with_additions_of(run);
-        let new = text::redacted(outcome, &redaction)?;
+        let kept = Kept::of(outcome, &old, text::redacted(outcome, &redaction)?);
         if redaction.keeps_as(&made) {
-            return Ok(Self { old: Some(old), shown: new.clone(), new, redaction });
+            return Ok(Self::whole(Some(old), kept, redaction));
         }
         let old = Some(text::reduced(&old, &redaction)?);
-        Ok(Self { old, shown: text::reduced(&new, &redaction)?, new, redaction })
+        let shown = text::reduced(&kept.text, &redaction)?;
+        Ok(Self { old, shown, new: kept.text, redaction, cases: kept.cases })
     }
 }
 
 /// The result of a comparison.
 enum Held {
     As(Golden),
-    Differs(Difference),
+    /// The difference, and the number of the case for each section of the transcript.
+    Differs(Difference, Vec<usize>),
 }
 
 /// The files in which the goldens of a script are kept.

@@ -48,9 +48,53 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// The place of a line of a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    Outside,
+    /// A case, from the line that begins it to the one that ends it: the number of the case, and
+    /// its name with the number of cases of that name so far.
+    Case {
+        number: usize,
+        name: (&'a str, usize),
+    },
+}
+
+impl Place<'_> {
+    pub(super) fn is_named(&self, wanted: (&str, usize)) -> bool {
+        matches!(self, Self::Case { name, .. } if *name == wanted)
+    }
+}
+
+/// The lines of a transcript, each with its place.
+pub(super) fn places(text: &str) -> Vec<(Place<'_>, &str)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut place, mut number) = (Place::Outside, 0);
+    let mut placed = Vec::new();
+    for line in text.lines() {
+        let note = |about: About| line.strip_prefix("*** ")?.strip_prefix(about.prefix());
+        if let Some(name) = note(About::Case) {
+            let count = counts.entry(name).or_default();
+            *count += 1;
+            place = Place::Case { number, name: (name, *count) };
+            number += 1;
+        }
+        placed.push((place, line));
+        if note(About::CaseEnded).is_some() {
+            place = Place::Outside;
+        }
+    }
+    placed
+}
+
 /// Marks each case that passed as differing if its section differs or is new. Returns whether these
-/// sections are all that differs.
-pub(super) fn mark(outcome: &mut Outcome, golden: &Path, old: &str, new: &str) -> bool {
+/// sections are all that differs. `cases` has the number of the case for each section.
+pub(super) fn mark(
+    outcome: &mut Outcome,
+    golden: &Path,
+    (old, new): (&str, &str),
+    cases: &[usize],
+) -> bool {
     let (old, new) = (Sections::of(old), Sections::of(new));
     let (mut is_marked, mut is_other) = (false, old.rest != new.rest);
     let (old, new) = (old.by_name(), new.by_name());
@@ -61,7 +105,7 @@ pub(super) fn mark(outcome: &mut Outcome, golden: &Path, old: &str, new: &str) -
         if was == Some(*is) {
             continue;
         }
-        match outcome.cases.get_mut(place) {
+        match cases.get(place).and_then(|number| outcome.cases.get_mut(*number)) {
             Some(case) if matches!(case.verdict, Verdict::Passed) => {
                 let (golden, old, new) = (golden.to_owned(), was.cloned(), (*is).clone());
                 let difference = Difference { golden, old, new, pending: None, unwritten: None };
