@@ -1,6 +1,9 @@
 //! Known values that differ from run to run: parameters, and the host name of this machine.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+use memchr::memmem;
 
 use crate::redaction::Redaction;
 
@@ -28,13 +31,42 @@ pub(super) fn with_params(mut redaction: Redaction, params: &[(String, String)])
     redaction
 }
 
+/// The values that the run made up and that stand in what stays of its transcript, each after its
+/// token. The tokens are numbered anew, because the number of attempts that failed, and of the values
+/// that they made up, depends on timing.
+pub(super) fn staying(
+    known: &[(String, String)],
+    text: impl FnOnce() -> String,
+) -> Vec<(String, String)> {
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let text = text();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut number = |token: &str, word| {
+        let Some(word) = word else { return token.to_owned() };
+        let count = counts.entry(word).or_default();
+        *count += 1;
+        format!("{word}_{count}")
+    };
+    let is_number = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
+    known
+        .iter()
+        .filter(|(_, value)| memmem::find(text.as_bytes(), value.as_bytes()).is_some())
+        .map(|(token, value)| {
+            let word = token.rsplit_once('_').filter(|(_, last)| is_number(last));
+            (number(token, word.map(|(word, _)| word)), value.clone())
+        })
+        .collect()
+}
+
 /// The redaction with values that the run made up, each given after its token. A value of digits
 /// only is a port.
 pub(super) fn with_made_up(mut redaction: Redaction, known: &[(String, String)]) -> Redaction {
     for (token, value) in known {
         // A value that cannot be a known value is not replaced.
         let _ = if value.bytes().all(|byte| byte.is_ascii_digit()) {
-            redaction.add_port(value, token)
+            redaction.add_own_port(value, token)
         } else {
             redaction.add_known(value.as_bytes(), token)
         };
@@ -89,6 +121,7 @@ fn machine() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::{Event, What};
 
     fn known(name: &str, value: &str) -> Vec<String> {
         values(&token(name), value)
@@ -123,6 +156,41 @@ mod tests {
             crate::transcript::lines(&redacted)[0].text,
             "step: 39413 at [::1]:[SMTP_PORT], port=[SMTP_PORT] and localhost:394130"
         );
+    }
+
+    #[test]
+    fn a_port_that_the_run_chose_is_a_token_also_alone() {
+        let known = [("PORT_1".to_owned(), "39413".to_owned())];
+        let redaction = with_made_up(Redaction::none(), &known);
+        let text = "C: NOOP 39413\nS: 250 at [::1]:39413, (39413), 139413 39413.5 1.39413 {39413} a39413\n";
+        let mut events = crate::transcript::read(text).0;
+        for text in ["39413", "394130", "#{port: 39413}"] {
+            events.push(Event::new(None, What::Snapshot { name: "x".into(), text: text.into() }));
+        }
+        let redacted = redaction.apply(&events).unwrap().events;
+        let lines = crate::transcript::lines(&redacted);
+        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                "C: NOOP [PORT_1]",
+                "S: 250 at [::1]:[PORT_1], ([PORT_1]), 139413 39413.5 1.39413 {39413} a39413",
+                "*** snapshot x: [PORT_1]",
+                "*** snapshot x: 394130",
+                "*** snapshot x: #{port: [PORT_1]}",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_that_do_not_stay_have_no_numbers() {
+        let known = ["BOX_1 a1", "BOX_2 a2", "PORT_1 1025", "NOW now", "BOX_3 a3", "PORT_2 1026"]
+            .map(|pair| pair.split_once(' ').unwrap())
+            .map(|(token, value)| (token.to_owned(), value.to_owned()));
+        let staying = staying(&known, || "a2 a3 1026 now".to_owned());
+        let tokens: Vec<_> =
+            staying.iter().map(|(token, value)| format!("{token} {value}")).collect();
+        assert_eq!(tokens, ["BOX_1 a2", "NOW now", "BOX_2 a3", "PORT_1 1026"]);
     }
 
     #[test]

@@ -25,8 +25,9 @@ pub(crate) fn text(outcome: &Outcome) -> Result<String> {
 /// Those of [`text`].
 pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<String> {
     let redaction = known::with_params(redaction.clone(), &outcome.params);
-    let redaction = known::with_made_up(redaction, &outcome.known);
-    redacted_text(&redaction, &lasting(&outcome.transcript)?)
+    let events = lasting(&outcome.transcript)?;
+    let made_up = known::staying(&outcome.known, || joined(&events));
+    redacted_text(&known::with_made_up(redaction, &made_up), &events)
 }
 
 /// A golden's text, reduced to what this redaction keeps.

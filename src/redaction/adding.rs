@@ -25,11 +25,15 @@ impl Redaction {
                 .with_got(visible::escape(value))
                 .hint("give some text without line ends"));
         }
-        let known = Known::new(value, checked(token)?);
-        // Longer values come first, and those of one length in the order in which they were added.
-        let at = self.known.partition_point(|other| other.value.len() >= value.len());
-        self.known.insert(at, known);
+        self.insert(Known::new(value, checked(token)?));
         Ok(())
+    }
+
+    /// Inserts a known value. Longer values come first, and those of one length in the order in
+    /// which they were added.
+    fn insert(&mut self, known: Known) {
+        let at = self.known.partition_point(|other| other.value.len() >= known.value.len());
+        self.known.insert(at, known);
     }
 
     /// Adds a regex, see [`Redaction::regex`].
@@ -63,6 +67,17 @@ impl Redaction {
         let regex = format!(r"(?::|\bport[= ])(?P<v>{port})\b");
         self.own.push(Rule { weight: 0, ..Rule::own(&regex, checked(token)?, false)? });
         Ok(())
+    }
+
+    /// Adds a port that the run chose as a known value. It is also replaced where it stands alone:
+    /// only by chance, in one of thousands of runs, is another number of the transcript equal to it.
+    ///
+    /// # Errors
+    /// Those of [`Redaction::add_port`].
+    #[cfg(feature = "script")]
+    pub(crate) fn add_own_port(&mut self, port: &str, token: &str) -> Result<()> {
+        self.insert(Known::port(port, checked(token)?));
+        self.add_port(port, token)
     }
 }
 

@@ -11,7 +11,7 @@ use super::dialogue::{Dialogue, From, Unit};
 use super::known::Known;
 use super::rule::{Label, Rule};
 use super::scope::Part;
-use super::tokens::Tokens;
+use super::tokens::{self, Tokens};
 use super::{Change, Strictness, reduce, structure};
 use crate::proto::{Speech, chomp};
 use crate::target;
@@ -124,11 +124,7 @@ impl<'a> Run<'a> {
             What::Snapshot { name, text } => {
                 // A name may be composed of values, like the title of a step.
                 let name = self.text(name, Part::Note, 0).into();
-                // A number is a value that a script has computed, even if some ids are numbers.
-                let is_number = text.parse::<f64>().is_ok_and(f64::is_finite);
-                let text =
-                    if is_number { text.clone() } else { self.text(text, Part::Value, 0).into() };
-                What::Snapshot { name, text }
+                What::Snapshot { name, text: self.value(text).into() }
             }
             What::TimedOut(_) | What::Silent(_) | What::Omitted(_) | What::Closed(_) => {
                 event.what.clone()
@@ -141,6 +137,20 @@ impl<'a> Run<'a> {
         let bytes = self.plain_lines(text.as_bytes(), 0, part, fixed);
         String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// Redacts a value of the script. A number is a value that a script has computed, even if some
+    /// ids are numbers; only a port that the run chose is replaced.
+    fn value(&mut self, text: &str) -> String {
+        if !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            return self.text(text, Part::Value, 0);
+        }
+        let rules = self.rules;
+        let is_it = |known: &&Known| known.is_port && *known.value == *text.as_bytes();
+        let Some(port) = rules.known.iter().find(is_it) else { return text.to_owned() };
+        let token = tokens::plain(&port.label.token);
+        self.changed(0..text.len(), &port.label.rule, text.as_bytes(), token.as_bytes());
+        token
     }
 
     fn log(&mut self, excerpt: &Excerpt) -> Excerpt {

@@ -11,11 +11,20 @@ use super::rule::Label;
 pub(super) struct Known {
     pub(super) value: Box<[u8]>,
     pub(super) label: Label,
+    /// Whether the value is the number of a port, which other numbers may contain.
+    pub(super) is_port: bool,
 }
 
 impl Known {
     pub(super) fn new(value: &[u8], token: &str) -> Self {
-        Self { value: value.into(), label: Label::new(&format!("known {token}"), token, false) }
+        let label = Label::new(&format!("known {token}"), token, false);
+        Self { value: value.into(), label, is_port: false }
+    }
+
+    /// The number of a port, which is looked for as a number of its own.
+    #[cfg(feature = "script")]
+    pub(super) fn port(number: &str, token: &str) -> Self {
+        Self { is_port: true, ..Self::new(number.as_bytes(), token) }
     }
 
     /// Whether the value consists of letters only, so that it could be any word.
@@ -34,9 +43,24 @@ impl Known {
                 };
                 is_whole(span.start, span.start.checked_sub(1).and_then(|before| text.get(before)))
                     && is_whole(span.end - 1, text.get(span.end))
+                    && (!self.is_port || is_number(text, span))
             },
         )
     }
+}
+
+/// Whether these digits are a number of their own: no part of a larger number, of a version or a
+/// name, and not the size of a literal.
+fn is_number(text: &[u8], span: &Range<usize>) -> bool {
+    let (before, after) = (&text[..span.start], &text[span.end..]);
+    let is_size = before.ends_with(b"{");
+    let is_begun = before.last().is_some_and(|last| b".-_+,".contains(last));
+    let is_continued = match after {
+        [b'.' | b',' | b'-', next, ..] => next.is_ascii_alphanumeric(),
+        [first, ..] => b"_+".contains(first),
+        [] => false,
+    };
+    !is_size && !is_begun && !is_continued
 }
 
 #[cfg(test)]
