@@ -221,6 +221,9 @@ impl<'a> Run<'a> {
         }
         if self.rules.is_on("capability") {
             self.sort_replies(&units, &mut lines, offset, structure::CAPA);
+            if around.speech == Speech::Sieve && from == From::Server {
+                self.sort_sieve(&units, &mut lines, offset);
+            }
         }
         if from == From::Server {
             lines = reduce::lines(self.rules.strictness, around.speech, lines, &units);
@@ -250,6 +253,17 @@ impl<'a> Run<'a> {
                 lines[start..end].clone_from_slice(&sorted);
             }
             start = end;
+        }
+    }
+
+    /// Sorts the capabilities of a ManageSieve server if the lines begin with them.
+    fn sort_sieve(&mut self, units: &[Unit], lines: &mut [Vec<u8>], offset: usize) {
+        let is_reply = |unit: &&Unit| matches!(unit.seen.part, Part::Greeting | Part::Reply);
+        let count = units.iter().take_while(is_reply).count();
+        if let Some(sorted) = structure::sort_sieve(&lines[..count]) {
+            let span = units[0].span.start + offset..units[count - 1].span.end + offset;
+            self.rearranged("capability", span, &lines[..count].concat(), &sorted.concat());
+            lines[..count].clone_from_slice(&sorted);
         }
     }
 

@@ -36,7 +36,7 @@
 //! | name | group | what it does |
 //! | --- | --- | --- |
 //! | `ehlo` | `structure` | sorts the lines of a reply to EHLO or LHLO, and the mechanisms of AUTH |
-//! | `capability` | `structure` | sorts the keywords of CAPABILITY (IMAP) and the lines of CAPA (POP3) |
+//! | `capability` | `structure` | sorts the keywords of CAPABILITY (IMAP), and the lines of CAPA (POP3) and of ManageSieve's capabilities |
 //! | `fetch` | `structure` | sorts the attributes of an IMAP FETCH, and flags |
 //! | `mime` | `structure` | boundaries become `[BOUNDARY#1]`, in the header and in the body |
 //! | `received` | `headers` | `Received: from [HOST] by [HOST] with ESMTPSA id [QUEUE_ID#1]; [DATE]` |

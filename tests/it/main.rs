@@ -41,6 +41,7 @@ mod failures;
 mod faults;
 mod filters;
 mod golden;
+mod golden_chance;
 mod golden_secrets;
 mod guide;
 mod handshake;

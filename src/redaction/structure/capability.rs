@@ -1,5 +1,5 @@
-//! Sorts the capabilities of an IMAP or POP3 server, which are a set (RFC 3501 section 7.2.1, RFC
-//! 2449 section 5).
+//! Sorts the capabilities of an IMAP, POP3 or ManageSieve server, which are a set (RFC 3501 section
+//! 7.2.1, RFC 2449 section 5, RFC 5804 section 1.7).
 
 use std::slice;
 
@@ -26,15 +26,54 @@ pub(in crate::redaction) fn sort_keywords(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The lines of a reply to CAPA, sorted between the first line and the final dot; `None` if the
-/// reply is incomplete or negative.
+/// reply is incomplete or negative. The first line is missing if an operation has taken it before.
 pub(in crate::redaction) fn sort_capa(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
-    let [first, inside @ .., dot] = lines else { return None };
-    if !first.starts_with(b"+OK") || dot.trim_ascii_end() != b"." {
+    let [inside @ .., dot] = lines else { return None };
+    let is_status = |line: &&Vec<u8>| line.starts_with(b"+OK") || line.starts_with(b"-ERR");
+    let (status, inside) =
+        inside.split_at(usize::from(inside.first().is_some_and(|line| is_status(&line))));
+    if status.iter().any(|line| line.starts_with(b"-ERR")) || dot.trim_ascii_end() != b"." {
         return None;
     }
     let mut sorted: Vec<_> = inside.iter().map(|line| with_sorted_mechanisms(line)).collect();
     sorted.sort_by_cached_key(|line| line.to_ascii_uppercase());
-    Some([slice::from_ref(first), &sorted, slice::from_ref(dot)].concat())
+    Some([status, &sorted, slice::from_ref(dot)].concat())
+}
+
+/// Lines of a ManageSieve server, sorted if they are its capabilities (RFC 5804 section 1.7), and
+/// `None` if they are not. The names of scripts are quoted as well; but the capabilities SIEVE or
+/// IMPLEMENTATION, with a value, are always there.
+pub(in crate::redaction) fn sort_sieve(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    const NAMES: [&[u8]; 2] = [b"\"SIEVE\" \"", b"\"IMPLEMENTATION\" \""];
+    let is_one = |line: &Vec<u8>| {
+        let starts = |name: &[u8]| {
+            line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        NAMES.into_iter().any(starts)
+    };
+    let count =
+        lines.iter().take_while(|line| line.starts_with(b"\"") && line.ends_with(b"\n")).count();
+    let (listed, rest) = lines.split_at(count);
+    if !listed.iter().any(is_one) {
+        return None;
+    }
+    let mut sorted: Vec<_> = listed.iter().map(|line| with_sorted_values(line)).collect();
+    sorted.sort_by_cached_key(|line| line.to_ascii_uppercase());
+    Some([&sorted, rest].concat())
+}
+
+/// A ManageSieve capability whose value is a set of words, with these sorted.
+fn with_sorted_values(line: &[u8]) -> Vec<u8> {
+    const SETS: [&[u8]; 3] = [b"\"SASL\" \"", b"\"SIEVE\" \"", b"\"NOTIFY\" \""];
+    let is_of =
+        |name: &&[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let start = SETS.iter().find(|name| is_of(name)).map(|name| name.len());
+    let Some((start, end)) =
+        start.zip(memchr::memrchr(b'"', line)).filter(|(start, end)| start <= end)
+    else {
+        return line.to_vec();
+    };
+    [&line[..start], &sorted_words(&line[start..end]), &line[end..]].concat()
 }
 
 /// A CAPA line with the mechanisms of SASL sorted: they are a set as well (RFC 5034 section 3).
@@ -84,5 +123,20 @@ mod tests {
         assert_eq!(sorted, lines("+OK list\r\nSASL LOGIN PLAIN\r\nUIDL\r\n.\r\n"));
         assert_eq!(sort_capa(&lines("+OK list\r\nUIDL\r\n")), None);
         assert_eq!(sort_capa(&lines("-ERR no\r\n")), None);
+        let sorted = sort_capa(&lines("UIDL\r\nTOP\r\n.\r\n")).unwrap();
+        assert_eq!(sorted, lines("TOP\r\nUIDL\r\n.\r\n"));
+    }
+
+    #[test]
+    fn the_capabilities_of_managesieve_are_a_set_and_the_names_of_scripts_a_list() {
+        let lines = |text: &str| -> Vec<Vec<u8>> {
+            text.split_inclusive('\n').map(|line| line.as_bytes().to_vec()).collect()
+        };
+        let said = "\"STARTTLS\"\n\"SIEVE\" \"reject fileinto\"\n\"SASL\" \"\"\nOK \"b a\"\n";
+        let sorted = sort_sieve(&lines(said)).unwrap();
+        let expected = "\"SASL\" \"\"\n\"SIEVE\" \"fileinto reject\"\n\"STARTTLS\"\nOK \"b a\"\n";
+        assert_eq!(sorted, lines(expected));
+        assert_eq!(sort_sieve(&sorted).unwrap(), sorted);
+        assert_eq!(sort_sieve(&lines("\"sieve\"\n\"b\" ACTIVE\n\"a\"\nOK\n")), None);
     }
 }

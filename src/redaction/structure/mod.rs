@@ -7,7 +7,7 @@ mod fetch;
 mod received;
 
 use capability::sort_capa;
-pub(super) use capability::sort_keywords;
+pub(super) use capability::{sort_keywords, sort_sieve};
 pub(super) use dkim::signature;
 use ehlo::sort_ehlo;
 pub(super) use fetch::sort_attributes;
