@@ -7,6 +7,11 @@ use data_encoding::HEXLOWER;
 pub(super) use crate::script::written::string as text;
 use crate::visible;
 
+/// A regex that can stand beside others.
+pub(super) fn grouped(regex: &str) -> String {
+    if regex.contains('|') { format!("(?:{regex})") } else { regex.to_owned() }
+}
+
 /// A regex that matches only this text.
 pub(super) fn escaped(text: &str) -> String {
     let mut regex = String::with_capacity(text.len());

@@ -2,7 +2,7 @@
 //! alone, so a line more or less in a reply is noticed. The endpoint may be a client, a server, or a
 //! command whose input and output are used.
 
-use super::literal::{escaped, regex, text};
+use super::literal::{escaped, grouped, regex, text};
 
 /// Returns a place to listen at, as the part of a URL after `tcp`: an address with a port, or a
 /// socket with an absolute path. Returns `None` for any other path, because it is relative to a
@@ -47,11 +47,6 @@ pub(super) fn lines_until(pattern: &str) -> String {
 /// The statement that takes a reply of which a line matches a regex at its beginning.
 pub(super) fn reply_with_line(pattern: &str) -> String {
     format!("$.expect({});", regex(&format!("^{}", grouped(pattern))))
-}
-
-/// A regex that can stand beside others.
-fn grouped(pattern: &str) -> String {
-    if pattern.contains('|') { format!("(?:{pattern})") } else { pattern.to_owned() }
 }
 
 /// The expression for a shell command whose input and output lines are used.

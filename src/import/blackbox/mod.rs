@@ -6,7 +6,7 @@ mod yaml;
 
 use yaml::Node;
 
-use super::literal::{regex, text as quoted};
+use super::literal::{grouped, regex, text as quoted};
 use super::success::Success;
 use super::words::speech_of;
 use super::{ANSWER, Act, Read, Step, Unread};
@@ -171,11 +171,6 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     }
     answered(&mut push, module.line, &mut owed);
     read.unread.extend(unreadable);
-}
-
-/// A regex that can stand beside others.
-fn grouped(regex: &str) -> String {
-    if regex.contains('|') { format!("(?:{regex})") } else { regex.to_owned() }
 }
 
 /// Adds an expectation that searches the next reply for a regex. Lines that are sent later can use
