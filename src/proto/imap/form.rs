@@ -28,7 +28,7 @@ const NAMED: [&str; 10] = [
 
 impl Answer {
     /// Fails on the first untagged response that has another form than its name requires. Those
-    /// with the name `read` are left out: they are read afterwards.
+    /// with the name `read` need only their number or none: the rest is read afterwards.
     ///
     /// # Errors
     /// Malformed, with the response; unexpected for a PREAUTH, which is a greeting.
@@ -50,7 +50,6 @@ impl Response {
     fn check_form(&self, read: &str) -> Result<()> {
         let name = self.name();
         match (&*name, self.number()) {
-            (name, _) if name == read => Ok(()),
             ("PREAUTH", _) => {
                 let error = Error::new(Kind::Unexpected, "PREAUTH came after the greeting");
                 let error = error.with_expected("PREAUTH as the greeting only (RFC 3501, 7.1.4)");
@@ -65,6 +64,7 @@ impl Response {
             (name, Some(_)) if NAMED.contains(&name) => {
                 Err(unlike(self, &format!("no number before {name} (RFC 3501, 7)")))
             }
+            (name, _) if name == read => Ok(()),
             ("FETCH", Some(number)) => Fetched::of(self, number).map(drop),
             ("FLAGS", _) => self.flags().map(drop),
             ("LIST" | "LSUB", _) => Mailbox::parse(self).map(drop),
@@ -130,5 +130,6 @@ mod tests {
             assert!(error.got().unwrap_or_default().starts_with(response), "{response}");
         }
         assert!(answer(&["* 2 FETCH (FLAGS)", "a1 OK"]).check_forms("FETCH").is_ok());
+        assert!(answer(&["* FETCH (FLAGS ())", "a1 OK"]).check_forms("FETCH").is_err());
     }
 }

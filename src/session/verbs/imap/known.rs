@@ -14,6 +14,17 @@ const BY_NUMBER: [&str; 6] = ["esearch", "fetch", "search", "sort", "store", "th
 /// The verbs after which another mailbox, or none, is selected. News of the mailbox before may come
 /// in their answers.
 const OPENING: [&str; 5] = ["select", "examine", "close", "unselect", "logout"];
+/// The responses that verbs read themselves, all of them.
+const READ: [(&str, &str); 8] = [
+    ("fetch", "FETCH"),
+    ("list", "LIST"),
+    ("lsub", "LSUB"),
+    ("search", "SEARCH"),
+    ("sort", "SORT"),
+    ("status", "STATUS"),
+    ("store", "FETCH"),
+    ("threads", "THREAD"),
+];
 /// What the answers to these commands have to be like.
 const KEPT: &str = "no EXPUNGE and no VANISHED before the end of FETCH, STORE, SEARCH, SORT and THREAD (RFC 3501, 7.4.1; RFC 5256, 3; RFC 7162, 3.2.10.2)";
 
@@ -38,15 +49,15 @@ impl Known {
             selected: (name != "command").then_some(selected),
             opens,
             by_number: !by_uid && BY_NUMBER.contains(&name),
-            read: if ["fetch", "store"].contains(&name) { "FETCH" } else { "" },
+            read: READ.iter().find(|(verb, _)| *verb == name).map_or("", |(_, read)| read),
         }
     }
 }
 
 impl Session {
     /// Fails if an answer has data of another form than its name requires, if it contradicts what is
-    /// known, or if a message is removed in the answer to a
-    /// command with message numbers, which the removal changes.
+    /// known, or if a message is removed in the answer to a command with message numbers, which the
+    /// removal changes.
     pub(super) fn check_known(&self, known: Known, answer: &Answer, wait: Wait) -> Result<()> {
         let Some(selected) = known.selected else { return Ok(()) };
         self.parsed(answer.check_forms(known.read))?;
