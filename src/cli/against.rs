@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::error::{Error, Result};
-use crate::secrets::is_secret_name;
+use crate::secrets::{MASK, is_secret_name};
 use crate::suggest;
 use crate::trace::{self, Entry};
 use crate::visible;
@@ -16,9 +16,6 @@ use crate::workers::{Against, Job};
 
 /// The deadline of an operation if none is set. A recording answers at once, or never.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The value of a secret that is not set. The recording holds a mask instead of each secret, and
-/// the mask matches any value.
-const UNKNOWN: &str = "[SECRET]";
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -42,8 +39,9 @@ impl Playing {
             let runner = &job.against.runner;
             let mut params: BTreeMap<_, _> = entry.head.params.clone();
             let secrets = runner.params(&job.script).known.into_keys();
+            // A secret that is not set is its mask, which in the recording matches any value.
             params.extend(
-                secrets.filter(|name| is_secret_name(name)).map(|name| (name, UNKNOWN.to_owned())),
+                secrets.filter(|name| is_secret_name(name)).map(|name| (name, MASK.to_owned())),
             );
             let recording = Arc::new(entry.recording());
             let runner = runner.play(recording, &params, timeout.unwrap_or(TIMEOUT));

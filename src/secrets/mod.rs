@@ -23,6 +23,8 @@ pub(crate) use learned::Learned;
 pub(crate) use prompt::{Asked, asked_for};
 #[cfg(feature = "script")]
 pub(crate) use source::{literal_spans, masked_line, secret_spans};
+#[cfg(feature = "cli")]
+pub(crate) use token::MASK;
 pub(crate) use token::SECRET;
 use token::SHORTEST;
 

@@ -2,9 +2,10 @@
 
 use std::mem;
 
-use super::{SECRET, Script};
+use super::Script;
 use crate::proto::Speech;
 use crate::script::written::string;
+use crate::secrets::MASK;
 
 /// The most bytes of an answer that was cut off which a script expects as they are.
 const MOST: usize = 1000;
@@ -145,7 +146,7 @@ impl Script {
 fn cut_off(before: &str, half: Vec<u8>) -> Option<String> {
     let half = String::from_utf8(half).ok()?;
     let said = if before.len() > MOST { half } else { [before, &half].concat() };
-    let is_fixed = !said.contains('\u{fffd}') && !said.contains(SECRET);
+    let is_fixed = !said.contains('\u{fffd}') && !said.contains(MASK);
     (!said.is_empty() && said.len() <= 2 * MOST && is_fixed).then_some(said)
 }
 

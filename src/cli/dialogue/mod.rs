@@ -12,10 +12,7 @@ use memchr::memmem;
 
 use crate::proto::{Protocol, Speech};
 use crate::script::written::string;
-use crate::secrets::Secrets;
-
-/// The mask of a secret in a transcript.
-const SECRET: &str = "[SECRET]";
+use crate::secrets::{MASK, Secrets};
 
 /// Data of more bytes than this is read from a file, if the script may have files beside it. A
 /// script has at most 2 MiB.
@@ -95,7 +92,7 @@ impl Script {
     /// The server said `head` and `tail`, with `omitted` bytes between them that were not kept.
     pub(super) fn heard_ends(&mut self, head: &[u8], omitted: u64, tail: &[u8]) {
         // A mask has another length than the secret, so the length of a literal cannot be trusted.
-        let is_masked = memmem::find(head, SECRET.as_bytes()).is_some();
+        let is_masked = memmem::find(head, MASK.as_bytes()).is_some();
         let has_literals = self.speech.facts().has_literals && !is_masked;
         self.lines(head, has_literals);
         self.literal = self.literal.saturating_sub(omitted);
@@ -205,9 +202,9 @@ impl Script {
 /// What stands between masked secrets.
 fn pieces(sent: &[u8]) -> Vec<&[u8]> {
     let (mut pieces, mut from) = (Vec::new(), 0);
-    for at in memmem::find_iter(sent, SECRET) {
+    for at in memmem::find_iter(sent, MASK) {
         pieces.push(&sent[from..at]);
-        from = at + SECRET.len();
+        from = at + MASK.len();
     }
     pieces.push(&sent[from..]);
     pieces

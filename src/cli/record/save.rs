@@ -17,12 +17,11 @@ use crate::redaction::Redaction;
 use crate::report::{Report as _, Trace};
 use crate::script::written as rhai;
 use crate::script::{LARGEST_SCRIPT, Runner, Servers, Settings};
+use crate::secrets::MASK;
 use crate::session::block_on;
 use crate::trace;
 use crate::transcript::Close;
 
-/// The mask of a secret in a turn.
-const MASKED: &str = "[SECRET]";
 /// The value of a secret while the script runs on the trace, where any value fits. It is repeated
 /// or cut to the length of the real secret, because a literal announces its length.
 const FITTING: &str = "Q0-hIdDeN-";
@@ -247,8 +246,8 @@ fn put(path: &Path, content: &[u8], is_again: bool) -> Result<()> {
 /// A value for the secrets of a turn. It makes the turn as long as `length`, its length before
 /// masking.
 fn fitting(masked: &[u8], length: usize) -> String {
-    let count = memchr::memmem::find_iter(masked, MASKED).count();
-    let others = masked.len() - count * MASKED.len();
+    let count = memchr::memmem::find_iter(masked, MASK).count();
+    let others = masked.len() - count * MASK.len();
     let each = length.saturating_sub(others) / count.max(1);
     FITTING.chars().cycle().take(each).collect()
 }
@@ -324,7 +323,7 @@ fn who(mechanism: &str, meaning: &[u8]) -> Option<String> {
         "DIGEST-MD5" => text.split("username=\"").nth(1)?.split('"').next()?,
         _ => return None,
     };
-    (!user.is_empty() && !user.contains(MASKED)).then(|| user.to_owned())
+    (!user.is_empty() && !user.contains(MASK)).then(|| user.to_owned())
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ impl Protocol for Imap {
 }
 
 /// Whether a server can repeat this tag in its answer (`tag` in RFC 3501 section 9).
-fn is_tag(tag: &[u8]) -> bool {
+pub(crate) fn is_tag(tag: &[u8]) -> bool {
     !tag.is_empty()
         && tag.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte))
 }

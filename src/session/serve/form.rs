@@ -1,6 +1,7 @@
 //! Whether a command has the form that its protocol requires.
 
 use super::command::Command;
+use crate::proto::imap::is_tag;
 use crate::proto::{Speech, chomp};
 
 impl Command {
@@ -40,12 +41,6 @@ impl Command {
 
 fn word(line: &[u8]) -> &[u8] {
     &line[..memchr::memchr(b' ', line).unwrap_or(line.len())]
-}
-
-/// Whether a word can be a tag (`tag` in RFC 3501 section 9).
-fn is_tag(word: &[u8]) -> bool {
-    let is_allowed = |byte: &u8| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte);
-    !word.is_empty() && word.iter().all(is_allowed)
 }
 
 #[cfg(test)]
