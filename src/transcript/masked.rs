@@ -93,13 +93,7 @@ pub(super) fn without(bytes: &[u8], part: &Range<usize>, spans: &[Range<usize>])
 pub(super) fn mask_text(what: &mut What, learned: &Learned) {
     match what {
         What::Connecting(text) | What::Step(text) | What::Printed(text) => learned.mask_text(text),
-        What::Attempt { address, result } => {
-            // The lines of a snapshot that was read from text are read as attempts.
-            if ["", "snapshot"].contains(&&**address) {
-                mask_boxed(result, learned);
-            }
-            mask_boxed(address, learned);
-        }
+        What::Attempt { address, .. } => mask_boxed(address, learned),
         What::Note { text, .. } => mask_boxed(text, learned),
         What::Snapshot { name, text } => {
             mask_boxed(name, learned);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::render::{self, ARROW, Mark};
+use super::render::{self, ARROW, Mark, SNAPSHOT, VALUE};
 use super::{About, Close, Event, Excerpt, SessionId, What};
 use crate::visible;
 
@@ -38,48 +38,136 @@ pub(crate) fn read_timed(lines: &[String], times: &[Option<Duration>]) -> Vec<Ev
 fn read_lines<'a>(
     lines: impl Iterator<Item = (&'a str, Option<Duration>)> + Clone,
 ) -> (Vec<Event>, usize) {
-    let mut events: Vec<Event> = Vec::new();
     let several = lines.clone().any(|(line, _)| tag(without_times(line)).is_some());
-    let mut wire: Option<Wire> = None;
+    let mut events = Vec::new();
+    let mut open: Option<Open> = None;
     let mut others = 0;
     for (line, at) in lines {
         let Some((session, mark, said)) = parts(line, several) else {
             others += usize::from(!line.trim().is_empty());
             continue;
         };
-        let (said, meaning) = said
-            .split_once(ARROW)
-            .map_or((said, None), |(said, meaning)| (said, Some(visible::unescape(meaning))));
-        // An excerpt holds a decoded text for its last line only, so a line with one ends its
-        // event.
-        if let Some(wire) = wire
-            .as_mut()
-            .filter(|wire| (wire.session, wire.mark, wire.at) == (session, mark, at))
-            .filter(|wire| wire.meaning.is_none())
-        {
-            wire.bytes.extend(octets(said));
-            wire.meaning = meaning;
+        let from = From { session, mark, at };
+        if open.as_mut().is_some_and(|open| open.takes(from, said)) {
             continue;
         }
-        events.extend(wire.take().map(spoken));
-        if mark == Mark::Event {
-            events.push(Event::new(session, happened(said)).happened_at(at));
-        } else {
-            wire = Some(Wire { session, mark, at, bytes: octets(said), meaning });
+        events.extend(open.take().map(Open::event));
+        match Open::of(from, said) {
+            Some(begun) => open = Some(begun),
+            None => events.push(Event::new(session, happened(said)).happened_at(at)),
         }
     }
-    events.extend(wire.map(spoken));
+    events.extend(open.map(Open::event));
     (events, others)
 }
 
-/// Consecutive lines of one side, of one time.
-struct Wire {
+/// What a line says besides its text.
+#[derive(Clone, Copy, PartialEq)]
+struct From {
     session: Option<SessionId>,
     mark: Mark,
     at: Option<Duration>,
-    bytes: Vec<u8>,
-    /// The decoded text of the last line.
-    meaning: Option<Vec<u8>>,
+}
+
+/// An event of several lines, of which more may come.
+struct Open {
+    from: From,
+    text: Lines,
+}
+
+enum Lines {
+    /// Consecutive lines of one side, of one time.
+    Wire {
+        bytes: Vec<u8>,
+        /// The decoded text of the last line.
+        meaning: Option<Vec<u8>>,
+    },
+    /// The title of a snapshot, the name in it, and the lines of the value below it. Without these,
+    /// the title may be a whole snapshot, whose value ends like a title.
+    Value { title: String, name: Box<str>, text: Option<String> },
+}
+
+impl Open {
+    /// The event that begins with this line, if it is one of several lines.
+    fn of(from: From, said: &str) -> Option<Self> {
+        let text = if from.mark == Mark::Event {
+            let name = snapshot_name(said.strip_suffix(':')?)?;
+            Lines::Value { title: said.to_owned(), name, text: None }
+        } else {
+            let (bytes, meaning) = spoken(said);
+            Lines::Wire { bytes, meaning }
+        };
+        Some(Self { from, text })
+    }
+
+    /// Takes the next line, if it belongs to this event.
+    fn takes(&mut self, from: From, said: &str) -> bool {
+        if self.from != from {
+            return false;
+        }
+        match &mut self.text {
+            // An excerpt holds a decoded text for its last line only, so a line with one ends its
+            // event.
+            Lines::Wire { bytes, meaning: meaning @ None } => {
+                let (more, its_meaning) = spoken(said);
+                bytes.extend(more);
+                *meaning = its_meaning;
+                true
+            }
+            Lines::Wire { .. } => false,
+            Lines::Value { text, .. } => {
+                // The blank is missing where an editor removed it from the end of the line.
+                let Some(line) = said.strip_prefix(VALUE).or(said.strip_prefix(VALUE.trim_end()))
+                else {
+                    return false;
+                };
+                match text {
+                    Some(text) => text.extend(["\n", line]),
+                    None => *text = Some(line.to_owned()),
+                }
+                true
+            }
+        }
+    }
+
+    fn event(self) -> Event {
+        let From { session, mark, at } = self.from;
+        let what = match self.text {
+            Lines::Value { title, text: None, .. } => happened(&title),
+            Lines::Value { name, text: Some(text), .. } => {
+                What::Snapshot { name, text: text.into() }
+            }
+            Lines::Wire { bytes, meaning } => {
+                let excerpt = Excerpt::from(Bytes::from(bytes)).with_meaning(meaning);
+                match mark {
+                    Mark::Client => What::Client(excerpt),
+                    Mark::Unread => What::Unread(excerpt),
+                    Mark::UnreadClient => What::UnreadClient(excerpt),
+                    Mark::Server | Mark::Event => What::Server(excerpt),
+                }
+            }
+        };
+        Event::new(session, what).happened_at(at)
+    }
+}
+
+/// The bytes on the wire that a line shows, and the decoded text after them.
+fn spoken(said: &str) -> (Vec<u8>, Option<Vec<u8>>) {
+    match said.split_once(ARROW) {
+        Some((said, meaning)) => (octets(said), Some(visible::unescape(meaning))),
+        None => (octets(said), None),
+    }
+}
+
+/// The name in a title such as `snapshot caps`; `None` if this is no title of a snapshot.
+fn snapshot_name(title: &str) -> Option<Box<str>> {
+    let rest = title.strip_prefix(SNAPSHOT)?;
+    let name = if rest.is_empty() { rest } else { rest.strip_prefix(' ')? };
+    Some(unescaped(name).into())
+}
+
+fn unescaped(text: &str) -> String {
+    String::from_utf8_lossy(&visible::unescape(text)).into_owned()
 }
 
 /// The session in a line's tag, and the rest of the line.
@@ -133,18 +221,6 @@ fn is_escape(before: &str) -> bool {
     before.bytes().rev().take_while(|byte| *byte == b'\\').count().is_multiple_of(2)
 }
 
-fn spoken(wire: Wire) -> Event {
-    let Wire { session, mark, at, bytes, meaning } = wire;
-    let excerpt = Excerpt::from(Bytes::from(bytes)).with_meaning(meaning);
-    let what = match mark {
-        Mark::Client => What::Client(excerpt),
-        Mark::Unread => What::Unread(excerpt),
-        Mark::UnreadClient => What::UnreadClient(excerpt),
-        Mark::Server | Mark::Event => What::Server(excerpt),
-    };
-    Event::new(session, what).happened_at(at)
-}
-
 fn happened(said: &str) -> What {
     type Read = fn(String) -> What;
     const TEXTS: [(&str, Read); 5] = [
@@ -154,13 +230,17 @@ fn happened(said: &str) -> What {
         ("TLS ", What::Tls),
         ("ended with ", What::Exited),
     ];
-    let unescaped = |text: &str| String::from_utf8_lossy(&visible::unescape(text)).into_owned();
     if let Some((text, what)) =
         TEXTS.iter().find_map(|(start, what)| Some((said.strip_prefix(start)?, what)))
     {
         return what(unescaped(text));
     }
-    // The blank is missing where an editor removed it from the end of the line.
+    // The blank after a colon is missing where an editor removed it from the end of the line.
+    let value = said.split_once(": ").or(said.strip_suffix(':').map(|title| (title, "")));
+    if let Some((name, text)) = value.and_then(|(title, text)| Some((snapshot_name(title)?, text)))
+    {
+        return What::Snapshot { name, text: text.into() };
+    }
     if let Some(text) = said.strip_prefix("print:") {
         return What::Printed(text.strip_prefix(' ').unwrap_or(text).to_owned());
     }
@@ -216,6 +296,11 @@ s1 unread S: more
 s1 unread C: more
 *** step: one
 *** print: 
+*** snapshot: 12
+*** snapshot a: b: c
+*** snapshot caps:
+***   | a
+***   | 
 s1 *** TLS TLSv1.3
 s1 *** timed out after 5 s
 s1 *** stderr: oops
@@ -235,6 +320,29 @@ s2 *** closed as agreed";
         ] {
             assert_eq!(octets(shown), bytes.as_bytes(), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_value_is_read_as_a_snapshot() {
+        let values = |text: &str| -> Vec<_> {
+            let value = |event: Event| match event.what {
+                What::Snapshot { name, text } => Some((name.to_string(), text.to_string())),
+                _ => None,
+            };
+            read(text).0.into_iter().filter_map(value).collect()
+        };
+        for (text, name, value) in [
+            ("*** snapshot: 12", "", "12"),
+            ("*** snapshot size: ", "size", ""),
+            ("*** snapshot is: it:", "is", "it:"),
+            ("*** snapshot size:", "size", ""),
+            ("*** snapshot:\n***   | a\n***   |\n***   | b", "", "a\n\nb"),
+            ("*** snapshot x\\ty:\n***   | a\\tb\n***   | b", "x\ty", "a\\tb\nb"),
+        ] {
+            assert_eq!(values(text), [(name.to_owned(), value.to_owned())], "{text}");
+        }
+        let other = "*** snapshotted: 1\n*** snapshotted:\n***   | a";
+        assert_eq!((values(other), back(other)), (Vec::new(), other.replace("ed:\n", "ed: \n")));
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl fmt::Display for Line {
 /// The text before the decoded text of a line.
 pub(super) const ARROW: &str = " \u{2192} ";
 
+/// The word before the name of a snapshot.
+pub(super) const SNAPSHOT: &str = "snapshot";
+
+/// The text before each line of a snapshot's value of several lines.
+pub(super) const VALUE: &str = "  | ";
+
 pub(super) fn lines(events: &[Event]) -> Vec<Line> {
     let mut lines = Vec::with_capacity(events.len());
     each_line(events, |line| lines.push(line));
@@ -229,7 +235,7 @@ pub(crate) fn happening(what: &What) -> String {
 /// A value after its name on one line, or on the lines below if the value has several lines.
 fn snapshot(name: &str, text: &str, skip: usize, mut push: impl FnMut(String)) {
     let blank = if name.is_empty() { "" } else { " " };
-    let title = || format!("snapshot{blank}{}:", visible::escape(name.as_bytes()));
+    let title = || format!("{SNAPSHOT}{blank}{}:", visible::escape(name.as_bytes()));
     if !text.contains('\n') {
         if skip == 0 {
             push(format!("{} {}", title(), visible::printable(text)));
@@ -240,7 +246,7 @@ fn snapshot(name: &str, text: &str, skip: usize, mut push: impl FnMut(String)) {
         push(title());
     }
     let lines = text.split('\n').skip(skip.saturating_sub(1));
-    lines.for_each(|line| push(format!("  | {}", visible::printable(line))));
+    lines.for_each(|line| push(format!("{VALUE}{}", visible::printable(line))));
 }
 
 /// The lines of a dialogue, without the first `skip`. An excerpt is short.
