@@ -226,7 +226,7 @@ impl Script {
         if endpoint.speech.is_none() {
             endpoint.speech = Speech::of_greeting(said.as_bytes());
         }
-        endpoint.message |= said.starts_with("354");
+        endpoint.message |= Speech::Smtp.facts().asks_for_message(said.as_bytes());
         endpoint.challenged =
             said.starts_with("334") || said.starts_with("\\+ ") || said.starts_with("+ ");
         // With a blank after the code, only the last line of a reply can match, so the reply is

@@ -72,7 +72,8 @@ impl Open {
                 self.challenged = Speech::Smtp.facts().sasl.is_challenge(last.as_bytes());
                 let command = self.unanswered.pop_front().unwrap_or_default();
                 self.has_ended |= command == "QUIT" && last.starts_with('2');
-                self.message |= last.starts_with("354") && command == "DATA";
+                self.message |=
+                    command == "DATA" && Speech::Smtp.facts().asks_for_message(last.as_bytes());
                 if last.starts_with(['4', '5']) && command == "DATA" && self.unanswered.is_empty() {
                     self.message = false;
                 }

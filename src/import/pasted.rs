@@ -9,6 +9,7 @@ use super::prose::{CLOSED_JA, failed, is_command, is_ellipsis};
 use super::shell::{here_document, is_prompt, piped, shell, target};
 use super::words::{is_reply, is_smtp_reply, speech_of};
 use super::{Act, Read};
+use crate::proto::Speech;
 
 pub(super) fn read(lines: &[Line]) -> Read {
     let (mut paste, lines) = Paste::of(lines);
@@ -49,7 +50,8 @@ impl Paste {
         for (at, line) in lines.iter().rev() {
             ahead[*at] = next;
             let line = line.trim();
-            let begins = line.starts_with("354") || shell(line).and_then(target).is_some();
+            let begins = Speech::Smtp.facts().asks_for_message(line.as_bytes())
+                || shell(line).and_then(target).is_some();
             next.dot = without_key(without_far_remark(line).0) == "." || (next.dot && !begins);
             next.reply = is_reply(line) || (line.is_empty() && next.reply);
         }

@@ -2,7 +2,7 @@
 //! them.
 
 use super::capabilities::Told;
-use super::{Protocol, Speech, starts};
+use super::{Protocol, Speech, last_line, starts};
 use crate::error::Result;
 use crate::pattern::{Code, IntoPattern, Pattern};
 
@@ -34,7 +34,8 @@ pub(crate) struct Facts {
     pub(crate) has_tags: bool,
     /// Whether lines may announce literals, whose octets follow.
     pub(crate) has_literals: bool,
-    /// Whether a client sends messages up to a lone dot, after the server has told it to.
+    /// Whether a client sends messages up to a lone dot, after the server has told it to in answer
+    /// to [`MESSAGE_COMMAND`].
     pub(crate) has_messages: bool,
     /// Whether a block of lines up to a lone dot follows the success of this command; `None` if
     /// there are no such blocks.
@@ -133,6 +134,9 @@ pub(crate) struct Advice {
     pub(crate) says: &'static str,
 }
 
+/// The command before a message (RFC 5321 section 4.1.1.4).
+const MESSAGE_COMMAND: &str = "DATA";
+
 /// The advice if credentials are refused.
 pub(crate) const WRONG_CREDENTIALS: &str =
     "wrong credentials; if the user is name@domain, try only the name, or the other way round";
@@ -153,6 +157,11 @@ impl Facts {
         let farewell = self.farewell.map(|farewell| (farewell.command, farewell.success));
         let mut own = self.successes.iter().copied().chain(farewell);
         own.find(|(name, _)| *name == command).map_or(self.success, |(_, success)| success)
+    }
+
+    /// Whether a reply tells the client to send a message.
+    pub(crate) fn asks_for_message(&self, reply: &[u8]) -> bool {
+        self.has_messages && self.success_of(MESSAGE_COMMAND).fits(last_line(reply))
     }
 
     /// Whether a block of lines up to a lone dot follows the success of this command.

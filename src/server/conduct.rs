@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::said::{Next, Said};
 use crate::error::{Error, Result};
-use crate::proto::chomp;
+use crate::proto::{Speech, chomp};
 use crate::session::{Fault, Named, Set, Then};
 use crate::{duration, transcript, visible};
 
@@ -198,7 +198,7 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
     {
         let next = well().next;
         let goes_on = match next {
-            Next::Content => said.bytes.starts_with(b"354"),
+            Next::Content => Speech::Smtp.facts().asks_for_message(&said.bytes),
             next if is_literal(next) => said.bytes.starts_with(b"+"),
             _ => true,
         };

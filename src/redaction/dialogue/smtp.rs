@@ -109,8 +109,10 @@ impl Tracker for Smtp {
         }
         match (answered, code) {
             (Some(Verb::Rcpt), [b'2', ..]) => self.accepted += 1,
-            (Some(Verb::Data), b"354")
-                if self.owed.is_empty() && matches!(self.mode, Mode::Command) =>
+            (Some(Verb::Data), _)
+                if Speech::Smtp.facts().asks_for_message(line)
+                    && self.owed.is_empty()
+                    && matches!(self.mode, Mode::Command) =>
             {
                 self.mode = Mode::Message(Content::message());
             }

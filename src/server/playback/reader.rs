@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     /// Whether the server has asked for the content of a message.
     fn content_follows(&self) -> bool {
         let Some(Step::Say(said)) = self.steps.last() else { return false };
-        self.speech.facts().has_messages && crate::proto::last_line(said).starts_with(b"354")
+        self.speech.facts().asks_for_message(said)
     }
 
     /// What the server sent.

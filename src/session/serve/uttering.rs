@@ -151,10 +151,9 @@ fn next_after(at: &str, said: &[u8], speech: Speech) -> Option<&'static str> {
     let sasl = speech.facts().sasl;
     let in_exchange = at == RESPONSE
         || at.get(..sasl.command.len()).is_some_and(|at| at.eq_ignore_ascii_case(sasl.command));
-    let has_message = speech.facts().has_messages;
     match () {
         () if in_exchange && sasl.is_challenge(said) => Some(RESPONSE),
-        () if has_message && said.starts_with(b"3") => Some(MESSAGE),
+        () if speech.facts().asks_for_message(said) => Some(MESSAGE),
         () => None,
     }
 }
