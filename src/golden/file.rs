@@ -23,6 +23,8 @@ pub(super) struct Recorded {
     pub(super) text: String,
     /// The redaction that the golden was made with.
     pub(super) redaction: Redaction,
+    /// The file name of the script that it was made of, if it names one.
+    pub(super) source: Option<String>,
 }
 
 /// Reads a golden; `None` if the file is the snapshot of another test.
@@ -35,7 +37,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Recorded>> {
         let text = text.ok_or_else(|| unreadable(path, &"it is a binary snapshot"))?;
         let info = snapshot.metadata().private_info();
         let redaction = info::read(info).map_err(|why| unreadable(path, &why))?;
-        Ok(Recorded { text, redaction })
+        let source = snapshot.metadata().source().map(str::to_owned);
+        Ok(Recorded { text, redaction, source })
     };
     of_script(path)?.map(recorded).transpose()
 }

@@ -210,7 +210,7 @@ impl Said {
     /// the run leaves out more, by a lower strictness or by more redactions, both texts are reduced
     /// in the same way.
     fn beside(golden: file::Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
-        let file::Recorded { text: old, redaction: made } = golden;
+        let file::Recorded { text: old, redaction: made, .. } = golden;
         let redaction = made.clone().with_additions_of(run);
         let kept = Kept::of(outcome, &old, text::redacted(outcome, &redaction)?);
         if redaction.keeps_as(&made) {
@@ -258,13 +258,37 @@ impl Files {
     /// The existing golden and its content: the target's own if there is one, else the shared one.
     fn there(&self) -> Result<Option<(PathBuf, file::Recorded)>> {
         match self.own_there()? {
-            None if self.target.is_some() => read(self.shared()),
+            None if self.target.is_some() => self.read(self.shared()),
             found => Ok(found),
         }
     }
 
     fn own_there(&self) -> Result<Option<(PathBuf, file::Recorded)>> {
-        read(self.own())
+        self.read(self.own())
+    }
+
+    /// Reads a golden of this script.
+    ///
+    /// # Errors
+    /// Also usage, if the file is the golden of another script: `a@b.rhai`, and `a.rhai` for the
+    /// target `b`, have the same one.
+    fn read(&self, path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
+        let Some((path, golden)) = read(path)? else { return Ok(None) };
+        let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
+        let (kept, source) = (stem(&path), golden.source.as_deref());
+        let other = source.filter(|source| {
+            let stem = stem(Path::new(source)).filter(|stem| *stem != self.script);
+            let is_its_golden = stem.zip(kept).is_some_and(|(stem, kept)| {
+                kept.strip_prefix(&stem)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+            });
+            is_its_golden && self.folder.with_file_name(source).exists()
+        });
+        let Some(other) = other else { return Ok(Some((path, golden))) };
+        let error = Error::usage(format!("{} is the golden of {other}", path.display()));
+        Err(error.hint(
+            "give one of the scripts another name: what follows `@` in the name of a golden is a target",
+        ))
     }
 }
 
