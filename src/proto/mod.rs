@@ -111,7 +111,7 @@ impl Speech {
 }
 
 /// Whether a line begins with a word, in letters of either case.
-fn starts(line: &[u8], word: &str) -> bool {
+pub(crate) fn starts(line: &[u8], word: &str) -> bool {
     line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
 }
 

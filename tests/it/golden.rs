@@ -182,7 +182,8 @@ fn a_target_has_goldens_of_its_own() {
 
 #[test]
 fn the_golden_of_another_script_is_not_taken() {
-    let folder = folder(&[("hello.rhai", SCRIPT), ("hello@exim.rhai", "assert(true); snapshot(1);")]);
+    let folder =
+        folder(&[("hello.rhai", SCRIPT), ("hello@exim.rhai", "assert(true); snapshot(1);")]);
     hello(folder.path(), HELLO, &["--target", "exim", "--record"], &[]);
     for args in [&["run", "hello@exim.rhai"][..], &["run", "hello@exim.rhai", "--record"]] {
         let ran = run(folder.path(), args, &[]);

@@ -176,6 +176,41 @@ fn a_literal_of_a_recording_that_holds_a_token_has_any_length() {
 }
 
 #[test]
+fn a_chunk_is_not_compared_and_may_have_another_size() {
+    let mail = "S: 220 hi\nC: EHLO x\nS: 250-hi\nS: 250 CHUNKING\nC: MAIL FROM:<a@x>\nS: 250 ok\n\
+                C: RCPT TO:<b@x>\nS: 250 ok\n";
+    let sent = "EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n";
+    let quit = "C: QUIT\nS: 221 bye\n";
+    for (recorded, chunks) in [
+        ("C: BDAT 15 LAST\nC: QUIT\nC: hello\nC: \nS: 250 ok\n", "BDAT 7 LAST\r\nhallo\r\n"),
+        (
+            "C: BDAT 3\nC: hal\\\nS: 250 ok\nC: BDAT 0 LAST\nS: 250 ok\n",
+            "BDAT 2\r\nhaBDAT 0 LAST\r\n",
+        ),
+        (
+            "C: BDAT 3\nC: hal\\\nS: 250 1\nC: bdat 4 last\nC: lo\nS: 250 2\n",
+            "BDAT 2\r\nhaBDAT 0 LAST\r\n",
+        ),
+        ("C: BDAT 30 LAST\nC: Date: [DATE]\nC: hello\nS: 250 ok\n", "BDAT 7 LAST\r\nhallo\r\n"),
+        ("C: BDAT [SIZE] LAST\nC: hello\nS: 250 ok\n", "BDAT 7 LAST\r\nhallo\r\n"),
+    ] {
+        let recording = format!("{mail}{recorded}{quit}");
+        let (code, said) = said_of(&recording, &format!("{sent}{chunks}QUIT\r\n"));
+        assert_eq!(code, 0, "{recorded}: {said}");
+    }
+    // Two chunks at once, which a client may also send one by one.
+    let both = "C: BDAT 2\nC: ha\\\nC: BDAT 4 LAST\nC: lo\nS: 250 1\nS: 250 2\n";
+    let (code, said) =
+        said_of(&format!("{mail}{both}{quit}"), &format!("{sent}BDAT 1\r\nhBDAT 2\r\nlo"));
+    assert!(
+        code == 1
+            && said.contains("expected `BDAT 4 LAST`, got `BDAT 2`")
+            && said.contains("S: 250 1\n"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_line_that_ends_with_a_bare_lf_departs_from_one_that_ends_with_crlf() {
     let smtp = "S: 220 hi\nC: EHLO x\nS: 250 hi\nC: QUIT\nS: 221 bye\n";
     let (code, said) = said_of(smtp, "EHLO x\nQUIT\n");

@@ -336,7 +336,7 @@ fn command(text: &[u8]) -> (Owed, Mode) {
         b"MAIL" => Owed::Mail { prdr: words.any(|word| word.eq_ignore_ascii_case(b"PRDR")) },
         b"RCPT" => Owed::Rcpt,
         b"DATA" => Owed::Data,
-        b"BDAT" => return chunk(argument(), argument()),
+        b"BDAT" => return chunk(text),
         b"QUIT" => Owed::Quit,
         b"AUTH" => {
             Owed::Auth { mechanism: String::from_utf8_lossy(argument()).into_owned(), step: 0 }
@@ -346,15 +346,20 @@ fn command(text: &[u8]) -> (Owed, Mode) {
     (owed, Mode::Commands)
 }
 
-/// What the reply to `BDAT size` or `BDAT size LAST` will answer, and what may be sent next (RFC
-/// 3030 section 2).
-fn chunk(size: &[u8], last: &[u8]) -> (Owed, Mode) {
-    let Some(size) = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok()) else {
-        return (Owed::Other, Mode::Commands);
-    };
-    let owed =
-        if last.eq_ignore_ascii_case(b"LAST") { Owed::Message { left: None } } else { Owed::Chunk };
+/// What the reply to a BDAT will answer, and what may be sent next.
+fn chunk(text: &[u8]) -> (Owed, Mode) {
+    let Some((size, is_last)) = size_of_chunk(text) else { return (Owed::Other, Mode::Commands) };
+    let owed = if is_last { Owed::Message { left: None } } else { Owed::Chunk };
     (owed, if size > 0 { Mode::Chunk(size) } else { Mode::Commands })
+}
+
+/// The octets of the chunk that `BDAT size` or `BDAT size LAST` announces, and whether it is the
+/// last (RFC 3030 section 2); `None` for any other command.
+pub(crate) fn size_of_chunk(text: &[u8]) -> Option<(usize, bool)> {
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.next().filter(|verb| verb.eq_ignore_ascii_case(b"BDAT"))?;
+    let size = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
+    Some((size, words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"LAST"))))
 }
 
 /// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever

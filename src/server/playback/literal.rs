@@ -1,4 +1,4 @@
-//! Finds the end of a literal in a recording, in which tokens stand for other texts.
+//! Finds the end of a literal or a chunk in a recording, in which tokens stand for other texts.
 
 use std::collections::HashSet;
 
@@ -52,12 +52,25 @@ impl Commands {
 /// stands for. Then the literal ends where the rest of a command may begin; if there is no such
 /// place, all of the text counts as the literal.
 pub(super) fn length(text: &[u8], octets: usize, commands: &Commands) -> usize {
-    let exact = octets.min(text.len());
+    length_to(text, Some(octets), |at| ends_command(&text[at..], commands))
+}
+
+/// How many bytes at the start of `text` are a chunk of BDAT that was announced with this many
+/// octets; `None` if a token stands for the number. If tokens are among them, or the number is not
+/// known, the chunk ends before a line that is a command.
+pub(super) fn chunk(text: &[u8], octets: Option<usize>, commands: &Commands) -> usize {
+    length_to(text, octets, |at| text[..at].ends_with(b"\n") && commands.begin(&text[at..]))
+}
+
+fn length_to(text: &[u8], octets: Option<usize>, is_end: impl Fn(usize) -> bool) -> usize {
     let spans = tokens::spans(text);
-    if spans.first().is_none_or(|first| first.start >= exact) {
-        return exact;
+    if let Some(octets) = octets
+        && spans.first().is_none_or(|first| first.start >= octets.min(text.len()))
+    {
+        return octets.min(text.len());
     }
-    let mut is_past_token = false;
+    let mut is_past_token = octets.is_none();
+    let octets = octets.unwrap_or(usize::MAX);
     // `least` counts the octets so far, of which each token stands for at least one.
     let (mut at, mut least, mut spans) = (0, 0, spans.into_iter().peekable());
     while at < text.len() && least <= octets {
@@ -68,7 +81,7 @@ pub(super) fn length(text: &[u8], octets: usize, commands: &Commands) -> usize {
             is_past_token = true;
         }
         least += 1;
-        if is_past_token && least <= octets && ends_command(&text[at..], commands) {
+        if is_past_token && least <= octets && is_end(at) {
             return at;
         }
     }

@@ -16,7 +16,7 @@ use super::imap;
 pub use player::Player;
 use tokens::Tokens;
 
-use crate::proto::{Speech, chomp};
+use crate::proto::{Speech, chomp, smtp, starts};
 use crate::visible;
 
 /// The most bytes of a line that a departure shows.
@@ -32,15 +32,24 @@ pub(super) enum Step {
         shown: Vec<u8>,
         number: usize,
     },
-    /// The client sends a message, or the bytes of a literal. The content is not compared.
-    Octets {
-        of_literal: bool,
-    },
+    /// The client sends content, which is not compared.
+    Octets(Content),
     /// The server sends this.
     Say(Vec<u8>),
     Tls,
     /// The server closes.
     Close,
+}
+
+/// What a client sends between its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A message, up to its final dot.
+    Message,
+    /// A literal; the rest of the command follows.
+    Literal,
+    /// A chunk of BDAT.
+    Chunk,
 }
 
 /// One session of a recording.
@@ -136,8 +145,8 @@ impl Playback {
                 Step::Say(bytes) => said.bytes.extend(self.tokens.filled(bytes)),
                 Step::Tls => said.next = Next::Tls,
                 Step::Close => said.next = Next::Close,
-                Step::Octets { of_literal: false } => said.next = Next::Content,
-                Step::Hear { .. } | Step::Octets { of_literal: true } => break,
+                Step::Octets(Content::Message) => said.next = Next::Content,
+                Step::Hear { .. } | Step::Octets(_) => break,
             }
             self.at += 1;
             if said.next != Next::Line {
@@ -170,6 +179,13 @@ impl Playback {
 
     /// Continues after a line that is as recorded.
     fn after(&mut self, text: &[u8]) -> Said {
+        if is_chunk(text, self.recording.speech)
+            && let Some((octets, _)) = smtp::size_of_chunk(text)
+        {
+            // The recording has a chunk here too, perhaps of another size.
+            self.at += usize::from(self.step() == Some(&Step::Octets(Content::Chunk)));
+            return Said::nothing().then(Next::Skip(octets as u64));
+        }
         if let Some((octets, waits)) = announced(text, self.recording.speech) {
             // The recording has a literal here too, perhaps of another size.
             let is_asked = matches!(self.step(), Some(Step::Say(bytes)) if bytes.starts_with(b"+"));
@@ -181,9 +197,7 @@ impl Playback {
                     Said::nothing()
                 }
             };
-            if matches!(self.step(), Some(Step::Octets { of_literal: true })) {
-                self.at += 1;
-            }
+            self.at += usize::from(self.step() == Some(&Step::Octets(Content::Literal)));
             said.next = Next::Literal(usize::try_from(octets).unwrap_or(usize::MAX));
             return said;
         }
@@ -241,6 +255,11 @@ fn has_bare_lf(line: &[u8]) -> bool {
     line.ends_with(b"\n") && !line.ends_with(b"\r\n")
 }
 
+/// Whether a line announces a chunk. In a recording, a token may stand for its size.
+fn is_chunk(line: &[u8], speech: Speech) -> bool {
+    speech.facts().has_messages && starts(line, "BDAT ")
+}
+
 /// The literal that a line announces; SMTP and POP3 have no literals.
 fn announced(line: &[u8], speech: Speech) -> Option<(u64, bool)> {
     imap::announced(chomp(line)).filter(|_| speech.facts().has_literals)
@@ -284,15 +303,11 @@ impl Dialogue for Playback {
     }
 
     fn octets(&mut self, _: Option<Vec<u8>>) -> Said {
-        let was_content = matches!(
-            self.at.checked_sub(1).and_then(|place| self.recording.steps.get(place)),
-            Some(Step::Octets { of_literal: false })
-        );
-        if was_content {
-            return self.go_on();
+        if self.recording.speech.facts().has_literals {
+            self.in_command = true;
+            return Said::nothing();
         }
-        self.in_command = true;
-        Said::nothing()
+        self.go_on()
     }
 
     fn crowded(&mut self) -> Said {

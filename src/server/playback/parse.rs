@@ -2,7 +2,7 @@
 
 use super::numbers::Numbers;
 use super::reader::Reader;
-use super::{Recording, Step};
+use super::{Content, Recording, Step};
 use crate::error::{Error, Result};
 use crate::proto::{Scheme, Speech};
 use crate::target;
@@ -107,27 +107,35 @@ fn greeted(events: &[&Event]) -> Option<Speech> {
 /// reply, so that a client that waits for each reply can be played to as well.
 fn paired(steps: Vec<Step>, speech: Speech) -> Vec<Step> {
     let mut paired: Vec<Step> = Vec::new();
-    let mut run: Vec<Step> = Vec::new();
+    let mut run: Vec<Vec<Step>> = Vec::new();
     for step in steps {
         match step {
-            Step::Hear { .. } => run.push(step),
+            hear @ Step::Hear { .. } => run.push(vec![hear]),
+            // The content of a chunk belongs to its command.
+            Step::Octets(Content::Chunk) => {
+                if let Some(command) = run.last_mut() {
+                    command.push(step);
+                }
+            }
             Step::Say(bytes) if run.len() > 1 => {
                 let replies = replies(&bytes, speech);
                 if replies.len() == run.len() {
                     let both = run.drain(..).zip(replies);
-                    paired.extend(both.flat_map(|(hear, say)| [hear, Step::Say(say)]));
+                    paired.extend(
+                        both.flat_map(|(command, say)| command.into_iter().chain([Step::Say(say)])),
+                    );
                 } else {
-                    paired.append(&mut run);
+                    paired.extend(run.drain(..).flatten());
                     paired.push(Step::Say(bytes));
                 }
             }
             other => {
-                paired.append(&mut run);
+                paired.extend(run.drain(..).flatten());
                 paired.push(other);
             }
         }
     }
-    paired.append(&mut run);
+    paired.extend(run.drain(..).flatten());
     paired
 }
 

@@ -1,8 +1,8 @@
 //! Turns the events of one recorded session into steps.
 
 use super::numbers::Numbers;
-use super::{Step, announced, literal};
-use crate::proto::{Protocol, Speech};
+use super::{Content, Step, announced, is_chunk, literal};
+use crate::proto::{Protocol, Speech, smtp};
 use crate::secrets::Secrets;
 use crate::transcript::{Event, Excerpt};
 
@@ -49,12 +49,12 @@ impl<'a> Reader<'a> {
         let bytes = whole(excerpt);
         let mut rest = bytes.as_slice();
         if self.content_follows() {
-            self.steps.push(Step::Octets { of_literal: false });
+            self.steps.push(Step::Octets(Content::Message));
             let end = memchr::memmem::find(rest, b"\r\n.\r\n").map_or(rest.len(), |end| end + 5);
             rest = if rest.starts_with(b".\r\n") { &rest[3..] } else { &rest[end..] };
             self.tracker.sent(b".\r\n", &mut self.secrets);
         }
-        if let [.., Step::Hear { line, .. }, Step::Say(_), Step::Octets { of_literal: true }] =
+        if let [.., Step::Hear { line, .. }, Step::Say(_), Step::Octets(Content::Literal)] =
             &*self.steps
             && let Some((octets, _)) = announced(line, self.speech)
         {
@@ -66,8 +66,13 @@ impl<'a> Reader<'a> {
             rest = behind;
             self.line(line);
             if let Some((octets, false)) = announced(line, self.speech) {
-                self.steps.push(Step::Octets { of_literal: true });
+                self.steps.push(Step::Octets(Content::Literal));
                 rest = self.after_literal(rest, octets);
+            } else if is_chunk(line, self.speech) {
+                let octets = smtp::size_of_chunk(line).map(|(octets, _)| octets);
+                self.steps.push(Step::Octets(Content::Chunk));
+                let length = literal::chunk(rest, octets, &self.commands);
+                rest = self.after_octets(rest, length, octets);
             }
         }
     }
@@ -83,12 +88,26 @@ impl<'a> Reader<'a> {
     fn after_literal<'t>(&mut self, text: &'t [u8], octets: u64) -> &'t [u8] {
         let octets = usize::try_from(octets).unwrap_or(usize::MAX);
         let length = literal::length(text, octets, &self.commands);
-        let (literal, rest) = text.split_at(length);
-        if length == octets {
-            self.tracker.sent(literal, &mut self.secrets);
-        } else {
+        self.after_octets(text, length, Some(octets))
+    }
+
+    /// What follows the content of this length, which was announced with this many octets.
+    fn after_octets<'t>(
+        &mut self,
+        text: &'t [u8],
+        length: usize,
+        octets: Option<usize>,
+    ) -> &'t [u8] {
+        let (content, rest) = text.split_at(length);
+        match octets {
+            Some(octets) if octets == length => {
+                self.tracker.sent(content, &mut self.secrets);
+            }
             // The tracker counts the bytes that were announced.
-            self.tracker.sent(&made_up(octets as u64), &mut self.secrets);
+            Some(octets) => {
+                self.tracker.sent(&made_up(octets as u64), &mut self.secrets);
+            }
+            None => {}
         }
         rest
     }
@@ -113,7 +132,7 @@ impl<'a> Reader<'a> {
             _ => self.steps.push(Step::Say(bytes)),
         }
         if goes_ahead && after_literal {
-            self.steps.push(Step::Octets { of_literal: true });
+            self.steps.push(Step::Octets(Content::Literal));
         }
     }
 }
