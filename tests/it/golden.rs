@@ -181,23 +181,6 @@ fn a_target_has_goldens_of_its_own() {
 }
 
 #[test]
-fn the_golden_of_another_script_is_not_taken() {
-    let folder =
-        folder(&[("hello.rhai", SCRIPT), ("hello@exim.rhai", "assert(true); snapshot(1);")]);
-    hello(folder.path(), HELLO, &["--target", "exim", "--record"], &[]);
-    for args in [&["run", "hello@exim.rhai"][..], &["run", "hello@exim.rhai", "--record"]] {
-        let ran = run(folder.path(), args, &[]);
-        let is_told = ran.out.contains("snapshots/hello@exim.snap is the golden of hello.rhai");
-        assert!(ran.code == Some(2) && is_told, "{ran:?}");
-    }
-    assert_eq!(hello(folder.path(), HELLO, &["--target", "exim"], &[]).code, Some(0));
-    fs::remove_file(folder.path().join("hello@exim.rhai")).unwrap();
-    fs::rename(folder.path().join("hello.rhai"), folder.path().join("hello@exim.rhai")).unwrap();
-    let ran = run(folder.path(), &["run", "hello@exim.rhai"], &[]);
-    assert!(!ran.out.contains("is the golden of"), "a script was renamed: {ran:?}");
-}
-
-#[test]
 fn how_strictly_is_said_by_the_run_or_by_the_script() {
     let other = "S: 220 other.example\nC: EHLO client.example\nS: 250-other.example hello\nS: 250-SIZE 200\nS: 250 PIPELINING\nC: QUIT\nS: 221 2.0.0 so long\nclose\n";
     let relaxed = format!("// The hello.\nstrictness(\"codes\");\n{}", &SCRIPT[14..]);

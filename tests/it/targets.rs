@@ -236,3 +236,26 @@ fn scripts_are_run_again_and_again_until_one_fails_or_the_time_is_up() {
     assert!(ran.out.ends_with(&format!("\n1..{points}\n")), "the plan stands at the end: {ran:?}");
     steady.leave();
 }
+
+#[test]
+fn the_golden_of_another_script_is_not_taken() {
+    let folder =
+        folder(&[("hello.rhai", HELLO), ("hello@exim.rhai", "assert(true); snapshot(1);")]);
+    let server = server("mail.example", "100");
+    let url = format!("smtp={}", server.url("smtp"));
+    let of_exim = |flag| {
+        run(folder.path(), &["run", "hello.rhai", "--set", &url, "--target", "exim", flag]).code
+    };
+    assert_eq!(of_exim("--record"), Some(0));
+    for flag in ["--check", "--record"] {
+        let ran = run(folder.path(), &["run", "hello@exim.rhai", flag]);
+        let why = "snapshots/hello@exim.snap is the golden of hello.rhai";
+        assert!(ran.code == Some(2) && ran.out.contains(why), "{ran:?}");
+    }
+    assert_eq!(of_exim("--check"), Some(0));
+    fs::remove_file(folder.path().join("hello@exim.rhai")).unwrap();
+    fs::rename(folder.path().join("hello.rhai"), folder.path().join("hello@exim.rhai")).unwrap();
+    let renamed = run(folder.path(), &["run", "hello@exim.rhai"]);
+    assert!(!renamed.out.contains("is the golden of"), "{renamed:?}");
+    server.leave();
+}

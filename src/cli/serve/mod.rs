@@ -45,8 +45,8 @@ pub(super) struct Serve {
     ports: Ports,
     /// Play a recorded dialogue instead: a golden (`snapshots/x.snap`), or a transcript as `run -v`
     /// shows it. Each departure of a client from the dialogue is shown; the exit code is 1 if there
-    /// was one. The contents of messages and literals are not compared, and a client may send
-    /// before its turn, and more after QUIT.
+    /// was one. The contents of messages, chunks and literals are not compared, and a client may
+    /// send before its turn, and more after QUIT.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     /// End after N connections, with --replay.

@@ -27,9 +27,9 @@ const IDLE: Duration = Duration::from_mins(30);
 ///
 /// A redacted part fits any text that the client sends. If the server sends a redacted part, it
 /// sends a plausible value; within a session, the same token always has the same value. IMAP tags
-/// are those of the client. The contents of messages and literals are not compared. A client that
-/// sends another line has departed from the recording. If the recording has the line later on, the
-/// playback continues there; otherwise the reply is an error of the protocol.
+/// are those of the client. The contents of messages, chunks and literals are not compared. A client
+/// that sends another line has departed from the recording. If the recording has the line later on,
+/// the playback continues there; otherwise the reply is an error of the protocol.
 ///
 /// ```
 /// use mailexpect::{Session, block_on, server::Player};
