@@ -21,6 +21,7 @@ struct Key {
     path: Vec<String>,
     /// Whether the value is text, a number, true or false.
     is_plain: bool,
+    is_table: bool,
 }
 
 /// A mistake in a project file.
@@ -57,14 +58,35 @@ impl Keys {
             }
             let is_plain =
                 value.is_str() || value.is_integer() || value.is_float() || value.is_bool();
-            let start = key.span().start;
-            self.found.push(Key { start, line: 0, path, is_plain });
+            let (start, is_table) = (key.span().start, value.is_table());
+            self.found.push(Key { start, line: 0, path, is_plain, is_table });
         }
     }
 
     /// The line of a key such as `target.exim.smtp`.
     pub(super) fn line(&self, dotted: &str) -> Option<usize> {
         self.found.iter().find(|key| key.path.join(".") == dotted).map(|key| key.line)
+    }
+
+    /// Returns the first key that needs a table as its value and has none.
+    pub(super) fn check_tables(&self) -> Result<(), Wrong> {
+        let needs_table = |path: &[String]| {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            matches!(
+                *path,
+                ["run" | "golden" | "redact" | "target"]
+                    | ["redact" | "target", _]
+                    | ["run", "tls" | "params"]
+                    | ["target", _, "tls" | "params"]
+            )
+        };
+        let wrong = self.found.iter().find(|key| !key.is_table && needs_table(&key.path));
+        wrong.map_or(Ok(()), |key| {
+            let dotted = key.path.join(".");
+            let hint = format!("write [{dotted}] on a line of its own, and the settings below it");
+            let why = "its value has to be a table".to_owned();
+            Err(Wrong { line: Some(key.line), key: Some(dotted), why, hint })
+        })
     }
 
     /// Returns the first mistake in the keys of targets: a misspelled option, which would be taken
@@ -98,9 +120,14 @@ impl Keys {
     pub(super) fn wrong(&self, text: &str, error: &toml::de::Error) -> Wrong {
         let start = error.span().map(|span| span.start);
         let line = start.map(|start| line_of(text, start));
-        let why = visible::printable(&error.message().replace('\n', ", "));
-        // The error is about a key, or about the value after it.
-        let key = start.and_then(|start| self.found.iter().rfind(|key| key.start <= start));
+        let why = visible::printable(&worded(error.message()).replace('\n', ", "));
+        // The error is about a key, about the value after it, or about the table that begins there
+        // and has no such key.
+        let is_missing = error.message().starts_with(MISSING);
+        let is_it = |key: &&Key, start| {
+            if is_missing { key.is_table && Some(key.line) == line } else { key.start <= start }
+        };
+        let key = start.and_then(|start| self.found.iter().rfind(|key| is_it(key, start)));
         let dotted = key.map(|key| key.path.join("."));
         match Unknown::of(error.message()) {
             Some(unknown) => {
@@ -119,6 +146,42 @@ impl Keys {
             None => Wrong { line, key: dotted, why, hint: SHOWN.to_owned() },
         }
     }
+}
+
+/// How the deserializer says that a table has no key that it needs.
+const MISSING: &str = "missing field ";
+
+/// The deserializer's message without the names of Rust's types.
+fn worded(message: &str) -> String {
+    const WANTED: [(&str, &str); 5] = [
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("a nonzero u32", "a whole number from 1 to 4294967295"),
+        ("path string", "the path of a file, as text"),
+        ("a string", "text"),
+        ("a sequence", "a list"),
+    ];
+    const CAME: [(&str, &str); 6] = [
+        ("integer ", "the number "),
+        ("floating point ", "the number "),
+        ("string ", "the text "),
+        ("boolean ", ""),
+        ("sequence", "a list"),
+        ("map", "a table"),
+    ];
+    if let Some(field) = message.strip_prefix(MISSING) {
+        return format!("it has no {field}");
+    }
+    let parts = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .into_iter()
+        .find_map(|start| message.strip_prefix(start)?.rsplit_once(", expected "));
+    let Some((came, wanted)) = parts else { return message.to_owned() };
+    // The type follows a number that is larger than those of TOML.
+    let came = came.strip_suffix(" as i128").unwrap_or(came);
+    let in_plain_words =
+        |(word, plain)| Some(format!("{plain}{}", came.strip_prefix::<&str>(word)?));
+    let came = CAME.into_iter().find_map(in_plain_words).unwrap_or_else(|| came.to_owned());
+    let plain = WANTED.into_iter().find_map(|(name, plain)| (name == wanted).then_some(plain));
+    format!("it is {came}, and has to be {}", plain.unwrap_or(wanted))
 }
 
 const SHOWN: &str = "the README shows what it may say, under \"The project file\"";

@@ -89,7 +89,7 @@ impl Project {
     /// Usage, if the text is not TOML or contains unknown settings.
     pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self> {
         let keys = Keys::of(text);
-        let says = match keys.check_targets() {
+        let says = match keys.check_tables().and_then(|()| keys.check_targets()) {
             Ok(()) => toml::from_str(text).map_err(|error| keys.wrong(text, &error)),
             Err(wrong) => Err(wrong),
         };
@@ -240,7 +240,13 @@ mod tests {
                 "[target.x]\ntls = { insecur = true }\n",
                 "[run.tls]\ncertificate = \"x\"\n",
                 "[redact.x]\nregexp = 'a'\ntoken = \"X\"\n",
-                "[redact.x]\ntoken = \"X\"\n",
+                "[golden]\nredact = []\n[redact.x]\ntoken = \"X\"\n",
+                "[[run]]\n",
+                "target.x = \"smtp://localhost\"\n",
+                "[golden]\nredact = \"imap\"\n",
+                "[run]\njobs = 99999999999999999999\n",
+                "[run]\nretries = true\n",
+                "[run.tls]\ncacert = 1.5\n",
             ]
             .map(wrong)
             .join("\n")
