@@ -98,12 +98,15 @@ impl Recorded {
     }
 
     /// Moves on to the answer to what the client sends. Recorded steps before it belong to commands
-    /// that the client does not send now, and are skipped with them.
+    /// that the client does not send now, and are skipped with them. A line of which nothing is
+    /// known but that it was secret fits any line, so it is no reason to skip others.
     fn take(&mut self, sent: &[u8]) -> io::Result<()> {
         let is_client = |step: &Step| matches!(step, Step::Client(_));
         let first = self.steps.iter().position(is_client).unwrap_or(self.steps.len());
         let fitting = (first..self.steps.len()).find_map(|at| match &self.steps[at] {
-            Step::Client(recorded) => fits(recorded, sent).map(|tags| (at, tags)),
+            Step::Client(recorded) if at == first || !is_secret(recorded) => {
+                fits(recorded, sent).map(|tags| (at, tags))
+            }
             _ => None,
         });
         let Some((at, tags)) = fitting else { return Err(self.unanswered(first, sent)) };
@@ -152,12 +155,30 @@ impl Recorded {
 /// with the present one. `None` if the bytes do not fit.
 fn fits(recorded: &[u8], sent: &[u8]) -> Option<Vec<Retagged>> {
     let is_message = |bytes: &[u8]| bytes.ends_with(MESSAGE_END) || bytes == &MESSAGE_END[2..];
-    if is_masked(recorded, sent) || (is_message(recorded) && is_message(sent)) {
+    if is_said(recorded, sent) || (is_message(recorded) && is_message(sent)) {
         return Some(Vec::new());
     }
     let (recorded_tag, recorded) = tagged(recorded)?;
     let (tag, sent) = tagged(sent)?;
-    is_masked(recorded, sent).then(|| vec![(recorded_tag.to_vec(), tag.to_vec())])
+    is_said(recorded, sent).then(|| vec![(recorded_tag.to_vec(), tag.to_vec())])
+}
+
+/// Whether a command is as recorded. Its first words may be in letters of the other case: `auth
+/// login`, `rcpt to:`.
+fn is_said(recorded: &[u8], sent: &[u8]) -> bool {
+    let words = recorded.iter().position(|byte| b":[\r".contains(byte)).unwrap_or(recorded.len());
+    let blanks = recorded[..words].iter().enumerate().filter(|(_, byte)| **byte == b' ');
+    // The blank after a tag is in front of the first word.
+    let second = blanks.map(|(at, _)| at).filter(|at| *at > 0).nth(1);
+    let (words, rest) = recorded.split_at(second.unwrap_or(words));
+    sent.split_at_checked(words.len())
+        .is_some_and(|(now, sent)| now.eq_ignore_ascii_case(words) && is_masked(rest, sent))
+}
+
+/// Whether nothing but a masked secret was sent.
+fn is_secret(recorded: &[u8]) -> bool {
+    let spans = memchr::memmem::find_iter(recorded, SECRET).count();
+    spans > 0 && recorded.trim_ascii_end().len() == spans * SECRET.len()
 }
 
 /// Splits off a tag: letters, then digits.
@@ -253,5 +274,28 @@ mod tests {
         assert_eq!(fits(b"A2 NOOP\r\n", b"A1 NOOP\r\n"), Some(vec![(b"A2".into(), b"A1".into())]));
         assert_eq!(fits(b"Date: 1\r\n.\r\n", b"Date: 2\r\n.\r\n"), Some(Vec::new()));
         assert_eq!(fits(b"RCPT TO:<a>\r\n", b"RCPT TO:<b>\r\n"), None);
+        assert_eq!(fits(b"rcpt to:<a>\r\n", b"RCPT TO:<A>\r\n"), None);
+        assert_eq!(fits(b"rcpt to:<a>\r\n", b"RCPT TO:<a>\r\n"), Some(Vec::new()));
+        assert_eq!(fits(b"auth plain [SECRET]\r\n", b"AUTH PLAIN aGk=\r\n"), Some(Vec::new()));
+        assert_eq!(fits(b"[SECRET]\r\n", b"aGk=\r\n"), Some(Vec::new()));
+        let tags = fits(b"A2 authenticate scram-sha-1\r\n", b"A1 AUTHENTICATE SCRAM-SHA-1\r\n");
+        assert_eq!(tags, Some(vec![(b"A2".into(), b"A1".into())]));
+    }
+
+    #[test]
+    fn a_masked_line_is_no_reason_to_skip_others() {
+        let client = |line: &'static str| Step::Client(Bytes::from_static(line.as_bytes()));
+        let steps = ["NOOP\r\n", "[SECRET]\r\n", "QUIT\r\n"].map(client);
+        let mut recorded = Recorded {
+            steps: steps.into(),
+            tags: Vec::new(),
+            rest: Bytes::new(),
+            is_closed: false,
+            waker: None,
+        };
+        assert!(recorded.take(b"RSET\r\n").is_err());
+        recorded.take(b"NOOP\r\n").unwrap();
+        recorded.take(b"aGk=\r\n").unwrap();
+        recorded.take(b"QUIT\r\n").unwrap();
     }
 }
