@@ -42,6 +42,24 @@ fn every_row_is_a_case_in_every_report_and_a_failing_one_stops_no_other() {
 }
 
 #[test]
+fn a_script_that_skips_its_rest_has_failed_if_a_case_of_it_has() {
+    for (rest, wrong, code) in [
+        ("skip(\"later\");", 2, 1),
+        ("s.require_capability(\"NOPE\");", 2, 1),
+        ("skip(\"later\");", 3, 0),
+    ] {
+        let script = format!(
+            "// Rows.\nlet s = connect();\ns.expect(220);\ns.ehlo(\"x.example\");\n\
+             cases([1, 2], |row| assert(row != {wrong}, \"wrong row\"));\n{rest}\n"
+        );
+        let folder = folder(&[("a.rhai", &script)]);
+        let ran = run(folder.path(), &["run", "a.rhai"]);
+        let is_told = ran.out.contains("wrong row") && ran.out.contains("FAIL a.rhai::2");
+        assert!(ran.code == Some(code) && is_told == (code == 1), "{ran:?}");
+    }
+}
+
+#[test]
 fn in_a_test_the_script_is_one_and_names_the_rows_that_failed() {
     let folder = folder(&[("a.rhai", TABLE)]);
     let outcome = Case::new(folder.path().join("a.rhai")).embedded().run();

@@ -225,7 +225,10 @@ impl Runner {
             ..Outcome::new(path, verdict)
         };
         outcome.cases = run.table.outcomes(&outcome);
-        if let (Verdict::Passed, Some(error)) = (&outcome.verdict, table::failed(&outcome.cases)) {
+        // A script that skips its rest has failed all the same if a case of it has.
+        if let Verdict::Passed | Verdict::Skipped(_) = &outcome.verdict
+            && let Some(error) = table::failed(&outcome.cases)
+        {
             outcome.verdict = Verdict::Failed(Box::new(error.into()));
             outcome.failed_by_cases = true;
         }
