@@ -20,6 +20,8 @@ const MOST: usize = 64 << 20;
 pub(super) struct Conduct {
     pub(super) steps: Vec<Step>,
     pub(super) fault: Option<Box<Fault>>,
+    /// The reply code of a reply that is not given byte by byte, with `S:`.
+    code: Option<String>,
 }
 
 /// One step of a server.
@@ -52,6 +54,7 @@ impl Conduct {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let mut read = Self::default();
         for line in lines {
+            read.code = read.code.or_else(|| code(line));
             match fault(line, read.fault.as_deref())? {
                 Some(fault) => read.fault = Some(Box::new(fault)),
                 None => read.steps.push(step(line)?),
@@ -60,10 +63,33 @@ impl Conduct {
         Ok(read)
     }
 
+    /// Checks that the replies are of this protocol, as far as reply codes tell.
+    ///
+    /// # Errors
+    /// Usage for a reply code in a protocol that has none.
+    pub(super) fn check(&self, speech: Speech) -> Result<()> {
+        let (facts, Some(code)) = (speech.facts(), &self.code) else { return Ok(()) };
+        if facts.has_codes() {
+            return Ok(());
+        }
+        let name = facts.name;
+        let error = Error::usage(format!("the answer is {code}, and {name} has no reply codes"));
+        let refusal = facts.server.refusal.replace("{}", "no");
+        Err(error.hint(format!(
+            "write the reply as {name} has it, {refusal:?}; to send these bytes all the same, \"S: {code} no\""
+        )))
+    }
+
     /// Whether the server answers well, without any step or fault.
     pub(super) fn is_well(&self) -> bool {
         self.steps.is_empty() && self.fault.is_none()
     }
+}
+
+/// The reply code at the start of a line.
+fn code(line: &str) -> Option<String> {
+    let code = line.split(' ').next().filter(|word| word.len() == 3)?;
+    code.bytes().all(|byte| byte.is_ascii_digit()).then(|| code.to_owned())
 }
 
 /// The faults so far with the fault of this line added; `None` if the line is not a fault.
@@ -154,7 +180,7 @@ fn said(line: &str) -> Vec<u8> {
 
 /// The answer of a conduct; `well` makes the good answer.
 pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said) -> Said {
-    let tag = format!("{tag} ");
+    let tag = if tag.is_empty() { String::new() } else { format!("{tag} ") };
     let mut well = Some(well);
     let mut said = Said::nothing();
     for step in &conduct.steps {

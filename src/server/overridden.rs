@@ -182,7 +182,10 @@ impl Overridden {
 
     fn greeting_by(&mut self, rule: Option<Conduct>) -> Said {
         let said = match self.taken_up(rule) {
-            Some(rule) => conduct(&rule, "*", || self.inner.greeting()),
+            Some(rule) => {
+                let tag = if self.speech.facts().has_tags { "*" } else { "" };
+                conduct(&rule, tag, || self.inner.greeting())
+            }
             None => self.inner.greeting(),
         };
         self.spoilt(said, GREETING)

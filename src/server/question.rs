@@ -48,10 +48,12 @@ impl Question {
     /// Decides what the server does: steps, one per line, as in a rule.
     ///
     /// # Errors
-    /// Usage for a step that cannot be read; the command is then answered as without a rule.
+    /// Usage for a step that cannot be read, and for a reply code in a protocol that has none; the
+    /// command is then answered as without a rule.
     #[cfg(feature = "script")]
     pub(crate) fn decide(self, steps: &str) -> Result<()> {
         let conduct = Conduct::read(steps)?;
+        conduct.check(self.speech)?;
         // Sending fails if the connection has ended.
         let _ = self.tell.send(conduct);
         Ok(())

@@ -116,7 +116,14 @@ impl Rules {
         (turns, is_lasting): (&[String], bool),
         spoken: &[Speech],
     ) -> Result<()> {
-        let turns = turns.iter().map(|turn| Conduct::read(turn)).collect::<Result<_>>()?;
+        let turns: Vec<_> = turns.iter().map(|turn| Conduct::read(turn)).collect::<Result<_>>()?;
+        let word = words.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        let mut have_it = spoken.iter().filter(|speech| known(**speech).contains(&&*word));
+        if let Some(speech) = have_it.next()
+            && !have_it.any(|speech| speech.facts().has_codes())
+        {
+            turns.iter().try_for_each(|turn| turn.check(*speech))?;
+        }
         self.push(words, Does::Turns { turns, is_lasting }, spoken)
     }
 

@@ -153,6 +153,34 @@ fn a_value_that_is_no_answer_is_told() {
 }
 
 #[test]
+fn a_reply_code_is_no_answer_of_a_protocol_without_codes() {
+    for (script, name) in [
+        ("serve(\"imap\", #{LOGIN: 550});", "IMAP"),
+        ("serve(\"pop3\", #{STAT: [(), \"550 5.0.0 no\"]});", "POP3"),
+        ("serve(\"sieve\", #{GREETING: #{reply: 421}});", "ManageSieve"),
+        (
+            "let s = connect(serve(\"imap\", #{NOOP: |c| 550}).url);\ns.expect(\"* OK\");\ns.noop();\n",
+            "IMAP",
+        ),
+    ] {
+        let outcome = outcome(script);
+        let error = &outcome.failure().unwrap().error;
+        let why = format!("{name} has no reply codes");
+        assert!(error.is_usage() && error.message().contains(&why), "{script}: {error}");
+    }
+    passes(
+        r#"
+        let server = serve("sieve", #{PUTSCRIPT: "NO (QUOTA) \"full\"", GREETING: "OK \"hi\"", NOOP: "S: 550 x"});
+        let s = connect(server.url);
+        assert_eq(s.expect("OK").text, "OK \"hi\"");
+        s.auth("PLAIN", "hoge@example.com", "pppwww");
+        assert(s.putscript("a", "keep;\n", #{expect: "NO"}).text.contains("(QUOTA)"));
+        s.logout();
+        "#,
+    );
+}
+
+#[test]
 fn a_server_that_reads_slowly_makes_the_client_wait() {
     passes(
         r#"

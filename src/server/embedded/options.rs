@@ -129,7 +129,7 @@ impl Options {
     ///
     /// | line | the server |
     /// | --- | --- |
-    /// | `451 4.3.0 later`, `-ERR no`, `NO [X] no` | sends this reply; in IMAP, with the tag before it |
+    /// | `451 4.3.0 later`, `-ERR no`, `NO [X] no` | sends this reply, which has to be one of the protocol; in IMAP, with the tag before it |
     /// | `S: text` | sends this text, with escapes as in [`Replay`](crate::server::Replay); `{tag}` at its start stands for the tag |
     /// | `well` | answers well |
     /// | `without WORD` | answers well without this word, or without its line: `without STARTTLS` |
@@ -163,7 +163,8 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// Usage for a step whose number or duration cannot be read, and for a command that none of the
+    /// Usage for a step whose number or duration cannot be read, for a reply code in a protocol that
+    /// has none, and for a command that none of the
     /// served protocols has, unless it begins with X.
     pub fn answer<T: Into<String>>(
         mut self,
