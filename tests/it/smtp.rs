@@ -186,7 +186,7 @@ fn the_pattern_is_compared_with_the_refusal_of_data() {
     assert!(error.is_mismatch());
     assert_eq!(
         (error.expected(), error.got(), error.sent()),
-        (Some("250"), Some("503 5.5.1 RCPT first"), Some("DATA"))
+        (Some("354"), Some("503 5.5.1 RCPT first"), Some("DATA"))
     );
 }
 

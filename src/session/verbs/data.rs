@@ -126,11 +126,21 @@ impl Session {
 
     async fn transfer(&mut self, message: Payload<'_>, mut call: Call) -> Result<Vec<Reply>> {
         let each = call.expect_each.take().transpose()?;
+        let is_given = call.expect.is_some();
         let verb = self.verb(call, "data", &SMTP, 250)?;
         self.send_line(b"DATA", verb.wait).await?;
-        let reply = self.answer(&verb).await?;
+        let go_ahead = success("data").into_pattern()?;
+        let first = if is_given { &verb.wanted } else { &go_ahead };
+        let reply = self.next_reply(first, verb.wait).await?;
         if !success("data").fits(&reply) {
-            return self.refused(reply, &verb, each.as_deref()).map(|reply| vec![reply]);
+            let is_refusal = matches!(reply.first(), None | Some(b'4' | b'5'));
+            let wanted = match each.as_deref() {
+                None if is_refusal => first,
+                Some([wanted]) if is_refusal => wanted,
+                // A reply that is no refusal is an error too, because no message was sent.
+                _ => &go_ahead,
+            };
+            return self.check(reply, wanted, verb.wait).map(|reply| vec![reply]);
         }
         self.send_in_turn(dot_stuff(message.bytes()), verb.wait).await?;
         self.verdicts(&verb, each).await
@@ -150,17 +160,6 @@ impl Session {
         // The reply answers the BDAT command, and not the last line of the chunk.
         self.turn.rename_sent(command);
         self.verdicts(&verb, each).await
-    }
-
-    /// Handles a reply to DATA other than 354. A reply that is no refusal is an error too, because
-    /// no message was sent.
-    fn refused(&mut self, reply: Bytes, verb: &Verb, each: Option<&[Pattern]>) -> Result<Reply> {
-        let is_refusal = reply.is_empty() || reply.starts_with(b"4") || reply.starts_with(b"5");
-        match each {
-            None if is_refusal => self.conclude(reply, verb),
-            Some([wanted]) if is_refusal => self.check(reply, wanted, verb.wait),
-            _ => self.check(reply, &success("data").into_pattern()?, verb.wait),
-        }
     }
 
     /// Takes the replies to a message or a chunk that was just sent. No other replies are owed.
