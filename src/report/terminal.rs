@@ -10,7 +10,7 @@ use super::human::styled;
 use super::style::{BAD, DIM, GOOD, ODD};
 use crate::duration::shown;
 use crate::error::Error;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Failure, Outcome, Verdict};
 use crate::transcript::{self, Event, Line};
 use crate::visible;
 
@@ -40,15 +40,7 @@ impl Human {
         let elapsed = shown::show(outcome.elapsed);
         match &outcome.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
-                let mut text = format!("{BAD}error{BAD:#}: {}\n", failure.error.message());
-                let hint =
-                    step_without_script(&failure.error).map(|step| ("hint", step.to_owned()));
-                let is_shown = |(name, _): &(&str, String)| !["step", "hint"].contains(name);
-                for (name, note) in notes(failure).into_iter().filter(is_shown).chain(hint) {
-                    let note = note.replace('\n', "\n    ");
-                    let _ = writeln!(text, "  {name}: {note}");
-                }
-                text
+                std::iter::once(&**failure).chain(&outcome.beside).map(without_script).collect()
             }
             _ if is_whole => format!("{GOOD}accepted{GOOD:#} ({elapsed})\n"),
             _ => format!("{GOOD}nothing was refused{GOOD:#} ({elapsed}); nothing was delivered\n"),
@@ -66,4 +58,16 @@ impl Human {
             "{ODD}not sent yet{ODD:#}: the server owes a reply; the line waits for it, and Enter sends it now\n"
         )
     }
+}
+
+/// A failure for people who see no script: without its line, and with a hint for them.
+fn without_script(failure: &Failure) -> String {
+    let mut text = format!("{BAD}error{BAD:#}: {}\n", failure.error.message());
+    let hint = step_without_script(&failure.error).map(|step| ("hint", step.to_owned()));
+    let is_shown = |(name, _): &(&str, String)| !["step", "hint"].contains(name);
+    for (name, note) in notes(failure).into_iter().filter(is_shown).chain(hint) {
+        let note = note.replace('\n', "\n    ");
+        let _ = writeln!(text, "  {name}: {note}");
+    }
+    text
 }

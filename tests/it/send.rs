@@ -191,6 +191,31 @@ fn refused_recipients_are_named_and_the_others_get_the_message() {
     assert_eq!(send(&[USER, OTHER_USER], &["--quit-after", "mail"]).code, Some(0));
 }
 
+#[test]
+fn what_ends_the_dialogue_does_not_hide_who_was_refused() {
+    let folder = folder(&[]);
+    let begin = "S: 220 hi\nC: EHLO me\nS: 250 me\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a>\nS: 450 4.2.1 busy\n";
+    for (rest, wanted) in [
+        (
+            "C: RCPT TO:<b>\nS: 250 ok\nC: DATA\nS: 554 5.5.1 no\n",
+            "  expected: 354\n  got: 554 5.5.1 no\n",
+        ),
+        (
+            "C: RCPT TO:<b>\nS: 421 4.7.0 enough\nclose\n",
+            "the server ended the session at b: 421 4.7.0 enough\n",
+        ),
+    ] {
+        let peer = Peer::parse(&format!("{begin}{rest}"));
+        let url = peer.url("smtp");
+        let to = ["--to", "a", "--to", "b", "--body", "x", "--from", "", "--ehlo", "me"];
+        let ran = run(folder.path(), &[&["send", "--server", &url][..], &to].concat());
+        assert!(ran.code == Some(1) && ran.out.contains(wanted), "{ran:?}");
+        let refused =
+            "error: 1 of 2 recipients were refused, nothing was delivered; a: 450 4.2.1 busy\n";
+        assert!(ran.out.ends_with(refused) && !ran.out.contains("deferred"), "{ran:?}");
+    }
+}
+
 /// In LMTP, each recipient gets two replies: to RCPT and to the message.
 #[test]
 fn a_recipient_whose_mailbox_is_full_is_named() {

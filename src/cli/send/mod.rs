@@ -18,6 +18,7 @@ use crate::report::Human;
 use crate::script::{Runner, Settings};
 use crate::session::{Options, block_on};
 use crate::tls;
+use crate::transcript::{About, What};
 
 /// The name of the script in output.
 const NAME: &str = "send";
@@ -36,7 +37,10 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let settings = Settings { params, options, ..Settings::default() };
     let shown = screen.clone();
     let runner = Runner::new(settings).watched(move |event| {
-        shown.clone().show(&Human::alone(event));
+        // The user sees the dialogue, and not the script with its deferred assertions.
+        if !matches!(event.what, What::Note { about: About::Deferred, .. }) {
+            shown.clone().show(&Human::alone(event));
+        }
     });
     let name = args.save.as_deref().unwrap_or(Path::new(NAME));
     runner.give(name, text);

@@ -37,10 +37,10 @@ pub(super) fn text(args: &Send, url: &str, password: Option<&str>) -> Result<Str
             mail => script.envelope(mail.as_deref()),
         }
     }
-    script.line("s.quit();");
-    if script.has_many() && goes_on(Stage::Mail) {
-        script.judge();
+    if script.has_many() && last.is_none() {
+        script.line("is_sent = !accepted.is_empty();");
     }
+    script.line("s.quit();");
     Ok(script.text)
 }
 
@@ -79,6 +79,7 @@ impl Script<'_> {
         let _ = writeln!(self.text, "let recipients = [{}];", to.join(", "));
         if self.has_many() {
             self.line("let accepted = [];\nlet refused = [];");
+            self.name_refused();
         }
         self.line("");
         self.line("s.expect(220);");
@@ -183,8 +184,10 @@ impl Script<'_> {
     fn take_each(&mut self, of: &str, reply: &str) {
         let _ = writeln!(
             self.text,
-            "for to in {of} {{\n    let reply = {reply};\n    if reply.code < 300 {{\n        \
-             accepted += to;\n    }} else {{\n        refused += `${{to}}: ${{reply.text}}`;\n    }}\n}}"
+            "for to in {of} {{\n    let reply = {reply};\n    \
+             assert(reply.code != 421, `the server ended the session at ${{to}}: ${{reply.text}}`);\n    \
+             if reply.code < 300 {{\n        accepted += to;\n    }} else {{\n        \
+             refused += `${{to}}: ${{reply.text}}`;\n    }}\n}}"
         );
     }
 
@@ -194,17 +197,14 @@ impl Script<'_> {
         self.take_each("named", "s.expect(any(2, 4, 5))");
     }
 
-    /// Adds an assertion at the end that names the refused recipients.
-    fn judge(&mut self) {
-        let has = if self.args.quit_after.is_none() {
-            "if accepted.is_empty() { \"nothing was delivered\" } else { \"the others have the message\" }"
-        } else {
-            "\"nothing was delivered\""
-        };
-        let _ = writeln!(self.text, "let others = {has};");
-        self.line("let why = \"\";\nfor refusal in refused {\n    why += `; ${refusal}`;\n}");
+    /// Adds an assertion that names the refused recipients. It is deferred, so that they are named
+    /// also if the dialogue fails after them.
+    fn name_refused(&mut self) {
+        self.line("let is_sent = false;\ndefer(|| {");
+        self.line("    let others = if is_sent { \"the others have the message\" } else { \"nothing was delivered\" };");
+        self.line("    let why = \"\";\n    for refusal in refused {\n        why += `; ${refusal}`;\n    }");
         self.line(
-            "assert(refused.is_empty(), `${refused.len} of ${recipients.len} recipients were refused, ${others}${why}`);",
+            "    assert(refused.is_empty(), `${refused.len} of ${recipients.len} recipients were refused, ${others}${why}`);\n});",
         );
     }
 }
