@@ -46,6 +46,12 @@ impl Session {
         self.turn.owed_to_us()
     }
 
+    /// Whether the server has said that it closes now, as in its answer to QUIT.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.turn.protocol().is_closing()
+    }
+
     /// The transcript that records this session.
     #[must_use]
     pub fn transcript(&self) -> &Transcript {

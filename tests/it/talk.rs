@@ -270,6 +270,8 @@ fn lines_from_a_pipe_are_sent_in_lock_step_to_what_the_greeting_speaks() {
     assert!(!out.contains('\u{1b}'), "no colours where nobody looks: {out:?}");
     let ran = run(folder.path(), &["run", "saved.rhai"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    // Whether stdin or the server ends first depends on chance, and the script does not.
+    assert!(saved(&folder).ends_with("expect(221);\ns.expect_close();\n"), "{}", saved(&folder));
     let auth = "EHLO x\n:auth hoge@example.com ANONYMOUS\nQUIT\n";
     let (_, out, _) = talk(auth, &port, &[]);
     assert!(out.contains("C: AUTH ANONYMOUS [SECRET] \u{2192} hoge@example.com"), "{out}");
@@ -277,6 +279,18 @@ fn lines_from_a_pipe_are_sent_in_lock_step_to_what_the_greeting_speaks() {
     assert!(err.contains("mailexpect sasl"), "{err}");
     let (code, _, err) = talk("", "1", &[]);
     assert_eq!((code, err.contains("refused")), (Some(3), true), "{err}");
+}
+
+#[test]
+fn a_challenge_of_managesieve_is_in_the_script_that_is_saved() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let lines = "AUTHENTICATE \"PLAIN\"\n\"AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3\"\nLOGOUT\n";
+    let (code, out, err) = piped(&folder, &[&server.sieve(), "--save", "saved.rhai"], lines);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let secret = "secret=literal:AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3";
+    let ran = run(folder.path(), &["run", "saved.rhai", "--set", secret]);
+    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", saved(&folder));
 }
 
 #[test]

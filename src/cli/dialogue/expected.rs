@@ -70,13 +70,16 @@ impl Script {
         }
     }
 
-    /// Statuses that come after data.
+    /// Statuses that come after data, and challenges, which look like data.
     fn statuses(&mut self, lines: &[&str]) {
-        let statuses = self.speech.facts().statuses;
+        let (statuses, sasl) = (self.speech.facts().statuses, self.speech.facts().sasl);
         for line in lines {
             let word = line.split([' ', '(']).next().unwrap_or_default();
             if statuses.iter().any(|status| word.eq_ignore_ascii_case(status)) {
+                self.in_exchange = false;
                 self.expect(&format!("s.expect(re(`(?m)^{word}`));"));
+            } else if self.in_exchange && sasl.is_challenge(line.as_bytes()) {
+                self.expect("s.expect(re(`^[\"{]`));");
             } else {
                 self.pass_over(line);
             }

@@ -10,7 +10,7 @@ use std::mem;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use memchr::memmem;
 
-use crate::proto::{Protocol, Speech};
+use crate::proto::{Protocol, Speech, starts};
 use crate::script::written::string;
 use crate::secrets::{MASK, Secrets};
 
@@ -30,6 +30,8 @@ pub(super) struct Script {
     tracker: Box<dyn Protocol>,
     /// The first words of the lines that the client sent, among them all tags.
     tags: HashSet<Vec<u8>>,
+    /// Whether a SASL exchange has begun and has had no result.
+    in_exchange: bool,
     /// How many bytes of a literal are still to come.
     literal: u64,
     /// How many secrets have become parameters.
@@ -67,6 +69,7 @@ impl Script {
             passed_over: String::new(),
             tracker: (facts.dialogue)(name),
             tags: HashSet::new(),
+            in_exchange: false,
             literal: 0,
             secrets: 0,
             beside: None,
@@ -146,6 +149,7 @@ impl Script {
     pub(super) fn sent(&mut self, sent: &[u8], is_ahead: bool) {
         self.answered();
         self.tracker.sent(sent, &mut Secrets::default());
+        self.in_exchange |= starts(sent, self.speech.facts().sasl.command);
         let words = sent.split(|byte| *byte == b'\n');
         let words = words.filter_map(|line| line.split(u8::is_ascii_whitespace).next());
         self.tags.extend(words.map(<[u8]>::to_vec));

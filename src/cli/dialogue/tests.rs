@@ -55,6 +55,23 @@ fn a_literal_contains_no_status() {
 }
 
 #[test]
+fn a_challenge_of_managesieve_is_expected_before_the_response() {
+    let begin = |challenge| {
+        let list = ("LISTSCRIPTS\r\n", "\"a\"\r\nOK\r\n");
+        let response = ("\"[SECRET]\"\r\n", "OK \"in\"\r\n");
+        script(Speech::Sieve, &[("AUTHENTICATE \"PLAIN\"\r\n", challenge), response, list])
+    };
+    for challenge in ["\"\"\r\n", "{4}\r\naGk=\r\n"] {
+        let sieve = begin(challenge);
+        let lines: Vec<_> = sieve.lines().collect();
+        assert_eq!(lines.len(), 6, "{sieve}");
+        assert_eq!(lines[1], "s.expect(re(`^[\"{]`));");
+        assert_eq!(lines[2], "s.send(\"\\\"\" + param(\"secret\") + \"\\\"\");");
+        assert_eq!((lines[3], lines[5]), ("s.expect(re(`(?m)^OK`));", "s.expect(re(`(?m)^OK`));"));
+    }
+}
+
+#[test]
 fn a_secret_becomes_a_parameter() {
     let pop3 = script(Speech::Pop3, &[("PASS [SECRET]\r\n", "+OK\r\n")]);
     assert!(pop3.starts_with("s.send(\"PASS \" + param(\"secret\"));\n"), "{pop3}");

@@ -338,6 +338,10 @@ impl Conversation {
                 return self.closed(owed).await;
             }
         }
+        // That the server closes after its answer to QUIT is a part of the dialogue.
+        if session.is_closing() {
+            self.hearing.last_words(session).await?;
+        }
         // If the connection is gone already, closing it fails, which does no harm.
         if session.shutdown().await.is_ok() {
             self.hearing.last_words(session).await?;
