@@ -58,9 +58,9 @@ pub struct Draft {
     pub date: Option<String>,
     /// The Message-ID without its angle brackets; derived from the content if `None`.
     pub message_id: Option<String>,
-    /// The transfer encoding of text and HTML. `8bit`, `7bit` and `binary` put them into the
-    /// message unchanged, however long their lines; by default they are encoded if needed (RFC 2045
-    /// section 6).
+    /// The transfer encoding that is declared for text and HTML, which are put into the message
+    /// unchanged, however long their lines: `8bit`, `7bit` or `binary`. For any other, they have to
+    /// be encoded already. By default they are encoded if needed (RFC 2045 section 6).
     pub encoding: Option<String>,
 }
 

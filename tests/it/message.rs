@@ -85,6 +85,7 @@ fn a_script_composes_reads_and_compares() {
 fn an_error_names_the_part_that_no_message_can_be_made_of() {
     for (script, says) in [
         ("message(#{form: \"a@b\"});", "there is no option `form` here"),
+        ("message(#{encoding: \"base64\"});", "cannot be left as it is in the encoding `base64`"),
         ("message(#{from: 5});", "`from` of a message is text"),
         ("message(#{to: [5]});", "`to` of a message is text"),
         ("message(#{attachments: #{}});", "`attachments` of a message is a list"),

@@ -83,6 +83,16 @@ fn message_id(text: String) -> String {
     if text == "unique" { message::unique_id() } else { text }
 }
 
+/// An encoding that leaves text as it is.
+fn encoding(name: String) -> Result<String> {
+    if ["7bit", "8bit", "binary"].contains(&&*name) {
+        return Ok(name);
+    }
+    let error = Error::usage(format!("text cannot be left as it is in the encoding `{name}`"));
+    Err(error
+        .hint("encoding: \"8bit\" (or 7bit, or binary); without it, text is encoded as needed"))
+}
+
 fn draft(parts: Map) -> Result<Draft> {
     let mut draft = Draft::default();
     for (name, value) in parts {
@@ -96,7 +106,7 @@ fn draft(parts: Map) -> Result<Draft> {
             "html" => draft.html = Some(text(&name, value)?),
             "date" => draft.date = Some(date(text(&name, value)?)),
             "message_id" => draft.message_id = Some(message_id(text(&name, value)?)),
-            "encoding" => draft.encoding = Some(text(&name, value)?),
+            "encoding" => draft.encoding = Some(encoding(text(&name, value)?)?),
             "headers" => {
                 let headers = map(&name, value)?.into_iter();
                 draft.headers = headers
@@ -206,7 +216,8 @@ pub mod words {
     /// Composes a message, and returns it as text with CRLF at its line ends. All parts may be left
     /// out: `from`, `to` and `cc` (text or lists), `subject`, `text`, `html`, `attachments`,
     /// `headers`, `date`, `message_id`. Text that is not ASCII is encoded (RFC 2047, RFC 2045).
-    /// With `encoding: "8bit"`, `text` and `html` stay as they are, however long their lines are.
+    /// With `encoding: "8bit"` (or `"7bit"`, or `"binary"`), `text` and `html` stay as they are,
+    /// however long their lines are.
     ///
     /// Without `date`, the date is the same in every run, and `date: "now"` is the date of the run.
     /// The Message-ID and the boundaries of the parts are derived from the content, and
