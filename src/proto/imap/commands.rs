@@ -99,8 +99,9 @@ impl Commands {
         self.literal > 0
     }
 
-    /// Records that the server has ended the command with this tag.
-    pub(super) fn over(&mut self, ended: &[u8], is_ok: bool) {
+    /// Records that the server has ended the command with this tag. `awaits` says whether a literal
+    /// of the command still waits for the server to ask for it.
+    pub(super) fn over(&mut self, ended: &[u8], is_ok: bool, awaits: bool) {
         match &self.mode {
             Mode::Within { tag, dialogue, .. } if tag == ended => {
                 if matches!(dialogue, Dialogue::Sasl { .. }) && !is_ok {
@@ -110,10 +111,10 @@ impl Commands {
             }
             _ => {}
         }
-        if self.literal > 0 && self.line.tag == ended {
+        if (self.literal > 0 || awaits) && self.line.tag == ended {
             let further = self.line.secret_from.and_then(|from| from.checked_sub(self.line.number));
             self.refused = further.map(|further| Refused::Literal(self.literal, further));
-            // The rest of the literal is not waited for: whatever is sent next is a command.
+            // The rest of the command is not waited for: whatever is sent next is a command.
             self.literal = 0;
             self.line = Line::default();
         }

@@ -154,8 +154,13 @@ impl Imap {
             |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
         self.closing |= status == Status::Ok
             && self.owed.iter().any(|owed| is_of_command(owed) && is_logout(owed));
+        // Even a literal of no octets waits, and may be refused.
+        let awaits = self
+            .owed
+            .iter()
+            .any(|owed| matches!(owed, Owed::What(Wants::Continuation(waiting)) if waiting == tag));
         self.owed.retain(|owed| !is_of_command(owed));
-        self.commands.over(tag, status == Status::Ok);
+        self.commands.over(tag, status == Status::Ok, awaits);
     }
 }
 

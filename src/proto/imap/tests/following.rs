@@ -85,6 +85,31 @@ fn a_literal_that_was_refused_arrives_as_a_command() {
 }
 
 #[test]
+fn a_refused_literal_of_no_octets_ends_its_command() {
+    follow(
+        "S: * OK hi                     | 0
+         C: a1 APPEND INBOX {0}         | 1
+         S: a1 NO no empty messages     | 0
+         C: a2 NOOP                     | 1
+         S: a2 OK                       | 0
+         C: a3 LOGIN {0}                | 1
+         S: a3 BAD no                   | 0
+         C: a4 LOGIN {5}                | 1
+         S: +                           | 0
+         C: alice {0}                   | 1
+         S: a4 BAD no                   | 0
+         C:                             | 1
+         S: * BAD Invalid tag           | 0
+         C: a5 APPEND INBOX {0}         | 1
+         S: +                           | 0
+         C:                             | 1
+         S: a5 OK                       | 0
+         C: a6 NOOP                     | 1
+         S: a6 OK                       | 0",
+    );
+}
+
+#[test]
 fn it_is_the_turn_of_the_client_in_idle_and_in_authenticate() {
     follow(
         "S: * OK hi                     | 0
