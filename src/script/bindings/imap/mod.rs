@@ -23,7 +23,7 @@ required or in `allow: [...]` may come. With `ordered: true`, the required respo
 patterns.\n\nA verb fails if the server says OK without the data that the command asks for: SELECT without EXISTS, SEARCH \
 without its list, STATUS, CAPABILITY, ENABLE, SORT, THREAD, NAMESPACE, GETQUOTA, GETACL, GETMETADATA, LOGOUT without BYE, \
 MOVE by numbers without EXPUNGE of each message that it names and that exists, FETCH without the requested items, FETCH by numbers without a message that it names and \
-that exists by the last EXISTS (`1:3` and `*` too), EXAMINE that opens the mailbox for writing. `bare: true` accepts such an answer. Responses that a server sends unasked between two \
+that exists by the last EXISTS (`1:3` and `*` too), EXAMINE that opens the mailbox for writing. A search with `RETURN (SAVE)` alone has no list (RFC 5182). `bare: true` accepts such an answer. Responses that a server sends unasked between two \
 commands wait for the next answer. `FETCH` of other messages, data of other mailboxes or \
 quota roots (STATUS, ACL, METADATA, QUOTA) and ESEARCH with another tag are in an answer's `untagged`, but in no result. \
 FETCH, STORE, SEARCH, SORT and THREAD by numbers fail if EXPUNGE or VANISHED comes before their end (RFC 3501 section \

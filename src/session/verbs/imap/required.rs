@@ -2,10 +2,13 @@
 //! section 6).
 
 use crate::error::Result;
-use crate::proto::imap::{Answer, Argument, Count};
+use crate::proto::imap::{Answer, Argument, Count, Literals, compose};
 
 /// What to do about an answer without the data that its command asks for.
 pub(super) const BARE: &str = "#{bare: true} as the last argument accepts that";
+
+/// The search option whose result is kept for the next command, and not sent (RFC 5182 section 2.1).
+const SAVE: &str = "SAVE";
 
 /// The data that the answer to a command has to contain.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +80,7 @@ impl Required {
             "getquota" => of_texts(arguments, |root, _| Self::Quota(root)),
             "getacl" => of_texts(arguments, |mailbox, _| Self::Rights(mailbox)),
             "getmetadata" => of_texts(arguments, Self::Annotations),
+            "search" if saves_only(arguments) => Self::Nothing,
             "search" => Self::Found { by_uid },
             "esearch" => Self::of_results(text, by_uid),
             "status" => Self::of_status(arguments),
@@ -88,8 +92,7 @@ impl Required {
         let text = String::from_utf8_lossy(text).to_ascii_uppercase();
         let options: Vec<_> = text.split([' ', '(', ')']).filter(|word| !word.is_empty()).collect();
         match options.get(2..).unwrap_or_default() {
-            // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
-            ["SAVE"] => Self::Nothing,
+            [SAVE] => Self::Nothing,
             // Without a name, all are asked for (RFC 4731 section 3.1).
             [] => Self::Results { by_uid, asked: vec!["ALL".to_owned()] },
             results => {
@@ -208,6 +211,17 @@ impl Required {
 fn messages_of(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.split_once(' ').map_or_else(String::new, |(_, messages)| messages.to_owned())
+}
+
+/// Whether the criteria of a search begin with `RETURN (SAVE)`.
+fn saves_only(criteria: &[Argument]) -> bool {
+    let written = compose("", b"", criteria, Literals::Plus).concat();
+    let written = String::from_utf8_lossy(&written).to_ascii_uppercase();
+    let options = written.trim_start().strip_prefix("RETURN").and_then(|rest| {
+        let (options, _) = rest.trim_start().strip_prefix('(')?.split_once(')')?;
+        Some(options.trim() == SAVE)
+    });
+    options.unwrap_or(false)
 }
 
 /// COUNT always comes. MIN, MAX and ALL come if a message was found, which any of them says.
