@@ -170,7 +170,7 @@ impl Answer {
         }
         let numbers = all.iter().map(Fetched::number).collect();
         // A removal, which NOTIFY permits at any time, changes the numbers.
-        let exists = if self.removal().is_some() { Count::Fewer } else { asked.exists };
+        let exists = if self.removal().is_some() { Count::Outdated } else { asked.exists };
         asked.messages.first_missing(&numbers, exists)
     }
 

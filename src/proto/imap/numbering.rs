@@ -67,7 +67,7 @@ impl Answer {
         let numbers = self.expunged().into_iter().filter_map(|number| u32::try_from(number).ok());
         let removed: BTreeSet<_> = numbers.map(|number| expunged.remove(number)).collect();
         // With an unknown number of messages, a range may reach beyond the last one.
-        let count = if count == Count::Unknown { Count::Fewer } else { count };
+        let count = if count == Count::Unknown { Count::Outdated } else { count };
         match Set::of(messages).first_missing(&removed, count) {
             Some(number) => Some(format!("EXPUNGE of message {number}, or VANISHED")),
             None => removed.is_empty().then(|| "EXPUNGE or VANISHED".to_owned()),
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn each_message_of_a_set_that_exists_is_removed_or_one_is_missing() {
-        use Count::{Fewer, Known, Unknown};
+        use Count::{Known, Outdated, Unknown};
         let message = |number| Some(format!("EXPUNGE of message {number}, or VANISHED"));
         for (set, count, removals, lacking) in [
             ("1", Unknown, &["* 1 EXPUNGE"][..], None),
@@ -265,7 +265,7 @@ mod tests {
             ("5", Unknown, &[], message(5)),
             ("*", Unknown, &[], Some("EXPUNGE or VANISHED".to_owned())),
             ("$", Known(9), &["* 9 EXPUNGE"], None),
-            ("1:3", Fewer, &["* 1 EXPUNGE", "* 1 EXPUNGE"], None),
+            ("1:3", Outdated, &["* 1 EXPUNGE", "* 1 EXPUNGE"], None),
             ("1:3", Known(3), &["* 1 EXPUNGE", "* 1 EXPUNGE"], message(3)),
             ("1:3", Known(3), &["* 1 EXPUNGE", "* 1 EXPUNGE", "* 1 EXPUNGE"], None),
             ("1:3", Known(3), &["* 3 EXPUNGE", "* 2 EXPUNGE", "* 1 EXPUNGE"], None),

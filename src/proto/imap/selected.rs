@@ -14,7 +14,8 @@ pub(crate) struct Selected {
     pub(crate) uid_validity: Option<u64>,
     pub(crate) uid_next: Option<u64>,
     /// Whether the client has sent NOTIFY. The server may then report removals and other mailboxes
-    /// at any time (RFC 5465 sections 5 and 6).
+    /// at any time, and may keep back the news of the selected mailbox (RFC 5465 sections 3.1, 5
+    /// and 6).
     pub(crate) is_notified: bool,
 }
 
@@ -26,8 +27,9 @@ pub(crate) enum Count {
     Unknown,
     /// From EXISTS, less the messages that were expunged since.
     Known(u64),
-    /// VANISHED came since EXISTS, so there are fewer (RFC 7162 section 3.2.10).
-    Fewer,
+    /// EXISTS has told it, but there are fewer since VANISHED (RFC 7162 section 3.2.10), or any
+    /// number after NOTIFY, by which a client may ask for no news of the mailbox.
+    Outdated,
 }
 
 impl Selected {
@@ -37,7 +39,10 @@ impl Selected {
         if OPENING.iter().any(|name| is(name)) {
             self.left();
         }
-        self.is_notified |= is("NOTIFY");
+        if is("NOTIFY") {
+            self.is_notified = true;
+            self.outdate();
+        }
     }
 
     /// Forgets the mailbox, because another one is selected, or none.
@@ -55,9 +60,12 @@ impl Selected {
         let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
         match self.count {
             _ if is(first, "OK") => self.noted(second, third),
-            _ if is(first, "VANISHED") => self.vanished(is(second, "(EARLIER)")),
+            _ if is(first, "VANISHED") && !is(second, "(EARLIER)") => self.outdate(),
             _ if is(second, "EXISTS") => {
                 self.count = number(first).map_or(Count::Unknown, Count::Known);
+                if self.is_notified {
+                    self.outdate();
+                }
             }
             Count::Known(count) if is(second, "EXPUNGE") => {
                 self.count = Count::Known(count.saturating_sub(1));
@@ -80,9 +88,9 @@ impl Selected {
         }
     }
 
-    fn vanished(&mut self, is_earlier: bool) {
-        if !is_earlier && self.count != Count::Unknown {
-            self.count = Count::Fewer;
+    fn outdate(&mut self) {
+        if self.count != Count::Unknown {
+            self.count = Count::Outdated;
         }
     }
 }
@@ -104,7 +112,7 @@ mod tests {
             (&["*  3  exists", "* 2 EXPUNGE", "* 2 expunge"], Count::Known(1)),
             (&["* 0 EXISTS", "* 1 EXPUNGE"], Count::Known(0)),
             (&["* 3 EXISTS", "* VANISHED (EARLIER) 7"], Count::Known(3)),
-            (&["* 3 EXISTS", "* VANISHED 7"], Count::Fewer),
+            (&["* 3 EXISTS", "* VANISHED 7"], Count::Outdated),
             (&["* 3 EXISTS", "* VANISHED 7", "* 1 EXPUNGE", "* 2 EXISTS"], Count::Known(2)),
             (&["* VANISHED 7"], Count::Unknown),
             (&["* 99999999999999999999 EXISTS"], Count::Unknown),
@@ -124,12 +132,16 @@ mod tests {
         assert_eq!(selected.count, Count::Known(3));
         selected.asked(b"select");
         assert_eq!(selected.count, Count::Unknown);
+        selected.came(b"* 3 EXISTS");
         selected.asked(b"NOTIFY");
         assert!(selected.is_notified);
+        assert_eq!(selected.count, Count::Outdated);
+        selected.asked(b"SELECT");
         for head in ["* 3 EXISTS", "* OK [UIDVALIDITY 4294967295] x", "* OK [uidnext 7] x"] {
             selected.came(head.as_bytes());
         }
         assert_eq!((selected.uid_validity, selected.uid_next), (Some(4_294_967_295), Some(7)));
+        assert_eq!(selected.count, Count::Outdated);
         selected.came(b"* OK [CLOSED] x");
         assert_eq!(selected, Selected { is_notified: true, ..Selected::default() });
     }

@@ -63,7 +63,7 @@ impl Set {
             match exists {
                 Count::Unknown => to,
                 Count::Known(count) => last_found.max(to.min(count)),
-                Count::Fewer => last_found,
+                Count::Outdated => last_found,
             }
         };
         let starred = self.starred.iter().filter_map(|other| match exists {
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn each_message_that_exists_has_to_be_found() {
-        use Count::{Fewer, Known, Unknown};
+        use Count::{Known, Outdated, Unknown};
         for (set, found, exists, missing) in [
             ("1", &[][..], Unknown, Some(1)),
             ("1", &[1], Unknown, None),
@@ -219,8 +219,8 @@ mod tests {
             ("1:3", &[1, 2], Unknown, Some(3)),
             ("1:3", &[1, 2], Known(3), Some(3)),
             ("1:3", &[1, 2], Known(2), None),
-            ("1:3", &[1, 2], Fewer, None),
-            ("1:3", &[1, 3], Fewer, Some(2)),
+            ("1:3", &[1, 2], Outdated, None),
+            ("1:3", &[1, 3], Outdated, Some(2)),
             ("1:4", &[1, 4], Known(1), Some(2)),
             ("9", &[], Known(3), Some(9)),
             ("7,2:3", &[2, 3], Unknown, Some(7)),
@@ -235,7 +235,7 @@ mod tests {
             ("*", &[2], Known(3), Some(3)),
             ("*", &[3], Known(3), None),
             ("*", &[], Unknown, None),
-            ("*", &[], Fewer, None),
+            ("*", &[], Outdated, None),
             ("1:4294967295", &[1], Known(1), None),
             ("$", &[], Known(3), None),
         ] {
