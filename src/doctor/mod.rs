@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::error::{Error, Kind, Result};
 use crate::probe::{Account, Depth, Found, Host, HostPorts, Port, Probe};
 use crate::session::Options;
-use crate::transport::{Exchangers, NULL_MX};
+use crate::transport::{Exchanger, Exchangers, NULL_MX};
 use ask::{Asked, Talk};
 
 /// A question about a domain or a host.
@@ -91,6 +91,9 @@ pub(crate) enum Note {
     IsHost,
     /// A null MX stands beside other MX records, which RFC 7505 section 3 forbids.
     NullBeside,
+    /// An MX record has this address, where only the name of a host may stand (RFC 5321 section
+    /// 5.1).
+    Address(String),
     /// This many hosts are not asked, because there are more than [`MOST_HOSTS`].
     NotAsking(usize),
     /// The dialogue with the host failed.
@@ -183,15 +186,9 @@ impl Doctor {
                 return Ok((Vec::new(), answer(Said::No, None, proof)));
             }
             Ok(found) if found.are_listed => {
-                let shown =
-                    found.hosts.iter().map(|one| format!("MX {} {}", one.preference, one.host));
-                proof.extend(shown.map(Proof::Line));
-                proof.extend(found.has_null.then_some(Proof::Note(Note::NullBeside)));
-                let others = found.hosts.len().saturating_sub(MOST_HOSTS);
-                proof.extend((others > 0).then_some(Proof::Note(Note::NotAsking(others))));
-                let hosts = found.hosts.into_iter().map(|exchanger| exchanger.host);
-                let hosts = hosts.take(MOST_HOSTS).collect();
-                return Ok((hosts, answer(Said::Yes, Some(!found.has_null), proof)));
+                let (hosts, is_well) = listed(found, &mut proof);
+                let said = if hosts.is_empty() { Said::No } else { Said::Yes };
+                return Ok((hosts, answer(said, Some(is_well), proof)));
             }
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Lookup => return Err(error),
@@ -323,6 +320,21 @@ impl Doctor {
             Err(error) => answer(Said::No, Some(false), vec![Proof::Line(error.in_short())]),
         }
     }
+}
+
+/// The hosts that are asked, of those that MX records list, and whether the records are as they
+/// should be, with the proof of it.
+fn listed(found: Exchangers, proof: &mut Vec<Proof>) -> (Vec<String>, bool) {
+    let shown = found.hosts.iter().map(|one| format!("MX {} {}", one.preference, one.host));
+    proof.extend(shown.map(Proof::Line));
+    proof.extend(found.has_null.then_some(Proof::Note(Note::NullBeside)));
+    let (addresses, hosts): (Vec<_>, Vec<_>) =
+        found.hosts.into_iter().partition(Exchanger::is_address);
+    let is_well = !found.has_null && addresses.is_empty();
+    proof.extend(addresses.into_iter().map(|one| Proof::Note(Note::Address(one.host))));
+    let others = hosts.len().saturating_sub(MOST_HOSTS);
+    proof.extend((others > 0).then_some(Proof::Note(Note::NotAsking(others))));
+    (hosts.into_iter().map(|one| one.host).take(MOST_HOSTS).collect(), is_well)
 }
 
 /// The domain as it is written in a mail address.

@@ -245,6 +245,10 @@ fn note(note: &Note, language: Language) -> String {
             "a null MX stands beside them, which RFC 7505 (section 3) forbids; it is passed over",
             "null MX \u{304c}\u{4ed6}\u{306e} MX \u{3068}\u{4f75}\u{8a18}\u{3055}\u{308c}\u{3066}\u{3044}\u{307e}\u{3059} (RFC 7505, 3 \u{3067}\u{7981}\u{6b62})\u{3002}\u{7121}\u{8996}\u{3057}\u{307e}\u{3057}\u{305f}\u{3002}",
         ).to_owned(),
+        Note::Address(address) if ja => format!("MX \u{306b} IP \u{30a2}\u{30c9}\u{30ec}\u{30b9} {address} \u{304c}\u{66f8}\u{304b}\u{308c}\u{3066}\u{3044}\u{307e}\u{3059}\u{3002}\u{30db}\u{30b9}\u{30c8}\u{540d}\u{304c}\u{5fc5}\u{8981}\u{3067}\u{3059} (RFC 5321, 5.1)\u{3002}"),
+        Note::Address(address) => format!(
+            "{address} is an address, and an MX record has to name a host (RFC 5321, 5.1): senders do not find it"
+        ),
         Note::Failed => language.of("the dialogue failed", "\u{5bfe}\u{8a71}\u{304c}\u{5931}\u{6557}\u{3057}\u{307e}\u{3057}\u{305f}\u{3002}").to_owned(),
     }
 }

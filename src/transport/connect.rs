@@ -102,10 +102,16 @@ async fn connect_exchanger(
     for (n, exchanger) in found.hosts.into_iter().enumerate() {
         let until = share(deadline, count - n);
         let asked = Instant::now();
-        let addresses = match resolve(&exchanger.host, *port, route, until).await {
+        let resolved = if exchanger.is_address() {
+            Err(exchangers::address(&exchanger.host))
+        } else {
+            resolve(&exchanger.host, *port, route, until).await
+        };
+        let addresses = match resolved {
             Ok(addresses) => addresses,
             Err(error) => {
-                report(&exchanger.host, error.got().unwrap_or("has no address"));
+                let why = error.got().unwrap_or("it has no address");
+                report(&format!("{}:", exchanger.host), why);
                 // A name that does not exist explains less than a look-up that failed.
                 if failure.as_ref().is_none_or(|known: &Error| known.kind() != Kind::Lookup) {
                     failure = Some(error);

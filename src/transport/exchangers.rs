@@ -1,6 +1,6 @@
 //! The mail exchangers of a domain (RFC 5321 section 5.1).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 #[cfg(feature = "cli")]
 use std::time::Duration;
 
@@ -14,11 +14,24 @@ use crate::error::{Error, Kind, Result};
 /// Why no mail can be sent to a domain with a null MX.
 pub(crate) const NULL_MX: &str = "a null MX: the domain says that it accepts no mail (RFC 7505)";
 
+/// Why an exchanger that is written as an address is passed over.
+const ADDRESS: &str = "an address, and an MX record has to name a host (RFC 5321, 5.1)";
+
 /// A host that takes mail for a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exchanger {
     pub(crate) preference: u16,
     pub(crate) host: String,
+}
+
+impl Exchanger {
+    /// Whether the record has an address in the place of a name. Senders look it up as a name, and
+    /// find nothing.
+    pub(crate) fn is_address(&self) -> bool {
+        let host = &self.host;
+        let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        inside.unwrap_or(host).trim_start_matches("IPv6:").parse::<IpAddr>().is_ok()
+    }
 }
 
 /// The hosts that take mail for a domain.
@@ -130,6 +143,12 @@ pub(super) fn null(domain: &str) -> Error {
     absent(domain, NULL_MX).hint("connect to one of its hosts by smtp://host to try anyway")
 }
 
+/// The error for an MX record with an address.
+pub(super) fn address(host: &str) -> Error {
+    let error = Error::new(Kind::Unresolved, format!("the mail exchanger `{host}` is no host"));
+    error.with_expected("the name of a host").with_got(ADDRESS)
+}
+
 fn absent(domain: &str, why: &str) -> Error {
     unknown(Kind::Unresolved, domain, why)
 }
@@ -155,6 +174,21 @@ mod tests {
     fn exchangers_are_tried_by_preference() {
         let found = vec![exchanger(20, "c"), exchanger(10, "b"), exchanger(10, "a")];
         assert_eq!(Exchangers::listed(found).shown(), "10 a, 10 b, 20 c");
+    }
+
+    #[test]
+    fn an_address_is_told_from_a_name() {
+        for (host, is_address) in [
+            ("192.0.2.1", true),
+            ("2001:db8::1", true),
+            ("[192.0.2.1]", true),
+            ("[IPv6:2001:db8::1]", true),
+            ("192.0.2.1.example", false),
+            ("1", false),
+            ("mx.example.com", false),
+        ] {
+            assert_eq!(exchanger(10, host).is_address(), is_address, "{host}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) use connect::connect;
 use deflate::Deflate;
 pub(crate) use deflate::NotDeflate;
 #[cfg(feature = "cli")]
-pub(crate) use exchangers::{Exchangers, NULL_MX, exchangers_of};
+pub(crate) use exchangers::{Exchanger, Exchangers, NULL_MX, exchangers_of};
 #[cfg(feature = "cli")]
 pub(crate) use group::{Group, kill_processes};
 pub(crate) use pace::{Pace, Unheard};

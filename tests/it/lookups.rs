@@ -169,6 +169,34 @@ fn a_null_mx_beside_others_is_named_and_passed_over() {
     assert!(ran.code == Some(0) && ran.out.contains("accepts no mail (RFC 7505)"), "{ran:?}");
 }
 
+#[test]
+fn an_exchanger_that_is_an_address_is_named_and_passed_over() {
+    let server = Embedded::start().unwrap();
+    let nameserver = NameServer::start(|name, kind| match (name, kind) {
+        ("address.example", RecordType::MX) => Says::Records(vec![mx(10, "127.0.0.1")]),
+        (_, RecordType::MX) => Says::Records(vec![mx(10, "127.0.0.1"), mx(20, "mx.example.com")]),
+        ("mx.example.com", RecordType::A) => Says::Records(vec![a(LOCAL)]),
+        _ => Says::Code(3),
+    });
+    let url = |domain| server.smtp().replace("smtp://127.0.0.1", &format!("mx://{domain}"));
+    let (connected, shown) = connect(&nameserver, Session::options(), &url("example.com"));
+    connected.unwrap();
+    assert!(shown.contains("*** 127.0.0.1: an address, and an MX record has"), "{shown}");
+    let error = connect(&nameserver, Session::options(), &url("address.example")).0.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unresolved, "{error}");
+    assert!(error.to_string().contains("the mail exchanger `127.0.0.1` is no host"), "{error}");
+    let port = server.smtp().rsplit_once(':').unwrap().1.to_owned();
+    let ports = ["--smtp-port", &port, "--submission-port", &port, "--insecure"];
+    for (domain, said) in
+        [("example.com", "yes Does a host"), ("address.example", "no Does a host")]
+    {
+        let ran = program(&nameserver, &[&["doctor", domain], &ports[..]].concat());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.out.contains(said) && ran.out.contains("127.0.0.1 is an address"), "{ran:?}");
+        assert!(ran.out.contains("\n1 answer is not as it should be"), "{ran:?}");
+    }
+}
+
 fn program(nameserver: &NameServer, args: &[&str]) -> Ran {
     let address = nameserver.address.to_string();
     let folder = folder(&[(
