@@ -328,9 +328,10 @@ fn listed(found: Exchangers, proof: &mut Vec<Proof>) -> (Vec<String>, bool) {
     let shown = found.hosts.iter().map(|one| format!("MX {} {}", one.preference, one.host));
     proof.extend(shown.map(Proof::Line));
     proof.extend(found.has_null.then_some(Proof::Note(Note::NullBeside)));
+    let has_null = found.has_null;
     let (addresses, hosts): (Vec<_>, Vec<_>) =
-        found.hosts.into_iter().partition(Exchanger::is_address);
-    let is_well = !found.has_null && addresses.is_empty();
+        found.distinct().into_iter().partition(Exchanger::is_address);
+    let is_well = !has_null && addresses.is_empty();
     proof.extend(addresses.into_iter().map(|one| Proof::Note(Note::Address(one.host))));
     let others = hosts.len().saturating_sub(MOST_HOSTS);
     proof.extend((others > 0).then_some(Proof::Note(Note::NotAsking(others))));

@@ -98,8 +98,9 @@ async fn connect_exchanger(
     }
     report(&format!("MX of {domain}:"), &found.shown());
     let (mut tried, mut failure) = (Vec::new(), None);
-    let count = found.hosts.len();
-    for (n, exchanger) in found.hosts.into_iter().enumerate() {
+    let hosts = found.distinct();
+    let count = hosts.len();
+    for (n, exchanger) in hosts.into_iter().enumerate() {
         let until = share(deadline, count - n);
         let asked = Instant::now();
         let resolved = if exchanger.is_address() {

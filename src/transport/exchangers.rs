@@ -1,5 +1,6 @@
 //! The mail exchangers of a domain (RFC 5321 section 5.1).
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 #[cfg(feature = "cli")]
 use std::time::Duration;
@@ -51,6 +52,14 @@ impl Exchangers {
     pub(crate) fn of_its_own(domain: &str) -> Self {
         let own = Exchanger { preference: 0, host: domain.to_owned() };
         Self { hosts: vec![own], are_listed: false, has_null: false }
+    }
+
+    /// The hosts with each name once, by its first record. Names have no case (RFC 4343).
+    pub(crate) fn distinct(self) -> Vec<Exchanger> {
+        let mut seen = HashSet::new();
+        let mut hosts = self.hosts;
+        hosts.retain(|exchanger| seen.insert(exchanger.host.to_ascii_lowercase()));
+        hosts
     }
 
     /// Sorts by preference, and by name among equal preferences, so that each run of a script
@@ -174,6 +183,15 @@ mod tests {
     fn exchangers_are_tried_by_preference() {
         let found = vec![exchanger(20, "c"), exchanger(10, "b"), exchanger(10, "a")];
         assert_eq!(Exchangers::listed(found).shown(), "10 a, 10 b, 20 c");
+    }
+
+    #[test]
+    fn a_host_with_several_records_is_one_host() {
+        let found =
+            vec![exchanger(20, "A.example"), exchanger(30, "b"), exchanger(10, "a.example")];
+        let found = Exchangers::listed(found);
+        assert_eq!(found.shown(), "10 a.example, 20 A.example, 30 b");
+        assert_eq!(found.distinct(), [exchanger(10, "a.example"), exchanger(30, "b")]);
     }
 
     #[test]

@@ -83,6 +83,15 @@ fn doctor(args: &[&str]) -> Ran {
 const EXCHANGERS: &[(&str, &[(u16, &str)])] = &[
     ("example.com.", &[(10, "mx1.example.com."), (20, "silent.example.com.")]),
     ("null.example.", &[(0, ".")]),
+    (
+        "twice.example.",
+        &[
+            (10, "host.example."),
+            (20, "HOST.example."),
+            (20, "gone.example."),
+            (30, "host.example."),
+        ],
+    ),
 ];
 /// A domain with 22 exchangers, none of which exists.
 const MANY: &[(&str, &[(u16, &str)])] = &[(
@@ -308,6 +317,20 @@ fn not_all_of_excessively_many_exchangers_are_asked() {
     assert!(ran.out.contains("2 more are not asked, because there are so many"), "{ran:?}");
     let is_asked = |host: &str| ran.out.matches(host).count() > 1;
     assert!(is_asked("t.example") && !is_asked("u.example"), "{ran:?}");
+}
+
+#[test]
+fn an_exchanger_with_several_records_is_asked_once() {
+    let server = Embedded::start().unwrap();
+    let nameserver = nameserver(EXCHANGERS, ADDRESSES).to_string();
+    let (smtp, submission) = (port(&server.smtp()), port(&server.submission()));
+    let ports = ["--smtp-port", &smtp, "--submission-port", &submission];
+    let ran = doctor(&[&["twice.example", "--nameserver", &nameserver], &ports[..]].concat());
+    for record in ["MX 10 host.example", "MX 20 HOST.example", "MX 30 host.example"] {
+        assert!(ran.out.contains(record), "{ran:?}");
+    }
+    assert_eq!(ran.out.matches("Is it encrypted?").count(), 1, "{ran:?}");
+    assert!(ran.out.contains("\n3 answers are not as they should be"), "{ran:?}");
 }
 
 #[test]
