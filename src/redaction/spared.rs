@@ -32,6 +32,8 @@ pub(super) enum Spared {
     ProseAndSizes,
     /// All words that may be names or numbers, where nothing tells that an identifier stands there.
     Names,
+    /// Addresses of which what is before the `@` may be a name.
+    Addresses,
 }
 
 impl Spared {
@@ -40,6 +42,10 @@ impl Spared {
             Self::Prose => is_prose(word),
             Self::ProseAndSizes => is_prose(word) || is_size(word),
             Self::Names => word.len() < SHORT || is_prose(word) || is_name(word),
+            Self::Addresses => {
+                let local = word.split(|byte| *byte == b'@').next().unwrap_or_default();
+                Self::Names.holds(local)
+            }
         }
     }
 }

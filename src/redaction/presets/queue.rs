@@ -192,6 +192,36 @@ pub(super) const PRESETS: &[Preset] = &[
         ],
     },
     Preset {
+        name: "queue.address",
+        group: "ids",
+        token: "QUEUE_ID",
+        numbered: true,
+        scope: scope::TAKEN.sparing(Spared::Addresses),
+        regex: r"(?:^2\d\d (?:2\.\d+\.\d+ )?|[\s:(\[<=])(?P<v>[A-Za-z0-9][A-Za-z0-9+/=_.-]{7,}@[A-Za-z0-9.-]+)",
+        samples: &[(
+            "250 SmtpThread-1234567-1536057100728@mta-185.example.test Received OK",
+            "SmtpThread-1234567-1536057100728@mta-185.example.test",
+        )],
+        others: &[
+            "250 2.0.0 <kim.smith42@example.test> saved",
+            "250 ok, mailer-daemon@example.test",
+        ],
+    },
+    Preset {
+        name: "queue.enclosed",
+        group: "ids",
+        token: "QUEUE_ID",
+        numbered: true,
+        scope: scope::TAKEN.sparing(Spared::Names),
+        // Outside of brackets, words with dots are names of hosts, versions and ends of sentences.
+        regex: r"[(\[<{](?P<v>[A-Za-z0-9+/=_-]+(?:\.[A-Za-z0-9+/=_-]+)+)[)\]>}]",
+        samples: &[(
+            "250 Received OK [58upEp8r8jpqNKv2TXzKDu.us185]",
+            "58upEp8r8jpqNKv2TXzKDu.us185",
+        )],
+        others: &["250 ok (mx1.example.test)", "250 ok [192.0.2.1]", "250 taken (v2.4.17)"],
+    },
+    Preset {
         name: "queue.opaque",
         group: "ids",
         token: "QUEUE_ID",
