@@ -1,6 +1,6 @@
 //! Sorts the arguments of `run` and `check` into scripts and the servers that they speak with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::selection::Selection;
@@ -97,7 +97,9 @@ impl Sources {
         }
     }
 
-    /// Sets the parameters that take the named servers.
+    /// Sets the parameters that take the named servers. If not all parameters of a script are known,
+    /// because a name is computed or the script does not compile, a server may be meant for the
+    /// parameter that is named as its scheme. The run of a script that does not compile reports why.
     ///
     /// # Errors
     /// Usage for a server that no parameter of a script takes, and if a parameter still lacks its
@@ -121,9 +123,17 @@ impl Sources {
                 .filter(|(name, _)| speech_of(name).is_some() && !set.contains(name));
             let mut wanted: Vec<_> =
                 wanted.map(|(name, default)| (name, default.is_some())).collect();
+            if known.others {
+                let named = self.servers.iter().filter_map(|server| scheme_of(server));
+                let is_new = |name: &&str| {
+                    !set.iter().any(|set| set == name) && !wanted.iter().any(|(w, _)| w == name)
+                };
+                let others: BTreeSet<_> = named.filter(is_new).collect();
+                wanted.extend(others.into_iter().map(|name| (name.to_owned(), true)));
+            }
             // Parameters without a default come first, because they need a server.
             wanted.sort_by_key(|(_, has_default)| *has_default);
-            for (name, server) in assigned(script, &wanted, &self.servers)? {
+            for (name, server) in assigned(script, &wanted, known.others, &self.servers)? {
                 params.insert(name, server);
             }
         }
@@ -160,6 +170,12 @@ fn with_session(code: String, servers: &[String]) -> Result<String> {
     }
 }
 
+/// The name of the scheme of a server.
+fn scheme_of(server: &str) -> Option<&'static str> {
+    let url = server::url(server, None, "smtp").ok()?;
+    target::Target::parse(&url).ok().map(|target| target.scheme.name)
+}
+
 /// The protocol of a parameter, if its name is a scheme.
 fn speech_of(name: &str) -> Option<Speech> {
     speech(&format!("{name}://"))
@@ -167,10 +183,12 @@ fn speech_of(name: &str) -> Option<Speech> {
 
 /// Assigns the servers to parameters. A URL goes to the parameter that is named as its scheme, or
 /// else to one of the same protocol. A host without a scheme goes to all parameters that still lack
-/// a server, or else to the next one with a default.
+/// a server, or else to the next one with a default. A server that no parameter takes is an error,
+/// unless the script may have `others`.
 fn assigned(
     script: &Path,
     wanted: &[(String, bool)],
+    others: bool,
     servers: &[String],
 ) -> Result<Vec<(String, String)>> {
     let mut found: Vec<(String, String)> = Vec::new();
@@ -182,8 +200,11 @@ fn assigned(
         let mut free = wanted.iter().map(|(name, _)| name).filter(|name| is_free(name));
         let same = free.clone().find(|name| *name == scheme);
         let name = same.or_else(|| free.find(|name| speech_of(name) == speech(url)));
-        let name = name.ok_or_else(|| not_taken(script, wanted, url))?;
-        found.push((name.clone(), url.clone()));
+        match name {
+            Some(name) => found.push((name.clone(), url.clone())),
+            None if others => {}
+            None => return Err(not_taken(script, wanted, url)),
+        }
     }
     for host in hosts {
         let left: Vec<_> = wanted
@@ -192,6 +213,9 @@ fn assigned(
             .collect();
         let lacking = left.iter().filter(|(_, has_default)| !has_default).count();
         let count = lacking.max(1).min(left.len());
+        if count == 0 && others {
+            continue;
+        }
         if count == 0 || (count > 1 && has_port(host)) {
             return Err(not_taken(script, wanted, host));
         }

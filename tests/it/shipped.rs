@@ -122,6 +122,30 @@ fn a_server_is_the_parameter_of_its_scheme_or_of_its_protocol() {
 }
 
 #[test]
+fn a_script_that_does_not_compile_says_so_with_servers_too() {
+    let wrong = "let s = connect(param(\"smtp\"));\ns.expect(220)\ns.quit();\n";
+    let import = "import \"a\" as a;\nconnect(param(\"smtp\"));\n";
+    let folder = folder(&[("a.rhai", wrong), ("b.rhai", import)]);
+    for script in ["a.rhai", "b.rhai"] {
+        for server in [&["smtp://127.0.0.1:1"][..], &["imap://127.0.0.1:1", "smtp://127.0.0.1:1"]] {
+            let run = |more: &[&str]| run(folder.path(), &[more, &[script], server].concat());
+            for ran in [run(&["run"]), run(&["watch", "--count", "1"])] {
+                assert!(ran.code == Some(2) && ran.err.is_empty(), "{ran:?}");
+                assert!(ran.out.contains("xpecting ';'"), "{ran:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_parameter_with_a_computed_name_takes_the_server_of_its_scheme() {
+    let script = "for name in [\"smtp\"] { connect(param(name)); }\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "a.rhai", "smtp://127.0.0.1:1"]);
+    assert!(ran.code == Some(3) && ran.out.contains("smtp://127.0.0.1:1"), "{ran:?}");
+}
+
+#[test]
 fn all_parameters_that_are_missing_are_named_at_once() {
     let script = "let a = param(\"user\");\nlet b = param(\"mailbox\");\nlet c = param(\"d\", 1);\n\
                   connect(param(\"imap_password\"));\n";
