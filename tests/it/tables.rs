@@ -1,6 +1,7 @@
 //! Tables: each row is a separate case in reports and in the golden.
 
 use mailexpect::script::Case;
+use mailexpect::server::Replay;
 
 use crate::program::{folder, run};
 
@@ -203,4 +204,41 @@ fn a_page_counts_and_shows_the_rows() {
     assert!(page.contains("<title>3 of 28 failed"), "{page}");
     assert_eq!(page.matches("<details class=\"script fail\"").count(), 3, "{page}");
     assert!(page.contains("a.rhai::row 13"), "{page}");
+}
+
+#[test]
+fn a_table_that_was_retried_is_counted_alike_in_every_report() {
+    let count = |folder: &std::path::Path, args: &[&str]| {
+        let ran = run(folder, &[args, &["--html", "a.html", "--junit", "a.xml"]].concat());
+        let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let (page, junit) = (text("a.html"), text("a.xml"));
+        let pills = page.split("<p class=\"counts\">").nth(1).unwrap();
+        let pills = pills.split("</p>").next().unwrap();
+        let pills = pills.split("<span class=\"pill ").skip(1);
+        let pills: Vec<_> =
+            pills.map(|pill| pill.split(['>', '<']).nth(1).unwrap().to_owned()).collect();
+        assert!(ran.out.contains(&pills.join(", ")), "{pills:?} {}", ran.out);
+        assert!(junit.contains("tests=\"2\""), "{junit}");
+        (pills, page)
+    };
+    let fails = folder(&[("a.rhai", "cases([1, 2], |row| assert_eq(row, 1));\n")]);
+    let retried = ["run", "--retries", "1", "--format", "pretty", "--format", "json=a.json"];
+    let (pills, page) = count(fails.path(), &retried);
+    assert_eq!(pills, ["1 passed", "1 failed"]);
+    assert!(page.contains("attempt 1 failed"), "{page}");
+    let (pills, _) = count(fails.path(), &["report", "merge", "a.json"]);
+    assert_eq!(pills, ["1 passed", "1 failed"]);
+
+    let server = Replay::in_turn(["S: 421 busy\nstall", "S: 220 hi\nstall"]).unwrap();
+    let table = "cases([1, 2], |row| { if row == 2 { connect(param(\"smtp\")).expect(220); } \
+                 else { assert(true); } });\n";
+    let passes = folder(&[("a.rhai", table)]);
+    let (pills, page) =
+        count(passes.path(), &["run", "a.rhai", &server.url("smtp"), "--retries", "1"]);
+    assert_eq!(pills, ["2 passed (1 flaky)"]);
+    assert!(
+        page.contains("value=\"flaky\" checked") && page.contains("attempt 1 failed"),
+        "{page}"
+    );
+    server.leave();
 }

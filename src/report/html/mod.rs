@@ -100,7 +100,7 @@ impl Report for Html {
         let scripts = std::mem::take(&mut self.scripts);
         let targets = if self.targets.len() > 1 { self.targets.clone() } else { Vec::new() };
         let matrix = if targets.is_empty() { Vec::new() } else { matrix(&scripts, &targets) };
-        let counts = counts(&scripts, summary);
+        let (counts, statuses) = (counts(summary), statuses(&scripts));
         let failed = summary.tally.failed;
         let title = match (failed, summary.not_run) {
             (0, 0) => "All passed".to_owned(),
@@ -113,7 +113,7 @@ impl Report for Html {
         let scripts: Vec<_> =
             scripts.into_values().map(|script| Value::from_safe_string(script.html)).collect();
         let page = context! {
-            title, counts, targets, matrix, scripts,
+            title, counts, statuses, targets, matrix, scripts,
             elapsed => duration::show(summary.elapsed),
             version => env!("CARGO_PKG_VERSION"),
             css => Value::from_safe_string(CSS.to_owned()), css_hash => hash(CSS),
@@ -149,8 +149,25 @@ fn hash(text: &str) -> Value {
     Value::from_safe_string(STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-/// The number of scripts with each status.
-fn counts(scripts: &BTreeMap<(usize, usize), Rendered>, summary: &Summary) -> Vec<Value> {
+/// The counts of the run. The entries of the page are not counted: one of them may show what the
+/// rows of a script have in common.
+fn counts(Summary { tally, not_run, .. }: &Summary) -> Vec<Value> {
+    let passed = match tally.flaky {
+        0 => "passed".to_owned(),
+        flaky => format!("passed ({flaky} flaky)"),
+    };
+    let counts = [
+        ("pass", passed.as_str(), tally.passed),
+        ("fail", "failed", tally.failed),
+        ("skip", "skipped", tally.skipped),
+        ("none", "not run", *not_run),
+    ];
+    let counts = counts.into_iter().filter(|(.., number)| *number > 0);
+    counts.map(|(status, word, number)| context! { status, word, number }).collect()
+}
+
+/// The statuses of the entries of the page, by which they can be filtered.
+fn statuses(scripts: &BTreeMap<(usize, usize), Rendered>) -> Vec<Value> {
     let words = [
         ("pass", "passed"),
         ("fail", "failed"),
@@ -159,13 +176,9 @@ fn counts(scripts: &BTreeMap<(usize, usize), Rendered>, summary: &Summary) -> Ve
         ("skip", "skipped"),
         ("stop", "stopped"),
     ];
-    let count = |status: &str| scripts.values().filter(|script| script.status == status).count();
-    let counted = words.into_iter().map(|(status, word)| (status, word, count(status)));
-    let counted = counted.chain([("none", "not run", summary.not_run)]);
-    counted
-        .filter(|(.., number)| *number > 0)
-        .map(|(status, word, number)| context! { status, word, number })
-        .collect()
+    let is_there = |status: &str| scripts.values().any(|script| script.status == status);
+    let there = words.into_iter().filter(|(status, _)| is_there(status));
+    there.map(|(status, word)| context! { status, word }).collect()
 }
 
 /// A row for each script, with a cell for each target.
