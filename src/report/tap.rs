@@ -8,7 +8,7 @@ use super::{Human, InOrder, Planned, Report, Summary, explained};
 use crate::outcome::{Outcome, Verdict};
 use crate::visible;
 
-/// Writes a test point for each script, with failures in a YAML block below it.
+/// Writes a test point for each script, with what failed in one YAML block below it.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     in_order: InOrder,
@@ -48,10 +48,7 @@ fn point(number: usize, outcome: &Outcome) -> String {
         _ => format!("not ok {number} - {path}\n"),
     };
     text.insert_str(0, &subtests(outcome));
-    let faults = outcome.failed_attempts.iter().chain((!outcome.is_ok()).then_some(outcome));
-    for fault in faults {
-        block(&mut text, fault);
-    }
+    text.push_str(&block(outcome));
     text
 }
 
@@ -77,18 +74,47 @@ fn escaped(text: &str) -> String {
     visible::printable(&text)
 }
 
-fn block(text: &mut String, outcome: &Outcome) {
-    let (place, message) = Human::fault(outcome);
-    let _ = writeln!(text, "  ---\n  message: {}\n  at: {}", quoted(message), quoted(&place));
+/// The YAML block of a point: why it failed, and the attempts before it. A consumer takes only the
+/// first block after a point.
+fn block(outcome: &Outcome) -> String {
+    let attempts = &outcome.failed_attempts;
+    let mut lines = match outcome.verdict {
+        Verdict::Passed | Verdict::Skipped(_) if attempts.is_empty() => return String::new(),
+        Verdict::Passed => vec![message(&format!("passed at attempt {}", attempts.len() + 1))],
+        Verdict::Skipped(_) => {
+            vec![message(&format!("skipped at attempt {}", attempts.len() + 1))]
+        }
+        _ => fault(outcome),
+    };
+    if !attempts.is_empty() {
+        lines.push("failed_attempts:".to_owned());
+    }
+    for attempt in attempts {
+        let items = fault(attempt).into_iter().enumerate();
+        lines.extend(
+            items.map(|(at, line)| format!("{}{line}", if at == 0 { "  - " } else { "    " })),
+        );
+    }
+    format!("  ---\n  {}\n  ...\n", lines.join("\n  "))
+}
+
+/// The keys that explain why an outcome failed.
+fn fault(outcome: &Outcome) -> Vec<String> {
+    let (place, why) = Human::fault(outcome);
+    let mut lines = vec![message(why), format!("at: {}", quoted(&place))];
     let mut calls = 0;
     for (name, part) in outcome.failure().map(explained::notes).unwrap_or_default() {
         // A key must be unique in a map, but a failure may have several calls.
         let is_call = name == "called";
         calls += usize::from(is_call);
         let number = if is_call && calls > 1 { calls.to_string() } else { String::new() };
-        let _ = writeln!(text, "  {name}{number}: {}", quoted(&part));
+        lines.push(format!("{name}{number}: {}", quoted(&part)));
     }
-    text.push_str("  ...\n");
+    lines
+}
+
+fn message(text: &str) -> String {
+    format!("message: {}", quoted(text))
 }
 
 /// A YAML string. Every JSON string is one.

@@ -51,6 +51,26 @@ fn a_flaky_script_is_shown_as_one_in_every_report() {
 }
 
 #[test]
+fn a_point_of_tap_has_one_block_that_begins_with_its_own_result() {
+    let folder = folder(&[("a.rhai", GREETING)]);
+    let failed = "message: \"the script is flaky: it passed at attempt 2\"";
+    for (result, point) in [
+        ("pass", "ok 1 - a.rhai\n  ---\n  message: \"passed at attempt 2\"".to_owned()),
+        ("fail", format!("not ok 1 - a.rhai\n  ---\n  {failed}")),
+    ] {
+        let server = flaky();
+        let set = format!("smtp={}", server.url("smtp"));
+        let args = ["run", "--set", &set, "--retries", "1", "--flaky-result", result];
+        let out = run(folder.path(), &[&args[..], &["--format", "tap"]].concat()).out;
+        assert!(out.contains(&point) && out.matches("  ---\n").count() == 1, "{out}");
+        let attempt = "  failed_attempts:\n    - message: \"the reply is not the one that was \
+                       expected\"\n      at: \"a.rhai:3:3\"\n      expected: \"220\"\n";
+        assert!(out.contains(attempt), "{out}");
+        server.leave();
+    }
+}
+
+#[test]
 fn a_script_that_is_wrong_is_not_retried() {
     let folder = folder(&[("a.rhai", "conect();\n")]);
     let ran = run(folder.path(), &["run", "--retries", "5"]);
