@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,8 +119,9 @@ impl Set {
         }
         let mut values = variables();
         values.extend(given.clone());
-        let files = value::attached(&values)?;
-        let secrets = value::fetch(&mut values)?;
+        let here = Path::new(value::HERE);
+        let files = value::attached(&values, here)?;
+        let secrets = value::fetch(&mut values, here)?;
         Ok(Self { given, values, secrets, files })
     }
 
@@ -169,7 +170,8 @@ pub(super) fn against(
     let targets = project.expand(&asked.goldens.target)?;
     let one = |target: Option<&str>| {
         let settings = settings(reach, asked, project, target)?;
-        let runner = runner(settings, set)?.at_once(asked.at_once).taped(asked.taped);
+        let runner =
+            runner(settings, project.folder(), set)?.at_once(asked.at_once).taped(asked.taped);
         let goldens = goldens::goldens(asked.goldens, target)?;
         let (runner, goldens) = (Arc::new(runner), Arc::new(goldens));
         Ok(Arc::new(Against { target: target.map(Arc::from), runner, goldens }))
@@ -261,13 +263,14 @@ fn settings(
     })
 }
 
-/// Makes a runner with these settings and parameters.
-pub(super) fn runner(mut settings: Settings, set: &Set) -> Result<Runner> {
+/// Makes a runner with these settings and parameters. The paths in the settings are relative to
+/// `folder`.
+pub(super) fn runner(mut settings: Settings, folder: &Path, set: &Set) -> Result<Runner> {
     // A parameter that is overridden is not fetched.
     settings.params.retain(|name, _| !set.values.contains_key(name));
-    settings.files = value::attached(&settings.params)?;
+    settings.files = value::attached(&settings.params, folder)?;
     settings.files.extend(set.files.clone());
-    let fetched = value::fetch(&mut settings.params)?;
+    let fetched = value::fetch(&mut settings.params, folder)?;
     settings.params.extend(set.values.clone());
     let runner = Runner::new(settings);
     runner.keep_secrets(&fetched);

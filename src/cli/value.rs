@@ -19,14 +19,20 @@ pub(super) const PROMPT: &str = "prompt";
 /// How many bytes of a file are read at most.
 const LARGEST: u64 = 64 << 10;
 
+/// The folder of the paths that the command line names. A project file has its own.
+pub(super) const HERE: &str = "";
+
 /// Replaces `env:NAME`, `file:PATH`, `cmd:PROGRAM` and `prompt` by the values that they stand for,
-/// and removes `literal:` from a value that only looks like one of them. Returns the fetched
+/// with paths relative to `folder`, in which programs run, too. Also removes `literal:` from a value that only looks like one of them. Returns the fetched
 /// values: they are secret, whatever their parameters are called.
 ///
 /// # Errors
 /// Usage for a variable that is not set, a file that other users may access, and a program that
 /// fails.
-pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizing<String>>> {
+pub(super) fn fetch(
+    params: &mut BTreeMap<String, String>,
+    folder: &Path,
+) -> Result<Vec<Zeroizing<String>>> {
     let mut secrets = Vec::new();
     if params.values().any(|value| !is_clear(value)) {
         wipe_what_is_freed();
@@ -43,8 +49,8 @@ pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizi
                 continue;
             }
             "env" => variable(rest),
-            "file" => file(rest),
-            "cmd" => first_line(rest),
+            "file" => file(&folder.join(rest)),
+            "cmd" => first_line(rest, folder),
             PROMPT if rest == name => typed(&format!("{}: ", visible::escape(rest.as_bytes()))),
             _ => continue,
         };
@@ -59,16 +65,20 @@ pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizi
     Ok(secrets)
 }
 
-/// Reads the files of the parameters whose values are `@PATH`.
+/// Reads the files of the parameters whose values are `@PATH`, relative to `folder`.
 ///
 /// # Errors
 /// Usage for a file that cannot be read.
-pub(super) fn attached(params: &BTreeMap<String, String>) -> Result<BTreeMap<String, Vec<u8>>> {
+pub(super) fn attached(
+    params: &BTreeMap<String, String>,
+    folder: &Path,
+) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for (name, value) in params {
         let Some(path) = value.strip_prefix('@') else { continue };
-        let bytes = crate::file::read(Path::new(path)).map_err(|error| {
-            let (name, path) = (visible::escape(name.as_bytes()), visible::escape(path.as_bytes()));
+        let path = folder.join(path);
+        let bytes = crate::file::read(&path).map_err(|error| {
+            let (name, path) = (visible::escape(name.as_bytes()), shown(&path));
             Error::usage(format!(
                 "the parameter `{name}` has no value: cannot read {path}: {error}"
             ))
@@ -109,7 +119,7 @@ pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
         return Err(error.hint("give it as env:NAME, file:PATH, cmd:PROGRAM or prompt"));
     }
     let mut params = BTreeMap::from([(name.to_owned(), source.to_owned())]);
-    Ok(fetch(&mut params)?.pop().unwrap_or_default())
+    Ok(fetch(&mut params, Path::new(HERE))?.pop().unwrap_or_default())
 }
 
 /// The account of a user, with the password from this source.
@@ -118,6 +128,10 @@ pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
 /// As [`secret`].
 pub(super) fn account(user: String, source: Option<&str>) -> Result<Account> {
     Ok(Account { user, password: secret("password", source.unwrap_or_default())? })
+}
+
+fn shown(path: &Path) -> String {
+    visible::escape(path.as_os_str().as_encoded_bytes())
 }
 
 fn typed(question: &str) -> Result<Zeroizing<String>, String> {
@@ -132,10 +146,10 @@ fn variable(name: &str) -> Result<Zeroizing<String>, String> {
 }
 
 /// Reads a file, without the line ends at its end. Only its owner may have access to the file.
-fn file(path: &str) -> Result<Zeroizing<String>, String> {
-    let shown = visible::escape(path.as_bytes());
+fn file(path: &Path) -> Result<Zeroizing<String>, String> {
+    let shown = shown(path);
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    let opened = crate::file::open(Path::new(path)).map_err(cannot)?;
+    let opened = crate::file::open(path).map_err(cannot)?;
     let metadata = opened.metadata().map_err(cannot)?;
     if metadata.mode() & 0o077 != 0 {
         return Err(format!("others have access to {shown}; chmod 600 {shown} ends that"));
@@ -150,16 +164,18 @@ fn file(path: &str) -> Result<Zeroizing<String>, String> {
     Ok(text)
 }
 
-/// The first line that a program prints. The program is started without a shell.
-fn first_line(command: &str) -> Result<Zeroizing<String>, String> {
+/// The first line that a program prints. The program is started in this folder, without a shell.
+fn first_line(command: &str, folder: &Path) -> Result<Zeroizing<String>, String> {
     let shown = visible::escape(command.as_bytes());
     let words = shlex::split(command).unwrap_or_default();
     let Some((program, arguments)) = words.split_first() else {
         return Err(format!("`{shown}` is no command: it is empty, or a quote is not closed"));
     };
     // Stdin and stderr are inherited, because the program may ask for a passphrase.
+    let folder = if folder == Path::new(HERE) { Path::new(".") } else { folder };
     let mut child = Command::new(program)
         .args(arguments)
+        .current_dir(folder)
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -189,7 +205,7 @@ mod tests {
 
     fn fetched(value: &str) -> Result<String> {
         let mut params = BTreeMap::from([("password".to_owned(), value.to_owned())]);
-        fetch(&mut params).map(|_| params.remove("password").unwrap())
+        fetch(&mut params, Path::new(HERE)).map(|_| params.remove("password").unwrap())
     }
 
     #[test]

@@ -277,7 +277,7 @@ mod tests {
     #[cfg(feature = "cli")]
     #[test]
     fn a_target_is_its_parameters_and_says_more_than_run_does() {
-        let (folder, project) = project(
+        let (_folder, project) = project(
             "[run]\ntimeout = \"30s\"\ngrace = 2\n[run.params]\nuser = \"a\"\nfrom = \"b\"\n[target.postfix]\n\
              smtp = \"smtp://localhost:2525\"\ncount = 3\nfull = true\nfrom = \"c\"\ntimeout = \"5s\"\n\
              password = \"file:pw\"\nparams = { timeout = \"x\" }\n",
@@ -286,13 +286,9 @@ mod tests {
         let profile = project.profile(Some("postfix")).unwrap();
         let params: Vec<_> =
             profile.params.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let password = format!("password=file:{}", folder.path().join("pw").display());
-        assert_eq!(
-            params.join(" "),
-            format!(
-                "count=3 from=c full=true {password} smtp=smtp://localhost:2525 timeout=x user=a"
-            )
-        );
+        let expected = "count=3 from=c full=true password=file:pw smtp=smtp://localhost:2525 timeout=x \
+                        user=a";
+        assert_eq!(params.join(" "), expected);
         let seconds = |span: Option<std::time::Duration>| span.map(|span| span.as_secs());
         assert_eq!((seconds(profile.timeout), seconds(profile.grace)), (Some(5), Some(2)));
         assert_eq!(seconds(project.profile(None).unwrap().timeout), Some(30));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Project;
-use super::says::{FlakyResult, Run, Target, Tls, Value};
+use super::says::{FlakyResult, Run, Target, Tls};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::secrets::is_secret_name;
@@ -20,7 +20,8 @@ const ALL: &str = "all";
 /// The settings for a run, unless the command line sets others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Profile {
-    /// The values of parameters; secrets have not been fetched yet.
+    /// The values of parameters. Secrets have not been fetched yet; their paths are relative to the
+    /// folder of the project file.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
@@ -96,7 +97,7 @@ impl Project {
         let target = name.map(|name| self.target(name)).transpose()?.flatten();
         let target = target.unwrap_or(&nothing);
         let params = [&run.params, &target.others, &target.params].into_iter().flatten();
-        let params = params.map(|(name, value)| (name.clone(), self.located(value)));
+        let params = params.map(|(name, value)| (name.clone(), value.to_string()));
         let tls = self.tls(name, &run.tls, &target.tls)?;
         let span = |of_target: Option<super::says::Span>, of_run: Option<super::says::Span>| {
             of_target.or(of_run).map(|span| span.0)
@@ -160,15 +161,6 @@ impl Project {
                 targets.keys().cloned().collect::<Vec<_>>().join(", ")
             )),
         })
-    }
-
-    /// The value of a parameter. A path after `file:` is made relative to the project file.
-    fn located(&self, value: &Value) -> String {
-        let value = value.to_string();
-        match value.strip_prefix("file:") {
-            Some(path) => format!("file:{}", self.beside(Path::new(path)).display()),
-            None => value,
-        }
     }
 
     fn beside(&self, path: &Path) -> PathBuf {

@@ -90,7 +90,8 @@ pub(super) struct Target {
     #[serde(default)]
     pub(super) params: BTreeMap<String, Value>,
     /// Everything else is the value of a parameter: `smtp = "smtp://localhost:2525"`. A secret is
-    /// fetched: `password = "env:NAME"`, `"file:PATH"` or `"cmd:PROGRAM"`.
+    /// fetched: `password = "env:NAME"`, `"file:PATH"` or `"cmd:PROGRAM"`; `"@PATH"` is the content
+    /// of a file. Paths are relative to the project file, and programs run in its folder.
     #[serde(flatten)]
     pub(super) others: BTreeMap<String, Value>,
 }

@@ -186,6 +186,31 @@ fn a_secret_of_a_target_is_fetched_and_one_in_clear_is_warned_of() {
 }
 
 #[test]
+fn paths_in_the_project_file_are_relative_to_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script =
+        "for name in [\"at\", \"file\", \"cmd\"] { assert(param(name).contains(\"project\")); }\n";
+    let toml = "[run]\nparams = { at = \"@value\", file = \"file:value\" }\n\
+                [target.a]\ncmd = \"cmd:cat value\"\n";
+    let folder = folder(&[
+        ("sub/a.rhai", script),
+        ("mailexpect.toml", toml),
+        ("value", "of the project\n"),
+        ("sub/value", "of the folder\n"),
+    ]);
+    let value = folder.path().join("value");
+    fs::set_permissions(&value, fs::Permissions::from_mode(0o600)).unwrap();
+    for (from, script) in [(folder.path().join("sub"), "a.rhai"), (folder.path().into(), "sub")] {
+        let ran = run(&from, &["run", "--target", "a", script]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    fs::remove_file(&value).unwrap();
+    let ran = run(&folder.path().join("sub"), &["run", "--target", "a", "a.rhai"]);
+    let missing = format!("cannot read {}: ", value.display());
+    assert!(ran.code == Some(2) && ran.err.contains(&missing), "{ran:?}");
+}
+
+#[test]
 fn parameters_come_from_the_environment_too() {
     let folder = folder(&[(
         "a.rhai",

@@ -92,7 +92,7 @@ fn params(args: &Send, screen: &Screen) -> Result<BTreeMap<String, String>> {
             screen.note(&Human::warning(&error));
         }
         params.insert("password".to_owned(), source);
-        value::fetch(&mut params)?;
+        value::fetch(&mut params, Path::new(value::HERE))?;
     }
     Ok(params)
 }

@@ -16,6 +16,7 @@ use super::{BACKLOG, Ports};
 use crate::cli::options::{params, parse_duration, parse_set};
 use crate::cli::screen::Screen;
 use crate::cli::targets::{self, Set};
+use crate::cli::value;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Verdict};
@@ -105,7 +106,7 @@ pub(super) fn serve(
     let told = teller(&out, ready.map(Ready::open).transpose()?);
     let watcher = out.clone();
     let port = args.port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let runner = targets::runner(args.settings(), &set)?
+    let runner = targets::runner(args.settings(), Path::new(value::HERE), &set)?
         .watched(move |event| watcher.say(Served::happened(None, event)))
         .listening(Listens::new(Scripted::places(ports), port, told));
     runner.check_params(&[path.to_owned()], set.given())?;
