@@ -30,6 +30,9 @@ pub(crate) trait Audience: Send + 'static {
 
     /// The run of this number has ended.
     fn ended(&mut self, number: usize, outcome: Outcome);
+
+    /// The teardown of a folder has failed, after all runs. It is none of them.
+    fn teardown_failed(&mut self, outcome: Outcome);
 }
 
 /// The runs to be made: each job several times, numbered from 0 in the order in which they begin.
@@ -141,9 +144,9 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
         cpu += other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
     }
     // All lanes have ended, and they were the only other owners.
-    let mut shared =
+    let shared =
         Arc::into_inner(shared).ok_or_else(|| Error::new(Kind::Io, "a worker has not ended"))?;
-    tear_down(&mut shared)?;
+    tear_down(&shared)?;
     let timed_out = shared.timed_out.load(Ordering::Relaxed);
     Ok((
         shared.audience.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -154,12 +157,9 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
 /// How long all teardowns may take after the run was interrupted.
 const TEARDOWN: Duration = Duration::from_millis(400);
 
-/// Runs the teardowns of the folders whose scripts have run. A teardown that fails is reported as a
-/// script of its own.
-fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
+/// Runs the teardowns of the folders whose scripts have run.
+fn tear_down<A: Audience>(shared: &Shared<A>) -> Result<()> {
     let runtime = runtime::current_thread()?;
-    // Each worker has asked for a number beyond the last run.
-    let mut number = shared.next.load(Ordering::Relaxed).min(shared.work.count());
     let since = OnceLock::new();
     let interrupt = || async {
         shared.work.interrupt.pressed().await;
@@ -170,8 +170,7 @@ fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
         let torn = runtime.block_on(job.against.runner.tear_down(ThreadUse::Exclusive, interrupt));
         for mut outcome in torn.into_iter().filter(|outcome| !outcome.is_ok()) {
             outcome.target.clone_from(&job.against.target);
-            shared.audience().ended(number, outcome);
-            number += 1;
+            shared.audience().teardown_failed(outcome);
         }
     }
     runtime.shutdown_background();

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
-use crate::report::{Beside, Side};
+use crate::report::{Beside, Human, Side};
 use crate::transcript::What;
 use crate::workers::{self, Against, Audience, Job, Rules, Times, Work};
 
@@ -73,13 +73,19 @@ pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
             interrupt: interrupt.clone(),
             rules: Rules::default(),
         };
-        let (outcomes, _) = workers::run(work, Both::default())?;
-        let Both([Some(left), Some(right)]) = outcomes else { return Ok(ExitCode::Interrupted) };
+        let (both, _) = workers::run(work, Both::default())?;
+        let [Some(left), Some(right)] = both.outcomes else { return Ok(ExitCode::Interrupted) };
         let (left, right) = (side(&left)?, side(&right)?);
         screen.show(&beside.table(script, &left, &right));
         let differ = if left.text == right.text { ExitCode::Passed } else { ExitCode::Failed };
         worst = worst.max(differ).max(left.code).max(right.code);
         is_any_compared |= left.has_session || right.has_session;
+        for teardown in both.teardowns {
+            screen.note(&Human::default().outcome(&teardown));
+            // The servers may answer alike nevertheless.
+            let code = Some(teardown.exit_code()).filter(|code| *code != ExitCode::Failed);
+            worst = worst.max(code.unwrap_or(ExitCode::Passed));
+        }
     }
     if !is_any_compared && worst == ExitCode::Passed {
         let error = Error::usage("nothing was compared: all scripts were skipped on both servers");
@@ -119,12 +125,20 @@ fn side(outcome: &Outcome) -> Result<Side> {
 
 /// Keeps the outcomes of both servers.
 #[derive(Default)]
-struct Both([Option<Outcome>; 2]);
+struct Both {
+    outcomes: [Option<Outcome>; 2],
+    /// The teardowns that failed.
+    teardowns: Vec<Outcome>,
+}
 
 impl Audience for Both {
     fn ended(&mut self, number: usize, outcome: Outcome) {
-        if let Some(place) = self.0.get_mut(number) {
+        if let Some(place) = self.outcomes.get_mut(number) {
             *place = Some(outcome);
         }
+    }
+
+    fn teardown_failed(&mut self, outcome: Outcome) {
+        self.teardowns.push(outcome);
     }
 }

@@ -298,7 +298,6 @@ pub(super) struct Reports {
     all: Vec<Written>,
     /// How many scripts are planned; `None` if the number is not known.
     scripts: Option<usize>,
-    ended: usize,
     /// The number after the last one that ended.
     next: usize,
     tally: Tally,
@@ -309,14 +308,8 @@ pub(super) struct Reports {
 impl Reports {
     /// Begins the reports.
     pub(super) fn start(all: Vec<Written>, planned: &Planned) -> Self {
-        let mut reports = Self {
-            all,
-            scripts: planned.scripts,
-            ended: 0,
-            next: 0,
-            tally: Tally::default(),
-            failed: None,
-        };
+        let mut reports =
+            Self { all, scripts: planned.scripts, next: 0, tally: Tally::default(), failed: None };
         reports.tell(|report| report.run_started(planned));
         reports
     }
@@ -326,12 +319,11 @@ impl Reports {
     /// # Errors
     /// If a report could not be written.
     pub(super) fn end(mut self, elapsed: Duration, timed_out: bool) -> Result<Summary> {
-        let scripts = self.scripts.unwrap_or(self.ended);
+        let ended = self.tally.total();
+        let scripts = self.scripts.unwrap_or(ended);
         let mut summary = Summary {
             scripts,
-            // The failed teardown of a folder is an extra outcome, so more may have ended than were
-            // planned.
-            not_run: scripts.saturating_sub(self.ended),
+            not_run: scripts.saturating_sub(ended),
             timed_out,
             tally: self.tally,
             wanted: None,
@@ -355,8 +347,16 @@ impl Reports {
     }
 
     /// Reports something that is no script of the run, after all of them.
-    pub(super) fn add(&mut self, outcome: Outcome) {
-        self.tell_of(self.next, outcome);
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        let (number, target) = (self.next, outcome.target.as_deref());
+        self.tell(|report| report.script_started(number, &outcome.path, target));
+        self.tally.add_beside(outcome);
+        self.tell_end(number, outcome);
+    }
+
+    fn tell_end(&mut self, number: usize, outcome: &Outcome) {
+        self.next = self.next.max(number + 1);
+        self.tell(|report| report.script_ended(number, outcome));
     }
 
     fn tell(&mut self, what: impl Fn(&mut dyn Report) -> String) {
@@ -375,9 +375,11 @@ impl Audience for Reports {
     }
 
     fn ended(&mut self, number: usize, outcome: Outcome) {
-        self.ended += 1;
-        self.next = self.next.max(number + 1);
         self.tally.add(&outcome);
-        self.tell(|report| report.script_ended(number, &outcome));
+        self.tell_end(number, &outcome);
+    }
+
+    fn teardown_failed(&mut self, outcome: Outcome) {
+        self.add(&outcome);
     }
 }

@@ -209,7 +209,7 @@ fn once(
         screen.note(&Human::warning(&error));
     }
     for outcome in others()? {
-        kept.reports.add(outcome);
+        kept.reports.add(&outcome);
     }
     let summary = kept.reports.end(spent.elapsed, spent.timed_out)?;
     // A run that was stopped before its end is no success, even if all had passed until then. A run
@@ -256,6 +256,10 @@ impl Audience for Kept {
             progress.ended(number, &outcome);
         }
         self.reports.ended(number, outcome);
+    }
+
+    fn teardown_failed(&mut self, outcome: Outcome) {
+        self.reports.teardown_failed(outcome);
     }
 }
 
@@ -308,5 +312,10 @@ impl Audience for Counted {
         if self.repeated.add(&outcome) {
             self.screen.show(&self.human.outcome(&outcome));
         }
+    }
+
+    fn teardown_failed(&mut self, outcome: Outcome) {
+        self.tally.add_beside(&outcome);
+        self.screen.show(&self.human.outcome(&outcome));
     }
 }

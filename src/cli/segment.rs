@@ -60,11 +60,18 @@ impl Cutting {
 pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let (started, mut tally) = (Instant::now(), Tally::default());
     for job in &work.jobs {
-        let Some(compared) = compare_one(work, job)? else { break };
+        let mut teardowns = Vec::new();
+        let Some(compared) = compare_one(work, job, &mut teardowns)? else { break };
         tally.add(&compared);
         screen.show(&human.outcome(&compared));
         if matches!(compared.verdict, Verdict::Passed) {
             screen.show(&Human::same(&Segment::CUTS));
+        }
+        // A teardown that fails after each run is shown once.
+        teardowns.dedup_by(|next, last| next.path == last.path);
+        for teardown in teardowns {
+            tally.add_beside(&teardown);
+            screen.show(&human.outcome(&teardown));
         }
     }
     screen.show(&tally.line(started.elapsed()));
@@ -77,10 +84,11 @@ pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<
 }
 
 /// Runs a script in one piece and in every other way. Returns the outcome in one piece, or a
-/// failure if another way differs; `None` after an interrupt.
-fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
+/// failure if another way differs; `None` after an interrupt. Adds the teardowns that failed.
+fn compare_one(work: &Work, job: &Job, teardowns: &mut Vec<Outcome>) -> Result<Option<Outcome>> {
     let started = Instant::now();
-    let Some(mut whole) = run(work, job, Segment::Whole)? else { return Ok(None) };
+    let mut run = |job: &Job, way| run(work, job, way, teardowns);
+    let Some(mut whole) = run(job, Segment::Whole)? else { return Ok(None) };
     if !is_comparable(&whole) {
         return Ok(Some(whole));
     }
@@ -89,13 +97,13 @@ fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
     let against = Arc::new(Against { goldens, ..(*job.against).clone() });
     let others = &Job { against, ..job.clone() };
     for way in Segment::CUTS {
-        let Some(cut) = run(work, others, way)? else { return Ok(None) };
+        let Some(cut) = run(others, way)? else { return Ok(None) };
         if matches!(cut.verdict, Verdict::Interrupted(_)) {
             return Ok(Some(cut));
         }
         if let Some(parting) = Parting::between(&whole, &cut)? {
             // Cutting is to blame only if two runs without it are the same.
-            let Some(again) = run(work, others, Segment::Whole)? else { return Ok(None) };
+            let Some(again) = run(others, Segment::Whole)? else { return Ok(None) };
             let varies = Parting::between(&whole, &again)?;
             let (mut failed, error) = match varies {
                 Some(varies) => (again, varies.unstable()),
@@ -120,20 +128,35 @@ fn is_comparable(outcome: &Outcome) -> bool {
     }
 }
 
-fn run(work: &Work, job: &Job, way: Segment) -> Result<Option<Outcome>> {
+fn run(
+    work: &Work,
+    job: &Job,
+    way: Segment,
+    teardowns: &mut Vec<Outcome>,
+) -> Result<Option<Outcome>> {
     let runner = Arc::new(job.against.runner.segment(way));
     let against = Arc::new(Against { runner, ..(*job.against).clone() });
     let jobs = vec![Job { against, ..job.clone() }];
     let work = Work { jobs, at_once: 1, ..work.clone() };
-    Ok(workers::run(work, Heard(None))?.0.0)
+    let (heard, _) = workers::run(work, Heard::default())?;
+    teardowns.extend(heard.teardowns);
+    Ok(heard.outcome)
 }
 
-/// Keeps the outcome of a single job.
-struct Heard(Option<Outcome>);
+/// Keeps the outcome of a single job, and the teardowns that failed after it.
+#[derive(Default)]
+struct Heard {
+    outcome: Option<Outcome>,
+    teardowns: Vec<Outcome>,
+}
 
 impl Audience for Heard {
     fn ended(&mut self, _: usize, outcome: Outcome) {
-        self.0 = Some(outcome);
+        self.outcome = Some(outcome);
+    }
+
+    fn teardown_failed(&mut self, outcome: Outcome) {
+        self.teardowns.push(outcome);
     }
 }
 

@@ -168,4 +168,8 @@ impl Audience for Told {
             self.screen.show(&line);
         }
     }
+
+    fn teardown_failed(&mut self, outcome: Outcome) {
+        self.ended(0, outcome);
+    }
 }

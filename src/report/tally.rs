@@ -15,14 +15,20 @@ pub(crate) struct Tally {
     pub(super) skipped: usize,
     /// The number of passed scripts that passed only after a failed attempt.
     pub(super) flaky: usize,
+    /// The number of scripts of the run; the other counts count each row of a script separately.
     scripts: usize,
     worst: Option<ExitCode>,
 }
 
 impl Tally {
-    /// Counts one more outcome.
+    /// Counts one more script of the run.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         self.scripts += 1;
+        self.add_beside(outcome);
+    }
+
+    /// Counts an outcome that is no script of the run, such as a teardown that failed.
+    pub(crate) fn add_beside(&mut self, outcome: &Outcome) {
         for outcome in outcome.reported() {
             match outcome.verdict {
                 Verdict::Passed => self.passed += 1,
@@ -36,7 +42,7 @@ impl Tally {
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }
 
-    /// The number of scripts counted. The other counts count each case of a script separately.
+    /// The number of scripts of the run that were counted.
     #[cfg(feature = "cli")]
     pub(crate) fn total(&self) -> usize {
         self.scripts

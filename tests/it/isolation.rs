@@ -120,6 +120,35 @@ fn a_teardown_that_fails_is_told_as_a_script_of_its_own() {
 }
 
 #[test]
+fn a_teardown_that_fails_is_no_run_of_a_script() {
+    let folder = folder(&[
+        ("t/teardown.rhai", "assert(false, \"left behind\");"),
+        ("t/a.rhai", "connect().expect(220);"),
+    ]);
+    let shown = |args: &[&str]| {
+        let ran = run(folder.path(), &[&["run", "t", "-j", "1"], args].concat());
+        assert_eq!(ran.code, Some(1), "{args:?} {ran:?}");
+        assert_eq!(ran.out.matches("FAIL t/teardown.rhai").count(), 1, "{args:?} {ran:?}");
+        ran.out
+    };
+    let out = shown(&["--repeat", "3"]);
+    assert!(out.contains("t/a.rhai: 3 runs") && out.contains("passed      3\n"), "{out}");
+    assert!(!out.contains("  failed "), "{out}");
+    let out = shown(&["--segment"]);
+    assert!(out.contains("PASS t/a.rhai") && out.contains("1 passed, 1 failed"), "{out}");
+    let bad = "assert(false);";
+    for name in ["t/0.rhai", "t/b.rhai"] {
+        std::fs::write(folder.path().join(name), bad).unwrap();
+    }
+    let out = shown(&["--fail-fast"]);
+    assert!(out.contains("2 not run, 2 failed"), "{out}");
+    // Each event of an end has one of a beginning.
+    let json = run(folder.path(), &["run", "t", "--format", "json"]).out;
+    let count = |event: &str| json.matches(&format!("\"event\":\"{event}\"")).count();
+    assert_eq!((count("script-started"), count("script-ended")), (4, 4), "{json}");
+}
+
+#[test]
 fn the_value_of_a_setup_has_to_be_plain_data() {
     let folder = folder(&[
         ("t/setup.rhai", "let s = connect(); s.expect(220); #{ session: s }"),
