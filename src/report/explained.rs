@@ -57,12 +57,32 @@ pub(super) fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
 /// The next step for somebody who typed a command, and has no script. A step with code for a script
 /// is left out.
 #[cfg(feature = "cli")]
-pub(super) fn step_without_script(error: &Error) -> Option<&str> {
+pub(super) fn step_without_script(error: &Error) -> Option<String> {
     if error.is_timeout() {
-        return Some("--timeout gives the server longer");
+        return Some("--timeout gives the server longer".to_owned());
     }
     let is_code = |step: &str| ["([", "(.", "()", "#{"].iter().any(|code| step.contains(code));
-    error.next_step().filter(|step| !is_code(step))
+    error.next_step().map(without_options).filter(|step| !is_code(step))
+}
+
+/// A step without the options of scripts in place of which it names a flag, as in `#{ca: ...}, or
+/// --cacert FILE`.
+#[cfg(feature = "cli")]
+fn without_options(step: &str) -> String {
+    let mut left = String::new();
+    let mut rest = step;
+    while let Some((before, after)) = rest.split_once("#{") {
+        left.push_str(before);
+        let flag = after.split_once('}').and_then(|(_, after)| {
+            let flag = after.trim_start_matches(',').strip_prefix(" or ")?;
+            flag.starts_with("--").then_some(flag)
+        });
+        rest = flag.unwrap_or_else(|| {
+            left.push_str("#{");
+            after
+        });
+    }
+    left + rest
 }
 
 pub(super) fn at(place: &Place) -> String {
@@ -83,6 +103,20 @@ fn caret(line: &str, column: usize) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_step_for_a_command_names_flags_only() {
+        for (step, wanted) in [
+            ("trust its CA: #{ca: ...}, or --cacert FILE", "trust its CA: --cacert FILE"),
+            ("go on: #{verify: false} or --insecure; or leave", "go on: --insecure; or leave"),
+            ("see #{min, max}; or --x", "see #{min, max}; or --x"),
+            ("#{open", "#{open"),
+            ("look at the log", "look at the log"),
+        ] {
+            assert_eq!(without_options(step), wanted);
+        }
+    }
 
     #[test]
     fn the_caret_stands_under_the_word() {

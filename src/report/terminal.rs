@@ -63,7 +63,7 @@ impl Human {
 /// A failure for people who see no script: without its line, and with a hint for them.
 fn without_script(failure: &Failure) -> String {
     let mut text = format!("{BAD}error{BAD:#}: {}\n", failure.error.message());
-    let hint = step_without_script(&failure.error).map(|step| ("hint", step.to_owned()));
+    let hint = step_without_script(&failure.error).map(|step| ("hint", step));
     let is_shown = |(name, _): &(&str, String)| !["step", "hint"].contains(name);
     for (name, note) in notes(failure).into_iter().filter(is_shown).chain(hint) {
         let note = note.replace('\n', "\n    ");

@@ -192,6 +192,18 @@ fn refused_recipients_are_named_and_the_others_get_the_message() {
 }
 
 #[test]
+fn a_certificate_that_is_not_trusted_comes_with_the_flags_that_trust_it() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let url = server.url("submissions").unwrap();
+    let ran = run(folder.path(), &["send", "--server", &url, "--to", USER]);
+    let hint = ran.out.lines().find(|line| line.starts_with("  hint: ")).unwrap_or_default();
+    let has = |flag: &str| hint.contains(flag);
+    let is_told = has("--cacert FILE") && has("--insecure") && !has("#{");
+    assert!(ran.code == Some(3) && is_told, "{ran:?}");
+}
+
+#[test]
 fn what_ends_the_dialogue_does_not_hide_who_was_refused() {
     let folder = folder(&[]);
     let begin = "S: 220 hi\nC: EHLO me\nS: 250 me\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a>\nS: 450 4.2.1 busy\n";
