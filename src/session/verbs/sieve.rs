@@ -333,19 +333,19 @@ impl Session {
 }
 
 impl Session {
-    /// Fails on data in the response to a command that asks for none.
+    /// Fails on data in the response to a command that asks for none, or that is refused.
     pub(super) fn check_data(&self, command: &[u8], reply: &Reply, verb: &Verb) -> Result<()> {
         if command == b"CAPABILITY" && sieve::is_ok(reply.bytes()) {
             return self.check_capabilities(reply);
         }
-        let asks = WITH_DATA.iter().any(|known| command.starts_with(known.as_bytes()));
+        let asks = WITH_DATA.iter().any(|known| command.starts_with(known.as_bytes()))
+            && sieve::is_ok(reply.bytes());
         if asks || sieve::data(reply.bytes()).next().is_none() {
             return Ok(());
         }
         let error = self.fault(Kind::Unexpected, "data came that the command does not ask for");
-        let error = error.with_expected(&verb.wanted);
-        let error = error.with_got(self.shown_lines(chomp(reply.bytes())));
-        Err(error.with_waited(verb.wait.waited()))
+        let got = self.shown_lines(chomp(reply.bytes()));
+        Err(error.with_expected(&verb.wanted).with_got(got).with_waited(verb.wait.waited()))
     }
 
     /// Fails unless there are capabilities, and each comes once (RFC 5804 section 1.7).
