@@ -91,7 +91,7 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn any(&mut self) -> Result<Filter> {
         let mut filter = self.all()?;
-        while self.takes(&["|", "or "]) {
+        while self.takes(&["|", "or"]) {
             filter = Filter::Or(Box::new(filter), Box::new(self.all()?));
         }
         Ok(filter)
@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
 
     fn all(&mut self) -> Result<Filter> {
         let mut filter = self.one()?;
-        while self.takes(&["&", "and "]) {
+        while self.takes(&["&", "and"]) {
             filter = Filter::And(Box::new(filter), Box::new(self.one()?));
         }
         Ok(filter)
@@ -110,12 +110,12 @@ impl<'a> Parser<'a> {
         if self.depth > DEEPEST {
             return Err(self.wrong("the expression nests too deep"));
         }
-        let filter = if self.takes(&["!", "not "]) {
+        let filter = if self.takes(&["!", "not"]) {
             Filter::Not(Box::new(self.one()?))
         } else if self.takes(&["("]) {
             let inner = self.any()?;
             if !self.takes(&[")"]) {
-                return Err(self.wrong("expected `)`"));
+                return Err(self.wrong("expected `and`, `or` or `)`"));
             }
             inner
         } else {
@@ -194,9 +194,16 @@ impl<'a> Parser<'a> {
         Ok(Some(matcher))
     }
 
+    /// Skips one of these words and signs if it comes next. A word ends before a parenthesis, too:
+    /// `not(tag(slow))`.
     fn takes(&mut self, words: &[&'a str]) -> bool {
         self.blanks();
-        let word = words.iter().find(|word| self.text[self.at..].starts_with(**word));
+        let is_next = |word: &&&str| {
+            let behind = self.text[self.at..].strip_prefix(**word);
+            let goes_on = |rest: &str| rest.starts_with(char::is_alphanumeric);
+            behind.is_some_and(|rest| !word.ends_with(char::is_alphanumeric) || !goes_on(rest))
+        };
+        let word = words.iter().find(is_next);
         self.at += word.map_or(0, |word| word.len());
         word.is_some()
     }
@@ -242,6 +249,9 @@ mod tests {
             "tag(smoke)&!tag(slow)",
             "not (tag(slow) | none())",
             "not tag(slow) and title(/^Relay/)",
+            "not(tag(slow))",
+            "tag(smoke) and(tag(smtp))",
+            "tag(slow)or(not(tag(slow)))and(not(none()))",
             "tag(slow) and tag(x) or tag(smtp)",
         ] {
             assert!(selects(filter), "{filter}");
@@ -256,10 +266,22 @@ mod tests {
     #[test]
     fn a_mistake_in_a_filter_is_named_with_its_column() {
         let wrong = |filter: &str| Filter::parse(filter).unwrap_err().to_string();
-        let said =
-            ["", "tga(x)", "tag(x", "tag(x) tag(y)", "(tag(x)", "path()", "path(/(/)", "tag"]
-                .map(wrong)
-                .join("\n");
+        let said = [
+            "",
+            "tga(x)",
+            "tag(x",
+            "tag(x) tag(y)",
+            "(tag(x)",
+            "path()",
+            "path(/(/)",
+            "tag",
+            "tag(x) and",
+            "tag(x) andtag(y)",
+            "(tag(x) or)",
+            "not",
+        ]
+        .map(wrong)
+        .join("\n");
         insta::assert_snapshot!(said, @r"
         the filter `` is wrong at column 1: expected path(...), title(...), tag(...), all() or none()
           hint: for example: path(imap/) and not tag(slow)
@@ -267,10 +289,17 @@ mod tests {
           hint: did you mean `tag`?
         the filter `tag(x` is wrong at column 5: there is no closing `)`
         the filter `tag(x) tag(y)` is wrong at column 8: expected `and`, `or` or the end
-        the filter `(tag(x)` is wrong at column 8: expected `)`
+        the filter `(tag(x)` is wrong at column 8: expected `and`, `or` or `)`
         the filter `path()` is wrong at column 1: all() and none() are empty, the others are not
         the filter `path(/(/)` is wrong at column 6: the regex is wrong: unclosed group
         the filter `tag` is wrong at column 4: expected `(`
+        the filter `tag(x) and` is wrong at column 11: expected path(...), title(...), tag(...), all() or none()
+          hint: for example: path(imap/) and not tag(slow)
+        the filter `tag(x) andtag(y)` is wrong at column 8: expected `and`, `or` or the end
+        the filter `(tag(x) or)` is wrong at column 11: expected path(...), title(...), tag(...), all() or none()
+          hint: for example: path(imap/) and not tag(slow)
+        the filter `not` is wrong at column 4: expected path(...), title(...), tag(...), all() or none()
+          hint: for example: path(imap/) and not tag(slow)
         ");
         assert!(wrong(&"!".repeat(100_000)).contains("nests too deep"));
     }
