@@ -34,6 +34,7 @@ mod progress;
 mod record;
 mod redact;
 mod reference;
+mod report_file;
 mod reporting;
 mod rerun;
 mod review;

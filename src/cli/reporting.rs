@@ -2,19 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Command};
-use tempfile::NamedTempFile;
 
+use super::report_file::ReportFile;
 use super::screen::Screen;
 use super::written;
-use crate::error::{Error, Kind, Result};
-use crate::file;
+use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::report::{
     FORMATS, Format, Github, Html, Human, Junit, Planned, Report, Setup, Summary, Tally, Threshold,
@@ -78,6 +74,7 @@ fn help_of_format() -> String {
 
 fn parse_format(text: &str) -> Result<(&'static Format, Option<PathBuf>), String> {
     let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the name of the file is missing".to_owned()),
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
@@ -196,9 +193,10 @@ impl Reporting {
 fn check_files(reports: &[Written], inputs: &[PathBuf]) -> Result<()> {
     let mut paths = BTreeSet::new();
     for Written { output, .. } in reports {
-        let Output::File(ReportFile { path, file: Open::Beside(_) }) = output else { continue };
+        let Output::File(file) = output else { continue };
+        let Some(path) = file.replaced() else { continue };
         written::check_report(path, inputs)?;
-        if !paths.insert(std::path::absolute(path).unwrap_or_else(|_| path.clone())) {
+        if !paths.insert(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())) {
             let path = path.display();
             let error = Error::usage(format!("two reports cannot be written to one file, {path}"));
             return Err(error.hint("nothing was run; give each report a file of its own"));
@@ -228,69 +226,6 @@ impl Output {
         }
         Ok(())
     }
-}
-
-/// A file that gets its name only when the report is complete, so that nobody reads half a report.
-struct ReportFile {
-    path: PathBuf,
-    file: Open,
-}
-
-enum Open {
-    /// A temporary file beside the path, to be renamed.
-    Beside(NamedTempFile),
-    /// A pipe or a device. It cannot be replaced, so it is written directly.
-    Direct(File),
-}
-
-impl ReportFile {
-    fn create(path: &Path) -> Result<Self> {
-        // A link is followed only to a pipe or a device, such as /dev/stdout. Otherwise a link in a
-        // repository could choose a file of the user that is overwritten.
-        let opened = match fs::metadata(path) {
-            Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            _ if file::is_special(path) => file::open_special(path).map(Open::Direct),
-            _ => beside(path).map(Open::Beside),
-        };
-        let file = opened.map_err(|error| {
-            let error = Error::unwritable(path.display(), error);
-            error.hint("nothing was run; the folder of a report must exist")
-        })?;
-        Ok(Self { path: path.to_owned(), file })
-    }
-
-    fn write(&mut self, text: &str) -> Result<()> {
-        // Files get no colours.
-        let text = anstream::adapter::strip_str(text).to_string();
-        let written = match &mut self.file {
-            Open::Beside(file) => file.write_all(text.as_bytes()),
-            Open::Direct(file) => file.write_all(text.as_bytes()),
-        };
-        written.map_err(|error| incomplete(&self.path, &error))
-    }
-
-    fn finish(self) -> Result<()> {
-        match self.file {
-            Open::Beside(file) => {
-                let renamed = file.persist(&self.path).map(drop);
-                renamed.map_err(|error| incomplete(&self.path, &error.error))
-            }
-            Open::Direct(_) => Ok(()),
-        }
-    }
-}
-
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    // The same mode as any new file: 0666 without the bits of the umask.
-    builder.prefix(".mailexpect-").permissions(Permissions::from_mode(0o666));
-    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
-}
-
-fn incomplete(path: &Path, error: &io::Error) -> Error {
-    Error::new(Kind::Io, format!("cannot write the report {}: {error}", path.display()))
-        .hint("all scripts were run; the report is missing")
 }
 
 /// All reports of one run. Each gets the same events, in the same order.

@@ -53,17 +53,6 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     file::replace(path, text.as_bytes())
 }
 
-/// Writes a report, in place of the last one. A pipe or a device is written into.
-///
-/// # Errors
-/// The system's error.
-pub(super) fn report(path: &Path, text: &str) -> io::Result<()> {
-    if file::is_special(path) {
-        return file::open_special(path)?.write_all(text.as_bytes());
-    }
-    file::replace(path, text.as_bytes())
-}
-
 /// Refuses to write a report over a script, a golden, or a file that the command reads.
 ///
 /// # Errors

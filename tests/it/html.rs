@@ -103,7 +103,18 @@ fn the_page_fits_a_phone_and_is_dark_in_the_dark() {
 #[test]
 fn a_report_that_cannot_be_written_fails_the_run_at_its_start() {
     let folder = scripts();
-    let ran = run(folder.path(), &["run", "--html", "none/report.html"]);
-    assert!(ran.code == Some(2) && ran.err.contains("cannot write none/report.html"), "{ran:?}");
-    assert!(ran.out.is_empty(), "nothing was run: {ran:?}");
+    let long = "x".repeat(256);
+    for (args, why) in [
+        (&["run", "--html", "none/report.html"][..], "cannot write none/report.html"),
+        (&["run", "--html", "none/"], "cannot write none/: it names a folder"),
+        (&["run", "--junit", "a.rhai/"], "cannot write a.rhai/"),
+        (&["run", "--trace-file", &long], "cannot write xxx"),
+        (&["run", "--junit", ""], "a value is required"),
+        (&["run", "--format", "json="], "the name of the file is missing"),
+        (&["clients", "--junit", "none/x", "--", "true"], "cannot write none/x"),
+    ] {
+        let ran = run(folder.path(), args);
+        assert!(ran.code == Some(2) && ran.err.contains(why), "{ran:?}");
+        assert!(ran.out.is_empty(), "nothing was run: {ran:?}");
+    }
 }

@@ -20,8 +20,8 @@ use verdict::Verdict;
 
 use super::descriptors;
 use super::options::parse_duration;
+use super::report_file::ReportFile;
 use super::screen::Screen;
-use super::written;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
@@ -80,6 +80,7 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         return Err(Error::usage(format!("no server for {family} has `{only}` in its name"))
             .hint("leave --only away to see their names"));
     }
+    let junit = args.junit.as_deref().map(ReportFile::create).transpose()?;
     let client = Client {
         command: args.command.clone(),
         scheme: args.scheme.clone(),
@@ -101,10 +102,11 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
     if client.interrupt.is_pressed() {
         return Ok(ExitCode::Interrupted);
     }
-    if let Some(path) = &args.junit {
-        let cannot = |why: String| Error::unwritable(path.display(), why);
-        let report = shown::junit(family, &tried).map_err(|error| cannot(error.to_string()))?;
-        written::report(path, &report).map_err(|error| cannot(error.to_string()))?;
+    if let Some(mut file) = junit {
+        let text =
+            shown::junit(family, &tried).map_err(|error| Error::unwritable("the report", error))?;
+        file.write(&text)?;
+        file.finish()?;
     }
     if tried.iter().all(|tried| matches!(tried.verdict, Verdict::NotTried(_))) {
         let error = Error::usage("no server was tried: the client does not use what they break");
