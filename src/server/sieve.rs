@@ -58,7 +58,8 @@ impl Sieve {
     }
 
     fn capabilities(&self) -> String {
-        let starttls = if self.tls { "" } else { "\"STARTTLS\"\r\n" };
+        let may_start = !self.tls && self.user.is_none();
+        let starttls = if may_start { "\"STARTTLS\"\r\n" } else { "" };
         let mechanisms = if self.user.is_some() { "" } else { MECHANISMS };
         format!(
             "\"IMPLEMENTATION\" \"mailexpect embedded test server\"\r\n\
@@ -119,7 +120,7 @@ impl Sieve {
                 [] => ok(),
                 _ => self.no("NOOP takes one string"),
             },
-            ("STARTTLS", _) if self.tls => self.no("TLS is on already"),
+            ("STARTTLS", user) if self.tls || user.is_some() => self.no("Too late for TLS"),
             ("STARTTLS", _) => Said::new("OK \"Begin TLS\"\r\n").then(Next::Tls),
             ("AUTHENTICATE", Some(_)) => self.no("Authenticated already"),
             ("AUTHENTICATE", None) => self.begin(arguments),
@@ -393,6 +394,7 @@ mod tests {
         let token = data_encoding::BASE64.encode(format!("\0{USER}\0{PASSWORD}").as_bytes());
         let said = sieve.line(format!("AUTHENTICATE \"PLAIN\" \"{token}\"").as_bytes());
         assert!(said.bytes.starts_with(b"OK"), "{said:?}");
+        assert!(sieve.line(b"STARTTLS").bytes.starts_with(b"NO "), "a password was sent in clear");
         assert_eq!(sieve.line(announced.as_bytes()).next, Next::Literal(large));
     }
 }

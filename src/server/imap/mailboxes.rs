@@ -1,5 +1,7 @@
 //! Commands about mailboxes (RFC 3501 section 6.3).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::arguments::Arguments;
 use super::view::View;
 use super::{Done, Imap, Refusal, bad, no};
@@ -140,21 +142,31 @@ fn arguments_end(verb: &str) -> Done {
 }
 
 fn listed(account: &Account, verb: &str, pattern: &str) -> String {
-    let names: Vec<_> = if verb == "LSUB" {
+    let names: BTreeSet<&str> = if verb == "LSUB" {
         account.subscribed.iter().map(String::as_str).collect()
     } else {
         account.names().collect()
     };
-    let delimiter = u8::try_from(DELIMITER).ok();
-    let matching = names.iter().filter(|name| {
-        wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
-            || (pattern.eq_ignore_ascii_case("INBOX") && **name == "INBOX")
+    // Levels above a mailbox that are no mailboxes themselves are shown where a `%` ends at them.
+    let levels = names.iter().flat_map(|name| {
+        name.match_indices(DELIMITER).map(|(end, _)| &name[..end]).filter(|level| !level.is_empty())
     });
-    let lines = matching.map(|name| {
+    let levels = levels.filter(|level| pattern.ends_with('%') && !names.contains(level));
+    let shown: BTreeMap<&str, bool> =
+        levels.map(|level| (level, false)).chain(names.iter().map(|name| (*name, true))).collect();
+    let delimiter = u8::try_from(DELIMITER).ok();
+    let matching = shown.into_iter().filter(|(name, _)| {
+        wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
+            || (pattern.eq_ignore_ascii_case("INBOX") && *name == "INBOX")
+    });
+    let lines = matching.map(|(name, is_mailbox)| {
         let below = format!("{name}{DELIMITER}");
-        let has_children = account.names().any(|other| other.starts_with(&below));
-        let children = if has_children { "\\HasChildren" } else { "\\HasNoChildren" };
-        format!("* {verb} ({children}) \"{DELIMITER}\" {}\r\n", string(name))
+        let attributes = match is_mailbox {
+            false => "\\Noselect \\HasChildren",
+            true if account.names().any(|other| other.starts_with(&below)) => "\\HasChildren",
+            true => "\\HasNoChildren",
+        };
+        format!("* {verb} ({attributes}) \"{DELIMITER}\" {}\r\n", string(name))
     });
     lines.collect()
 }

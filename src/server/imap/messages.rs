@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use super::arguments::Arguments;
+use super::decoded::Decoded;
 use super::sets::{Set, shown};
 use super::view::View;
 use super::{Done, Imap, LARGEST_ANSWER, Refusal, bad, fetch, no, search};
@@ -159,7 +160,7 @@ impl Imap {
 
     /// SEARCH (section 6.4.4).
     fn search(&mut self, view: &View, mut arguments: Arguments, by_uid: bool) -> Done {
-        let key = search::Key::read(&mut arguments)?;
+        let search = search::Search::read(&mut arguments)?;
         let found = self.account(|account| {
             let Some(mailbox) = view.mailbox(account) else { return Vec::new() };
             let last_uid = mailbox.messages().last().map_or(0, |message| message.uid);
@@ -167,8 +168,10 @@ impl Imap {
             let found = view.all().filter(|(number, uid)| {
                 mailbox.get(*uid).is_some_and(|message| {
                     let last = (count, last_uid);
-                    let recent = view.is_recent(*uid);
-                    key.finds(&search::Candidate { message, number: *number, recent, last })
+                    let is_decoded = search.is_decoded;
+                    let decoded = is_decoded.then(|| Decoded::of(&message.data)).flatten();
+                    let (number, recent) = (*number, view.is_recent(*uid));
+                    search.key.finds(&search::Candidate { message, decoded, number, recent, last })
                 })
             });
             found.map(|(number, uid)| if by_uid { uid } else { number }).collect()

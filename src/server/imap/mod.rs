@@ -2,6 +2,7 @@
 //! 7888), NAMESPACE (RFC 2342), UNSELECT (RFC 3691), SASL-IR (RFC 4959) and ID (RFC 2971).
 
 mod arguments;
+mod decoded;
 mod envelope;
 mod fetch;
 mod login;
@@ -140,6 +141,7 @@ impl Imap {
         }
         match &*verb {
             "STARTTLS" if self.tls => self.tagged(&Err(bad("TLS is on already"))),
+            "STARTTLS" if self.user.is_some() => self.tagged(&Err(bad("Too late for TLS"))),
             "STARTTLS" => self.tagged(&Ok("Begin TLS".to_owned())).then(Next::Tls),
             "LOGOUT" => {
                 self.untagged.extend_from_slice(b"* BYE Goodbye\r\n");

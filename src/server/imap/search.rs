@@ -1,6 +1,7 @@
 //! The keys of SEARCH (RFC 3501 section 6.4.4).
 
 use super::arguments::Arguments;
+use super::decoded::{CHARSETS, Decoded};
 use super::sets::Set;
 use super::structure::Part;
 use super::{Refusal, bad, envelope, no};
@@ -14,6 +15,8 @@ const DEPTH: usize = 20;
 /// A message that is compared with a key.
 pub(super) struct Candidate<'a> {
     pub(super) message: &'a Message,
+    /// What the message says, if texts are not compared with its octets.
+    pub(super) decoded: Option<Decoded>,
     pub(super) number: u32,
     pub(super) recent: bool,
     /// The greatest message number and the greatest UID.
@@ -46,19 +49,30 @@ pub(super) enum Key {
     Size(usize, std::cmp::Ordering),
 }
 
-impl Key {
+/// A search.
+pub(super) struct Search {
+    pub(super) key: Key,
+    /// Whether texts are compared with what messages say, and not with their octets.
+    pub(super) is_decoded: bool,
+}
+
+impl Search {
     pub(super) fn read(arguments: &mut Arguments) -> Result<Self, Refusal> {
+        let mut charset = "US-ASCII".to_owned();
         if matches!(arguments.peek(), Some(Value::Atom(word)) if word.eq_ignore_ascii_case(b"CHARSET"))
         {
             arguments.next()?;
-            let charset = arguments.text()?.to_ascii_uppercase();
-            if !["UTF-8", "US-ASCII"].contains(&&*charset) {
-                return Err(no("[BADCHARSET (US-ASCII UTF-8)] Unknown character set"));
-            }
+            charset = arguments.text()?.to_ascii_uppercase();
         }
-        Self::all(arguments, 0)
+        if !CHARSETS.contains(&&*charset) {
+            let known = CHARSETS.join(" ");
+            return Err(no(format!("[BADCHARSET ({known})] Unknown character set")));
+        }
+        Ok(Self { key: Key::all(arguments, 0)?, is_decoded: charset == "UTF-8" })
     }
+}
 
+impl Key {
     fn all(arguments: &mut Arguments, depth: usize) -> Result<Self, Refusal> {
         let mut keys = vec![Self::one(arguments, depth)?];
         while !arguments.is_empty() {
@@ -123,10 +137,16 @@ impl Key {
             Self::Recent => candidate.recent,
             Self::Numbers(set) => set.has(candidate.number, candidate.last.0),
             Self::Uids(set) => set.has(message.uid, candidate.last.1),
-            Self::Header(name, text) => envelope::field(Part::of(&message.data).header, name)
-                .is_some_and(|value| contains(value.as_bytes(), text)),
-            Self::Text { text, header: true } => contains(&message.data, text),
-            Self::Text { text, header: false } => contains(Part::of(&message.data).body, text),
+            Self::Header(name, text) => match &candidate.decoded {
+                Some(decoded) => decoded.has_header(name, text),
+                None => envelope::field(Part::of(&message.data).header, name)
+                    .is_some_and(|value| contains(value.as_bytes(), text)),
+            },
+            Self::Text { text, header } => match (&candidate.decoded, header) {
+                (Some(decoded), header) => decoded.has_text(text, *header),
+                (None, true) => contains(&message.data, text),
+                (None, false) => contains(Part::of(&message.data).body, text),
+            },
             Self::Date { day, order, sent } => {
                 let of_message = if *sent {
                     envelope::field(Part::of(&message.data).header, "Date")
