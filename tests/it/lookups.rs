@@ -115,6 +115,32 @@ fn an_alias_is_followed_to_its_records() {
 }
 
 #[test]
+fn names_that_no_host_should_have_are_asked_for() {
+    let server = Embedded::start().unwrap();
+    let nameserver = NameServer::start(|name, kind| match (name, kind) {
+        (_, RecordType::MX) => Says::Records(vec![mx(10, "mx_1.example.com")]),
+        ("mx_1.example.com", RecordType::A) => Says::Records(vec![a(LOCAL)]),
+        _ => Says::Records(Vec::new()),
+    });
+    for host in ["smtp://mx_1.example.com", "mx://example.com", "mx://_a.example.com"] {
+        let url = server.smtp().replace("smtp://127.0.0.1", host);
+        connect(&nameserver, Session::options(), &url).0.unwrap();
+    }
+    let nameserver = NameServer::start(|_, _| Says::Records(vec![a(LOCAL)]));
+    for (url, why) in [
+        ("smtp://a..b:25", "there is nothing between two of its dots"),
+        ("mx://a..b", "there is nothing between two of its dots"),
+    ] {
+        let error = connect(&nameserver, Session::options(), url).0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unresolved, "{error}");
+        assert!(error.got().unwrap().contains(why), "{error}");
+    }
+    let ran = program(&nameserver, &["doctor", "[127.0.0.1]"]);
+    assert!(ran.code == Some(3) && ran.err.contains("leave out the brackets"), "{ran:?}");
+    assert!(!nameserver.was_asked(RecordType::A) && !nameserver.was_asked(RecordType::MX));
+}
+
+#[test]
 fn a_domain_without_exchangers_is_shown_as_one() {
     let server = Embedded::start().unwrap();
     let nameserver = NameServer::start(|_, kind| match kind {

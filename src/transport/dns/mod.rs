@@ -1,6 +1,8 @@
 //! Questions to name servers, and what the answers mean (RFC 1034, RFC 2308): there are records,
 //! there are none, there is no such name, or the look-up failed and shows none of these.
 
+mod name;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Query, Respons
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+
+pub(super) use name::relative;
 
 /// The most aliases that are followed. A longer chain is a mistake in the zone.
 const MOST_ALIASES: usize = 8;
@@ -61,12 +65,9 @@ impl Resolver {
 
     /// Looks up the records of a name, and follows its aliases (RFC 1034 section 3.6.2).
     pub(super) async fn ask(&self, name: &str, kind: RecordType) -> Result<Answer, Failure> {
-        let absolute = if name.ends_with('.') { name.to_owned() } else { format!("{name}.") };
-        let name = match Name::from_utf8(absolute) {
+        let name = match name::absolute(name) {
             Ok(name) => name,
-            Err(error) => {
-                return Ok(Answer::NoName(Some(format!("it is no domain name: {error}"))));
-            }
+            Err(why) => return Ok(Answer::NoName(Some(why))),
         };
         if let Some(known) = special(&name) {
             return Ok(known);
@@ -201,10 +202,4 @@ fn failure(error: &NetError) -> Failure {
 
 fn coded(code: ResponseCode) -> Failure {
     format!("the name server answered with error {} ({code})", u16::from(code))
-}
-
-/// The name without the dot of the root, except for the root itself, which is empty.
-pub(super) fn relative(name: &Name) -> String {
-    let name = name.to_ascii();
-    name.strip_suffix('.').unwrap_or(&name).to_owned()
 }
