@@ -58,7 +58,7 @@ pub(super) async fn resolve(
         _ if !pinned.is_empty() => known(pinned),
         Ok(ip) => known(vec![SocketAddr::new(ip, port)]),
         Err(_) => {
-            let looked_up = look_up(host, port, (route.nameserver, family));
+            let looked_up = look_up(host, port, (route.nameserver, family), deadline);
             let found = timeout_at(deadline, looked_up).await;
             found.unwrap_or_else(|_| Err(failed(host, "the look-up timed out")))?
         }
@@ -85,6 +85,7 @@ async fn look_up(
     host: &str,
     port: u16,
     (nameserver, family): (Option<SocketAddr>, Option<Family>),
+    deadline: Instant,
 ) -> Result<Addresses> {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let is_in = |domain: &str| {
@@ -95,7 +96,7 @@ async fn look_up(
         return Err(unresolved(host, "there is no such name"));
     }
     if let Some(nameserver) = nameserver.filter(|_| !is_in("localhost")) {
-        return of_nameserver(host, port, (nameserver, family)).await;
+        return of_nameserver(host, port, (nameserver, family), deadline).await;
     }
     match lookup_host((host, port)).await {
         Ok(found) => Ok(Addresses { found: found.collect(), failed: None }),
@@ -127,10 +128,11 @@ async fn of_nameserver(
     host: &str,
     port: u16,
     (nameserver, family): (SocketAddr, Option<Family>),
+    deadline: Instant,
 ) -> Result<Addresses> {
-    use hickory_resolver::proto::rr::RecordType;
+    use hickory_resolver::proto::rr::{RData, RecordType};
 
-    use super::dns::{Answer, Resolver};
+    use super::dns::{Answer, Resolver, both};
 
     let resolver = Resolver::new(Some(nameserver)).map_err(|why| failed(host, &why))?;
     let ask = async |asked: Family, kind| match family {
@@ -138,13 +140,12 @@ async fn of_nameserver(
         _ => resolver.ask(host, kind).await,
     };
     let (six, four) =
-        tokio::join!(ask(Family::V6, RecordType::AAAA), ask(Family::V4, RecordType::A));
+        both(ask(Family::V6, RecordType::AAAA), ask(Family::V4, RecordType::A), deadline).await;
     let (mut found, mut failure, mut absent) = (Vec::new(), None, None);
     for (kind, answer) in [("AAAA", six), ("A", four)] {
         match answer {
             Ok(Answer::Records(records)) => {
-                found
-                    .extend(records.iter().filter_map(hickory_resolver::proto::rr::RData::ip_addr));
+                found.extend(records.iter().filter_map(RData::ip_addr));
             }
             Ok(Answer::NoRecords) => {}
             Ok(Answer::NoName(why)) => absent = Some(why),
@@ -165,7 +166,12 @@ async fn of_nameserver(
 
 #[cfg(not(feature = "dns"))]
 #[allow(clippy::unused_async, reason = "the other one waits")]
-async fn of_nameserver(_: &str, _: u16, _: (SocketAddr, Option<Family>)) -> Result<Addresses> {
+async fn of_nameserver(
+    _: &str,
+    _: u16,
+    _: (SocketAddr, Option<Family>),
+    _: Instant,
+) -> Result<Addresses> {
     let error = Error::usage("this build asks no name server");
     Err(error.hint("build with the feature `dns`, or let the system look names up"))
 }

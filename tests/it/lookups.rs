@@ -194,6 +194,28 @@ fn a_null_mx_beside_others_is_named_and_passed_over() {
     let ran = program(&nameserver, &["doctor", "null.example"]);
     assert!(ran.code == Some(0) && ran.out.contains("accepts no mail (RFC 7505)"), "{ran:?}");
 }
+#[test]
+fn the_addresses_of_one_family_serve_if_the_other_is_never_answered() {
+    let server = Embedded::start().unwrap();
+    for silent in [RecordType::AAAA, RecordType::A] {
+        let nameserver = NameServer::start(move |_, kind| match kind {
+            _ if kind == silent => Says::Nothing,
+            RecordType::A => Says::Records(vec![a(LOCAL)]),
+            _ => Says::Code(3),
+        });
+        let url = server.smtp().replace("127.0.0.1", "mail.example.com");
+        let (connected, shown) = connect(&nameserver, Session::options(), &url);
+        if silent == RecordType::A {
+            let error = connected.unwrap_err();
+            assert!(error.got().unwrap().contains("there is no such name"), "{error}");
+            continue;
+        }
+        connected.unwrap();
+        let line = "*** AAAA of mail.example.com: the look-up timed out: the name server does not";
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
 
 #[test]
 fn an_exchanger_that_is_an_address_is_named_and_passed_over() {

@@ -1,6 +1,7 @@
 //! Questions to name servers, and what the answers mean (RFC 1034, RFC 2308): there are records,
 //! there are none, there is no such name, or the look-up failed and shows none of these.
 
+mod both;
 mod name;
 
 use std::net::SocketAddr;
@@ -15,12 +16,16 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 
+pub(super) use both::both;
 pub(super) use name::relative;
 
 /// The most aliases that are followed. A longer chain is a mistake in the zone.
 const MOST_ALIASES: usize = 8;
 
 /// What a look-up found out.
+/// Why a look-up without an answer failed.
+const SILENT: &str = "the look-up timed out: the name server does not answer";
+
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The records, of the type that was asked for; at least one.
@@ -186,7 +191,7 @@ fn absent(names: &[Name]) -> Answer {
 fn failure(error: &NetError) -> Failure {
     match error {
         NetError::Dns(DnsError::ResponseCode(code)) => coded(*code),
-        NetError::Timeout => "the look-up timed out: the name server does not answer".to_owned(),
+        NetError::Timeout => SILENT.to_owned(),
         NetError::Io(error) => format!("the name server cannot be asked: {}", super::reason(error)),
         NetError::NoConnections => "no name server can be reached".to_owned(),
         NetError::Proto(error) => format!("the answer of the name server cannot be read: {error}"),
