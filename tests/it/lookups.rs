@@ -28,13 +28,16 @@ fn connect(nameserver: &NameServer, options: Options, url: &str) -> (Result<(), 
 type Answer = fn(RecordType, &str) -> Says;
 
 /// The ways in which the look-up of records of one type fails, each with its reason.
-fn failures() -> [(Answer, &'static str); 13] {
+fn failures() -> [(Answer, &'static str); 16] {
     [
         (|_, _| Says::Code(1), "error 1 "),
         (|_, _| Says::Code(2), "error 2 "),
         (|_, _| Says::Code(4), "error 4 "),
         (|_, _| Says::Code(5), "error 5 "),
         (|_, _| Says::Code(11), "error 11 "),
+        (|_, _| Says::Header(1), "error 1 "),
+        (|_, _| Says::Header(5), "error 5 "),
+        (|_, _| Says::Edns(Box::new((Says::Header(4), Says::Code(2)))), "error 2 "),
         (|_, _| Says::Both(12, vec![mx(10, "mx.example.com"), a(LOCAL)]), "error 12 "),
         (|_, name| Says::Records(vec![cname(name)]), "lead in a circle: "),
         (
@@ -115,6 +118,27 @@ fn an_alias_is_followed_to_its_records() {
 }
 
 #[test]
+fn a_name_server_that_does_not_know_edns_is_asked_without_it() {
+    let server = Embedded::start().unwrap();
+    let refusals: [fn() -> Says; 4] =
+        [|| Says::Code(1), || Says::Code(4), || Says::Header(1), || Says::Header(4)];
+    for refuses in refusals {
+        let nameserver = NameServer::start(move |_, kind| {
+            let says = match kind {
+                RecordType::MX => vec![mx(10, "mx.example.com")],
+                RecordType::A => vec![a(LOCAL)],
+                _ => Vec::new(),
+            };
+            Says::Edns(Box::new((refuses(), Says::Records(says))))
+        });
+        for host in ["smtp://mx.example.com", "mx://example.com"] {
+            let url = server.smtp().replace("smtp://127.0.0.1", host);
+            connect(&nameserver, Session::options(), &url).0.unwrap();
+        }
+    }
+}
+
+#[test]
 fn names_that_no_host_should_have_are_asked_for() {
     let server = Embedded::start().unwrap();
     let nameserver = NameServer::start(|name, kind| match (name, kind) {
@@ -171,6 +195,28 @@ fn the_addresses_of_one_family_serve_if_the_look_up_of_the_other_fails() {
 }
 
 #[test]
+fn the_addresses_of_one_family_serve_if_the_other_is_never_answered() {
+    let server = Embedded::start().unwrap();
+    for silent in [RecordType::AAAA, RecordType::A] {
+        let nameserver = NameServer::start(move |_, kind| match kind {
+            _ if kind == silent => Says::Nothing,
+            RecordType::A => Says::Records(vec![a(LOCAL)]),
+            _ => Says::Code(3),
+        });
+        let url = server.smtp().replace("127.0.0.1", "mail.example.com");
+        let (connected, shown) = connect(&nameserver, Session::options(), &url);
+        if silent == RecordType::A {
+            let error = connected.unwrap_err();
+            assert!(error.got().unwrap().contains("there is no such name"), "{error}");
+            continue;
+        }
+        connected.unwrap();
+        let line = "*** AAAA of mail.example.com: the look-up timed out: the name server does not";
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+#[test]
 fn a_null_mx_beside_others_is_named_and_passed_over() {
     let server = Embedded::start().unwrap();
     let nameserver = NameServer::start(|name, kind| match (name, kind) {
@@ -194,28 +240,6 @@ fn a_null_mx_beside_others_is_named_and_passed_over() {
     let ran = program(&nameserver, &["doctor", "null.example"]);
     assert!(ran.code == Some(0) && ran.out.contains("accepts no mail (RFC 7505)"), "{ran:?}");
 }
-#[test]
-fn the_addresses_of_one_family_serve_if_the_other_is_never_answered() {
-    let server = Embedded::start().unwrap();
-    for silent in [RecordType::AAAA, RecordType::A] {
-        let nameserver = NameServer::start(move |_, kind| match kind {
-            _ if kind == silent => Says::Nothing,
-            RecordType::A => Says::Records(vec![a(LOCAL)]),
-            _ => Says::Code(3),
-        });
-        let url = server.smtp().replace("127.0.0.1", "mail.example.com");
-        let (connected, shown) = connect(&nameserver, Session::options(), &url);
-        if silent == RecordType::A {
-            let error = connected.unwrap_err();
-            assert!(error.got().unwrap().contains("there is no such name"), "{error}");
-            continue;
-        }
-        connected.unwrap();
-        let line = "*** AAAA of mail.example.com: the look-up timed out: the name server does not";
-        assert!(shown.contains(line), "{shown}");
-    }
-}
-
 
 #[test]
 fn an_exchanger_that_is_an_address_is_named_and_passed_over() {

@@ -17,6 +17,10 @@ pub(crate) enum Says {
     OfAnother(Vec<RData>),
     /// The name servers of the zone, which know the answer.
     Referral,
+    /// An error code, without the question.
+    Header(u16),
+    /// The first if the question has EDNS, the second if not.
+    Edns(Box<(Says, Says)>),
     Nothing,
 }
 
@@ -67,6 +71,14 @@ fn message(question: &Message, says: Says) -> Option<Vec<u8>> {
             let ns = RData::NS(NS(name("ns.example")));
             answer.add_authority(Record::from_rdata(name("example"), 60, ns));
             (0, query.name().clone(), Vec::new())
+        }
+        Says::Header(code) => {
+            answer.metadata.response_code = ResponseCode::from(0, u8::try_from(code).unwrap());
+            return Some(answer.to_vec().unwrap());
+        }
+        Says::Edns(says) => {
+            let (new, old) = *says;
+            return message(question, if question.edns.is_some() { new } else { old });
         }
         Says::Nothing => return None,
     };

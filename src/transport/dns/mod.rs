@@ -3,12 +3,12 @@
 
 mod both;
 mod name;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle as _, FirstAnswer as _, RetryDnsHandle};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Query, ResponseCode};
@@ -18,14 +18,15 @@ use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 
 pub(super) use both::both;
 pub(super) use name::relative;
+use socket::Sockets;
 
 /// The most aliases that are followed. A longer chain is a mistake in the zone.
 const MOST_ALIASES: usize = 8;
 
-/// What a look-up found out.
 /// Why a look-up without an answer failed.
 const SILENT: &str = "the look-up timed out: the name server does not answer";
 
+/// What a look-up found out.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The records, of the type that was asked for; at least one.
@@ -42,7 +43,7 @@ type Failure = String;
 /// Asks name servers. It caches nothing, so that every run sees the current records. hickory's own
 /// resolver is not used, because it returns the same error for no records and for too many aliases.
 pub(super) struct Resolver {
-    servers: RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>,
+    servers: RetryDnsHandle<NameServerPool<Sockets>>,
     options: DnsRequestOptions,
 }
 
@@ -63,8 +64,7 @@ impl Resolver {
         let attempts = options.attempts;
         let tls = TlsConfig::new().map_err(|error| failure(&error))?;
         let context = Arc::new(PoolContext::new(options, tls));
-        let provider = TokioRuntimeProvider::default();
-        let pool = NameServerPool::from_config(servers, context, provider);
+        let pool = NameServerPool::from_config(servers, context, Sockets::default());
         Ok(Self { servers: RetryDnsHandle::new(pool, attempts), options: request })
     }
 
@@ -80,13 +80,29 @@ impl Resolver {
         let mut names = vec![name];
         loop {
             let query = Query::query(names[names.len() - 1].clone(), kind);
-            let answer = match self.servers.lookup(query, self.options).first_answer().await {
+            let answer = match self.lookup(query).await {
                 Ok(response) => read(&response, kind, &mut names)?,
                 Err(error) => Some(negative(&error, &names)?),
             };
             if let Some(answer) = answer {
                 return Ok(answer);
             }
+        }
+    }
+
+    /// Asks a question, and once more without EDNS if the name server does not know that (RFC 6891
+    /// sections 6.2.2 and 7).
+    async fn lookup(&self, query: Query) -> Result<DnsResponse, NetError> {
+        let answer = self.servers.lookup(query.clone(), self.options).first_answer().await;
+        match answer {
+            Err(NetError::Dns(DnsError::ResponseCode(
+                ResponseCode::FormErr | ResponseCode::NotImp,
+            ))) if self.options.use_edns => {
+                let mut plain = self.options;
+                plain.use_edns = false;
+                self.servers.lookup(query, plain).first_answer().await
+            }
+            answer => answer,
         }
     }
 }
