@@ -6,6 +6,10 @@ use super::tokens;
 use crate::proto::{Speech, chomp};
 use crate::transcript::{Event, What};
 
+/// The most bytes of a line that may be a command, or its rest. Each place in a literal is looked
+/// at, so a longer line would take long.
+const LONGEST: usize = 1000;
+
 /// What tells a command of a recording from the text of a message.
 pub(super) enum Commands {
     /// The tags that the server has answered.
@@ -34,7 +38,7 @@ impl Commands {
     }
 
     fn begin(&self, text: &[u8]) -> bool {
-        let line = text.split(|byte| *byte == b'\n').next().map(chomp).unwrap_or_default();
+        let line = line(text).unwrap_or_default();
         let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
         match self {
             Self::Tags(tags) => tags.contains(word),
@@ -93,6 +97,39 @@ fn ends_command(rest: &[u8], commands: &Commands) -> bool {
     if let Some(after) = rest.strip_prefix(b"\r\n") {
         return after.is_empty() || commands.begin(after);
     }
-    let line = rest.split(|byte| *byte == b'\n').next().map(chomp).unwrap_or_default();
-    line.starts_with(b" ") && crate::server::imap::announced(line).is_some()
+    rest.starts_with(b" ")
+        && line(rest).is_some_and(|line| crate::server::imap::announced(line).is_some())
+}
+
+/// The line at the start of a text; `None` if it is too long for one of a command.
+fn line(text: &[u8]) -> Option<&[u8]> {
+    let near = &text[..text.len().min(LONGEST)];
+    let end = memchr::memchr(b'\n', near).or((near.len() == text.len()).then_some(near.len()))?;
+    Some(chomp(&near[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_with_a_token_ends_before_the_rest_of_its_command_however_long_it_is() {
+        let commands = Commands::Tags(HashSet::from([b"b".to_vec()]));
+        let long = " ".repeat(1 << 20);
+        for (content, rest) in [
+            ("[SECRET]", "\r\nb NOOP\r\n"),
+            ("[SECRET]a", " {4+}\r\nabcd"),
+            (&*format!("[SECRET]{long}x"), "\r\nb NOOP\r\n"),
+            (&*format!("[SECRET]\r\n{long}"), "\r\n"),
+        ] {
+            let found = length(format!("{content}{rest}").as_bytes(), 4 << 20, &commands);
+            assert_eq!(found, content.len(), "{rest}");
+        }
+        let smtp = Commands::Of(Speech::Smtp);
+        for octets in [Some(40), None] {
+            assert_eq!(chunk(b"[DATE]\r\nhi\r\nQUIT\r\n", octets, &smtp), 12);
+            assert_eq!(chunk(b"[DATE] QUIT\r\nhi", octets, &smtp), 15);
+        }
+        assert_eq!(chunk(b"QUIT\r\nQUIT\r\n", Some(6), &smtp), 6);
+    }
 }
