@@ -19,11 +19,12 @@ pub struct Established {
     /// The cipher suite by its IANA name.
     pub cipher: String,
     /// The name that the certificate was verified against. Unless it is an address, it was also
-    /// sent to the server (SNI).
+    /// sent to the server (SNI). On the server's side, it is the name that the client asked for.
     pub name: String,
-    /// Why verification would have failed, if it was off; `None` if the certificate is valid.
+    /// Why verification would have failed, if it was off, or that the client presented no
+    /// certificate; `None` if the peer's certificate is valid.
     pub fault: Option<String>,
-    /// The certificate that the server presented.
+    /// The certificate that the peer presented.
     pub certificate: Option<Certificate>,
     /// How long the handshake took.
     pub handshake: Duration,
@@ -59,18 +60,13 @@ impl Established {
         let presented = connection.peer_certificates().and_then(|chain| chain.first());
         let certificate = presented.and_then(|der| Certificate::parse(der));
         let name = connection.server_name().unwrap_or_default().to_owned();
-        Self {
-            version,
-            cipher,
-            name,
-            fault: None,
-            certificate,
-            handshake: Duration::ZERO,
-            cut: false,
-        }
+        // A certificate that is not valid would have ended the handshake.
+        let fault = presented.is_none().then(|| "the client presented no certificate".to_owned());
+        Self { version, cipher, name, fault, certificate, handshake: Duration::ZERO, cut: false }
     }
 
-    /// Whether the certificate is trusted, valid now, and for the name.
+    /// Whether the server's certificate is trusted, valid now, and for the name. On the server's
+    /// side: whether the client presented a certificate, and it is valid.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.fault.is_none()

@@ -111,6 +111,7 @@ mod talk;
 mod targets;
 mod terminal;
 mod tls;
+mod tls_listening;
 mod tls_scripts;
 mod tls_server;
 mod together;

@@ -90,6 +90,24 @@ fn established(tls: &Established) -> Map {
     ])
 }
 
+/// Makes the error for a session whose peer has no certificate to look at.
+fn no_certificate(session: &Session) -> Error {
+    let begin = match (session.tls(), session.is_server()) {
+        (None, false) => "connect by smtps:// or the like, or say starttls() first",
+        (None, true) => "listen for smtps or the like, or say expect_starttls() first",
+        (Some(Established { fault: Some(fault), .. }), true) => {
+            return Error::usage(format!("there is no certificate: {fault}")).hint(
+                "only clients that are asked for a certificate present one: listen(\"smtps\", #{tls: #{client_ca: \"ca.pem\"}})",
+            );
+        }
+        (Some(_), _) => {
+            return Error::usage("the peer's certificate cannot be read")
+                .hint("look at it with openssl s_client -showcerts");
+        }
+    };
+    Error::usage("there is no certificate, because the session has no TLS").hint(begin)
+}
+
 fn certificate(certificate: &Certificate) -> Map {
     let sans: Array = certificate.sans.iter().map(|name| name.clone().into()).collect();
     Map::from([
@@ -170,7 +188,9 @@ pub(super) fn all_words(manual: Manual) -> Module {
 pub mod words {
     /// The TLS of the session: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (the
     /// name that the certificate was verified against), `verified` and `fault` (what is wrong with
-    /// the certificate, or `()`). The value is `()` if the session has no TLS.
+    /// the certificate, or `()`). The value is `()` if the session has no TLS. On the server's side,
+    /// `name` is the one that the client asked for, and `verified` is `false` unless the client
+    /// presented a certificate, which the listener's option `client_ca` demands.
     ///
     /// ```rhai
     /// let s = connect(param("submissions"), #{tls: #{ca: param("ca"), min: "1.3"}});
@@ -185,7 +205,7 @@ pub mod words {
         })
     }
 
-    /// The certificate that the server sent, as a map: `subject` and `issuer`, `sans` (the names
+    /// The certificate that the peer presented, as a map: `subject` and `issuer`, `sans` (the names
     /// for which it is valid), `not_before` and `not_after` (as `"2026-01-31T12:00:00Z"`),
     /// `days_left` (whole days, negative after it has expired), `fingerprint` (SHA-256) and
     /// `serial`.
@@ -199,11 +219,10 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn peer_certificate(ctx: NativeCallContext, session: &mut Handle) -> Result<Map, Raised> {
-        let shown =
-            session.with(&ctx, |session| session.tls()?.certificate.as_ref().map(certificate))?;
-        shown.ok_or_else(|| {
-            let error = Error::usage("there is no certificate, because the session has no TLS");
-            raise(&ctx, error.hint("connect by smtps:// or the like, or say starttls() first"))
-        })
+        let shown = session.with(&ctx, |session| {
+            let presented = session.tls().and_then(|tls| tls.certificate.as_ref());
+            presented.map(certificate).ok_or_else(|| no_certificate(session))
+        })?;
+        shown.map_err(|error| raise(&ctx, error))
     }
 }

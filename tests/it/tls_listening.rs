@@ -1,0 +1,65 @@
+//! TLS on the server's side, as scripts see it.
+
+use crate::program::{Ran, folder, run};
+use crate::tls_server::{Ca, params};
+
+/// Runs a script beside the files of an authority (`ca.pem`), of its certificate (`a.pem`, `a.key`)
+/// and of another authority (`other.pem`).
+fn ran(script: &str) -> Ran {
+    let ca = Ca::new("test CA");
+    let leaf = ca.sign(&params("localhost"));
+    let folder = folder(&[
+        ("a.rhai", &format!("// TLS on the server's side.\n{script}")),
+        ("ca.pem", &ca.pem),
+        ("other.pem", &Ca::new("another CA").pem),
+        ("a.pem", &leaf.certificate.pem()),
+        ("a.key", &leaf.key.serialize_pem()),
+        ("other.key", &ca.sign(&params("localhost")).key.serialize_pem()),
+    ]);
+    run(folder.path(), &["run", "a.rhai"])
+}
+
+/// A client and its server, which trust each other; `of_listener` and `of_client` are more options.
+fn pair(of_listener: &str, of_client: &str) -> String {
+    format!(
+        "let l = listen(\"smtps\", #{{tls: #{{{of_listener}}}}});
+let both = together([|| connect(l.url, #{{tls: #{{ca: l.ca, {of_client}}}}}), || l.accept()]);
+let c = both[0]; let s = both[1];
+s.greet(); c.expect(220);
+c.send(\"QUIT\"); s.expect_quit(); c.expect(221);
+"
+    )
+}
+
+#[test]
+fn a_client_without_a_certificate_is_not_verified() {
+    let tls = "assert_eq(s.tls.verified, false);
+assert_eq(s.tls.fault, \"the client presented no certificate\");
+assert(c.tls.verified);
+s.peer_certificate();";
+    let bare = ran(&(pair("", "") + tls));
+    assert_eq!(bare.code, Some(2), "{bare:?}");
+    assert!(bare.out.contains("no certificate: the client presented no certificate"), "{bare:?}");
+    assert!(bare.out.contains("client_ca") && !bare.out.contains("no TLS"), "{bare:?}");
+
+    let tls = "assert(s.tls.verified);
+assert_eq(s.tls.fault, ());
+assert_eq(s.peer_certificate().subject, \"CN=localhost\");";
+    let shown = ran(&(pair("client_ca: \"ca.pem\"", "cert: \"a.pem\", key: \"a.key\"") + tls));
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+}
+
+#[test]
+fn a_session_of_the_servers_side_in_clear_says_how_tls_begins() {
+    let clear = ran("let l = listen(\"smtp\");
+let c = connect(l.url);
+let s = l.accept();
+s.greet(); c.expect(220);
+c.send(\"QUIT\"); s.expect_quit(); c.expect(221);
+s.peer_certificate();");
+    assert_eq!(clear.code, Some(2), "{clear:?}");
+    assert!(
+        clear.out.contains("has no TLS") && clear.out.contains("expect_starttls()"),
+        "{clear:?}"
+    );
+}
