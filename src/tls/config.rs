@@ -69,9 +69,7 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     let trust = Arc::new(trust(options.ca.as_deref())?);
     let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(&versions((options.min, options.max))?);
-    let builder = builder.map_err(|error| {
-        Error::new(Kind::Io, format!("TLS cannot be set up: {}", words(&error.to_string())))
-    })?;
+    let builder = builder.map_err(|error| no_tls(&error))?;
     // Replaced by the verifier of each handshake.
     let builder = builder
         .dangerous()
@@ -82,7 +80,7 @@ fn prepare(options: &Parts) -> Result<Prepared> {
             let chain = certificates(cert, "cert")?;
             builder
                 .with_client_auth_cert(chain, private_key(key)?)
-                .map_err(|error| client_certificate(&error))?
+                .map_err(|error| unusable("client certificate", &error))?
         }
         (cert, _) => {
             let (given, missing) =
@@ -96,14 +94,16 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     Ok(Prepared { config: Arc::new(config), trust })
 }
 
-fn client_certificate(error: &rustls::Error) -> Error {
+/// Makes the error for a certificate of ours that does not work with its key.
+pub(super) fn unusable(certificate: &str, error: &rustls::Error) -> Error {
     if let rustls::Error::InconsistentKeys(_) = error {
-        return Error::usage("the client certificate cannot be used: `key` is not its key").hint(
-            "compare openssl x509 -pubkey -noout -in CERT with openssl pkey -pubout -in KEY",
-        );
+        return Error::usage(format!("the {certificate} cannot be used: `key` is not its key"))
+            .hint(
+                "compare openssl x509 -pubkey -noout -in CERT with openssl pkey -pubout -in KEY",
+            );
     }
     let why = words(&error.to_string());
-    Error::usage(format!("the client certificate cannot be used: {why}"))
+    Error::usage(format!("the {certificate} cannot be used: {why}"))
 }
 
 pub(super) fn versions(
@@ -122,29 +122,33 @@ pub(super) fn versions(
 
 fn trust(ca: Option<&[u8]>) -> Result<Trust> {
     let given = ca.map_or(Ok(Vec::new()), |ca| certificates(ca, "ca"))?;
-    let roots = if ca.is_some() {
-        let mut roots = RootCertStore::empty();
-        for certificate in &given {
-            let added = roots.add(certificate.clone());
-            added.map_err(|error| {
-                let why = words(&error.to_string());
-                Error::usage(format!("a certificate of `ca` cannot be used: {why}"))
-            })?;
-        }
-        Arc::new(roots)
-    } else {
-        Arc::new(SYSTEM.store.clone())
-    };
+    let roots = if ca.is_some() { roots(&given, "ca")? } else { SYSTEM.store.clone() };
+    let roots = Arc::new(roots);
     let provider = Arc::clone(&PROVIDER);
     if roots.is_empty() {
         return Ok(Trust { roots: None, given, provider });
     }
     let verifier =
         WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-    let verifier = verifier.map_err(|error| {
-        Error::new(Kind::Io, format!("TLS cannot be set up: {}", words(&error.to_string())))
-    })?;
+    let verifier = verifier.map_err(|error| no_tls(&error))?;
     Ok(Trust { roots: Some(verifier), given, provider })
+}
+
+/// Trusts the certificates of the option `what`.
+pub(super) fn roots(given: &[CertificateDer<'static>], what: &str) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in given {
+        roots.add(certificate.clone()).map_err(|error| {
+            let why = words(&error.to_string());
+            Error::usage(format!("a certificate of `{what}` cannot be used: {why}"))
+        })?;
+    }
+    Ok(roots)
+}
+
+/// Makes the error for a configuration that rustls does not take.
+pub(super) fn no_tls(error: &dyn std::error::Error) -> Error {
+    Error::new(Kind::Io, format!("TLS cannot be set up: {}", words(&error.to_string())))
 }
 
 pub(super) fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {

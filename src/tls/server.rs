@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::server::{WantsServerCert, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ConfigBuilder, ServerConfig};
 
 use super::authority::{Authority, Flaw};
@@ -113,24 +113,36 @@ impl ServerOptions {
         super::options::secret_lines(key)
     }
 
+    /// Checks the options of a listener, or of a call that makes a handshake later: that they can
+    /// be read.
+    ///
+    /// # Errors
+    /// A usage error that says which option is wrong.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.own()?;
+        self.builder().map(drop)
+    }
+
     /// The configuration for rustls, with a certificate of the authority if the options have none.
     pub(crate) fn config(&self, authority: &Authority) -> Result<Arc<ServerConfig>> {
+        let shown = match self.own()? {
+            Some(own) => own,
+            None => authority.issue(self.flaw).map_err(|why| {
+                Error::new(Kind::Io, format!("no certificate can be made for the listener: {why}"))
+            })?,
+        };
+        let resolver = Arc::new(SingleCertAndKey::from(shown));
+        Ok(Arc::new(self.builder()?.with_cert_resolver(resolver)))
+    }
+
+    /// The certificate that the options give.
+    fn own(&self) -> Result<Option<CertifiedKey>> {
         match (&self.cert, &self.key) {
+            (None, None) => Ok(None),
             (Some(cert), Some(Key(key))) => {
                 let chain = config::certificates(cert, "cert")?;
-                let builder = self.builder()?;
-                let built = builder.with_single_cert(chain, config::private_key(key)?);
-                built.map(Arc::new).map_err(|error| wrong(&error))
-            }
-            (None, None) => {
-                let shown = authority.issue(self.flaw).map_err(|why| {
-                    Error::new(
-                        Kind::Io,
-                        format!("no certificate can be made for the listener: {why}"),
-                    )
-                })?;
-                let resolver = Arc::new(SingleCertAndKey::from(shown));
-                Ok(Arc::new(self.builder()?.with_cert_resolver(resolver)))
+                let own = CertifiedKey::from_der(chain, config::private_key(key)?, &PROVIDER);
+                own.map(Some).map_err(|error| config::unusable("certificate", &error))
             }
             _ => Err(Error::usage("a certificate without its key, or a key without it")
                 .hint("give both: #{cert: ..., key: ...}")),
@@ -141,22 +153,12 @@ impl ServerOptions {
     fn builder(&self) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>> {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_protocol_versions(&config::versions((self.min, self.max))?)
-            .map_err(|error| wrong(&error))?;
-        Ok(match &self.client_ca {
-            None => builder.with_no_client_auth(),
-            Some(pem) => {
-                let mut roots = rustls::RootCertStore::empty();
-                roots.add_parsable_certificates(config::certificates(pem, "client_ca")?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(
-                    Arc::new(roots),
-                    Arc::clone(&PROVIDER),
-                );
-                builder.with_client_cert_verifier(verifier.build().map_err(|error| wrong(&error))?)
-            }
-        })
+            .map_err(|error| config::no_tls(&error))?;
+        let Some(pem) = &self.client_ca else { return Ok(builder.with_no_client_auth()) };
+        let given = config::certificates(pem, "client_ca")?;
+        let roots = Arc::new(config::roots(&given, "client_ca")?);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&PROVIDER));
+        let verifier = verifier.build().map_err(|error| config::no_tls(&error))?;
+        Ok(builder.with_client_cert_verifier(verifier))
     }
-}
-
-fn wrong(error: &dyn std::fmt::Display) -> Error {
-    Error::usage(format!("the listener's TLS cannot be set up: {error}"))
 }

@@ -63,3 +63,23 @@ s.peer_certificate();");
         "{clear:?}"
     );
 }
+
+#[test]
+fn wrong_options_of_a_listener_have_their_hint_beside_the_message() {
+    for scheme in ["smtp", "smtps"] {
+        for (options, message) in [
+            ("client_ca: \"a.key\"", "`client_ca` has no certificate in it\n"),
+            ("cert: \"a.pem\"", "a certificate without its key, or a key without it\n"),
+            (
+                "cert: \"a.pem\", key: \"a.pem\"",
+                "`key` has no private key in it that can be read\n",
+            ),
+            ("cert: \"a.pem\", key: \"other.key\"", "cannot be used: `key` is not its key\n"),
+        ] {
+            let script = format!("listen(\"{scheme}\", #{{tls: #{{{options}}}}});");
+            let refused = ran(&script);
+            assert!(refused.code == Some(2) && refused.out.contains(message), "{refused:?}");
+            assert!(refused.out.contains("= hint: "), "{refused:?}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use socket2::Socket;
 use tokio::time::{Instant, timeout_at};
 
@@ -66,6 +67,8 @@ pub struct Listener {
     url: String,
     options: Options,
     tls: ServerOptions,
+    /// The configuration for TLS from the start.
+    config: Option<Arc<ServerConfig>>,
     authority: Arc<Authority>,
     queue: Arc<Queue>,
     faults: Arc<Faults>,
@@ -112,6 +115,8 @@ impl ListenerOptions {
 
     fn bind_to(self, scheme: &'static Scheme, endpoint: &Endpoint, to: &str) -> Result<Listener> {
         let authority = Arc::<Authority>::default();
+        self.tls.check()?;
+        let config = scheme.is_tls().then(|| self.tls.config(&authority)).transpose()?;
         let (socket, bound) = bound(endpoint).map_err(|error| unavailable(to, &error))?;
         let url = match &bound {
             Bound::Tcp(address) => format!("{}://{address}", scheme.name),
@@ -123,6 +128,7 @@ impl ListenerOptions {
             url,
             options: self.session,
             tls: self.tls,
+            config,
             authority,
             queue: Arc::default(),
             faults: Arc::new(Faults::new(self.faults, (self.seed.clone(), self.number))),
@@ -356,15 +362,9 @@ impl Listener {
 
     fn open(&self, socket: Socket) -> io::Result<Taking> {
         socket.listen(BACKLOG)?;
-        let config = if self.scheme.is_tls() {
-            let config = self.tls.config(&self.authority);
-            Some(config.map_err(|error| io::Error::other(error.to_string()))?)
-        } else {
-            None
-        };
         let taker = Taker {
             queue: Arc::clone(&self.queue),
-            config,
+            config: self.config.clone(),
             allowed: self.options.allowed(),
             faults: Arc::clone(&self.faults),
             came: Arc::clone(&self.came),

@@ -33,6 +33,9 @@ impl Session {
         let options = options.into();
         self.operation(move |session, mut call| {
             Box::pin(async move {
+                if let Some(options) = &options {
+                    options.check()?;
+                }
                 let fault = call.fault.take();
                 let wait = session.begin_next_command(&call, "expect_starttls")?;
                 let speech = session.turn.speech();
