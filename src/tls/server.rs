@@ -114,17 +114,54 @@ impl ServerOptions {
     }
 
     /// Checks the options of a listener, or of a call that makes a handshake later: that they can
-    /// be read.
+    /// be read, and that none of them is without effect. `from_start` is for TLS that begins with
+    /// the connection.
     ///
     /// # Errors
     /// A usage error that says which option is wrong.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, from_start: bool) -> Result<()> {
+        let of_starttls = [("inject", !self.inject.is_empty()), ("garbage", self.garbage)];
+        if let Some((name, _)) = of_starttls.iter().find(|(_, is_set)| from_start && *is_set) {
+            let error = Error::usage(format!(
+                "`{name}` has no effect if TLS begins with the connection, because it belongs to the answer to STARTTLS"
+            ));
+            return Err(error.hint(
+                "listen in clear, as for smtp; or spoil the connection by a fault: faults: #{at: \"CONNECT\", garbage: true}",
+            ));
+        }
+        self.check_together()?;
         self.own()?;
         self.builder().map(drop)
     }
 
+    /// Refuses options that exclude each other: a test that sets both would miss what it tests.
+    fn check_together(&self) -> Result<()> {
+        let own = [("cert", self.cert.is_some()), ("key", self.key.is_some())];
+        let is_flawed = [("flaw", self.flaw != Flaw::None)];
+        let of_handshake = [
+            ("min", self.min.is_some()),
+            ("max", self.max.is_some()),
+            ("client_ca", self.client_ca.is_some()),
+        ];
+        let set = |options: &[(&'static str, bool)]| {
+            options.iter().find(|(_, is_set)| *is_set).map(|(name, _)| *name)
+        };
+        if let (true, Some(other)) = (self.flaw != Flaw::None, set(&own)) {
+            return Err(Error::usage(format!("`flaw` and `{other}` exclude each other"))
+                .hint("`flaw` makes a certificate; one of your own has the flaws that it has"));
+        }
+        match set(&[&is_flawed[..], &own, &of_handshake].concat()) {
+            Some(other) if self.garbage => {
+                Err(Error::usage(format!("`garbage` and `{other}` exclude each other"))
+                    .hint("with `garbage`, there is no handshake"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The configuration for rustls, with a certificate of the authority if the options have none.
     pub(crate) fn config(&self, authority: &Authority) -> Result<Arc<ServerConfig>> {
+        self.check_together()?;
         let shown = match self.own()? {
             Some(own) => own,
             None => authority.issue(self.flaw).map_err(|why| {

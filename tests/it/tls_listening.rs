@@ -65,6 +65,36 @@ s.peer_certificate();");
 }
 
 #[test]
+fn options_that_exclude_each_other_are_refused() {
+    let own = "cert: \"a.pem\", key: \"a.key\"";
+    let on_call = |options: &str| {
+        format!(
+            "let l = listen(\"smtp\");
+let c = connect(l.url);
+let s = l.accept();
+s.greet(); c.expect(220);
+c.send(\"STARTTLS\");
+s.expect_starttls(#{{{options}}});"
+        )
+    };
+    let on_listener =
+        |scheme: &str, options: &str| format!("listen(\"{scheme}\", #{{tls: #{{{options}}}}});");
+    for (script, why) in [
+        (on_listener("smtps", &format!("flaw: \"expired\", {own}")), "`flaw` and `cert` exclude"),
+        (on_listener("smtp", &format!("flaw: \"expired\", {own}")), "`flaw` and `cert` exclude"),
+        (on_listener("smtp", "garbage: true, min: \"1.3\""), "`garbage` and `min` exclude"),
+        (on_listener("smtps", "garbage: true"), "`garbage` has no effect if TLS begins with"),
+        (on_listener("imaps", "inject: \"x\""), "`inject` has no effect if TLS begins with"),
+        (on_call(&format!("flaw: \"sha1\", {own}")), "`flaw` and `cert` exclude each other"),
+        (on_call("garbage: true, flaw: \"sha1\""), "`garbage` and `flaw` exclude each other"),
+    ] {
+        let refused = ran(&script);
+        assert!(refused.code == Some(2) && refused.out.contains(why), "{script} {refused:?}");
+        assert!(refused.out.contains("= hint: "), "{refused:?}");
+    }
+}
+
+#[test]
 fn wrong_options_of_a_listener_have_their_hint_beside_the_message() {
     for scheme in ["smtp", "smtps"] {
         for (options, message) in [

@@ -115,7 +115,7 @@ impl ListenerOptions {
 
     fn bind_to(self, scheme: &'static Scheme, endpoint: &Endpoint, to: &str) -> Result<Listener> {
         let authority = Arc::<Authority>::default();
-        self.tls.check()?;
+        self.tls.check(scheme.is_tls())?;
         let config = scheme.is_tls().then(|| self.tls.config(&authority)).transpose()?;
         let (socket, bound) = bound(endpoint).map_err(|error| unavailable(to, &error))?;
         let url = match &bound {

@@ -34,7 +34,7 @@ impl Session {
         self.operation(move |session, mut call| {
             Box::pin(async move {
                 if let Some(options) = &options {
-                    options.check()?;
+                    options.check(false)?;
                 }
                 let fault = call.fault.take();
                 let wait = session.begin_next_command(&call, "expect_starttls")?;
