@@ -160,6 +160,10 @@ fn busy() -> Error {
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> Error {
+    // The script may not read the file that has taken the place of the log.
+    if let Some(denied) = error.get_ref().and_then(|denied| denied.downcast_ref::<Error>()) {
+        return denied.clone();
+    }
     let path = visible::quoted(path);
     let wrong = Error::usage(format!("cannot follow the log {path}: {error}"));
     if error.kind() == std::io::ErrorKind::PermissionDenied {
@@ -373,5 +377,18 @@ impl Wanted {
             Some(pattern) => format!("a line with {pattern}{about}"),
             None => format!("a delivery{about}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_that_may_not_be_read_has_the_error_of_the_denial() {
+        let denied = Error::usage("the script may not read a.log").hint("allow it");
+        let shown = unreadable("a.log", &std::io::Error::other(denied));
+        assert_eq!(shown.message(), "the script may not read a.log");
+        assert_eq!(shown.next_step(), Some("allow it"));
     }
 }
