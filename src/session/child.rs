@@ -29,7 +29,7 @@ impl Session {
         match self.child_status(wait.deadline()).await {
             Some(status) if status.code() == Some(code) => Ok(()),
             Some(status) => Err(self.exited(code, status)),
-            None => Err(self.timed_out(wait, format!("exit status: {code}"))),
+            None => Err(self.late_end(wait, format!("exit status: {code}"))),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::role::Role;
 use crate::transcript::Close;
 
 /// The state of the end of a dialogue.
@@ -13,13 +14,15 @@ pub(super) struct Ending {
     noted: bool,
     /// Whether we have closed our side for sending.
     half_closed: bool,
+    /// Whether a wait for the peer is in progress, or the last one ended without anything from it.
+    awaited: bool,
     /// How long the end waits for what the peer still sends.
     grace: Duration,
 }
 
 impl Ending {
     pub(super) fn new(grace: Duration) -> Self {
-        Self { peer: None, noted: false, half_closed: false, grace }
+        Self { peer: None, noted: false, half_closed: false, awaited: false, grace }
     }
 
     /// Records that the peer ended its side. If this is called again, the first call counts.
@@ -62,6 +65,23 @@ impl Ending {
 
     pub(super) fn is_half_closed(&self) -> bool {
         self.half_closed
+    }
+
+    /// Records that a wait for the peer begins.
+    pub(super) fn awaits(&mut self) {
+        self.awaited = true;
+    }
+
+    /// Records that something came of the peer: bytes, its end or an error.
+    pub(super) fn heard(&mut self) {
+        self.awaited = false;
+    }
+
+    /// Returns our end for the transcript. After QUIT or LOGOUT both sides close, so the transcript
+    /// does not depend on which side closes first, unless we waited for the peer and it did not
+    /// close.
+    pub(super) fn ours(&self, agreed: bool, role: Role) -> Close {
+        if agreed && !self.awaited { Close::Agreed } else { role.closes() }
     }
 
     pub(super) fn grace(&self) -> Duration {

@@ -366,7 +366,7 @@ impl Session {
         while self.stream.buffer().is_empty() {
             match self.read_for(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
-                Arrival::Late => return Err(self.timed_out(wait, wanted)),
+                Arrival::Late => return Err(self.late_end(wait, wanted)),
                 Arrival::End => {
                     self.turn.settle_all();
                     self.note_end();

@@ -31,7 +31,7 @@ use super::role::Role;
 use super::wait::Arrival;
 use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
-use crate::transcript::{Close, Excerpt, What};
+use crate::transcript::{Excerpt, What};
 use crate::transport::Transport;
 
 /// More unread bytes than this are a flood.
@@ -270,14 +270,8 @@ impl Session {
             transport.farewell();
         }
         if self.ending.note_ours() {
-            // After QUIT or LOGOUT both sides close, so the transcript does not depend on who
-            // closes first.
             let agreed = self.turn.protocol().is_closing();
-            self.record.note(What::Closed(if agreed {
-                Close::Agreed
-            } else {
-                self.turn.role().closes()
-            }));
+            self.record.note(What::Closed(self.ending.ours(agreed, self.turn.role())));
         }
     }
 

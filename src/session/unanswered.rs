@@ -39,8 +39,15 @@ impl Session {
         }
     }
 
-    /// Makes the error for a deadline that ran out.
-    pub(super) fn timed_out(&mut self, wait: Wait, wanted: impl Display) -> Error {
+    /// Makes the error for a deadline that ran out before the peer ended: its connection, or its
+    /// command.
+    pub(super) fn late_end(&mut self, wait: Wait, wanted: impl Display) -> Error {
+        let error = self.late(wait, wanted);
+        error.hint(self.give_longer(wait))
+    }
+
+    /// Makes the error for a deadline that ran out, without a hint.
+    fn late(&mut self, wait: Wait, wanted: impl Display) -> Error {
         self.record.note(What::TimedOut(wait.allowed));
         let (kind, message) = if self.stream.has_heard() || self.turn.role() == Role::Server {
             (Kind::Timeout, "nothing that was expected came in time")
@@ -54,11 +61,23 @@ impl Session {
                 },
             )
         };
-        let error = self
-            .fault(kind, message)
+        self.fault(kind, message)
             .with_expected(wanted)
             .with_got(self.shown_held())
-            .with_waited(wait.waited());
+            .with_waited(wait.waited())
+    }
+
+    fn give_longer(&self, wait: Wait) -> String {
+        format!(
+            "give the {} longer with #{{timeout: \"{}\"}} as the last argument, or --timeout",
+            self.turn.role().peer(),
+            wait.longer()
+        )
+    }
+
+    /// Makes the error for a deadline that ran out.
+    pub(super) fn timed_out(&mut self, wait: Wait, wanted: impl Display) -> Error {
+        let error = self.late(wait, wanted);
         if let Some(slip) = self.turn.last_sent().and_then(|sent| slip::of_line(sent)) {
             return error.hint(slip);
         }
@@ -77,11 +96,7 @@ impl Session {
                 self.turn.speech().facts().tls_scheme()
             ));
         }
-        error.hint(format!(
-            "give the {} longer with #{{timeout: \"{}\"}} as the last argument, or --timeout",
-            self.turn.role().peer(),
-            wait.longer()
-        ))
+        error.hint(self.give_longer(wait))
     }
 
     /// Makes the error for a deadline that ran out before a reply came, or in the middle of one.

@@ -138,6 +138,7 @@ impl Session {
             return Err(self.too_long());
         };
         room.set_limit(room.limit().min(at_once));
+        self.ending.awaits();
         match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
             Ok(read) => self.received(read),
@@ -170,6 +171,7 @@ impl Session {
     /// Records the result of a read.
     pub(super) fn received(&mut self, read: io::Result<usize>) -> Result<Arrival> {
         self.stream.was_read();
+        self.ending.heard();
         let peer = self.turn.role().peer();
         match read {
             Ok(0) => self.ending.seen(peer.closes()),

@@ -87,7 +87,8 @@ pub enum Close {
     ResetByServer,
     /// The client closed the connection.
     ByClient,
-    /// Both sides had announced the close, and nobody waited to see which side closed first.
+    /// Both sides had announced the close, so it is not recorded which side closed first. If we
+    /// waited for the peer and it did not close, our own close is recorded instead.
     Agreed,
     /// The client closed its sending direction and still receives.
     HalfByClient,

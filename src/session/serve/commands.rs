@@ -127,7 +127,7 @@ impl Session {
             let arrival = self.read_for(&"the client's close", wait, wait.deadline()).await?;
             match arrival {
                 Arrival::Bytes => {}
-                Arrival::Late => return Err(self.timed_out(wait, "the client's close")),
+                Arrival::Late => return Err(self.late_end(wait, "the client's close")),
                 Arrival::End => break,
             }
         }
