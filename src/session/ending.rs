@@ -12,6 +12,8 @@ pub(super) struct Ending {
     peer: Option<Close>,
     /// Whether the transcript has the end, because an operation expected it or failed over it.
     noted: bool,
+    /// Whether the end in the transcript is the peer's.
+    is_by_peer: bool,
     /// Whether we have closed our side for sending.
     half_closed: bool,
     /// Whether a wait for the peer is in progress, or the last one ended without anything from it.
@@ -22,7 +24,14 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn new(grace: Duration) -> Self {
-        Self { peer: None, noted: false, half_closed: false, awaited: false, grace }
+        Self {
+            peer: None,
+            noted: false,
+            is_by_peer: false,
+            half_closed: false,
+            awaited: false,
+            grace,
+        }
     }
 
     /// Records that the peer ended its side. If this is called again, the first call counts.
@@ -45,10 +54,15 @@ impl Ending {
         self.noted
     }
 
+    /// Whether the peer has ended the dialogue, and the transcript has that.
+    pub(super) fn is_by_peer(&self) -> bool {
+        self.is_by_peer
+    }
+
     /// Returns the end of the peer's side for the transcript, once; `None` after that.
     pub(super) fn note(&mut self) -> Option<Close> {
         let end = self.peer.filter(|_| !self.noted)?;
-        self.noted = true;
+        (self.noted, self.is_by_peer) = (true, true);
         Some(end)
     }
 

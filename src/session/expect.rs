@@ -357,7 +357,10 @@ impl Session {
     /// Waits until the peer closes and its command exits, whose exit status has to be this one.
     async fn end_of_stream(&mut self, exit: Option<i32>, call: Call) -> Result<()> {
         let name = if exit.is_some() { "expect_exit" } else { "expect_close" };
-        let wait = self.begin(&call, name)?;
+        let wait = self.begin_end(&call, name)?;
+        if !self.ending.is_by_peer() {
+            self.check_open()?;
+        }
         if exit.is_some() && !self.is_of_command() {
             let error = Error::usage("this session does not speak with a command");
             return Err(error.hint("expect_exit(...) is for pipe(...), run(...) and start(...)"));

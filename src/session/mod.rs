@@ -327,12 +327,20 @@ impl Session {
         }
     }
 
-    fn transport(&mut self) -> Result<&mut Transport> {
-        if !self.stream.is_open() {
-            return Err(self
-                .fault(Kind::Usage, "the session is closed")
-                .hint("connect again for another dialogue"));
+    /// Fails if the connection is closed on our side, so that nothing can be sent or read.
+    fn check_open(&self) -> Result<()> {
+        if self.stream.is_open() {
+            return Ok(());
         }
+        let error = self.fault(Kind::Usage, "the session is closed");
+        Err(error.hint(match self.turn.role() {
+            Role::Client => "connect again for another dialogue",
+            Role::Server => "accept() takes the next client, for another dialogue",
+        }))
+    }
+
+    fn transport(&mut self) -> Result<&mut Transport> {
+        self.check_open()?;
         self.stream.transport_mut().ok_or_else(|| Error::usage("the session is closed"))
     }
 }

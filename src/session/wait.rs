@@ -52,8 +52,14 @@ const GLANCE: usize = SHOWN;
 const TURN: Duration = Duration::from_millis(10);
 
 impl Session {
-    /// Begins an operation: its deadline counts from here.
+    /// Begins an operation that sends or reads: its deadline counts from here.
     pub(super) fn begin(&mut self, call: &Call, operation: &str) -> Result<Wait> {
+        self.check_open()?;
+        self.begin_end(call, operation)
+    }
+
+    /// Begins an operation that may find the connection closed already.
+    pub(super) fn begin_end(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         call.check_spent(operation)?;
         let wait = Wait::new(call.timeout.unwrap_or(self.stream.timeout()));
         let waiting = self.stream.waiting_mut();

@@ -7,6 +7,8 @@ use mailexpect::{Error, Session, Transcript, block_on};
 
 use crate::peer::{Peer, serving};
 use crate::program::{folder, run};
+use crate::sandbox;
+use crate::session::SHORT;
 
 /// The result of a dialogue with one command, if the peer goes on with `rest`.
 fn end(scheme: &str, rest: &str) -> (Result<(), Error>, String) {
@@ -53,6 +55,74 @@ fn a_close_is_no_fault_whenever_it_comes_and_reads_the_same() {
         ended.unwrap_or_else(|error| panic!("{rest}: {error}"));
         assert!(transcript.ends_with("*** closed by the client\n"), "{rest}: {transcript}");
     }
+}
+
+#[test]
+fn a_server_that_does_not_close_after_quit_is_not_said_to_have_closed() {
+    let server = serving(|mut client, _| {
+        client.say("220 hi\r\n")?;
+        client.line()?;
+        client.say("221 bye\r\n")?;
+        loop {
+            std::thread::park();
+        }
+    });
+    let ended = |expects: bool, grace: Duration| {
+        let transcript = Transcript::new();
+        block_on(async {
+            let options = Session::options().transcript(transcript.clone()).grace(grace);
+            let mut s = options.connect(&format!("smtp://{server}")).await.unwrap();
+            s.expect(220).await.unwrap();
+            s.quit().await.unwrap();
+            if expects {
+                let late = s.expect_close().timeout(SHORT).await.unwrap_err();
+                let hint = late.next_step().unwrap();
+                assert!(late.is_timeout() && hint.starts_with("give the server longer"), "{late}");
+                s.leave();
+            } else {
+                s.finish().await.unwrap();
+            }
+        });
+        transcript.to_string()
+    };
+    for (expects, grace) in [(true, SHORT), (false, SHORT)] {
+        let transcript = ended(expects, grace);
+        assert!(transcript.ends_with("\n*** closed by the client\n"), "{expects}: {transcript}");
+    }
+    let transcript = ended(false, Duration::ZERO);
+    assert!(transcript.ends_with("\n*** closed as agreed\n"), "not waited for: {transcript}");
+}
+
+#[test]
+fn no_word_uses_a_session_that_the_script_has_closed() {
+    let closed = |before: &str, word: &str| {
+        let opened = "let l = listen(\"smtp\"); let c = connect(l.url); let s = l.accept(); s.greet(); c.expect(220);";
+        let (code, error) = sandbox::message(&format!("{opened} {before} {word};"));
+        assert!(code == 2 && error.starts_with("the session is closed"), "{word}: {code} {error}");
+        error
+    };
+    for word in [
+        "expect(250)",
+        "expect_line(\"x\")",
+        "expect_bytes(\"x\")",
+        "expect_until(250)",
+        "expect_octets(1)",
+        "expect_multiline()",
+        "expect_unordered([1, 2])",
+        "refute(250)",
+        "expect_silence(\"1ms\")",
+        "expect_close()",
+        "expect_exit(0)",
+        "noop()",
+        "send(\"NOOP\")",
+    ] {
+        closed("c.close();", &format!("c.{word}"));
+    }
+    for word in ["greet()", "expect_command()", "expect_quit()", "expect_close()", "discard()"] {
+        let error = closed("c.shutdown(); s.close();", &format!("s.{word}"));
+        assert!(error.contains("accept() takes the next client"), "{error}");
+    }
+    closed("s.close(); c.expect_close();", "c.expect(250)");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailexpect::{Regex, Session, Transcript, block_on};
 
-use crate::peer::{Peer, serving};
+use crate::peer::Peer;
 
 pub(crate) const SHORT: Duration = Duration::from_millis(60);
 
@@ -50,42 +50,6 @@ fn a_transcript_is_the_same_whether_the_close_after_quit_has_come_or_not() {
             "{end}: {transcript}"
         );
     }
-}
-
-#[test]
-fn a_server_that_does_not_close_after_quit_is_not_said_to_have_closed() {
-    let server = serving(|mut client, _| {
-        client.say("220 hi\r\n")?;
-        client.line()?;
-        client.say("221 bye\r\n")?;
-        loop {
-            std::thread::park();
-        }
-    });
-    let ended = |expects: bool, grace: Duration| {
-        let transcript = Transcript::new();
-        block_on(async {
-            let options = Session::options().transcript(transcript.clone()).grace(grace);
-            let mut s = options.connect(&format!("smtp://{server}")).await.unwrap();
-            s.expect(220).await.unwrap();
-            s.quit().await.unwrap();
-            if expects {
-                let late = s.expect_close().timeout(SHORT).await.unwrap_err();
-                let hint = late.next_step().unwrap();
-                assert!(late.is_timeout() && hint.starts_with("give the server longer"), "{late}");
-                s.leave();
-            } else {
-                s.finish().await.unwrap();
-            }
-        });
-        transcript.to_string()
-    };
-    for (expects, grace) in [(true, SHORT), (false, SHORT)] {
-        let transcript = ended(expects, grace);
-        assert!(transcript.ends_with("\n*** closed by the client\n"), "{expects}: {transcript}");
-    }
-    let transcript = ended(false, Duration::ZERO);
-    assert!(transcript.ends_with("\n*** closed as agreed\n"), "not waited for: {transcript}");
 }
 
 #[test]
