@@ -68,10 +68,10 @@ impl Handle {
         self.slot().last.clone()
     }
 
-    /// Whether the session is closed, and nothing else can use it: the script holds no other handle.
+    /// Whether the session is over, and nothing else can use it: the script holds no other handle.
     pub(super) fn is_over(&self) -> bool {
-        let is_closed = |session: &Session| !session.is_open();
-        Arc::strong_count(&self.0) == 1 && self.slot().session.as_deref().is_some_and(is_closed)
+        let session = || self.slot().session.as_deref().is_some_and(Session::is_over);
+        Arc::strong_count(&self.0) == 1 && session()
     }
 
     /// Calls `look` with the session, unless an operation has it.

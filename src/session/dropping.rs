@@ -10,11 +10,13 @@ impl Session {
     /// without waiting; `None` if a panic or an error already makes the test fail.
     fn left_behind(&self) -> Option<Error> {
         let caller = self.caller.as_ref()?;
-        if std::thread::panicking() || caller.has_failed() || !self.stream.is_open() {
+        if std::thread::panicking() || caller.has_failed() {
             return None;
         }
         let owed = self.turn.owed_to_us();
-        let left = if owed > 0 {
+        let left = if !self.stream.is_open() {
+            self.unjudged_exit()
+        } else if owed > 0 {
             Some(self.never_expected(owed))
         } else if let Err(error) = self.check_answered() {
             Some(error)

@@ -1,5 +1,6 @@
 //! How a session ended, and whether the transcript records it already.
 
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::role::Role;
@@ -18,6 +19,8 @@ pub(super) struct Ending {
     half_closed: bool,
     /// Whether a wait for the peer is in progress, or the last one ended without anything from it.
     awaited: bool,
+    /// How the command that the session speaks with has exited, and whether that was judged.
+    exit: Option<(ExitStatus, bool)>,
     /// How long the end waits for what the peer still sends.
     grace: Duration,
 }
@@ -30,6 +33,7 @@ impl Ending {
             is_by_peer: false,
             half_closed: false,
             awaited: false,
+            exit: None,
             grace,
         }
     }
@@ -96,6 +100,29 @@ impl Ending {
     /// close.
     pub(super) fn ours(&self, agreed: bool, role: Role) -> Close {
         if agreed && !self.awaited { Close::Agreed } else { role.closes() }
+    }
+
+    /// Records how the command has exited.
+    pub(super) fn exited(&mut self, status: ExitStatus) {
+        self.exit.get_or_insert((status, false));
+    }
+
+    /// How the command has exited, if it has.
+    pub(super) fn exit(&self) -> Option<ExitStatus> {
+        self.exit.map(|(status, _)| status)
+    }
+
+    /// How the command has exited, if it has failed and no operation has judged that.
+    pub(super) fn unjudged_exit(&self) -> Option<ExitStatus> {
+        let unjudged = self.exit.filter(|(status, judged)| !judged && !status.success());
+        unjudged.map(|(status, _)| status)
+    }
+
+    /// Records that the exit of the command was judged, or must not be.
+    pub(super) fn judge_exit(&mut self) {
+        if let Some((_, judged)) = &mut self.exit {
+            *judged = true;
+        }
     }
 
     pub(super) fn grace(&self) -> Duration {

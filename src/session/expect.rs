@@ -186,7 +186,8 @@ impl Session {
         })
     }
 
-    /// Waits until the peer closes or resets the connection.
+    /// Waits until the peer closes or resets the connection. If the session speaks with a command,
+    /// its exit status has to be 0, unless [`Session::expect_exit`] follows with another one.
     ///
     /// # Errors
     /// Unexpected if bytes come instead; a time-out.
@@ -374,15 +375,7 @@ impl Session {
                     self.turn.settle_all();
                     self.note_end();
                     self.turn.expected();
-                    // The dialogue is over. Closing here frees the descriptor, which a script that
-                    // opens many sessions needs.
-                    let grace = Wait::new(self.ending.grace()).deadline();
-                    let ended = match exit {
-                        Some(status) => self.child_exits(status, wait).await,
-                        None => self.child_ended(grace).await,
-                    };
-                    self.hang_up();
-                    return ended;
+                    return self.end_with(exit, wait).await;
                 }
             }
         }

@@ -46,7 +46,7 @@ impl Session {
     #[cfg(feature = "script")]
     pub(crate) async fn close(&mut self) -> Result<()> {
         if !self.stream.is_open() && self.ending.is_noted() {
-            return Ok(());
+            return self.judge_exit();
         }
         self.transport()?;
         let closed = match self.close_our_side().await {
@@ -75,6 +75,10 @@ impl Session {
     /// # Errors
     /// A usage error if the session is closed already; i/o if the system refuses.
     pub fn reset(&mut self) -> Result<()> {
+        if self.ending.unjudged_exit().is_some() && !self.stream.is_open() {
+            self.ending.judge_exit();
+            return Ok(());
+        }
         self.transport()?;
         self.record_unread();
         self.record.note(What::Closed(self.turn.role().resets()));
@@ -155,7 +159,7 @@ impl Session {
     /// sends what it may send unasked: 421 in SMTP, untagged data in IMAP, BYE in `ManageSieve`.
     pub async fn finish(&mut self) -> Result<()> {
         if !self.stream.is_open() {
-            return Ok(());
+            return self.judge_exit();
         }
         match self.close_our_side().await {
             Ok(deadline) => self.read_to_end(deadline).await,
@@ -167,7 +171,7 @@ impl Session {
     }
 
     /// Whether we have not closed the connection yet.
-    #[cfg(feature = "script")]
+    #[cfg(feature = "cli")]
     pub(crate) fn is_open(&self) -> bool {
         self.stream.is_open()
     }
@@ -181,6 +185,7 @@ impl Session {
             self.await_reply().await?;
             return Err(self.never_expected(owed));
         }
+        self.judge_exit()?;
         self.check_answered()?;
         self.judge_rest()?;
         let deadline = Wait::new(self.ending.grace()).deadline();

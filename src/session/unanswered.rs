@@ -39,8 +39,7 @@ impl Session {
         }
     }
 
-    /// Makes the error for a deadline that ran out before the peer ended: its connection, or its
-    /// command.
+    /// Makes the error for a deadline that ran out before the peer closed.
     pub(super) fn late_end(&mut self, wait: Wait, wanted: impl Display) -> Error {
         let error = self.late(wait, wanted);
         error.hint(self.give_longer(wait))

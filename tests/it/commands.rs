@@ -99,6 +99,15 @@ fn the_command_of_a_session_has_to_exit_as_the_script_says() {
         assert_eq!((error.got(), error.expected()), (Some(got), Some("exit status: 0")), "{wrong}");
         assert!(error.next_step().unwrap().contains(hint), "{wrong}: {error}");
     }
+    for right in ["s.expect_close(); s.expect_exit(75);", "s.expect_close(); s.reset();"] {
+        let outcome = of_status(right);
+        assert!(outcome.is_ok(), "{right}: {outcome:#}");
+        assert_eq!(lines(&outcome).last().unwrap(), "*** ended with exit status: 75");
+    }
+    let goes_on = outcome(
+        "let s = pipe([\"sh\", \"-c\", \"exec 1>&-; exec sleep 1000\"], #{grace: \"10ms\"}); s.expect_close(); s.expect_exit(0, #{timeout: \"10ms\"});",
+    );
+    assert!(goes_on.failure().unwrap().error.is_timeout(), "{goes_on:#}");
     let silent =
         outcome("pipe(\"sleep 60\", #{protocol: \"smtp\", timeout: \"50ms\"}).expect(220);");
     let error = &silent.failure().unwrap().error;

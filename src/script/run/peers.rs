@@ -119,7 +119,7 @@ impl Peers {
         for handle in sessions {
             let Ok(mut taken) = handle.take() else { continue };
             match taken.session() {
-                Ok(session) if session.is_open() => match session.close_our_side().await {
+                Ok(session) if !session.is_over() => match session.close_our_side().await {
                     Ok(deadline) => ending.push((taken, handle, deadline)),
                     Err(error) => return Some((error, handle)),
                 },
