@@ -292,20 +292,18 @@ impl Session {
     }
 
     pub(super) fn never_expected(&self, owed: usize) -> Error {
-        let message = match (self.turn.last_sent(), owed) {
-            (_, 1) if self.turn.protocol().owes_block() => format!("{BLOCK} was never taken"),
-            (None, _) if self.turn.expectations() == 0 => {
-                "the greeting was never expected".to_owned()
-            }
-            (_, 1) => "the reply to the last command was never expected".to_owned(),
-            (_, owed) => format!("{owed} replies were never expected"),
+        let message = match owed {
+            1 if self.turn.protocol().owes_block() => format!("{BLOCK} was never taken"),
+            1 if self.turn.owes_greeting() => format!("{} was never expected", self.next_owed()),
+            1 => format!("{} to the last command was never expected", self.next_owed()),
+            owed => format!("{owed} replies were never expected"),
         };
         let error = self
             .fault(Kind::Vacuous, message)
             .with_expected("an expectation for every reply")
             .with_got(self.shown_unread());
-        if self.owes_to_an_empty_line() {
-            return error.hint(super::slip::EMPTY_LINE);
+        if let Some(slip) = self.slip_of_owed() {
+            return error.hint(slip);
         }
         if self.turn.protocol().owes_block() {
             return error.hint("take it with expect_multiline(), or leave with reset()");

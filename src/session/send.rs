@@ -5,12 +5,11 @@ use bytes::Bytes;
 
 use super::multiline::{BLOCK, TAKE_IT};
 use super::role::Role;
-use super::slip::EMPTY_LINE;
 use super::waiting::Wait;
 use super::{Operation, Payload, Session, hint};
 use crate::error::{Kind, Result};
+use crate::proto::chomp;
 use crate::proto::smtp::dot_stuff;
-use crate::proto::{Speech, chomp};
 
 /// Sending, in any protocol.
 impl Session {
@@ -177,14 +176,11 @@ impl Session {
             [] => "an empty line".to_owned(),
             line => format!("`{}`", self.record.shown(line, &spans)),
         };
-        let owed = match (self.turn.last_sent(), self.turn.owed_to_us()) {
+        let owed = match self.turn.owed_to_us() {
             _ if self.turn.protocol().owes_block() => TAKE_IT.to_owned(),
-            (_, 0) => "an expect for what came, first".to_owned(),
-            (None, _) if self.turn.expectations() == 0 => {
-                "an expect for the greeting, first".to_owned()
-            }
-            (_, 1) => "an expect for the reply, first".to_owned(),
-            (_, owed) => format!("expects for the {owed} replies, first"),
+            0 => "an expect for what came, first".to_owned(),
+            1 => format!("an expect for {}, first", self.next_owed()),
+            owed => format!("expects for the {owed} replies, first"),
         };
         let why = match self.turn.owed_to_us() {
             0 => "input is unread".to_owned(),
@@ -193,8 +189,8 @@ impl Session {
         };
         let mut error =
             self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
-        if self.owes_to_an_empty_line() {
-            error = error.hint(EMPTY_LINE);
+        if let Some(slip) = self.slip_of_owed() {
+            error = error.hint(slip);
         }
         if hint::is_proxy_header(bytes) {
             error = error.hint(hint::PROXY_BY_HAND);
@@ -203,15 +199,5 @@ impl Session {
             .with_expected(owed)
             .with_got(self.shown_unread())
             .hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
-    }
-
-    /// Whether a reply is owed to an empty line, which is rarely sent on purpose.
-    pub(super) fn owes_to_an_empty_line(&self) -> bool {
-        // Before the first expectation the greeting is owed, which is recorded under an empty line
-        // too.
-        let has_begun = self.turn.expectations() > 0;
-        has_begun
-            && self.turn.speech() != Speech::Imap
-            && self.turn.unanswered().any(Bytes::is_empty)
     }
 }

@@ -53,6 +53,9 @@ pub(super) fn of_line(sent: &[u8]) -> Option<String> {
 pub(super) const EMPTY_LINE: &str =
     "an empty line was sent: send adds the line end by itself, so leave `\\r\\n` out";
 
+/// The hint if a part of a reply was taken and an operation fails over the rest.
+pub(super) const PART: &str = "expect_bytes(...) and expect_line(...) take a part of a reply: take the rest too, as up to a line end with expect_bytes(\"\\n\"), or take the whole reply with expect(...)";
+
 fn in_backticks(escape: &str) -> String {
     format!("`{escape}` between backticks is no line end: write \"...\" for the escapes to hold")
 }

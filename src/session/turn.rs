@@ -25,6 +25,10 @@ pub(super) struct Turn {
     unanswered: VecDeque<Bytes>,
     /// The line that the last reply answered.
     answered: Option<Bytes>,
+    /// Whether the server has not greeted yet.
+    owes_greeting: bool,
+    /// Whether a part of the reply that is owed first was taken.
+    is_begun: bool,
     /// The last line that we sent, masked.
     last_sent: Option<Bytes>,
     /// The number of expectations that were met.
@@ -45,6 +49,8 @@ impl Turn {
             role,
             // The greeting is owed from the start, and answers no line.
             unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
+            owes_greeting: protocol.owed() > 0,
+            is_begun: false,
             protocol,
             answered: None,
             last_sent: None,
@@ -85,8 +91,7 @@ impl Turn {
     /// Stops waiting for the replies that are owed to us.
     pub(super) fn waive(&mut self) {
         if self.role == Role::Client {
-            self.protocol.waive();
-            self.unanswered.clear();
+            self.settle_all();
         }
     }
 
@@ -94,6 +99,7 @@ impl Turn {
     pub(super) fn settle_all(&mut self) {
         self.protocol.waive();
         self.unanswered.clear();
+        (self.owes_greeting, self.is_begun) = (false, false);
     }
 
     /// Whether the client waits for permission to send a literal.
@@ -167,13 +173,25 @@ impl Turn {
         spans
     }
 
-    fn is_greeting_owed(&self) -> bool {
-        self.unanswered.front().is_some_and(Bytes::is_empty)
+    /// Whether the greeting is owed, or a part of it.
+    pub(super) fn owes_greeting(&self) -> bool {
+        self.owes_greeting
+    }
+
+    /// Whether a part of the reply that is owed first was taken, and the rest was not.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    /// Whether a reply is owed to an empty line, which is rarely sent on purpose.
+    pub(super) fn owes_to_an_empty_line(&self) -> bool {
+        let mut lines = self.unanswered.iter().skip(usize::from(self.owes_greeting));
+        self.speech() != Speech::Imap && lines.any(Bytes::is_empty)
     }
 
     /// Tracks bytes that the client said.
     fn asked(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
-        if self.is_greeting_owed() && is_proxy_header(bytes) {
+        if self.owes_greeting && is_proxy_header(bytes) {
             return Vec::new();
         }
         let spans = self.protocol.sent(bytes, secrets);
@@ -190,11 +208,21 @@ impl Turn {
         let after = self.protocol.unanswered();
         for _ in after..before {
             self.answered = self.unanswered.pop_front();
+            self.owes_greeting = false;
         }
+        self.is_begun = after > 0 && after >= before && self.ends_within_a_reply(bytes);
         if after >= before && !self.unanswered.is_empty() {
             // This was a part of the answer, and the rest is still to come.
             self.answered = self.unanswered.front().cloned();
         }
+    }
+
+    /// Whether the rest of a reply follows these bytes of the server: they end within a line, or
+    /// with a line such as `250-mail.example`.
+    fn ends_within_a_reply(&self, bytes: &[u8]) -> bool {
+        let has_codes = matches!(self.speech(), Speech::Smtp | Speech::Lmtp);
+        let last = crate::proto::last_line(bytes);
+        !bytes.ends_with(b"\n") || (has_codes && last.get(3) == Some(&b'-'))
     }
 
     /// Records bytes that we sent, masked, because an error shows their last line.

@@ -9,6 +9,24 @@ use crate::error::{Error, Kind};
 use crate::transcript::What;
 
 impl Session {
+    /// What errors call the reply that is owed first.
+    pub(super) fn next_owed(&self) -> &'static str {
+        match (self.turn.owes_greeting(), self.turn.is_begun()) {
+            (true, false) => "the greeting",
+            (true, true) => "the rest of the greeting",
+            (false, false) => "the reply",
+            (false, true) => "the rest of the reply",
+        }
+    }
+
+    /// The hint for a reply that is owed because of a mistake that is likely.
+    pub(super) fn slip_of_owed(&self) -> Option<&'static str> {
+        if self.turn.owes_to_an_empty_line() {
+            return Some(slip::EMPTY_LINE);
+        }
+        self.turn.is_begun().then_some(slip::PART)
+    }
+
     /// Makes the error for a buffer that is full before what is wanted has come.
     pub(super) fn too_long(&self) -> Error {
         let limit = self.stream.buffer().limit();

@@ -94,6 +94,30 @@ fn a_server_that_does_not_close_after_quit_is_not_said_to_have_closed() {
 }
 
 #[test]
+fn the_rest_of_a_reply_is_named_as_what_was_never_expected() {
+    for (script, message) in [
+        ("s.expect_bytes(\"220\");", "the rest of the greeting was never expected"),
+        (
+            "s.expect_bytes(\"220\"); s.send(\"NOOP\");",
+            "an expect for the rest of the greeting, first",
+        ),
+        (
+            "s.expect(220); s.send(\"EHLO a\"); s.expect_line(\"250-\");",
+            "the rest of the reply to the last command was never expected",
+        ),
+    ] {
+        let (_, error) = sandbox::message(&format!("let s = connect(); {script}"));
+        assert!(error.contains(message), "{script}: {error}");
+        assert!(error.contains("take a part of a reply"), "{script}: {error}");
+    }
+    let (_, error) = sandbox::message(
+        "let s = connect(); s.expect_bytes(\"220\"); s.expect_bytes(\"\\n\"); s.send(\"\");",
+    );
+    assert!(error.starts_with("the reply to the last command was never expected"), "{error}");
+    assert!(error.contains("an empty line was sent"), "{error}");
+}
+
+#[test]
 fn no_word_uses_a_session_that_the_script_has_closed() {
     let closed = |before: &str, word: &str| {
         let opened = "let l = listen(\"smtp\"); let c = connect(l.url); let s = l.accept(); s.greet(); c.expect(220);";
