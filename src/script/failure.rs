@@ -15,6 +15,9 @@ use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place, Verdict};
 use crate::visible;
 
+/// The message if a script, or its end, took longer than it may.
+pub(super) const OUT_OF_TIME: &str = "the deadline of the whole script ran out";
+
 /// The end of a script that did not run through.
 pub(super) enum End {
     Failed(Failure),
@@ -128,7 +131,7 @@ pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
             match stop {
                 Stop::Interrupt => End::Interrupted(failed(error.say("interrupted"))),
                 Stop::Deadline => {
-                    let error = error.say("the deadline of the whole script ran out");
+                    let error = error.say(OUT_OF_TIME);
                     End::Failed(failed(error.hint("give it longer with --deadline")))
                 }
                 Stop::Abandoned => {

@@ -201,6 +201,14 @@ impl Programs {
         wrong
     }
 
+    /// Returns the place and the step in which the first program was started.
+    pub(super) fn first(&self) -> (Option<Spot>, Option<String>) {
+        let all = self.0.borrow();
+        let Some(running) = all.first() else { return (None, None) };
+        let slot = running.slot();
+        (Some(slot.spot.clone()), slot.step.clone())
+    }
+
     /// Kills the programs of a script that failed, at once. For programs that had ended before, the
     /// transcript shows how they ended, because a server that died is most often the reason for the
     /// failure.

@@ -202,6 +202,31 @@ fn the_grace_bounds_a_server_that_never_closes() {
 }
 
 #[test]
+fn the_deadline_bounds_the_end_of_a_script_too() {
+    let server = serving(|mut client, _| {
+        client.say("220 hi\r\n")?;
+        loop {
+            std::thread::park();
+        }
+    });
+    for script in [
+        "let s = connect(param(\"url\"), #{grace: \"1m\"}); s.expect(220);",
+        "let s = connect(param(\"url\"), #{grace: \"1m\"}); s.expect(220); s.close();",
+        "let s = connect(param(\"url\")); s.expect(220); s.reset(); start(\"sleep 1000\");",
+    ] {
+        let began = Instant::now();
+        let outcome = sandbox::outcome(script, |case| {
+            let case = case.allow_run().options(Session::options().grace(Duration::from_mins(1)));
+            case.deadline(Duration::from_millis(500)).set("url", format!("smtp://{server}"))
+        });
+        let failure = outcome.failure().unwrap_or_else(|| panic!("{script}: {outcome:#}"));
+        assert_eq!(failure.error.message(), "the deadline of the whole script ran out", "{script}");
+        assert!(failure.place.is_some() && outcome.exit_code() as u8 == 1, "{script}: {outcome:#}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{script}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
 fn the_grace_bounds_a_server_that_never_stops_talking() {
     let peer = talkative("S: * OK still here", "* OK still here");
     let grace = Duration::from_millis(200);

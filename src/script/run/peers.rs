@@ -104,19 +104,33 @@ impl Peers {
         }
     }
 
-    /// Ends the open dialogues from number `from` on, up to the first one that fails. Returns the
-    /// error and the handle of that one. Our side of each session is closed before the first
-    /// session is read to its end, so that all of them together take one grace time.
-    pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
-        let mut ending = Vec::new();
+    /// Returns the sessions from number `from` on in the order of their names, because branches open
+    /// sessions in any order.
+    fn in_order(&self, from: usize) -> Vec<Handle> {
         let mut sessions = self.sessions.borrow().since(from);
-        // Branches open sessions in any order.
         sessions.sort_by_cached_key(|handle| {
             let mut id = None;
             handle.look(|session| id = Some(session.id()));
             id
         });
-        for handle in sessions {
+        sessions
+    }
+
+    /// Returns the first session that has not ended yet.
+    pub(in crate::script) fn first_open(&self) -> Option<Handle> {
+        self.in_order(0).into_iter().find(|handle| {
+            let mut is_open = false;
+            handle.look(|session| is_open = !session.is_over());
+            is_open
+        })
+    }
+
+    /// Ends the open dialogues from number `from` on, up to the first one that fails. Returns the
+    /// error and the handle of that one. Our side of each session is closed before the first
+    /// session is read to its end, so that all of them together take one grace time.
+    pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
+        let mut ending = Vec::new();
+        for handle in self.in_order(from) {
             let Ok(mut taken) = handle.take() else { continue };
             match taken.session() {
                 Ok(session) if !session.is_over() => match session.close_our_side().await {

@@ -7,11 +7,11 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rhai::{Dynamic, NativeCallContext};
 use tokio::task::coop::unconstrained;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Runner;
 use crate::error::{Error, Kind};
@@ -102,33 +102,28 @@ impl Runner {
     }
 
     /// Returns the verdict: the script's own end, then the failures of its sessions, listeners and
-    /// commands.
-    pub(super) async fn judge(&self, run: &Run, ended: Result<(), End>) -> Verdict {
+    /// commands, which are waited for until the script's deadline.
+    pub(super) async fn judge(
+        &self,
+        run: &Run,
+        ended: Result<(), End>,
+        deadline: Instant,
+    ) -> Verdict {
         let ended = match (ended, run.ending.reason()) {
             // A function of Rhai swallowed the error that ended the script.
             (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
             (ended, _) => ended,
         };
-        let faulty = if ended.is_ok() { run.peers.end_sessions(0).await } else { None };
-        let failed = faulty.map(|(error, handle)| {
-            let failure = failure::at_the_end(error, handle.last(), &self.library);
-            Failure { step: handle.step(), ..failure }
-        });
-        let mut failed = match failed {
-            None if ended.is_ok() => self.unaccepted(run).await,
-            failed => failed,
+        let failed = if ended.is_ok() {
+            let failed = timeout_at(deadline, self.failed_at_the_end(run)).await;
+            failed.unwrap_or_else(|_| Some(self.late_at_the_end(run)))
+        } else {
+            None
         };
         run.peers.close_listeners();
-        if ended.is_ok() && failed.is_none() {
-            let wrong = run.peers.programs.end(&run.transcript, run.grace()).await;
-            failed = wrong.map(|(error, spot, step)| {
-                let failure = failure::at_the_end(error, Some(spot), &self.library);
-                Failure { step, ..failure }
-            });
-        }
         // A script that failed does not wait for clients.
         let grace = if ended.is_ok() && failed.is_none() { run.grace() } else { Duration::ZERO };
-        run.peers.end_servers(grace).await;
+        run.peers.end_servers(grace.min(deadline.saturating_duration_since(Instant::now()))).await;
         run.peers.programs.kill(&run.transcript).await;
         run.peers.leave_sessions(0);
         let with_step = |failure: Failure| Box::new(Failure { step: run.steps.title(), ..failure });
@@ -145,6 +140,36 @@ impl Runner {
                 None => Verdict::Passed,
             },
         }
+    }
+
+    /// Ends the sessions, listeners and commands of a script that ran through. Returns the first
+    /// failure.
+    async fn failed_at_the_end(&self, run: &Run) -> Option<Failure> {
+        if let Some((error, handle)) = run.peers.end_sessions(0).await {
+            let failure = failure::at_the_end(error, handle.last(), &self.library);
+            return Some(Failure { step: handle.step(), ..failure });
+        }
+        if let Some(failure) = self.unaccepted(run).await {
+            return Some(failure);
+        }
+        run.peers.close_listeners();
+        let wrong = run.peers.programs.end(&run.transcript, run.grace()).await;
+        wrong.map(|(error, spot, step)| {
+            let failure = failure::at_the_end(error, Some(spot), &self.library);
+            Failure { step, ..failure }
+        })
+    }
+
+    /// Makes the failure of a script whose deadline ran out while its end waited for its peers.
+    fn late_at_the_end(&self, run: &Run) -> Failure {
+        let error = Error::new(Kind::Timeout, failure::OUT_OF_TIME).hint(
+            "the end of a script waits for its peers to close, and for commands to fail: give it longer with --deadline, or shorten the wait with --grace",
+        );
+        let (spot, step) = match run.peers.first_open() {
+            Some(handle) => (handle.last(), handle.step()),
+            None => run.peers.programs.first(),
+        };
+        Failure { step, ..failure::at_the_end(error, spot, &self.library) }
     }
 
     /// Returns the failure of the script's listeners at its end.

@@ -201,10 +201,11 @@ impl Runner {
             Err(failure) => return (self.broken(path, failure), None),
         };
         let run = Rc::new(Run::new(self.shared.clone(), path, fixture, thread));
+        let deadline = after(self.deadline());
         let (ended, mut beside) = self.drive(&run, program, interrupt).await;
         run.ending.deferred.forget();
         run.peers.questions.forget();
-        let mut verdict = self.judge(&run, ended).await;
+        let mut verdict = self.judge(&run, ended, deadline).await;
         if let Verdict::Failed(failure) = &mut verdict
             && run.values.lacks_param()
         {
@@ -299,4 +300,11 @@ impl Runner {
     pub(super) fn title(&self, name: &str) -> Option<String> {
         self.library.get(name)?.title.clone()
     }
+}
+
+/// The moment at which so much time has passed from now on.
+fn after(time: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    // If the clock cannot represent the moment, a year is long enough to stand for it.
+    now.checked_add(time).unwrap_or(now + Duration::from_hours(24 * 365))
 }
