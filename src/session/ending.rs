@@ -11,10 +11,9 @@ use crate::transcript::Close;
 pub(super) struct Ending {
     /// How the peer ended its side, once we have seen that.
     peer: Option<Close>,
-    /// Whether the transcript has the end, because an operation expected it or failed over it.
-    noted: bool,
-    /// Whether the end in the transcript is the peer's.
-    is_by_peer: bool,
+    /// Whose end the transcript has, if it has one, because an operation expected it or failed over
+    /// it.
+    noted: Option<By>,
     /// Whether we have closed our side for sending.
     half_closed: bool,
     /// Whether a wait for the peer is in progress, or the last one ended without anything from it.
@@ -25,17 +24,16 @@ pub(super) struct Ending {
     grace: Duration,
 }
 
+/// Who ended a dialogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Peer,
+    Us,
+}
+
 impl Ending {
     pub(super) fn new(grace: Duration) -> Self {
-        Self {
-            peer: None,
-            noted: false,
-            is_by_peer: false,
-            half_closed: false,
-            awaited: false,
-            exit: None,
-            grace,
-        }
+        Self { peer: None, noted: None, half_closed: false, awaited: false, exit: None, grace }
     }
 
     /// Records that the peer ended its side. If this is called again, the first call counts.
@@ -55,25 +53,27 @@ impl Ending {
 
     /// Whether the transcript has the end.
     pub(super) fn is_noted(&self) -> bool {
-        self.noted
+        self.noted.is_some()
     }
 
     /// Whether the peer has ended the dialogue, and the transcript has that.
     pub(super) fn is_by_peer(&self) -> bool {
-        self.is_by_peer
+        self.noted == Some(By::Peer)
     }
 
     /// Returns the end of the peer's side for the transcript, once; `None` after that.
     pub(super) fn note(&mut self) -> Option<Close> {
-        let end = self.peer.filter(|_| !self.noted)?;
-        (self.noted, self.is_by_peer) = (true, true);
+        let end = self.peer.filter(|_| self.noted.is_none())?;
+        self.noted = Some(By::Peer);
         Some(end)
     }
 
     /// Whether to write our own end into the transcript: only once, and only if the peer's end is
     /// not there.
     pub(super) fn note_ours(&mut self) -> bool {
-        !std::mem::replace(&mut self.noted, true)
+        let is_first = self.noted.is_none();
+        self.noted.get_or_insert(By::Us);
+        is_first
     }
 
     /// Records that we have closed our side for sending.

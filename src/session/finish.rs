@@ -171,7 +171,7 @@ impl Session {
     }
 
     /// Whether we have not closed the connection yet.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "script")]
     pub(crate) fn is_open(&self) -> bool {
         self.stream.is_open()
     }

@@ -249,7 +249,8 @@ pub mod words {
         exited.map_err(|error: Error| raise(&ctx, error))
     }
 
-    /// The same for a session of `pipe`: waits until the command closes its output and exits.
+    /// The same for a session of `pipe`: waits until the command closes its output and exits. It may
+    /// follow `expect_close()`. Without it, the exit status has to be 0.
     ///
     /// ```rhai,ignore
     /// let s = pipe("sendmail -bs", #{protocol: "smtp"});
