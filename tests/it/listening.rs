@@ -320,3 +320,27 @@ fn the_guide_to_testing_clients_has_the_code_that_the_downstream_crate_runs() {
     let outcome = mailexpect::script::Case::new(&path).run();
     assert!(outcome.is_ok(), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn an_exchange_that_the_client_cancels_gets_the_reply_of_its_protocol() {
+    for (scheme, reply) in [
+        ("smtp", "S: 501 5.7.0 authentication cancelled\n"),
+        ("imap", "S: a1 BAD authentication cancelled\n"),
+        ("pop3", "S: -ERR authentication cancelled\n"),
+        ("sieve", "S: NO \"authentication cancelled\"\n"),
+    ] {
+        let (_listener, mut client, mut server) = pair(scheme).await.unwrap();
+        let cancelled = Credentials::new("hoge", "pppwww").mechanism("LOGIN").cancel();
+        let users = Users::new().verdict(true);
+        let (asked, heard) = tokio::join!(
+            client.auth(cancelled).into_future(),
+            server.expect_auth(users).into_future()
+        );
+        asked.unwrap();
+        let heard = heard.unwrap();
+        assert!(heard.cancelled && !heard.granted, "{scheme}: {heard:?}");
+        let transcript = client.transcript().to_string();
+        assert!(transcript.ends_with(reply), "{scheme}: {transcript}");
+        client.leave();
+    }
+}

@@ -9,7 +9,7 @@ use super::command::Command;
 use super::fault::Fault;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::IntoPattern as _;
-use crate::proto::{Speech, chomp};
+use crate::proto::{Speech, Success, chomp};
 use crate::sasl::{Exchange, Judge, Known, Move, Password};
 use crate::visible;
 
@@ -147,7 +147,7 @@ impl Session {
             Move::Verdict { user, granted } => (came.user, came.granted) = (user, granted),
             Move::Malformed(why) => came.malformed = Some(why),
         }
-        self.conclude_auth(came.granted, (fault.take(), wait)).await?;
+        self.conclude_auth(&came, (fault.take(), wait)).await?;
         Ok(came)
     }
 
@@ -204,14 +204,28 @@ impl Session {
 
     async fn conclude_auth(
         &mut self,
-        granted: bool,
+        came: &Authenticated,
         (fault, wait): (Option<Box<Fault>>, Wait),
     ) -> Result<()> {
         if !self.stream.is_open() {
             return Ok(());
         }
         let sasl = self.turn.speech().facts().sasl;
-        let line = if granted { sasl.granted } else { sasl.denied };
+        let line = match came {
+            Authenticated { granted: true, .. } => sasl.granted.to_owned(),
+            Authenticated { cancelled: true, .. } => cancelled(self.turn.speech()),
+            _ => sasl.denied.to_owned(),
+        };
         self.say_with(&line.into(), fault, wait).await.map(drop)
+    }
+}
+
+/// The reply after the client has cancelled the exchange.
+fn cancelled(speech: Speech) -> String {
+    let text = "authentication cancelled";
+    match speech.facts().sasl.cancelled {
+        Success::Code(code) => format!("{code} 5.7.0 {text}"),
+        Success::Word(word) if speech == Speech::Sieve => format!("{word} \"{text}\""),
+        Success::Word(word) => format!("{word} {text}"),
     }
 }

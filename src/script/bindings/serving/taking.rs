@@ -323,7 +323,8 @@ pub mod words {
     /// use) and `forge` (the server proves itself by a wrong signature). Returns a map of
     /// `mechanism`, `user`, `granted`, `cancelled` and `malformed`. A message that breaks the rules
     /// of its mechanism is refused, and `malformed` says what is wrong with it; otherwise
-    /// `malformed` is empty. A mechanism that is not known is a failure. Unless the client sends
+    /// `malformed` is empty. An exchange that the client cancels is answered as its protocol demands
+    /// (501 in SMTP). A mechanism that is not known is a failure. Unless the client sends
     /// everything in one command, it has to answer at the same time. So the client is another
     /// program, or both sides run in `together([...])`.
     ///
