@@ -148,19 +148,45 @@ fn unknown_word(signature: &str) -> Error {
 }
 
 /// Makes the error for a message of the form "Unknown property 'x' - a getter is not registered for
-/// type 'T'".
+/// type 'T'" or "No writable property 'x' - a setter is not registered for type 'T' to handle 'V'".
 fn unknown_property(message: &str) -> Error {
     let mut quoted = message.split('\'').skip(1).step_by(2);
     let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
         return other(message);
     };
+    let value = quoted.next().map(kind);
     let owner = kind(owner);
-    let article = if owner.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    let error = Error::usage(format!("{article} {owner} has no property `{property}`"));
-    match vocabulary::nearest_property(property) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error,
+    if owner == kind("()") {
+        let error = Error::usage(format!("there is nothing, `()`, that could have `{property}`"));
+        return error
+            .hint("what was looked for was not found: ask first, as in if found != () { ... }");
     }
+    let owner = with_article(owner);
+    match value {
+        Some(value) if vocabulary::is_settable(property) => Error::usage(format!(
+            "`{property}` of {owner} cannot be set to {}",
+            with_article(value)
+        )),
+        Some(_) if vocabulary::is_property(property) => {
+            let error = Error::usage(format!("`{property}` of {owner} can only be read"));
+            error.hint(format!("keep another value in a variable: let {property} = ...;"))
+        }
+        _ => {
+            let error = Error::usage(format!("{owner} has no property `{property}`"));
+            match vocabulary::nearest_property(property) {
+                Some(near) if near == property => {
+                    error.hint(format!("`{property}` is a property of other values"))
+                }
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        }
+    }
+}
+
+fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 pub(super) fn uncapitalised(message: &str) -> String {
@@ -177,6 +203,33 @@ pub(super) fn uncapitalised(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_property_that_is_missing_read_only_or_of_nothing_is_told_apart() {
+        let got = |name: &str, owner: &str| {
+            format!("Unknown property '{name}' - a getter is not registered for type '{owner}'")
+        };
+        let set = |name: &str, owner: &str, value: &str| {
+            format!(
+                "No writable property '{name}' - a setter is not registered for type '{owner}' to handle '{value}'"
+            )
+        };
+        for (message, said, hint) in [
+            (got("cod", "i64"), "an integer has no property `cod`", "did you mean `code`?"),
+            (got("code", "i64"), "an integer has no property `code`", "of other values"),
+            (got("text", "()"), "there is nothing, `()`, that could have `text`", "not found"),
+            (set("code", "i64", "i64"), "`code` of an integer can only be read", "let code = ...;"),
+        ] {
+            let error = unknown_property(&message);
+            assert_eq!(error.message(), said);
+            assert!(error.next_step().is_some_and(|step| step.contains(hint)), "{error}");
+        }
+        let error = unknown_property(&set("timeout", "i64", "bool"));
+        assert!(
+            error.message().starts_with("`timeout` of an integer cannot be set to a"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn types_are_named_as_scripts_know_them() {

@@ -57,6 +57,8 @@ const BUILT_IN: [&str; 10] = [
 struct Vocabulary {
     functions: BTreeMap<String, BTreeSet<usize>>,
     properties: BTreeSet<String>,
+    /// The properties that can be set.
+    settable: BTreeSet<String>,
 }
 
 /// Whether any word has an option of this name.
@@ -104,6 +106,11 @@ pub(super) fn is_property(name: &str) -> bool {
     VOCABULARY.properties.contains(name)
 }
 
+/// Whether anything has a property of this name that can be set.
+pub(super) fn is_settable(name: &str) -> bool {
+    VOCABULARY.settable.contains(name)
+}
+
 /// The keys of the maps that words return. A key is not a property of any type. They are those of
 /// POP3 and `ManageSieve`, of IMAP's mailboxes, messages and envelopes, of TLS and certificates,
 /// and of attachments.
@@ -116,8 +123,10 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     let mut vocabulary = Vocabulary {
         functions: BTreeMap::new(),
         properties: KEYS.split(' ').map(str::to_owned).collect(),
+        settable: BTreeSet::new(),
     };
     for (name, arguments) in registered(&engine) {
+        vocabulary.settable.extend(name.strip_prefix("set$").map(str::to_owned));
         match name.strip_prefix("get$").or(name.strip_prefix("set$")) {
             Some(property) => drop(vocabulary.properties.insert(property.to_owned())),
             None => drop(vocabulary.functions.entry(name).or_default().insert(arguments)),

@@ -163,11 +163,16 @@ pub mod words {
         name: &str,
     ) -> Result<Dynamic, Raised> {
         if !reply.names().contains(&name) {
-            let error = Error::usage(format!(
-                "a reply has no property and no group `{}`",
-                visible::quoted(name)
-            ));
+            let lacking =
+                if properties().contains(&name) { "group" } else { "property and no group" };
+            let error =
+                Error::usage(format!("a reply has no {lacking} `{}`", visible::quoted(name)));
             let hint = match (suggest::nearest(name, properties()), reply.names()) {
+                (Some(near), _) if near == name => {
+                    format!(
+                        "`{near}` is a property, which is written r.{near}; r[\"...\"] is a group of the regex"
+                    )
+                }
                 (Some(near), names) if names.is_empty() => format!("did you mean `{near}`?"),
                 (None, names) if names.is_empty() => {
                     "the pattern has no named groups, which are (?P<name>...) in re(...)".to_owned()
