@@ -143,7 +143,7 @@ impl Recorder {
 
     /// Records that the TLS handshake failed.
     pub(super) fn insecure(&self, error: &io::Error) {
-        self.record(What::Tls(format!("failed: {}", tls::of_client(error))));
+        self.record(What::Tls(format!("failed: {}", tls::of_client(error, (None, None)).why)));
     }
 
     /// Records the end of the connection, and the line that was begun but not ended.

@@ -195,7 +195,7 @@ impl Options {
             session.stream.slow_down(rate);
         }
         if let Some(error) = incoming.tls_failed {
-            return Err(session.client_broke_off(&error));
+            return Err(session.client_broke_off(&error, tls.0.versions()));
         }
         session.note_accepted_tls();
         session.caller = caller;

@@ -7,6 +7,7 @@
 
 mod authority;
 mod certificate;
+mod client;
 mod config;
 mod defect;
 mod established;
@@ -28,10 +29,11 @@ pub use authority::Flaw;
 pub use certificate::Certificate;
 #[cfg(feature = "script")]
 pub(crate) use certificate::timestamp;
+pub(crate) use client::{Refused, of_client};
 pub(crate) use config::Attempt;
 pub use established::Established;
 pub(crate) use established::spoken;
 pub use options::{Options, Version};
-pub(crate) use reason::{looks_like_tls, of_client, of_stream};
+pub(crate) use reason::{looks_like_tls, of_stream};
 pub use server::ServerOptions;
 pub(crate) use wording::Reason;

@@ -17,7 +17,7 @@ pub(crate) fn looks_like_tls(first: &[u8]) -> bool {
 }
 
 /// The error of rustls inside an I/O error of kind `InvalidData`.
-fn fault(error: &io::Error) -> Option<&Fault> {
+pub(super) fn fault(error: &io::Error) -> Option<&Fault> {
     error.get_ref()?.downcast_ref()
 }
 
@@ -96,25 +96,21 @@ pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
     })
 }
 
-fn no_version(came: &str, (min, max): (Option<Version>, Option<Version>)) -> Reason {
-    let wanted = match (min.unwrap_or(Version::V1_2), max.unwrap_or(Version::V1_3)) {
+/// The versions from the lowest to the highest that are allowed.
+pub(super) fn versions((min, max): (Option<Version>, Option<Version>)) -> String {
+    match (min.unwrap_or(Version::V1_2), max.unwrap_or(Version::V1_3)) {
         (min, max) if min == max => format!("TLS {min}"),
         (min, max) => format!("TLS {min} or {max}"),
-    };
+    }
+}
+
+fn no_version(came: &str, offered: (Option<Version>, Option<Version>)) -> Reason {
+    let wanted = versions(offered);
     let hint = "see #{min, max}; versions older than TLS 1.2 are not supported here";
     Reason::new("the server supports none of the allowed TLS versions", wanted, came, hint)
 }
 
-/// Explains why the handshake of a client failed, for a server's transcript.
-pub(crate) fn of_client(error: &io::Error) -> String {
-    match fault(error) {
-        Some(Fault::AlertReceived(alert)) => format!("the client's alert {}", name(*alert)),
-        Some(other) => words(&other.to_string()),
-        None => error.to_string(),
-    }
-}
-
-fn name(alert: AlertDescription) -> String {
+pub(super) fn name(alert: AlertDescription) -> String {
     let unnamed = || format!("number {}, which has no name", u8::from(alert));
     alert.as_str().map_or_else(unnamed, snake_case)
 }

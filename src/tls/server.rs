@@ -99,6 +99,11 @@ impl ServerOptions {
         Self { garbage, ..self }
     }
 
+    /// The lowest and the highest version to accept, if they are set.
+    pub(crate) fn versions(&self) -> (Option<Version>, Option<Version>) {
+        (self.min, self.max)
+    }
+
     pub(crate) fn injected(&self) -> &[u8] {
         &self.inject
     }

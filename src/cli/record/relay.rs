@@ -155,7 +155,7 @@ impl Terms {
         })?;
         let why = match timeout(self.allowed, Tls::accept(config, client)).await {
             Ok(Ok(tls)) => return Ok(Transport::Tls(Box::new(tls))),
-            Ok(Err(broken)) => crate::tls::of_client(&broken.error),
+            Ok(Err(broken)) => crate::tls::of_client(&broken.error, (None, None)).why,
             Err(_) => "the handshake took too long".to_owned(),
         };
         follower.closed(Close::ByClient);

@@ -105,7 +105,7 @@ impl Session {
         };
         let options = options.unwrap_or_else(|| serving.tls.clone());
         options.secrets().for_each(|line| self.record.secrets().learn(line));
-        let config = options.config(&serving.authority)?;
+        let (config, versions) = (options.config(&serving.authority)?, options.versions());
         let Some(transport) = self.stream.take_transport() else { return Ok(()) };
         let (transport, segment) = transport.into_uncut();
         self.await_for(&WANTED, wait);
@@ -118,7 +118,7 @@ impl Session {
             }
             Ok(Err(Broken { error, transport, .. })) => {
                 self.stream.put_back(transport);
-                Err(self.client_broke_off(&error).with_waited(wait.waited()))
+                Err(self.client_broke_off(&error, versions).with_waited(wait.waited()))
             }
             Err(_) => {
                 self.record.note(What::TimedOut(wait.allowed));
@@ -146,21 +146,29 @@ impl Session {
         self.stream.establish(established);
     }
 
-    /// Makes the error for a client that did not complete the handshake.
-    pub(in crate::session) fn client_broke_off(&mut self, error: &io::Error) -> Error {
-        let why = match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                self.ending.seen(Role::Client.closes());
-                "the client closed the connection in the middle of the handshake".to_owned()
-            }
-            _ => tls::of_client(error),
+    /// Makes the error for a client that did not complete the handshake; `allowed` are the lowest
+    /// and the highest version that it may have.
+    pub(in crate::session) fn client_broke_off(
+        &mut self,
+        error: &io::Error,
+        allowed: (Option<tls::Version>, Option<tls::Version>),
+    ) -> Error {
+        let (why, hint) = if error.kind() == io::ErrorKind::UnexpectedEof {
+            self.ending.seen(Role::Client.closes());
+            let why = "the client closed the connection in the middle of the handshake";
+            (why.to_owned(), Some("a client that refuses the certificate may close like this"))
+        } else {
+            let tls::Refused { why, hint } = tls::of_client(error, allowed);
+            (why, hint)
         };
         self.record.note(What::Tls(format!("failed: {why}")));
         let fault = self.fault(Kind::Tls, format!("TLS failed: {why}"));
         self.hang_up();
-        fault.with_expected(WANTED).with_got(why).hint(
-            "a client that refuses the certificate says so like this: give it the listener's `ca`, or catch the error if it is right to refuse",
-        )
+        let fault = fault.with_expected(WANTED).with_got(why);
+        match hint {
+            Some(hint) => fault.hint(hint),
+            None => fault.hint("catch the error if the client is right to break off"),
+        }
     }
 
     fn injected_by_client(&self, wait: Wait) -> Error {
