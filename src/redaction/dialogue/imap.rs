@@ -18,6 +18,8 @@ pub(super) struct Imap {
     appended: Option<Content>,
     /// Whether the client's next line begins with the content of a literal of its command.
     continues: bool,
+    /// Whether that literal waits for the server's go-ahead.
+    waits: bool,
 }
 
 impl Tracker for Imap {
@@ -48,6 +50,7 @@ impl Tracker for Imap {
             content.advance(line);
             return;
         }
+        self.waits = !line.trim_ascii_end().ends_with(b"+}");
         if std::mem::replace(&mut self.continues, literal(line).is_some()) {
             return;
         }
@@ -65,7 +68,10 @@ impl Tracker for Imap {
             return false;
         }
         self.fetched = literal(line).and_then(announced);
-        self.tags.contains(word(line)) && self.appended.take().is_some()
+        let is_result = self.tags.contains(word(line));
+        // A server may refuse a literal that waits for a go-ahead. Its octets then do not come.
+        self.continues &= !(is_result && self.waits);
+        is_result && self.appended.take().is_some()
     }
 
     fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>> {
@@ -147,4 +153,20 @@ fn response_code(rest: &[u8]) -> Option<Vec<u8>> {
     }
     let end = memchr::memchr(b']', rest)?;
     Some([CAPABILITY, &rest[CAPABILITY.len()..=end]].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_may_follow_a_literal_that_was_refused() {
+        for (announced, tags) in [("a LOGIN {5}", 2), ("a LOGIN {5+}", 1)] {
+            let mut imap = Imap::default();
+            imap.sent(announced.as_bytes());
+            imap.replied(b"a NO not here");
+            imap.sent(b"b NOOP");
+            assert_eq!(imap.tags.len(), tags, "{announced}");
+        }
+    }
 }
