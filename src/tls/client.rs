@@ -4,19 +4,26 @@ use std::io;
 
 use rustls::{AlertDescription, Error as Fault, InvalidMessage, PeerIncompatible};
 
+use super::accepting::Unfit;
 use super::options::Version;
 use super::reason::{fault, name, versions};
-use super::wording::words;
+use super::wording::{Reason, words};
 
 /// What the server's side says about a client that did not complete the handshake.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) why: String,
-    pub(crate) hint: Option<&'static str>,
+    /// What was wanted and what came, if that is more than the handshake and `why`.
+    pub(crate) certificate: Option<(String, String)>,
+    pub(crate) hint: Option<String>,
 }
 
 /// Explains why the handshake of a client failed with a server that allows these versions.
 pub(crate) fn of_client(error: &io::Error, allowed: (Option<Version>, Option<Version>)) -> Refused {
+    if let Some(Unfit(reason)) = error.get_ref().and_then(|unfit| unfit.downcast_ref()) {
+        let Reason { why, wanted, came, hint, .. } = reason.clone();
+        return Refused { why, certificate: came.map(|came| (wanted, came)), hint: Some(hint) };
+    }
     let (why, hint) = match fault(error) {
         Some(Fault::AlertReceived(alert)) => {
             (format!("the client's alert {}", name(*alert)), of_alert(*alert))
@@ -30,7 +37,9 @@ pub(crate) fn of_client(error: &io::Error, allowed: (Option<Version>, Option<Ver
         ),
         Some(Fault::NoCertificatesPresented) => (
             "the client sent no certificate".to_owned(),
-            Some("give the client one: #{cert: ..., key: ...}"),
+            Some(
+                "give the client one: #{cert: ..., key: ...}; or catch the error if it is to be refused",
+            ),
         ),
         Some(Fault::InvalidCertificate(why)) => (
             format!("the client's certificate is not accepted: {}", words(&why.to_string())),
@@ -41,7 +50,7 @@ pub(crate) fn of_client(error: &io::Error, allowed: (Option<Version>, Option<Ver
         }
         None => (error.to_string(), None),
     };
-    Refused { why, hint }
+    Refused { why, certificate: None, hint: hint.map(str::to_owned) }
 }
 
 fn of_alert(alert: AlertDescription) -> Option<&'static str> {
@@ -109,7 +118,7 @@ mod tests {
         ] {
             let said = refused(why.clone().into(), only);
             assert_eq!(said.why, "the client does not offer TLS 1.3");
-            assert_eq!(said.hint, Some(VERSIONS));
+            assert_eq!(said.hint.as_deref(), Some(VERSIONS));
             let said = refused(why.into(), (None, None));
             assert_eq!(said.why, "the client does not offer TLS 1.2 or 1.3");
         }

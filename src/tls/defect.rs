@@ -1,4 +1,4 @@
-//! Defects that no server's certificate may have, whoever issued it, in words.
+//! Defects that no certificate of a server or a client may have, whoever issued it, in words.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,19 @@ pub(super) struct Defect {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Server,
+    Client,
     Issuer,
+}
+
+impl Role {
+    /// Who has the certificate, or who is to have issued it.
+    pub(super) fn holder(self) -> &'static str {
+        match self {
+            Self::Server => "the server",
+            Self::Client => "the client",
+            Self::Issuer => "the issuer",
+        }
+    }
 }
 
 /// The sizes of RSA keys in bits whose signatures ring can verify.
@@ -42,13 +54,18 @@ pub(super) fn defects(certificate: &X509Certificate<'_>, role: Role) -> Vec<Defe
                 "is the certificate of a CA (CA:TRUE), used as a server's",
                 "a certificate of the server's own, issued by that CA",
             )),
+            // Even if it is trusted itself, webpki does not take it from a client.
+            Role::Client if is_ca => Some(defect(
+                "is the certificate of a CA (CA:TRUE), used as a client's",
+                "a certificate without CA:TRUE, issued by a CA",
+            )),
             Role::Issuer if !is_ca => Some(defect(
                 "is not the certificate of a CA (no CA:TRUE), and issued another one",
                 "an issuer with the basic constraint CA:TRUE",
             )),
             _ => None,
         },
-        if role == Role::Server { purpose(certificate) } else { None },
+        if role == Role::Issuer { None } else { purpose(certificate, role) },
         key_usage(certificate, role),
         if role == Role::Server { nameless(certificate) } else { None },
     ];
@@ -172,17 +189,22 @@ fn critical_extension(certificate: &X509Certificate<'_>) -> Option<Defect> {
     ))
 }
 
-fn purpose(certificate: &X509Certificate<'_>) -> Option<Defect> {
+fn purpose(certificate: &X509Certificate<'_>, role: Role) -> Option<Defect> {
     let usage = certificate.extensions().iter().find_map(|extension| {
         match extension.parsed_extension() {
             ParsedExtension::ExtendedKeyUsage(usage) => Some(usage),
             _ => None,
         }
     })?;
-    if usage.server_auth {
+    let (is_fit, holders, wanted) = match role {
+        Role::Client => (usage.client_auth, "clients", "clientAuth"),
+        Role::Server | Role::Issuer => (usage.server_auth, "servers", "serverAuth"),
+    };
+    if is_fit {
         return None;
     }
     let kinds = [
+        (usage.server_auth, "TLS servers"),
         (usage.client_auth, "TLS clients"),
         (usage.email_protection, "mail"),
         (usage.code_signing, "code"),
@@ -192,8 +214,8 @@ fn purpose(certificate: &X509Certificate<'_>) -> Option<Defect> {
     let kinds: Vec<_> = kinds.into_iter().filter(|(is, _)| *is).map(|(_, kind)| kind).collect();
     let kinds = if kinds.is_empty() { "something else".to_owned() } else { kinds.join(" and ") };
     Some(defect(
-        format!("is for {kinds}, not for TLS servers (extended key usage)"),
-        "a certificate with serverAuth in its extended key usage",
+        format!("is for {kinds}, not for TLS {holders} (extended key usage)"),
+        format!("a certificate with {wanted} in its extended key usage"),
     ))
 }
 
@@ -209,7 +231,7 @@ fn key_usage(certificate: &X509Certificate<'_>, role: Role) -> Option<Defect> {
             "may not issue certificates (no keyCertSign in its key usage)",
             "an issuer with keyCertSign in its key usage, or without a key usage",
         )),
-        Role::Server if !is_self_issued && !is_for_tls() => Some(defect(
+        Role::Server | Role::Client if !is_self_issued && !is_for_tls() => Some(defect(
             "is not for TLS (no digitalSignature in its key usage)",
             "a certificate with digitalSignature in its key usage",
         )),

@@ -5,6 +5,7 @@
 //! host of the URL, unless another name is given. TLS sessions are never resumed, so that each
 //! handshake shows the server's certificate.
 
+mod accepting;
 mod authority;
 mod certificate;
 mod client;
@@ -24,6 +25,7 @@ mod verify;
 mod weak;
 mod wording;
 
+pub(crate) use accepting::Acceptor;
 pub(crate) use authority::Authority;
 pub use authority::Flaw;
 pub use certificate::Certificate;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rustls::server::{WantsServerCert, WebPkiClientVerifier};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ConfigBuilder, ServerConfig};
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
+use rustls::{ConfigBuilder, ServerConfig, WantsVerifier};
 
+use super::accepting::{Acceptor, Clients};
 use super::authority::{Authority, Flaw};
 use super::config::{self, PROVIDER};
 use super::options::Version;
@@ -136,6 +137,7 @@ impl ServerOptions {
         }
         self.check_together()?;
         self.own()?;
+        self.clients()?;
         self.builder().map(drop)
     }
 
@@ -164,8 +166,8 @@ impl ServerOptions {
         }
     }
 
-    /// The configuration for rustls, with a certificate of the authority if the options have none.
-    pub(crate) fn config(&self, authority: &Authority) -> Result<Arc<ServerConfig>> {
+    /// The handshakes with clients, with a certificate of the authority if the options have none.
+    pub(crate) fn acceptor(&self, authority: &Authority) -> Result<Acceptor> {
         self.check_together()?;
         let shown = match self.own()? {
             Some(own) => own,
@@ -173,8 +175,7 @@ impl ServerOptions {
                 Error::new(Kind::Io, format!("no certificate can be made for the listener: {why}"))
             })?,
         };
-        let resolver = Arc::new(SingleCertAndKey::from(shown));
-        Ok(Arc::new(self.builder()?.with_cert_resolver(resolver)))
+        Ok(Acceptor::new(self.builder()?, shown, self.clients()?))
     }
 
     /// The certificate that the options give.
@@ -191,16 +192,20 @@ impl ServerOptions {
         }
     }
 
-    /// The configuration up to the certificate.
-    fn builder(&self) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>> {
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+    /// The configuration up to the certificates.
+    fn builder(&self) -> Result<ConfigBuilder<ServerConfig, WantsVerifier>> {
+        ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_protocol_versions(&config::versions((self.min, self.max))?)
-            .map_err(|error| config::no_tls(&error))?;
-        let Some(pem) = &self.client_ca else { return Ok(builder.with_no_client_auth()) };
+            .map_err(|error| config::no_tls(&error))
+    }
+
+    /// The authorities of client certificates.
+    fn clients(&self) -> Result<Option<Clients>> {
+        let Some(pem) = &self.client_ca else { return Ok(None) };
         let given = config::certificates(pem, "client_ca")?;
         let roots = Arc::new(config::roots(&given, "client_ca")?);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&PROVIDER));
         let verifier = verifier.build().map_err(|error| config::no_tls(&error))?;
-        Ok(builder.with_client_cert_verifier(verifier))
+        Ok(Some(Clients { verifier, given }))
     }
 }

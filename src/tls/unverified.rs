@@ -1,4 +1,4 @@
-//! What is wrong with a certificate that a server presented, and what to do about it.
+//! What is wrong with a certificate that a peer presented, and what to do about it.
 
 use std::time::SystemTime;
 
@@ -13,24 +13,36 @@ use super::verify::Seen;
 use super::wording::{Reason, words};
 
 const ALL_THE_SAME: &str = "to go on all the same: #{verify: false}, or --insecure";
+const RIGHTLY: &str = "catch the error if the client is to be refused";
 
-/// Explains why a certificate was not accepted for a name.
+/// Explains why the certificate of a server was not accepted for a name.
 pub(super) fn reason(fault: &Fault, seen: &Seen, name: &str) -> Reason {
+    explained(fault, seen, (Role::Server, name))
+}
+
+/// Explains why the certificate of a client was not accepted.
+pub(super) fn of_client(fault: &Fault, seen: &Seen) -> Reason {
+    explained(fault, seen, (Role::Client, ""))
+}
+
+fn explained(fault: &Fault, seen: &Seen, (role, name): (Role, &str)) -> Reason {
     let Fault::InvalidCertificate(error) = fault else {
         return Reason::new(
-            "the server presented no usable certificate",
+            format!("{} presented no usable certificate", role.holder()),
             "a certificate",
             words(&fault.to_string()),
-            ALL_THE_SAME,
+            if role == Role::Client { RIGHTLY } else { ALL_THE_SAME },
         );
     };
-    let chain: Vec<Link<'_>> = seen.certificates.iter().enumerate().filter_map(link).collect();
-    let anchors = seen.given.iter().map(|der| (1, der)).filter_map(link);
+    let of_chain = |at| if at == 0 { role } else { Role::Issuer };
+    let chain = seen.certificates.iter().enumerate().map(|(at, der)| (of_chain(at), der));
+    let chain: Vec<Link<'_>> = chain.filter_map(link).collect();
+    let anchors = seen.given.iter().map(|der| (Role::Issuer, der)).filter_map(link);
     let anchors = anchors.filter(|anchor| {
         chain.iter().any(|link| link.parsed.issuer().as_raw() == anchor.parsed.subject().as_raw())
     });
     let anchors: Vec<_> = anchors.collect();
-    let view = View { seen, name, chain: chain.into_iter().chain(anchors).collect() };
+    let view = View { seen, role, name, chain: chain.into_iter().chain(anchors).collect() };
     match error {
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
@@ -41,7 +53,7 @@ pub(super) fn reason(fault: &Fault, seen: &Seen, name: &str) -> Reason {
         }
         CertificateError::UnknownIssuer => view.issuer(),
         CertificateError::Revoked => view.reason(
-            "the server's certificate is revoked",
+            format!("{} is revoked", view.called()),
             "a certificate that is valid now",
             "renew it",
         ),
@@ -56,8 +68,7 @@ struct Link<'a> {
     parsed: X509Certificate<'a>,
 }
 
-fn link<'a>((at, der): (usize, &'a CertificateDer<'static>)) -> Option<Link<'a>> {
-    let role = if at == 0 { Role::Server } else { Role::Issuer };
+fn link<'a>((role, der): (Role, &'a CertificateDer<'static>)) -> Option<Link<'a>> {
     let (_, parsed) = parse_x509_certificate(der).ok()?;
     Some(Link { role, said: Certificate::parse(der)?, parsed })
 }
@@ -65,7 +76,7 @@ fn link<'a>((at, der): (usize, &'a CertificateDer<'static>)) -> Option<Link<'a>>
 impl Link<'_> {
     fn called(&self) -> String {
         match self.role {
-            Role::Server => "the server's certificate".to_owned(),
+            Role::Server | Role::Client => format!("{}'s certificate", self.role.holder()),
             Role::Issuer => format!("the certificate of the issuer {}", self.said.subject),
         }
     }
@@ -74,14 +85,21 @@ impl Link<'_> {
 /// The data that a fault is explained from.
 struct View<'a> {
     seen: &'a Seen,
+    /// Who presented the certificate.
+    role: Role,
     name: &'a str,
-    /// The server's certificate, the certificates that came with it, and the trusted ones.
+    /// The peer's certificate, the certificates that came with it, and the trusted ones.
     chain: Vec<Link<'a>>,
 }
 
 impl View<'_> {
     fn leaf(&self) -> Option<&Link<'_>> {
-        self.chain.first().filter(|link| link.role == Role::Server)
+        self.chain.first().filter(|link| link.role == self.role)
+    }
+
+    /// What the peer's certificate is called.
+    fn called(&self) -> String {
+        format!("{}'s certificate", self.role.holder())
     }
 
     fn reason(
@@ -94,12 +112,13 @@ impl View<'_> {
             || "a certificate that cannot be read".to_owned(),
             |leaf| format!("{}, issued by {}", leaf.said.subject, leaf.said.issuer),
         );
-        Reason::new(why, wanted, came, format!("{}; {ALL_THE_SAME}", hint.as_ref()))
+        let otherwise = if self.role == Role::Client { RIGHTLY } else { ALL_THE_SAME };
+        Reason::new(why, wanted, came, format!("{}; {otherwise}", hint.as_ref()))
     }
 
-    /// Further defects of the server's certificate, so that its replacement will be right at once.
+    /// Further defects of the peer's certificate, so that its replacement will be right at once.
     fn besides(&self) -> String {
-        let found = self.leaf().map(|leaf| defects(&leaf.parsed, Role::Server));
+        let found = self.leaf().map(|leaf| defects(&leaf.parsed, self.role));
         listed(&found.unwrap_or_default(), "; besides, it ")
     }
 
@@ -108,7 +127,7 @@ impl View<'_> {
         let wanted = "a certificate that is valid now";
         let out = |link: &&Link<'_>| now > link.said.not_after || now < link.said.not_before;
         let Some(link) = self.chain.iter().find(out) else {
-            let why = "the server's certificate is not valid now";
+            let why = format!("{} is not valid now", self.called());
             return self.reason(why, wanted, "look at the clocks of both machines");
         };
         let (called, besides) = (link.called(), self.besides());
@@ -150,8 +169,11 @@ impl View<'_> {
     }
 
     fn issuer(&self) -> Reason {
-        let wanted = "a certificate of a CA that is trusted";
         let besides = self.besides();
+        if self.role == Role::Client {
+            return self.clients_issuer(&besides);
+        }
+        let wanted = "a certificate of a CA that is trusted";
         if self.is_self_signed() {
             let why = format!("the server's certificate is self-signed, and not trusted{besides}");
             let hint = "trust it: save it as PEM, and give it with #{ca: ...} or --cacert FILE";
@@ -167,6 +189,25 @@ impl View<'_> {
             wanted,
             format!("{sent}trust its CA: #{{ca: ...}}, or --cacert FILE"),
         )
+    }
+
+    fn clients_issuer(&self, besides: &str) -> Reason {
+        let wanted = "a certificate that a CA of `client_ca` has issued";
+        let issuer = self.leaf().map_or("nobody", |leaf| leaf.said.issuer.as_str());
+        let (why, hint) = if self.is_self_signed() {
+            ("is self-signed".to_owned(), "have one issued by a CA that `client_ca` gives")
+        } else if self.seen.certificates.len() == 1 {
+            (
+                format!("is issued by {issuer}, which `client_ca` does not give"),
+                "give its CA as `client_ca`, or have the client send its intermediate certificate",
+            )
+        } else {
+            (
+                format!("is issued by {issuer}, and not on behalf of a CA that `client_ca` gives"),
+                "give its CA as `client_ca`",
+            )
+        };
+        self.reason(format!("{} {why}{besides}", self.called()), wanted, hint)
     }
 
     fn is_self_signed(&self) -> bool {
@@ -188,29 +229,30 @@ impl View<'_> {
             let why = format!("{}{}", link.called(), listed(&found, " "));
             return self.reason(why, found[0].wanted.as_str(), "have a new one issued");
         }
+        let (holder, called) = (self.role.holder(), self.called());
         match (error, self.seen.handshake) {
             (CertificateError::BadSignature, Some(_)) => self.reason(
-                "the server does not have the private key of the certificate that it shows",
+                format!("{holder} does not have the private key of the certificate that it shows"),
                 "a handshake signed with the certificate's key",
-                "look at which key the server is configured with",
+                format!("look at which key {holder} is configured with"),
             ),
             (_, Some(scheme)) => {
                 let scheme = scheme.as_str().unwrap_or("a scheme that has no name");
                 self.reason(
                     format!(
-                        "the server signs the handshake with {scheme}, which is not verified here"
+                        "{holder} signs the handshake with {scheme}, which is not verified here"
                     ),
                     "a handshake signed with SHA-256, SHA-384 or SHA-512",
-                    "the server's TLS library may be too old",
+                    format!("{holder}'s TLS library may be too old"),
                 )
             }
             (CertificateError::BadSignature, None) => self.reason(
-                "the server's certificate was changed, or not signed by the CA that it names",
+                format!("{called} was changed, or not signed by the CA that it names"),
                 "a certificate with its issuer's signature",
                 "the CA may have a new key: trust that one",
             ),
             (CertificateError::BadEncoding, None) => self.reason(
-                "the server's certificate cannot be read",
+                format!("{called} cannot be read"),
                 "a certificate as X.509 has it (DER)",
                 "look at it with openssl x509 -text",
             ),
@@ -221,7 +263,7 @@ impl View<'_> {
 
     fn unnamed(&self, error: &str) -> Reason {
         self.reason(
-            format!("the server's certificate is not accepted: {}", words(error)),
+            format!("{} is not accepted: {}", self.called(), words(error)),
             "a certificate that can be verified",
             "look at it with openssl x509 -text",
         )

@@ -1,7 +1,8 @@
 //! TLS on the server's side, as scripts see it.
 
 use crate::program::{Ran, folder, run};
-use crate::tls_server::{Ca, params};
+use crate::tls_server::{Ca, Leaf, params};
+use rcgen::{ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
 
 /// Runs a script beside the files of an authority (`ca.pem`), of its certificate (`a.pem`, `a.key`)
 /// and of another authority (`other.pem`).
@@ -110,6 +111,62 @@ fn wrong_options_of_a_listener_have_their_hint_beside_the_message() {
             let refused = ran(&script);
             assert!(refused.code == Some(2) && refused.out.contains(message), "{refused:?}");
             assert!(refused.out.contains("= hint: "), "{refused:?}");
+        }
+    }
+}
+
+/// Certificates of clients that an authority's server has to refuse: their names and what is said.
+fn unfit(ca: &Ca) -> Vec<(&'static str, Leaf, &'static str)> {
+    let key = KeyPair::generate().unwrap();
+    let itself = Leaf { certificate: params("client").self_signed(&key).unwrap(), key };
+    let mut old = params("client");
+    old.not_after = date_time_ymd(2020, 1, 2);
+    let mut of_server = params("client");
+    of_server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    vec![
+        (
+            "stranger",
+            Ca::new("another CA").sign(&params("client")),
+            "is issued by CN=another CA, which `client_ca` does not give",
+        ),
+        ("itself", itself, "certificate is self-signed"),
+        ("old", ca.sign(&old), "certificate expired on 2020-01-02T00:00:00Z"),
+        ("of_server", ca.sign(&of_server), "is for TLS servers, not for TLS clients"),
+    ]
+}
+
+#[test]
+fn a_client_certificate_that_is_refused_is_explained() {
+    let ca = Ca::new("test CA");
+    let folder = folder(&[("ca.pem", &ca.pem)]);
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    put(
+        "from_start.rhai",
+        "// TLS from the start.
+let l = listen(\"smtps\", #{tls: #{client_ca: \"ca.pem\"}});
+let tls = #{ca: l.ca, cert: \"a.pem\", key: \"a.key\"};
+together([|| { try { connect(l.url, #{tls: tls}).expect(220); } catch (e) {} }, || l.accept()]);
+",
+    );
+    put(
+        "starttls.rhai",
+        "// STARTTLS.
+let l = listen(\"smtp\", #{tls: #{client_ca: \"ca.pem\"}});
+let tls = #{ca: l.ca, cert: \"a.pem\", key: \"a.key\"};
+let c = connect(l.url); let s = l.accept();
+s.greet(); c.expect(220);
+together([|| { try { c.starttls(tls); c.noop(); } catch (e) {} }, || s.expect_starttls()]);
+",
+    );
+    for (name, leaf, why) in unfit(&ca) {
+        put("a.pem", &leaf.certificate.pem());
+        put("a.key", &leaf.key.serialize_pem());
+        for script in ["from_start.rhai", "starttls.rhai"] {
+            let refused = run(folder.path(), &["run", script]);
+            assert!(refused.code == Some(3) && refused.out.contains(why), "{name}: {refused:?}");
+            assert!(refused.out.contains("= got: CN=client, issued by CN="), "{refused:?}");
+            let hint = refused.out.contains("catch the error if the client is to be refused");
+            assert!(hint && !refused.out.contains("give it the listener's `ca`"), "{refused:?}");
         }
     }
 }

@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use socket2::Socket;
 use tokio::time::{Instant, timeout_at};
 
@@ -29,7 +28,7 @@ use crate::error::{Error, Kind, Result, Waited};
 use crate::proto::Scheme;
 use crate::session::{Faults, Incoming, Options, Session};
 use crate::target::Endpoint;
-use crate::tls::{Authority, ServerOptions};
+use crate::tls::{Acceptor, Authority, ServerOptions};
 
 /// How many connections the system queues until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -67,8 +66,8 @@ pub struct Listener {
     url: String,
     options: Options,
     tls: ServerOptions,
-    /// The configuration for TLS from the start.
-    config: Option<Arc<ServerConfig>>,
+    /// Makes the handshakes if TLS begins with the connection.
+    acceptor: Option<Acceptor>,
     authority: Arc<Authority>,
     queue: Arc<Queue>,
     faults: Arc<Faults>,
@@ -116,7 +115,7 @@ impl ListenerOptions {
     fn bind_to(self, scheme: &'static Scheme, endpoint: &Endpoint, to: &str) -> Result<Listener> {
         let authority = Arc::<Authority>::default();
         self.tls.check(scheme.is_tls())?;
-        let config = scheme.is_tls().then(|| self.tls.config(&authority)).transpose()?;
+        let acceptor = scheme.is_tls().then(|| self.tls.acceptor(&authority)).transpose()?;
         let (socket, bound) = bound(endpoint).map_err(|error| unavailable(to, &error))?;
         let url = match &bound {
             Bound::Tcp(address) => format!("{}://{address}", scheme.name),
@@ -128,7 +127,7 @@ impl ListenerOptions {
             url,
             options: self.session,
             tls: self.tls,
-            config,
+            acceptor,
             authority,
             queue: Arc::default(),
             faults: Arc::new(Faults::new(self.faults, (self.seed.clone(), self.number))),
@@ -364,7 +363,7 @@ impl Listener {
         socket.listen(BACKLOG)?;
         let taker = Taker {
             queue: Arc::clone(&self.queue),
-            config: self.config.clone(),
+            acceptor: self.acceptor.clone(),
             allowed: self.options.allowed(),
             faults: Arc::clone(&self.faults),
             came: Arc::clone(&self.came),

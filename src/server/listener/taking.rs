@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use socket2::{Domain, SockAddr, Socket};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::connect::{self, Spoilt};
 use crate::error::{Error, Kind, Result};
 use crate::session::{CONNECT, Faults, Incoming};
+use crate::tls::Acceptor;
 use crate::transport::{Tls, Transport};
 
 /// How many connections wait to be accepted by the script; the system queues the others.
@@ -218,7 +218,7 @@ impl Taking {
 #[derive(Debug)]
 pub(super) struct Taker {
     pub(super) queue: Arc<Queue>,
-    pub(super) config: Option<Arc<ServerConfig>>,
+    pub(super) acceptor: Option<Acceptor>,
     pub(super) allowed: Duration,
     pub(super) faults: Arc<Faults>,
     /// How many connections have arrived.
@@ -285,12 +285,12 @@ impl Taker {
         let fault = faults.at(CONNECT);
         let read_rate = self.read_rate;
         let incoming = Incoming { transport, peer, faults, read_rate, tls_failed: None };
-        if self.config.is_none() && fault.is_none() {
+        if self.acceptor.is_none() && fault.is_none() {
             return self.queue.push(incoming);
         }
         let (queue, peer) = (Arc::clone(&self.queue), incoming.peer.clone());
         queue.begins(&peer, fault.as_ref().map_or(Hindered::Handshake, |_| Hindered::Fault));
-        let (config, allowed) = (self.config.clone(), self.allowed);
+        let (acceptor, allowed) = (self.acceptor.clone(), self.allowed);
         tokio::spawn(async move {
             let over = |spoilt| queue.ends(&peer, Came::Spoilt(spoilt));
             let spared = match fault {
@@ -298,8 +298,8 @@ impl Taker {
                 None => Some(incoming),
             };
             let Some(incoming) = spared else { return };
-            let ready = match config {
-                Some(config) => shake(config, incoming, allowed).await,
+            let ready = match acceptor {
+                Some(acceptor) => shake(&acceptor, incoming, allowed).await,
                 None => Ok(incoming),
             };
             queue.ends(&peer, Came::Ready(Box::new(ready)));
@@ -318,16 +318,13 @@ impl Taker {
 }
 
 /// Makes the TLS handshake.
-async fn shake(
-    config: Arc<ServerConfig>,
-    incoming: Incoming,
-    allowed: Duration,
-) -> Result<Incoming> {
+async fn shake(acceptor: &Acceptor, incoming: Incoming, allowed: Duration) -> Result<Incoming> {
     let Incoming { transport, peer, .. } = incoming;
-    let handshake = Tls::accept(config, transport);
+    let attempt = acceptor.attempt();
+    let handshake = Tls::accept(attempt.config(), transport);
     let (transport, tls_failed) = match timeout_at(Instant::now() + allowed, handshake).await {
         Ok(Ok(tls)) => (Transport::Tls(Box::new(tls)), None),
-        Ok(Err(broken)) => (broken.transport, Some(broken.error)),
+        Ok(Err(broken)) => (broken.transport, Some(attempt.explain(broken.error))),
         Err(_) => {
             return Err(Error::new(
                 Kind::Timeout,
@@ -347,7 +344,7 @@ mod tests {
         let queue = Arc::<Queue>::default();
         let taker = Taker {
             queue: Arc::clone(&queue),
-            config: None,
+            acceptor: None,
             allowed: Duration::ZERO,
             faults: Arc::default(),
             came: Arc::default(),

@@ -105,11 +105,12 @@ impl Session {
         };
         let options = options.unwrap_or_else(|| serving.tls.clone());
         options.secrets().for_each(|line| self.record.secrets().learn(line));
-        let (config, versions) = (options.config(&serving.authority)?, options.versions());
+        let (acceptor, versions) = (options.acceptor(&serving.authority)?, options.versions());
+        let attempt = acceptor.attempt();
         let Some(transport) = self.stream.take_transport() else { return Ok(()) };
         let (transport, segment) = transport.into_uncut();
         self.await_for(&WANTED, wait);
-        let accepting = Box::pin(Tls::accept(config, transport));
+        let accepting = Box::pin(Tls::accept(attempt.config(), transport));
         match timeout_at(wait.deadline(), accepting).await {
             Ok(Ok(tls)) => {
                 self.stream.secure(Transport::Tls(Box::new(tls)), segment);
@@ -118,6 +119,7 @@ impl Session {
             }
             Ok(Err(Broken { error, transport, .. })) => {
                 self.stream.put_back(transport);
+                let error = attempt.explain(error);
                 Err(self.client_broke_off(&error, versions).with_waited(wait.waited()))
             }
             Err(_) => {
@@ -153,22 +155,23 @@ impl Session {
         error: &io::Error,
         allowed: (Option<tls::Version>, Option<tls::Version>),
     ) -> Error {
-        let (why, hint) = if error.kind() == io::ErrorKind::UnexpectedEof {
-            self.ending.seen(Role::Client.closes());
-            let why = "the client closed the connection in the middle of the handshake";
-            (why.to_owned(), Some("a client that refuses the certificate may close like this"))
-        } else {
-            let tls::Refused { why, hint } = tls::of_client(error, allowed);
-            (why, hint)
-        };
+        let tls::Refused { why, certificate, hint } =
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                self.ending.seen(Role::Client.closes());
+                tls::Refused {
+                    why: "the client closed the connection in the middle of the handshake".into(),
+                    certificate: None,
+                    hint: Some("a client that refuses the certificate may close like this".into()),
+                }
+            } else {
+                tls::of_client(error, allowed)
+            };
         self.record.note(What::Tls(format!("failed: {why}")));
         let fault = self.fault(Kind::Tls, format!("TLS failed: {why}"));
         self.hang_up();
-        let fault = fault.with_expected(WANTED).with_got(why);
-        match hint {
-            Some(hint) => fault.hint(hint),
-            None => fault.hint("catch the error if the client is right to break off"),
-        }
+        let (wanted, came) = certificate.unwrap_or_else(|| (WANTED.to_owned(), why));
+        let fault = fault.with_expected(wanted).with_got(came);
+        fault.hint(hint.as_deref().unwrap_or("catch the error if the client is right to break off"))
     }
 
     fn injected_by_client(&self, wait: Wait) -> Error {
