@@ -1,6 +1,6 @@
 //! Strings in double quotes, in which a backslash makes the next octet literal: `quoted` in IMAP
 //! (RFC 3501 section 9) and ManageSieve (RFC 5804 section 4), `quoted-string` in DIGEST-MD5 (RFC
-//! 2831 section 7.2).
+//! 2831 section 7.2), and of header fields (RFC 5322 section 3.2.4).
 
 /// The octets in quotes. The caller has to know whether the octets are allowed in quotes at all.
 pub(crate) fn write(octets: &[u8]) -> Vec<u8> {
@@ -54,6 +54,33 @@ pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
     octets
 }
 
+/// The value of a header field without its comments (RFC 5322 section 3.2.2), which are not looked
+/// for in quotes. A comment separates words, so it becomes a space.
+pub(crate) fn without_comments(value: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(value.len());
+    let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
+    for byte in value {
+        let is_plain = !std::mem::take(&mut is_escaped);
+        let is_in_comment = depth > 0;
+        match byte {
+            b'\\' if is_plain => is_escaped = is_quoted || is_in_comment,
+            b'"' if is_plain && !is_in_comment => is_quoted = !is_quoted,
+            b'(' if is_plain && !is_quoted => depth += 1,
+            b')' if is_plain && is_in_comment => {
+                depth -= 1;
+                if depth == 0 {
+                    kept.push(b' ');
+                }
+            }
+            _ => {}
+        }
+        if depth == 0 && !is_in_comment {
+            kept.push(*byte);
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +101,18 @@ mod tests {
         }
         assert_eq!(unescaped(b"a b"), b"a b");
         assert_eq!(unescaped(br"a\"), br"a\");
+    }
+
+    #[test]
+    fn comments_are_left_out_except_in_quotes() {
+        for (value, kept) in [
+            ("a(b)c", "a c"),
+            ("a (b (c) \\) \"d) e", "a   e"),
+            ("\"a (b) \\\" (c)\" (d)e", "\"a (b) \\\" (c)\"  e"),
+            ("a) (b", "a) "),
+        ] {
+            let left = without_comments(value.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&left), kept, "{value:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@
 
 mod compose;
 mod delivered;
+mod encoding;
 mod header;
 mod mbox;
 mod parse;

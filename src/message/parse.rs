@@ -2,15 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{
     Addr, HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType,
 };
 
-use super::Attachment;
+use super::{Attachment, encoding};
 use crate::error::{Error, Kind, Result};
 
 /// The most parts of a message, counted by their Content-Type headers.
@@ -147,29 +145,15 @@ impl Parsed {
     }
 }
 
-/// The content of a part, decoded from its transfer encoding (RFC 2045 section 6).
+/// The content of a part, decoded from its transfer encoding.
 fn content(bytes: &[u8], part: &MessagePart<'_>) -> Vec<u8> {
-    let raw = bytes.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
-    let decoded = match encoding(bytes, part) {
-        Some(encoding) if encoding.eq_ignore_ascii_case(b"base64") => base64_decode(raw),
-        Some(encoding) if encoding.eq_ignore_ascii_case(b"quoted-printable") => {
-            quoted_printable_decode(raw)
-        }
-        _ => None,
-    };
-    // Content that does not match its declared encoding is returned as it came.
-    decoded.unwrap_or_else(|| raw.to_vec())
+    let body = bytes.get(part.offset_body as usize..part.offset_end as usize);
+    encoding::decoded(head(bytes, part), body.unwrap_or_default())
 }
 
-/// The transfer encoding that the part declares.
-fn encoding<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> Option<&'a [u8]> {
-    let header = bytes.get(part.offset_header as usize..part.offset_body as usize)?;
-    header.split(|byte| *byte == b'\n').find_map(|line| {
-        let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
-        name.trim_ascii()
-            .eq_ignore_ascii_case(b"Content-Transfer-Encoding")
-            .then(|| value[1..].trim_ascii())
-    })
+/// The header of a part.
+fn head<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> &'a [u8] {
+    bytes.get(part.offset_header as usize..part.offset_body as usize).unwrap_or_default()
 }
 
 /// The content of a part as text, decoded from the part's charset.

@@ -1,6 +1,7 @@
 //! The parts of a message (RFC 2045, RFC 2046), and BODYSTRUCTURE (RFC 3501 section 7.4.2).
 
 use super::envelope;
+use crate::quoted;
 
 /// The deepest nesting of parts. Deeper parts are not found, and not shown.
 pub(super) const DEPTH: usize = 20;
@@ -114,16 +115,17 @@ fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<Part<'a>> {
     parts
 }
 
-/// The value of a field, and its parameters with their names in capitals.
+/// The value of a field, and its parameters with their names in capitals, without comments.
 fn parameters(field: &str) -> Vec<(String, String)> {
     let (mut words, mut word) = (Vec::new(), String::new());
-    let (mut quoted, mut escaped) = (false, false);
-    for char in field.chars() {
+    let (mut is_quoted, mut escaped) = (false, false);
+    let field = quoted::without_comments(field.as_bytes());
+    for char in String::from_utf8_lossy(&field).chars() {
         match char {
             _ if std::mem::take(&mut escaped) => word.push(char),
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ';' if !quoted => words.push(std::mem::take(&mut word)),
+            '\\' if is_quoted => escaped = true,
+            '"' => is_quoted = !is_quoted,
+            ';' if !is_quoted => words.push(std::mem::take(&mut word)),
             _ => word.push(char),
         }
     }
@@ -170,7 +172,9 @@ fn show(part: Part<'_>, extended: bool, depth: usize, shown: &mut Vec<u8>) {
 fn single(part: Part<'_>, kind: &Kind, depth: usize, shown: &mut Vec<u8>, extended: bool) {
     let field = |name| envelope::nstring(envelope::field(part.header, name).as_deref());
     let encoding = envelope::field(part.header, "Content-Transfer-Encoding");
-    let encoding = encoding.map_or("7BIT".to_owned(), |encoding| encoding.to_ascii_uppercase());
+    let encoding = encoding.map_or("7BIT".to_owned(), |encoding| {
+        parameters(&encoding).remove(0).0.to_ascii_uppercase()
+    });
     let is_message = kind.main == "MESSAGE" && kind.sub == "RFC822" && depth > 0;
     // A multipart without parts is shown as plain text, because BODYSTRUCTURE has no empty
     // multipart.
