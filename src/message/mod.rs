@@ -12,6 +12,7 @@
 //! # Ok::<_, mailexpect::Error>(())
 //! ```
 
+mod addresses;
 mod compose;
 mod delivered;
 mod encoding;

@@ -4,10 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::parsers::MessageStream;
-use mail_parser::{
-    Addr, HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType,
-};
+use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
+use super::addresses::addresses;
 use super::{Attachment, encoding};
 use crate::error::{Error, Kind, Result};
 
@@ -54,21 +53,26 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
     check_parts(bytes)?;
     // The parser would also decode messages within messages, and nest in them without a limit.
     // Therefore the parts are decoded here.
-    let parser = MessageParser::new()
-        .with_mime_headers()
-        .with_address_headers()
-        .ignore_header(HeaderName::ContentTransferEncoding);
+    let parser =
+        MessageParser::new().with_mime_headers().ignore_header(HeaderName::ContentTransferEncoding);
     let Some(message) = parsed(&parser, bytes)?.filter(|message| !message.parts.is_empty()) else {
         return Ok(Parsed::default());
     };
+    // As bytes: the value of a field need not be UTF-8.
+    let fields = message.parts[0].headers.iter();
+    let fields = fields.map(|field| {
+        let value = field.offset_start as usize..field.offset_end as usize;
+        (field.name.as_str(), bytes.get(value).unwrap_or_default())
+    });
+    let addresses = |name: &str| -> Vec<_> {
+        let fields = fields.clone().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| addresses(value)).collect()
+    };
     Ok(Parsed {
-        headers: message
-            .headers_raw()
-            .map(|(name, value)| (name.to_owned(), unfolded(value.as_bytes())))
-            .collect(),
-        from: addresses(message.from().into_iter()),
-        to: addresses(message.all_to()),
-        cc: addresses(message.all_cc()),
+        headers: fields.clone().map(|(name, value)| (name.to_owned(), unfolded(value))).collect(),
+        from: addresses("From").pop().unwrap_or_default(),
+        to: addresses("To").concat(),
+        cc: addresses("Cc").concat(),
         text: message
             .text_bodies()
             .find(|part| matches!(part.body, PartType::Text(_)))
@@ -181,15 +185,6 @@ fn attachment(bytes: &[u8], part: &MessagePart<'_>) -> Attachment {
         kind,
         content: content(bytes, part),
     }
-}
-
-fn addresses<'a>(lists: impl Iterator<Item = &'a mail_parser::Address<'a>>) -> Vec<String> {
-    let named = |one: &Addr<'_>| match (one.name(), one.address()) {
-        (Some(name), Some(address)) => format!("{name} <{address}>"),
-        (None, Some(text)) | (Some(text), None) => text.to_owned(),
-        (None, None) => String::new(),
-    };
-    lists.flat_map(|list| list.iter().map(named).collect::<Vec<_>>()).collect()
 }
 
 /// A header's value as text, unfolded and decoded.
