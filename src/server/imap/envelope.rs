@@ -1,6 +1,7 @@
 //! ENVELOPE (RFC 3501 section 7.4.2): the most important fields of a header.
 
 use crate::proto::chomp;
+use crate::quoted;
 
 /// The most addresses of one field that are shown.
 const MOST: usize = 1000;
@@ -46,61 +47,127 @@ pub(super) fn envelope(header: &[u8]) -> Vec<u8> {
 
 fn addresses(header: &[u8], name: &str) -> Vec<u8> {
     let Some(value) = field(header, name) else { return b"NIL".to_vec() };
-    let shown: Vec<_> =
-        split(&value).into_iter().take(MOST).filter_map(|one| address(&one)).collect();
-    if shown.is_empty() { b"NIL".to_vec() } else { [&b"("[..], &shown.concat(), b")"].concat() }
-}
-
-/// One address: name, source route, mailbox, host.
-fn address(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
-    let (name, address) = match text.rsplit_once('<') {
-        Some((name, rest)) => (name.trim(), rest.split('>').next().unwrap_or(rest)),
-        None => ("", text),
-    };
-    let name = name.trim_matches('"').replace("\\\"", "\"");
-    let (mailbox, host) = address.rsplit_once('@').unwrap_or((address, ""));
-    if mailbox.is_empty() && name.is_empty() {
-        return None;
+    let (mut shown, mut is_in_group) = (Vec::new(), false);
+    for entry in entries(&value).into_iter().take(MOST) {
+        is_in_group = match entry {
+            Entry::Group(_) => true,
+            Entry::End => false,
+            Entry::Address { .. } => is_in_group,
+        };
+        shown.extend(entry.shown());
     }
-    let name = nstring((!name.is_empty()).then_some(&*name));
-    let words = [name, b"NIL".to_vec(), string(mailbox), string(host)];
-    Some([&b"("[..], &words.join(&b' '), b")"].concat())
+    if is_in_group {
+        shown.extend(Entry::End.shown());
+    }
+    if shown.is_empty() { b"NIL".to_vec() } else { [b"(", &*shown.concat(), b")"].concat() }
 }
 
-/// The texts between the commas that are outside of quotes, comments and brackets, without comments
-/// and without the names of groups.
-fn split(text: &str) -> Vec<String> {
-    let (mut parts, mut part) = (Vec::new(), String::new());
-    let (mut quoted, mut escaped, mut comment, mut angle) = (false, false, 0_usize, false);
-    for char in text.chars() {
-        let plain = !std::mem::take(&mut escaped);
+/// What is in a list of addresses (RFC 5322 section 3.4), without comments.
+enum Entry {
+    /// The name of a group, which begins here.
+    Group(String),
+    /// The group ends.
+    End,
+    /// An address, and the name in front of its angle brackets.
+    Address { name: String, address: String },
+}
+
+impl Entry {
+    /// As in the envelope: name, source route, mailbox, host. `None` if there is no address.
+    fn shown(&self) -> Option<Vec<u8>> {
+        let nil = || b"NIL".to_vec();
+        let words = match self {
+            // No host marks the limits of a group, and no mailbox its end.
+            Self::Group(name) => [nil(), nil(), string(&unquoted(name)), nil()],
+            Self::End => [nil(), nil(), nil(), nil()],
+            Self::Address { name, address } => {
+                let address = address.trim();
+                let (mailbox, host) = address.rsplit_once('@').unwrap_or((address, ""));
+                let (name, mailbox) = (unquoted(name), unquoted(mailbox));
+                if mailbox.is_empty() && name.is_empty() {
+                    return None;
+                }
+                let name = nstring((!name.is_empty()).then_some(&*name));
+                [name, nil(), string(&mailbox), string(host.trim())]
+            }
+        };
+        Some([&b"("[..], &words.join(&b' '), b")"].concat())
+    }
+}
+
+/// Words without quotes and the backslashes in them.
+fn unquoted(text: &str) -> String {
+    let (mut kept, mut is_quoted) = (String::new(), false);
+    let mut chars = text.trim().chars();
+    while let Some(char) = chars.next() {
         match char {
-            '\\' if plain && (quoted || comment > 0) => escaped = true,
-            '"' if plain && comment == 0 => quoted = !quoted,
-            '(' if plain && !quoted => comment += 1,
-            ')' if plain && comment > 0 => {
-                comment -= 1;
+            '"' => is_quoted = !is_quoted,
+            '\\' if is_quoted => kept.extend(chars.next()),
+            _ => kept.push(char),
+        }
+    }
+    kept
+}
+
+/// The entries of a list. Commas and other marks do not count in quotes and brackets.
+fn entries(text: &str) -> Vec<Entry> {
+    let text = quoted::without_comments(text.as_bytes());
+    let (mut entries, mut open) = (Vec::new(), Open::default());
+    let (mut is_quoted, mut is_escaped, mut is_in_group) = (false, false, false);
+    let mut closing = None;
+    for char in String::from_utf8_lossy(&text).chars() {
+        let is_literal = std::mem::take(&mut is_escaped);
+        match char {
+            '\\' if is_quoted && !is_literal => is_escaped = true,
+            '"' if !is_literal => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            _ if closing == Some(char) => {
+                closing = None;
+                if char == '>' {
+                    open.address = Some(std::mem::take(&mut open.text));
+                    continue;
+                }
+            }
+            _ if closing.is_some() => {}
+            '<' => {
+                closing = Some('>');
+                open.name = std::mem::take(&mut open.text);
                 continue;
             }
-            '<' if !quoted && comment == 0 => angle = true,
-            '>' if !quoted => angle = false,
-            ':' if !quoted && comment == 0 && !angle => {
-                part.clear();
+            '[' if open.text.ends_with('@') => closing = Some(']'),
+            ':' if !is_in_group => {
+                is_in_group = true;
+                entries.push(Entry::Group(std::mem::take(&mut open).text));
                 continue;
             }
-            ',' | ';' if !quoted && comment == 0 && !angle => {
-                parts.push(std::mem::take(&mut part));
+            ',' | ';' => {
+                entries.push(std::mem::take(&mut open).entry());
+                if char == ';' && std::mem::take(&mut is_in_group) {
+                    entries.push(Entry::End);
+                }
                 continue;
             }
             _ => {}
         }
-        if comment == 0 {
-            part.push(char);
-        }
+        open.text.push(char);
     }
-    parts.push(part);
-    parts
+    entries.push(open.entry());
+    entries
+}
+
+/// An entry that is being read.
+#[derive(Default)]
+struct Open {
+    name: String,
+    /// What was in angle brackets.
+    address: Option<String>,
+    text: String,
+}
+
+impl Open {
+    fn entry(self) -> Entry {
+        Entry::Address { name: self.name, address: self.address.unwrap_or(self.text) }
+    }
 }
 
 pub(super) fn nstring(text: Option<&str>) -> Vec<u8> {
@@ -120,10 +187,42 @@ mod tests {
     fn the_envelope_has_the_addresses_of_each_field() {
         let header = b"Date: d\r\nSubject: a\r\n \"b\"\r\nFrom: \"Kim, K.\" <kim@example.com> (x)\r\nTo: a@b, team: <c@d>, e@f;\r\nMessage-ID: <1@x>\r\n\r\n";
         let from = "((\"Kim, K.\" NIL \"kim\" \"example.com\"))";
-        let to = "((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")(NIL NIL \"e\" \"f\"))";
+        let to = "((NIL NIL \"a\" \"b\")(NIL NIL \"team\" NIL)(NIL NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")(NIL NIL NIL NIL))";
         assert_eq!(
             String::from_utf8(envelope(header)).unwrap(),
             format!("(\"d\" \"a \\\"b\\\"\" {from} {from} {from} {to} NIL NIL NIL \"<1@x>\")")
         );
+    }
+
+    #[test]
+    fn groups_are_marked_and_quotes_are_left_out() {
+        for (value, shown) in [
+            (r#""a b"@x.example"#, r#"((NIL NIL "a b" "x.example"))"#),
+            (r#"K "\"L\"" <"a>\\,\""@x> y"#, r#"(("K \"L\"" NIL "a>\\,\"" "x"))"#),
+            (
+                "friends: k@x;, l@x",
+                r#"((NIL NIL "friends" NIL)(NIL NIL "k" "x")(NIL NIL NIL NIL)(NIL NIL "l" "x"))"#,
+            ),
+            (
+                "undisclosed-recipients:;",
+                r#"((NIL NIL "undisclosed-recipients" NIL)(NIL NIL NIL NIL))"#,
+            ),
+            // A group that does not end, and a colon in it; an address literal.
+            (
+                r#""a: b" (c: d): e@[IPv6:::1], f: g"#,
+                r#"((NIL NIL "a: b" NIL)(NIL NIL "e" "[IPv6:::1]")(NIL NIL "f: g" "")(NIL NIL NIL NIL))"#,
+            ),
+            ("Kim <a@b", r#"(("Kim" NIL "a" "b"))"#),
+            ("a@[b, c@d", r#"((NIL NIL "a@[b, c" "d"))"#),
+            (";,", "NIL"),
+        ] {
+            let header = format!("To: {value}\r\n\r\n");
+            let list = addresses(header.as_bytes(), "To");
+            assert_eq!(String::from_utf8(list).unwrap(), shown, "{value:?}");
+        }
+        // Only the beginning of a long list is shown, and the group in it ends.
+        let list = addresses(format!("To: a: {}", "b@c, ".repeat(2 * MOST)).as_bytes(), "To");
+        assert!(list.ends_with(b"(NIL NIL \"b\" \"c\")(NIL NIL NIL NIL))"));
+        assert!(list.len() < 20 * MOST);
     }
 }
