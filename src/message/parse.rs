@@ -172,7 +172,9 @@ fn text(bytes: &[u8], part: &MessagePart<'_>) -> String {
 
 fn attachment(bytes: &[u8], part: &MessagePart<'_>) -> Attachment {
     let kind = part.content_type().map_or_else(
-        || "text/plain".to_owned(),
+        // The parser tells parts of multipart/digest, which are messages by default (RFC 2046
+        // section 5.1.5), from other parts.
+        || if part.is_message() { "message/rfc822" } else { "text/plain" }.to_owned(),
         |kind| {
             kind.subtype().map_or_else(
                 || kind.ctype().to_owned(),
@@ -225,6 +227,21 @@ mod tests {
             (message.attachments[0].name.as_str(), &message.attachments[0].content[..]),
             ("a", &b"\xff"[..])
         );
+    }
+
+    #[test]
+    fn parts_of_a_digest_are_messages_by_default() {
+        let message = parse(
+            b"From: \"a b\"@x\r\nSubject: gr\xfcn\r\nContent-Type: multipart/digest; boundary=b\r\n\r\n\
+            --b\r\n\r\nSubject: in\r\n\r\nbody\r\n--b\r\nContent-Type: a/b; name=c\r\n\r\nx\r\n--b--\r\n",
+        )
+        .unwrap();
+        let attachments = message.attachments.iter();
+        let attachments: Vec<_> = attachments.map(|one| (&*one.name, &*one.kind)).collect();
+        assert_eq!(attachments, [("", "message/rfc822"), ("c", "a/b")]);
+        // A field that is not UTF-8 is not left out.
+        assert_eq!(message.subject(), Some("gr\u{fffd}n"));
+        assert_eq!(message.from, ["\"a b\"@x"]);
     }
 
     #[test]
@@ -308,7 +325,7 @@ mod tests {
         fn pieces_of_messages_in_any_order_are_read_or_malformed(pieces in proptest::collection::vec(proptest::sample::select(&[
             "Content-Type: multipart/mixed; boundary=b\r\n", "Content-Type: multipart/digest; boundary=c\r\n",
             "Content-Type: message/rfc822\r\n", "Content-Transfer-Encoding: base64\r\n", "\r\n", "--b\r\n", "--b--\r\n", "--c\r\n", "--",
-            "\r", "\n", "b", ":", " ", "=?utf-8?B?=?=", "From: <a@b", ", \"c", "Subject:", "=\r\n", "\u{ff}",
+            "\r", "\n", "b", ":", " ", "=?utf-8?B?=?=", "\"a\"@", "(", "\\", ">", "name*0*=", ";", "From: <a@b", ", \"c", "Subject:", "=\r\n", "\u{ff}",
         ][..]), 0..25)) {
             let read = parse(pieces.concat().as_bytes());
             proptest::prop_assert!(read.as_ref().err().is_none_or(Error::is_malformed), "{read:?}");

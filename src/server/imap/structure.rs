@@ -13,6 +13,9 @@ const MOST: usize = 1000;
 pub(super) struct Part<'a> {
     pub(super) header: &'a [u8],
     pub(super) body: &'a [u8],
+    /// Whether it is a part of a multipart/digest: such parts are messages by default (RFC 2046
+    /// section 5.1.5).
+    is_in_digest: bool,
 }
 
 /// The value of Content-Type.
@@ -32,7 +35,7 @@ impl<'a> Part<'a> {
             }
         }
         let (header, body) = data.split_at(end);
-        Self { header, body }
+        Self { header, body, is_in_digest: false }
     }
 
     /// The part with these numbers (RFC 3501 section 6.4.5).
@@ -44,7 +47,7 @@ impl<'a> Part<'a> {
         let parts = inside.parts();
         let part = match (parts.is_empty(), number) {
             // A message without parts is its own first part.
-            (true, 1) => Part { header: inside.header, body: inside.body },
+            (true, 1) => inside,
             (true, _) => return None,
             (false, number) => *parts.get(number - 1)?,
         };
@@ -62,7 +65,9 @@ impl<'a> Part<'a> {
 
     fn kind(self) -> Kind {
         let field = envelope::field(self.header, "Content-Type");
-        let mut words = parameters(field.as_deref().unwrap_or("text/plain; charset=us-ascii"));
+        let default =
+            if self.is_in_digest { "message/rfc822" } else { "text/plain; charset=us-ascii" };
+        let mut words = parameters(field.as_deref().unwrap_or(default));
         let (main, sub) = words.remove(0).0.split_once('/').map_or_else(
             || ("TEXT".to_owned(), "PLAIN".to_owned()),
             |(main, sub)| (main.trim().to_ascii_uppercase(), sub.trim().to_ascii_uppercase()),
@@ -76,7 +81,11 @@ impl<'a> Part<'a> {
         let boundary = kind.parameters.iter().find(|(name, _)| name == "BOUNDARY");
         match boundary {
             Some((_, boundary)) if kind.main == "MULTIPART" => {
-                parts(self.body, boundary.as_bytes())
+                let mut parts = parts(self.body, boundary.as_bytes());
+                for part in &mut parts {
+                    part.is_in_digest = kind.sub == "DIGEST";
+                }
+                parts
             }
             _ => Vec::new(),
         }
@@ -228,4 +237,29 @@ fn list(parameters: &[(String, String)]) -> Vec<u8> {
         .flat_map(|(name, value)| [envelope::string(name), envelope::string(value)])
         .collect();
     [&b"("[..], &words.join(&b' '), b")"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_are_no_parts_of_values() {
+        let data = b"Content-Type: text/html (a; b=c); charset=\"(x)\"\r\nContent-Transfer-Encoding: base64 (d)\r\n\r\n";
+        let shown = String::from_utf8(structure(data, false)).unwrap();
+        assert_eq!(shown, r#"("TEXT" "HTML" ("CHARSET" "(x)") NIL NIL "BASE64" 0 0)"#);
+    }
+
+    #[test]
+    fn the_parts_of_a_digest_are_messages_by_default() {
+        let data = b"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: in\r\n\r\nbody\r\n--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--\r\n";
+        let envelope = r#"(NIL "in" NIL NIL NIL NIL NIL NIL NIL NIL)"#;
+        let inside = r#"("TEXT" "PLAIN" ("CHARSET" "us-ascii") NIL NIL "7BIT" 4 0)"#;
+        let expected = format!(
+            r#"(("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 19 {envelope} {inside} 2)("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 0) "DIGEST")"#
+        );
+        assert_eq!(String::from_utf8(structure(data, false)).unwrap(), expected);
+        assert_eq!(Part::of(data).at(&[1, 1]).unwrap().body, b"body");
+        assert_eq!(Part::of(data).at(&[2]).unwrap().body, b"x");
+    }
 }
