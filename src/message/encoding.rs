@@ -2,6 +2,7 @@
 //! are, and the rest is decoded.
 
 use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode_char;
 
 use super::header;
@@ -39,10 +40,10 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     for line in body.split_inclusive(|byte| *byte == b'\n') {
         let text = line.trim_ascii_end();
         if let Some(text) = text.strip_suffix(b"=") {
-            octets(text, &mut decoded);
+            octets(text, b'=', &mut decoded);
             continue;
         }
-        octets(text, &mut decoded);
+        octets(text, b'=', &mut decoded);
         let end: &[u8] = match line {
             [.., b'\r', b'\n'] => b"\r\n",
             [.., b'\n'] => b"\n",
@@ -53,18 +54,26 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// Decodes a line without its end.
-fn octets(mut rest: &[u8], decoded: &mut Vec<u8>) {
-    while let Some(equals) = memchr::memchr(b'=', rest) {
-        decoded.extend_from_slice(&rest[..equals]);
-        let octet = match rest[equals + 1..] {
+/// Appends the text, in which the mark and two hexadecimal digits stand for an octet.
+pub(super) fn octets(mut rest: &[u8], mark: u8, decoded: &mut Vec<u8>) {
+    while let Some(place) = memchr::memchr(mark, rest) {
+        decoded.extend_from_slice(&rest[..place]);
+        let octet = match rest[place + 1..] {
             [first, second, ..] => quoted_printable_decode_char(first, second),
             _ => None,
         };
-        decoded.push(octet.unwrap_or(b'='));
-        rest = &rest[equals + if octet.is_some() { 3 } else { 1 }..];
+        decoded.push(octet.unwrap_or(mark));
+        rest = &rest[place + if octet.is_some() { 3 } else { 1 }..];
     }
     decoded.extend_from_slice(rest);
+}
+
+/// The text that the octets are in a charset, which is UTF-8 if it is not known.
+pub(super) fn text(charset: Option<&str>, octets: &[u8]) -> String {
+    match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
+        Some(decode) => decode(octets),
+        None => String::from_utf8_lossy(octets).into_owned(),
+    }
 }
 
 #[cfg(test)]

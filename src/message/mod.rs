@@ -18,6 +18,7 @@ mod delivered;
 mod encoding;
 mod header;
 mod mbox;
+mod parameter;
 mod parse;
 mod template;
 

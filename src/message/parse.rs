@@ -2,12 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
 use super::addresses::addresses;
-use super::{Attachment, encoding};
+use super::{Attachment, encoding, parameter};
 use crate::error::{Error, Kind, Result};
 
 /// The most parts of a message, counted by their Content-Type headers.
@@ -164,10 +163,7 @@ fn head<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> &'a [u8] {
 fn text(bytes: &[u8], part: &MessagePart<'_>) -> String {
     let content = content(bytes, part);
     let charset = part.content_type().and_then(|kind| kind.attribute("charset"));
-    match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
-        Some(decode) => decode(&content),
-        None => String::from_utf8_lossy(&content).into_owned(),
-    }
+    encoding::text(charset, &content)
 }
 
 fn attachment(bytes: &[u8], part: &MessagePart<'_>) -> Attachment {
@@ -182,11 +178,18 @@ fn attachment(bytes: &[u8], part: &MessagePart<'_>) -> Attachment {
             )
         },
     );
-    Attachment {
-        name: part.attachment_name().unwrap_or_default().to_owned(),
-        kind,
-        content: content(bytes, part),
-    }
+    Attachment { name: name(bytes, part).unwrap_or_default(), kind, content: content(bytes, part) }
+}
+
+/// The file name of an attachment.
+fn name(bytes: &[u8], part: &MessagePart<'_>) -> Option<String> {
+    let head = head(bytes, part);
+    let (disposition, kind) = (part.content_disposition(), part.content_type());
+    let fields = [("Content-Disposition", "filename", disposition), ("Content-Type", "name", kind)];
+    fields.into_iter().find_map(|(field, parameter, parsed)| {
+        let plain = || Some(parsed?.attribute(parameter)?.to_owned());
+        parameter::joined(head, field, parameter).or_else(plain)
+    })
 }
 
 /// A header's value as text, unfolded and decoded.
@@ -230,15 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_digest_are_messages_by_default() {
+    fn parts_of_a_digest_are_messages_and_names_may_be_in_pieces() {
         let message = parse(
             b"From: \"a b\"@x\r\nSubject: gr\xfcn\r\nContent-Type: multipart/digest; boundary=b\r\n\r\n\
-            --b\r\n\r\nSubject: in\r\n\r\nbody\r\n--b\r\nContent-Type: a/b; name=c\r\n\r\nx\r\n--b--\r\n",
+            --b\r\n\r\nSubject: in\r\n\r\nbody\r\n--b\r\nContent-Type: a/b; name*0*=utf-8''gr%C3; name*1*=%BC\r\n\r\nx\r\n--b--\r\n",
         )
         .unwrap();
         let attachments = message.attachments.iter();
         let attachments: Vec<_> = attachments.map(|one| (&*one.name, &*one.kind)).collect();
-        assert_eq!(attachments, [("", "message/rfc822"), ("c", "a/b")]);
+        assert_eq!(attachments, [("", "message/rfc822"), ("grü", "a/b")]);
         // A field that is not UTF-8 is not left out.
         assert_eq!(message.subject(), Some("gr\u{fffd}n"));
         assert_eq!(message.from, ["\"a b\"@x"]);
