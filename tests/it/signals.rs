@@ -1,6 +1,6 @@
 //! Signals that end a run.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -50,6 +50,21 @@ fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
         assert_eq!(ran.code, Some(130), "{ran:?}");
         assert!(ran.out.contains("STOP a.rhai") && ran.out.contains("--> a.rhai:3:"), "{ran:?}");
     }
+}
+
+#[test]
+fn a_script_that_waits_at_its_end_for_the_server_to_close_is_interrupted() {
+    let script = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"hi\");\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let (child, mut stream) = connected(folder.path(), &["--grace", "60s"]);
+    stream.write_all(b"hi").unwrap();
+    // The script closes its side at its end, and then waits for the server to close.
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let began = Instant::now();
+    let ran = ended(child);
+    assert!(ran.code == Some(130) && began.elapsed() < Duration::from_secs(30), "{ran:?}");
+    assert!(ran.out.contains("error: interrupted") && ran.out.contains("--> a.rhai:"), "{ran:?}");
 }
 
 #[test]

@@ -102,28 +102,33 @@ impl Runner {
     }
 
     /// Returns the verdict: the script's own end, then the failures of its sessions, listeners and
-    /// commands, which are waited for until the script's deadline.
+    /// commands, which are waited for until the script's deadline, or until it is interrupted.
     pub(super) async fn judge(
         &self,
         run: &Run,
         ended: Result<(), End>,
         deadline: Instant,
+        interrupt: impl Future<Output = ()>,
     ) -> Verdict {
-        let ended = match (ended, run.ending.reason()) {
+        let mut ended = match (ended, run.ending.reason()) {
             // A function of Rhai swallowed the error that ended the script.
             (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
             (ended, _) => ended,
         };
-        let failed = if ended.is_ok() {
-            let failed = timeout_at(deadline, self.failed_at_the_end(run)).await;
-            failed.unwrap_or_else(|_| Some(self.late_at_the_end(run)))
-        } else {
-            None
-        };
+        let mut failed = None;
+        if ended.is_ok() {
+            tokio::select! {
+                biased;
+                over = self.end(run, deadline) => failed = over,
+                () = unconstrained(interrupt) => {
+                    let error = Error::new(Kind::Timeout, "interrupted");
+                    ended = Err(End::Interrupted(self.waiting(run, error)));
+                }
+            }
+        }
         run.peers.close_listeners();
         // A script that failed does not wait for clients.
-        let grace = if ended.is_ok() && failed.is_none() { run.grace() } else { Duration::ZERO };
-        run.peers.end_servers(grace.min(deadline.saturating_duration_since(Instant::now()))).await;
+        run.peers.end_servers(Duration::ZERO).await;
         run.peers.programs.kill(&run.transcript).await;
         run.peers.leave_sessions(0);
         let with_step = |failure: Failure| Box::new(Failure { step: run.steps.title(), ..failure });
@@ -142,8 +147,18 @@ impl Runner {
         }
     }
 
-    /// Ends the sessions, listeners and commands of a script that ran through. Returns the first
-    /// failure.
+    /// Ends a script that ran through. Returns its first failure.
+    async fn end(&self, run: &Run, deadline: Instant) -> Option<Failure> {
+        let failed = timeout_at(deadline, self.failed_at_the_end(run)).await;
+        let failed = failed.unwrap_or_else(|_| Some(self.waiting(run, late())));
+        if failed.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            run.peers.end_servers(run.grace().min(left)).await;
+        }
+        failed
+    }
+
+    /// Ends the sessions, listeners and commands of a script. Returns the first failure.
     async fn failed_at_the_end(&self, run: &Run) -> Option<Failure> {
         if let Some((error, handle)) = run.peers.end_sessions(0).await {
             let failure = failure::at_the_end(error, handle.last(), &self.library);
@@ -160,11 +175,9 @@ impl Runner {
         })
     }
 
-    /// Makes the failure of a script whose deadline ran out while its end waited for its peers.
-    fn late_at_the_end(&self, run: &Run) -> Failure {
-        let error = Error::new(Kind::Timeout, failure::OUT_OF_TIME).hint(
-            "the end of a script waits for its peers to close, and for commands to fail: give it longer with --deadline, or shorten the wait with --grace",
-        );
+    /// Makes the failure of a script whose end did not come to its own end, at the place of the peer
+    /// that was waited for.
+    fn waiting(&self, run: &Run, error: Error) -> Failure {
         let (spot, step) = match run.peers.first_open() {
             Some(handle) => (handle.last(), handle.step()),
             None => run.peers.programs.first(),
@@ -180,6 +193,13 @@ impl Runner {
         let failure = failure::at_the_end(error, spot, &self.library);
         Some(Failure { step, ..failure })
     }
+}
+
+/// The error if the deadline ran out while the end waited.
+fn late() -> Error {
+    Error::new(Kind::Timeout, failure::OUT_OF_TIME).hint(
+        "the end of a script waits for its peers to close, and for commands to fail: give it longer with --deadline, or shorten the wait with --grace",
+    )
 }
 
 /// Polls the script and turns a panic of this crate into a failure of the script, so that the run

@@ -5,11 +5,12 @@ mod ending;
 
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rhai::Engine;
@@ -190,7 +191,7 @@ impl Runner {
         fixture: Option<Arc<serde_json::Value>>,
         interrupt: impl Future<Output = ()>,
     ) -> (Outcome, Option<Arc<serde_json::Value>>) {
-        let mut interrupt = pin!(interrupt);
+        let mut interrupt = pin!(lasting(interrupt));
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
         if let Err(verdict) = self.prepare(&name, interrupt.as_mut()).await {
@@ -202,10 +203,10 @@ impl Runner {
         };
         let run = Rc::new(Run::new(self.shared.clone(), path, fixture, thread));
         let deadline = after(self.deadline());
-        let (ended, mut beside) = self.drive(&run, program, interrupt).await;
+        let (ended, mut beside) = self.drive(&run, program, interrupt.as_mut()).await;
         run.ending.deferred.forget();
         run.peers.questions.forget();
-        let mut verdict = self.judge(&run, ended, deadline).await;
+        let mut verdict = self.judge(&run, ended, deadline, interrupt).await;
         if let Verdict::Failed(failure) = &mut verdict
             && run.values.lacks_param()
         {
@@ -307,4 +308,13 @@ fn after(time: Duration) -> tokio::time::Instant {
     let now = tokio::time::Instant::now();
     // If the clock cannot represent the moment, a year is long enough to stand for it.
     now.checked_add(time).unwrap_or(now + Duration::from_hours(24 * 365))
+}
+
+/// The interrupt, which stays ready once it has come, so that each part of a run can look at it.
+fn lasting(interrupt: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let (mut interrupt, mut has_come) = (Box::pin(interrupt), false);
+    poll_fn(move |cx| {
+        has_come = has_come || interrupt.as_mut().poll(cx).is_ready();
+        if has_come { Poll::Ready(()) } else { Poll::Pending }
+    })
 }
