@@ -15,6 +15,9 @@ const MOST_PARTS: usize = 100_000;
 /// its end, and they can be nested, so more could take quadratic time.
 const MOST_NESTED: usize = 250;
 
+/// The most pieces of parameters (RFC 2231). Each piece of a header is compared with the others.
+const MOST_PIECES: usize = 10_000;
+
 /// A message that was read from its bytes.
 ///
 /// ```
@@ -99,12 +102,19 @@ fn check_parts(bytes: &[u8]) -> Result<()> {
     };
     let lines = bytes.split(|byte| *byte == b'\n');
     let parts = lines.filter(|line| is_like(line, b"content-type")).count();
-    let too_many = |most: usize, got: usize| {
-        let error = Error::new(Kind::Malformed, "the message has too many parts to be read");
+    let too_many = |what: &str, most: usize, got: usize| {
+        let message = format!("the message has too many {what} to be read");
+        let error = Error::new(Kind::Malformed, message);
         Err(error.with_expected(format!("at most {most}")).with_got(got.to_string()))
     };
+    let pieces =
+        memchr::memchr_iter(b'*', bytes).filter(|star| is_number_of_piece(&bytes[star + 1..]));
+    let pieces = pieces.count();
+    if pieces > MOST_PIECES {
+        return too_many("pieces of parameters", MOST_PIECES, pieces);
+    }
     if parts > MOST_PARTS {
-        return too_many(MOST_PARTS, parts);
+        return too_many("parts", MOST_PARTS, parts);
     }
     if parts <= MOST_NESTED {
         return Ok(());
@@ -120,9 +130,15 @@ fn check_parts(bytes: &[u8]) -> Result<()> {
     });
     let nested = nested.count();
     if nested > MOST_NESTED {
-        return too_many(MOST_NESTED, nested);
+        return too_many("parts", MOST_NESTED, nested);
     }
     Ok(())
+}
+
+/// Whether a text begins with the number of a piece of a parameter: `1=` or `1*=`.
+fn is_number_of_piece(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && matches!(text[digits..].trim_ascii_start(), [b'=', ..] | [b'*', ..])
 }
 
 impl Parsed {
@@ -275,6 +291,13 @@ mod tests {
         let error =
             parse("content-type: message/rfc822\n\n".repeat(20_000).as_bytes()).unwrap_err();
         assert!(error.is_malformed() && error.got() == Some("20000"), "{error}");
+        let pieces = |count: usize| {
+            let pieces: Vec<_> = (0..count).map(|n| format!("; a*{n}*=x")).collect();
+            parse(format!("Content-Type: text/plain{}\r\n\r\n", pieces.concat()).as_bytes())
+        };
+        assert!(pieces(1000).is_ok());
+        let error = pieces(200_000).unwrap_err();
+        assert!(error.message().contains("too many pieces of parameters"), "{error}");
     }
 
     #[test]
