@@ -51,6 +51,21 @@ fn a_script_reads_certificates_from_its_folder_or_where_its_caller_says() {
 }
 
 #[test]
+fn a_mistake_in_the_options_of_tls_is_told_without_a_handshake() {
+    for (options, why) in [
+        ("min: \"1.3\", max: \"1.2\"", "`min` is above `max`"),
+        ("cert: \"ca.pem\"", "a client certificate without its key"),
+        ("ca: \"a.rhai\"", "no certificate in it"),
+    ] {
+        let script = format!("// TLS.\nconnect(param(\"smtp\"), #{{tls: #{{{options}}}}});\n");
+        let folder =
+            folder(&[("a.rhai", &script), ("ca.pem", Embedded::start().unwrap().ca().unwrap())]);
+        let ran = run(folder.path(), &["run", "a.rhai", "--set", "smtp=smtp://127.0.0.1:1"]);
+        assert!(ran.code == Some(2) && ran.out.contains(why), "{ran:?}");
+    }
+}
+
+#[test]
 fn the_command_line_says_how_tls_is_put_on() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[

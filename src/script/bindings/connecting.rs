@@ -42,6 +42,8 @@ fn with_tls(options: Options, value: &Dynamic) -> Result<Options> {
     };
     map.keys().try_for_each(|name| check_known(name, &tls::TLS))?;
     let tls = tls::options(options.tls_options().clone(), &map)?;
+    // A mistake in them is told also if no handshake comes.
+    tls.check()?;
     Ok(options.tls(tls))
 }
 
