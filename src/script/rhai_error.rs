@@ -168,8 +168,10 @@ fn unknown_property(message: &str) -> Error {
             with_article(value)
         )),
         Some(_) if vocabulary::is_property(property) => {
-            let error = Error::usage(format!("`{property}` of {owner} can only be read"));
-            error.hint(format!("keep another value in a variable: let {property} = ...;"))
+            let error = Error::usage(format!("`{property}` of {owner} cannot be set"));
+            error.hint(format!(
+                "`{property}` can only be read; keep another value in a variable: let {property} = ...;"
+            ))
         }
         _ => {
             let error = Error::usage(format!("{owner} has no property `{property}`"));
@@ -218,7 +220,7 @@ mod tests {
             (got("cod", "i64"), "an integer has no property `cod`", "did you mean `code`?"),
             (got("code", "i64"), "an integer has no property `code`", "of other values"),
             (got("text", "()"), "there is nothing, `()`, that could have `text`", "not found"),
-            (set("code", "i64", "i64"), "`code` of an integer can only be read", "let code = ...;"),
+            (set("code", "i64", "i64"), "`code` of an integer cannot be set", "let code = ...;"),
         ] {
             let error = unknown_property(&message);
             assert_eq!(error.message(), said);
