@@ -27,7 +27,8 @@ certificate, for servers that ask for one) and `injected: \"keep\"` (keep bytes 
 read; otherwise they are an error).\n\n`ca`, `cert` and `key` are PEM text, or the path of a PEM file. A path may be one that \
 the caller gave by `--set`, or one in the script's folder or below. If an option is missing or `()`, the setting of the \
 caller applies (`--cacert`, `--insecure`, `--cert`, `--key`). A handshake that fails is an error of the kind `tls`, which \
-gives the reason, and ends the session; unless it is caught, the exit code is 3.";
+gives the reason, and ends the session; unless it is caught, the exit code is 3. A handshake that is not finished in time is a \
+`timeout`, as for any answer (exit code 1), or `unreachable` if the server never said anything (3).";
 
 /// The options that `connect` takes as `tls`.
 pub(super) const TLS: [&str; 8] = ["ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
