@@ -138,7 +138,7 @@ fn check_parts(bytes: &[u8]) -> Result<()> {
 /// Whether a text begins with the number of a piece of a parameter: `1=` or `1*=`.
 fn is_number_of_piece(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && matches!(text[digits..].trim_ascii_start(), [b'=', ..] | [b'*', ..])
+    digits > 0 && matches!(text[digits..].trim_ascii_start(), [b'=' | b'*', ..])
 }
 
 impl Parsed {
