@@ -354,12 +354,18 @@ fn chunk(text: &[u8]) -> (Owed, Mode) {
 }
 
 /// The octets of the chunk that `BDAT size` or `BDAT size LAST` announces, and whether it is the
-/// last (RFC 3030 section 2); `None` for any other command.
-pub(crate) fn size_of_chunk(text: &[u8]) -> Option<(usize, bool)> {
-    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+/// last (RFC 3030 section 2); `None` for any other line.
+pub(crate) fn size_of_chunk(line: &[u8]) -> Option<(usize, bool)> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     words.next().filter(|verb| verb.eq_ignore_ascii_case(b"BDAT"))?;
-    let size = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
-    Some((size, words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"LAST"))))
+    let size = std::str::from_utf8(words.next()?).ok()?;
+    let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
+    let size = is_number.then(|| size.parse().ok()).flatten()?;
+    match (words.next(), words.next()) {
+        (None, _) => Some((size, false)),
+        (Some(last), None) if last.eq_ignore_ascii_case(b"LAST") => Some((size, true)),
+        _ => None,
+    }
 }
 
 /// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever

@@ -106,6 +106,24 @@ fn the_octets_of_a_chunk_are_no_commands() {
 }
 
 #[test]
+fn a_chunk_has_a_number_and_last_or_nothing() {
+    for (line, announced) in [
+        ("BDAT 5\r\n", Some((5, false))),
+        ("bdat 0 last\r\n", Some((0, true))),
+        ("BDAT  7  LAST ", Some((7, true))),
+        ("BDAT", None),
+        ("BDAT +5 LAST", None),
+        ("BDAT 5x", None),
+        ("BDAT 5 FIRST", None),
+        ("BDAT 5 LAST LAST", None),
+        ("BDAT 99999999999999999999", None),
+        ("XBDAT 5", None),
+    ] {
+        assert_eq!(super::size_of_chunk(line.as_bytes()), announced, "{line}");
+    }
+}
+
+#[test]
 fn a_message_sent_ahead_of_the_354_owes_one_reply() {
     let start = [("S", "220 hi\r\n"), ("C", "DATA\r\nSubject: x\r\n\r\nHi\r\n.\r\n")];
     let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());

@@ -7,6 +7,7 @@ use super::super::operation::Operation;
 use super::command::Command;
 use crate::error::{Error, Kind};
 use crate::pattern::{IntoPattern as _, Match};
+use crate::proto::smtp;
 use crate::reply::Reply;
 
 /// A chunk of a message (RFC 3030).
@@ -51,9 +52,8 @@ impl Session {
             Box::pin(async move {
                 let wait = session.begin_next_command(&call, "expect_bdat")?;
                 let command = session.command_matching(&"BDAT".into_pattern()?, wait).await?;
-                let arguments = command.arguments();
-                let (size, is_last) =
-                    size_of_chunk(&arguments).ok_or_else(|| session.no_size(&command))?;
+                let announced = smtp::size_of_chunk(command.bytes());
+                let (size, is_last) = announced.ok_or_else(|| session.no_size(&command))?;
                 let mut bytes = BytesMut::new();
                 if size > 0 {
                     let chunk = session.next_frame(&"the octets of the chunk", wait).await?;
@@ -104,16 +104,4 @@ impl Session {
             .with_expected("BDAT, a number, and LAST or nothing (RFC 3030, 2)")
             .with_got(command.text())
     }
-}
-
-/// Returns the number of octets that the arguments of a BDAT announce, and whether they are the
-/// last ones.
-fn size_of_chunk(arguments: &[String]) -> Option<(usize, bool)> {
-    let (size, is_last) = match arguments {
-        [size] => (size, false),
-        [size, last] if last.eq_ignore_ascii_case("LAST") => (size, true),
-        _ => return None,
-    };
-    let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| size.parse().ok()).flatten().map(|size| (size, is_last))
 }
