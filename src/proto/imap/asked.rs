@@ -157,8 +157,7 @@ impl Answer {
     /// The first message that the server did not change, and that the command did not name.
     fn modified_of_none(&self, asked: &Asked) -> Option<u64> {
         let code = self.code().filter(|code| code.name == "MODIFIED")?;
-        let mut numbers = code.values.first()?.list()?.iter().filter_map(Value::number);
-        numbers.find(|number| !asked.messages.may_have(*number))
+        Set::of(code.words().first()?).first_outside(&asked.messages)
     }
 
     /// The first message that the answer has to have and has not. None is missing if the server

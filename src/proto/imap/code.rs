@@ -1,7 +1,7 @@
 //! Response codes, and the form of those whose values a caller uses (RFC 3501 section 7.1, RFC 4315
 //! section 3, RFC 7162 section 3.1).
 
-use super::set::{is_message, is_modseq};
+use super::set::{self, is_message, is_modseq};
 use super::value::Value;
 
 /// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
@@ -12,13 +12,23 @@ pub struct Code {
     pub text: String,
     /// The first word of the code in capitals: `APPENDUID`.
     pub name: String,
-    /// The values after the first word; empty if they cannot be parsed.
+    /// The values after the first word; empty if they cannot be parsed. A set of messages is the
+    /// list of its numbers, and an atom if it has more than 1 048 576 of them.
     pub values: Vec<Value>,
+}
+
+impl Code {
+    /// The words after the name, as they came.
+    pub(super) fn words(&self) -> Vec<&str> {
+        self.text.split_ascii_whitespace().skip(1).collect()
+    }
 }
 
 /// The form that the values of this code must have, if they have another one.
 pub(super) fn wrong_form(code: &Code) -> Option<&'static str> {
     let is_number = |value: &Value| value.number().is_some_and(is_message);
+    let words = code.words();
+    let length = |place: usize| words.get(place).and_then(|word| set::length(word));
     let (holds, form) = match (code.name.as_str(), &*code.values) {
         ("UIDVALIDITY" | "UIDNEXT" | "UNSEEN", values) => {
             (matches!(values, [one] if is_number(one)), "a number from 1 to 4294967295")
@@ -28,21 +38,16 @@ pub(super) fn wrong_form(code: &Code) -> Option<&'static str> {
             (holds, "a number from 1 to 9223372036854775807 (RFC 7162, 3.1.2.1)")
         }
         ("APPENDUID", values) => {
-            let is_set = |value: &Value| is_number(value) || value.list().is_some();
-            let holds = matches!(values, [one, uids] if is_number(one) && is_set(uids));
+            let holds = matches!(values, [one, _] if is_number(one) && length(1).is_some());
             (holds, "UIDVALIDITY and a set of UIDs (RFC 4315, 3)")
         }
         ("COPYUID", values) => {
-            let holds = match values {
-                [one, Value::List(from), Value::List(to)] => {
-                    is_number(one) && from.len() == to.len()
-                }
-                _ => false,
-            };
+            let are_alike = length(1).is_some() && length(1) == length(2);
+            let holds = matches!(values, [one, _, _] if is_number(one) && are_alike);
             (holds, "UIDVALIDITY and two sets of as many UIDs (RFC 4315, 3)")
         }
         ("MODIFIED", values) => {
-            (matches!(values, [Value::List(_)]), "a set of messages (RFC 7162, 3.1.3)")
+            (values.len() == 1 && length(0).is_some(), "a set of messages (RFC 7162, 3.1.3)")
         }
         ("PERMANENTFLAGS", values) => (matches!(values, [Value::List(_)]), "a list of flags"),
         _ => return None,
@@ -63,6 +68,8 @@ mod tests {
             "APPENDUID 38505 3955:3957",
             "COPYUID 38505 304,319:320 3956:3958",
             "MODIFIED 7,9",
+            "MODIFIED 1:4294967295",
+            "COPYUID 38505 1:2000000 3:2000002",
             "PERMANENTFLAGS ()",
             "NOMODSEQ",
             "X-OWN any thing",
@@ -86,7 +93,10 @@ mod tests {
             "COPYUID 5 1:2 3",
             "COPYUID 5 1:* 3:4",
             "COPYUID 5 1:2 3:4 6",
+            "COPYUID 5 1:2000000 3:2000003",
+            "COPYUID 5 \"1:2\" 3:4",
             "MODIFIED",
+            "MODIFIED (7)",
             "PERMANENTFLAGS \\Seen",
         ] {
             let error = Response::parse(format!("a1 OK [{code}] x\r\n")).unwrap_err();

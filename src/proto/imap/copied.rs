@@ -1,11 +1,8 @@
 //! The UIDs that COPYUID and APPENDUID give to messages (RFC 4315 section 3).
 
-use std::collections::HashSet;
-
 use super::answer::Answer;
 use super::selected::Count;
-use super::set::Set;
-use super::value::Value;
+use super::set::{self, Set};
 
 impl Answer {
     /// What COPYUID should have been after a command that copies the messages of this set, of a
@@ -18,24 +15,22 @@ impl Answer {
     ) -> Option<String> {
         let messages = Set::of(messages);
         let code = self.codes().into_iter().find(|code| code.name == "COPYUID")?;
-        let [_, from, to] = &*code.values else { return None };
-        let (from, to) = (from.list()?, to.list()?);
-        let is_other = |uid: &u64| by_uid && !messages.may_have(*uid);
-        if let Some(uid) = from.iter().filter_map(Value::number).find(is_other) {
+        let [_, from, to] = &*code.words() else { return None };
+        let outside = Set::of(from).first_outside(&messages).filter(|_| by_uid);
+        if let Some(uid) = outside {
             let wanted = "COPYUID of messages that the command names";
             return Some(format!("{wanted}, and not of UID {uid} (RFC 4315, 3)"));
         }
+        let copies = set::length(from)?;
         // All messages are copied, or none (RFC 3501 section 6.4.7).
         let least = if by_uid { 0 } else { messages.at_least(count) };
-        if (from.len() as u64) < least {
+        if copies < least {
             return Some(format!("COPYUID of {least}, as many as named (RFC 4315, 3)"));
         }
-        if let Some(count) = messages.count().filter(|count| from.len() as u64 > *count) {
+        if let Some(count) = messages.count().filter(|count| copies > *count) {
             return Some(format!("COPYUID of at most {count}, as many as named (RFC 4315, 3)"));
         }
-        let mut known = HashSet::new();
-        let twice = to.iter().filter_map(Value::number).find(|uid| !known.insert(*uid));
-        twice.map(|uid| {
+        set::repeated(to).map(|uid| {
             format!("COPYUID with a UID of its own for each copy, and {uid} once (RFC 4315, 3)")
         })
     }
@@ -43,7 +38,7 @@ impl Answer {
     /// What APPENDUID should have been after an APPEND of one message, if it gives more UIDs.
     pub(crate) fn wrong_append(&self) -> Option<String> {
         let code = self.codes().into_iter().find(|code| code.name == "APPENDUID")?;
-        let uids = code.values.get(1)?.list()?.len();
+        let uids = set::length(code.words().get(1)?)?;
         (uids > 1).then(|| "APPENDUID with one UID for one message (RFC 4315, 3)".to_owned())
     }
 }
@@ -69,6 +64,9 @@ mod tests {
             ("7", true, "COPYUID 5 8 1", false),
             ("1", false, "COPYUID 5 7:8 1:2", false),
             ("1:2", false, "COPYUID 5 7:8 1,1", false),
+            ("1:2000000", true, "COPYUID 5 1:2000000 1:2000000", true),
+            ("1:2000000", true, "COPYUID 5 2:2000001 1:2000000", false),
+            ("1:2000001", true, "COPYUID 5 1:2000000 1,1:1999999", false),
         ] {
             let copied = answer(&[&format!("a1 OK [{code}] x")]);
             let wrong = copied.wrong_copies(messages, by_uid, Count::Known(9));

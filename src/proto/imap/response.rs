@@ -240,7 +240,7 @@ impl Response {
             _ => 0..0,
         };
         for set in values.get_mut(sets).unwrap_or_default() {
-            // A set of excessively many messages stays a text, which is another form than required.
+            // A set of excessively many messages stays as it came.
             let _ = spell_out(set);
         }
         let values = values.into_iter().map(|value| single(&name, value)).collect();

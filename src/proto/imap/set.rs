@@ -35,16 +35,37 @@ impl Set {
     /// Whether a message with this number may be in the set. This is asked for each message of a
     /// mailbox, with sets of as many ranges.
     pub(crate) fn may_have(&self, number: u64) -> bool {
-        let begun = self.ranges.partition_point(|(from, _)| *from <= number);
-        !self.is_known
-            || !self.starred.is_empty()
-            || begun.checked_sub(1).is_some_and(|last| number <= self.ranges[last].1)
+        !self.is_known || !self.starred.is_empty() || self.end_of_range(number).is_some()
     }
 
     /// The number of messages in the set; `None` if only the server knows it.
     pub(super) fn count(&self) -> Option<u64> {
         let is_counted = self.is_known && self.starred.is_empty();
         is_counted.then(|| self.ranges.iter().map(|(from, to)| to - from + 1).sum())
+    }
+
+    /// The first number of this set that cannot be in the other one.
+    pub(super) fn first_outside(&self, other: &Self) -> Option<u64> {
+        if !other.is_known || !other.starred.is_empty() {
+            return None;
+        }
+        self.ranges.iter().find_map(|&(from, to)| {
+            let mut next = from;
+            while next <= to {
+                next = match other.end_of_range(next) {
+                    Some(end) => end + 1,
+                    None => return Some(next),
+                };
+            }
+            None
+        })
+    }
+
+    /// The last number of the range that has this number.
+    fn end_of_range(&self, number: u64) -> Option<u64> {
+        let begun = self.ranges.partition_point(|(from, _)| *from <= number);
+        let (_, end) = self.ranges[begun.checked_sub(1)?];
+        (number <= end).then_some(end)
     }
 
     /// How many messages of a mailbox with `count` messages the set has at least.
@@ -114,16 +135,32 @@ fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     ranges
 }
 
+/// How many numbers a set of a response has, each as often as it stands there; `None` if the text
+/// is not a set.
+pub(super) fn length(text: &str) -> Option<u64> {
+    Some(ranges(text)?.iter().map(|(from, to)| to - from + 1).sum())
+}
+
+/// The first number that stands in a set of a response more than once.
+pub(super) fn repeated(text: &str) -> Option<u64> {
+    let mut ranges = ranges(text)?;
+    ranges.sort_unstable();
+    let twice = ranges.windows(2).find(|pair| pair[1].0 <= pair[0].1)?;
+    Some(twice[1].0)
+}
+
+/// The ranges of a set in a response, which never has `*`.
+fn ranges(text: &str) -> Option<Vec<(u64, u64)>> {
+    let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
+    ranges.filter(|all| all.iter().all(|(_, to)| *to < u64::MAX))
+}
+
 /// The numbers of a set, one by one; `None` if the text is not a set.
 ///
 /// # Errors
 /// Too long if the set has more than `MOST_NUMBERS` numbers.
 pub(super) fn numbers(text: &str) -> Result<Option<Vec<u64>>> {
-    let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
-    // Responses never contain `*` as a number.
-    let Some(ranges) = ranges.filter(|all| all.iter().all(|(_, to)| *to < u64::MAX)) else {
-        return Ok(None);
-    };
+    let Some(ranges) = ranges(text) else { return Ok(None) };
     let count: u64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
     if count > MOST_NUMBERS {
         let message = format!("a set of messages has more than {MOST_NUMBERS} numbers");
@@ -251,9 +288,41 @@ mod tests {
         for hostile in ["", "x", "0", "1:", "+1", "1,,2", "*", "1:*", "1:18446744073709551615"] {
             assert_eq!(numbers(hostile).unwrap(), None, "{hostile}");
         }
-        for excessive in ["1:4294967295", "1:1000000,1:1000000"] {
+        for (excessive, count) in
+            [("1:4294967295", 4_294_967_295), ("1:1000000,1:1000000", 2_000_000)]
+        {
+            assert_eq!(length(excessive), Some(count));
             let error = numbers(excessive).unwrap_err();
             assert_eq!(error.message(), "a set of messages has more than 1048576 numbers");
+        }
+    }
+
+    #[test]
+    fn a_number_stands_in_a_set_once_or_more_often() {
+        for (set, twice) in [
+            ("1:3,5", None),
+            ("1:4294967295", None),
+            ("1:3,3", Some(3)),
+            ("5,1:9,2", Some(2)),
+            ("7,7", Some(7)),
+            ("x", None),
+        ] {
+            assert_eq!(repeated(set), twice, "{set}");
+        }
+    }
+
+    #[test]
+    fn the_first_number_outside_of_another_set_is_found() {
+        for (set, other, first) in [
+            ("1:4294967295", "1:4294967295", None),
+            ("1:4294967295", "1:4294967294", Some(4_294_967_295)),
+            ("2:4,7", "1:5", Some(7)),
+            ("2:9", "1:5,6:9", None),
+            ("2:9", "3:9", Some(2)),
+            ("2:9", "7:*", None),
+            ("2:9", "$", None),
+        ] {
+            assert_eq!(Set::of(set).first_outside(&Set::of(other)), first, "{set} {other}");
         }
     }
 
