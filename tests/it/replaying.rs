@@ -211,6 +211,23 @@ fn a_chunk_is_not_compared_and_may_have_another_size() {
 }
 
 #[test]
+fn a_recorded_reset_is_a_reset_again() {
+    let greeting = "*** connecting to smtp://[SMTP]\nS: 220 hi\n";
+    for (end, is_reset) in [("reset by the server", true), ("closed by the server", false)] {
+        let recording = format!("{greeting}C: EHLO x\n*** {end}\n");
+        let folder = folder(&[("r.txt", &recording)]);
+        let (url, child, done) = replay(folder.path(), "r.txt");
+        let mut client = std::net::TcpStream::connect(url.split_once("://").unwrap().1).unwrap();
+        client.write_all(b"EHLO x\r\n").unwrap();
+        let mut said = Vec::new();
+        let read = client.read_to_end(&mut said);
+        let is_error = read.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset);
+        assert_eq!((is_error, &*said), (is_reset, &b"220 hi\r\n"[..]), "{end}");
+        assert_eq!(done(child).0, 0, "{end}");
+    }
+}
+
+#[test]
 fn a_line_that_ends_with_a_bare_lf_departs_from_one_that_ends_with_crlf() {
     let smtp = "S: 220 hi\nC: EHLO x\nS: 250 hi\nC: QUIT\nS: 221 bye\n";
     let (code, said) = said_of(smtp, "EHLO x\nQUIT\n");

@@ -39,6 +39,8 @@ pub(super) enum Step {
     Tls,
     /// The server closes.
     Close,
+    /// The server resets the connection.
+    Reset,
 }
 
 /// What a client sends between its lines.
@@ -145,6 +147,7 @@ impl Playback {
                 Step::Say(bytes) => said.bytes.extend(self.tokens.filled(bytes)),
                 Step::Tls => said.next = Next::Tls,
                 Step::Close => said.next = Next::Close,
+                Step::Reset => said.next = Next::Reset,
                 Step::Octets(Content::Message) => said.next = Next::Content,
                 Step::Hear { .. } | Step::Octets(_) => break,
             }

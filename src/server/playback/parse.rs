@@ -72,6 +72,7 @@ fn recording(events: &[&Event], numbers: &Numbers) -> Option<Recording> {
             What::Server(excerpt) | What::Unread(excerpt) => reader.said(excerpt),
             What::Tls(words) if !words.starts_with("failed") => reader.step(Step::Tls),
             What::Closed(Close::ByServer | Close::Agreed) => reader.step(Step::Close),
+            What::Closed(Close::ResetByServer) => reader.step(Step::Reset),
             _ => {}
         }
     }
