@@ -40,7 +40,12 @@ impl Human {
         let elapsed = shown::show(outcome.elapsed);
         match &outcome.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
-                std::iter::once(&**failure).chain(&outcome.beside).map(without_script).collect()
+                // What is beside it says who has the message.
+                let is_sent =
+                    is_whole && failure.error.sent() == Some("QUIT") && outcome.beside.is_empty();
+                let step = if is_sent { Some(ONLY_QUIT.to_owned()) } else { None };
+                let beside = outcome.beside.iter().map(|failure| without_script(failure, None));
+                std::iter::once(without_script(failure, step)).chain(beside).collect()
             }
             _ if is_whole => format!("{GOOD}accepted{GOOD:#} ({elapsed})\n"),
             _ => format!("{GOOD}nothing was refused{GOOD:#} ({elapsed}); nothing was delivered\n"),
@@ -60,10 +65,15 @@ impl Human {
     }
 }
 
-/// A failure for people who see no script: without its line, and with a hint for them.
-fn without_script(failure: &Failure) -> String {
+/// The hint if a message was accepted and the dialogue failed after it.
+const ONLY_QUIT: &str =
+    "the server has accepted the message; only QUIT failed, so do not send it again";
+
+/// A failure for people who see no script: without its line, and with `next` or else the next step
+/// for them as the hint.
+fn without_script(failure: &Failure, next: Option<String>) -> String {
     let mut text = format!("{BAD}error{BAD:#}: {}\n", failure.error.message());
-    let hint = step_without_script(&failure.error).map(|step| ("hint", step));
+    let hint = next.or_else(|| step_without_script(&failure.error)).map(|step| ("hint", step));
     let is_shown = |(name, _): &(&str, String)| !["step", "hint"].contains(name);
     for (name, note) in notes(failure).into_iter().filter(is_shown).chain(hint) {
         let note = note.replace('\n', "\n    ");

@@ -228,6 +228,26 @@ fn what_ends_the_dialogue_does_not_hide_who_was_refused() {
     }
 }
 
+#[test]
+fn a_message_that_was_accepted_is_not_to_be_sent_again() {
+    let folder = folder(&[]);
+    std::fs::write(folder.path().join("mail.eml"), "Subject: x\r\n\r\nx\r\n").unwrap();
+    let begin = "S: 220 hi\nC: EHLO me\nS: 250 me\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a>\n\
+                 S: 250 ok\nC: DATA\nS: 354 go\nC: Subject: x\nC:\nC: x\nC: .\n";
+    let hint =
+        "  hint: the server has accepted the message; only QUIT failed, so do not send it again\n";
+    for (end, is_sent) in [
+        ("S: 250 ok\nC: QUIT\nS: 500 what\n", true),
+        ("S: 250 ok\nC: QUIT\nclose\n", true),
+        ("S: 450 4.3.0 later\n", false),
+    ] {
+        let peer = Peer::parse(&format!("{begin}{end}"));
+        let args = ["send", "--server", &peer.url("smtp"), "--from", "", "--ehlo", "me"];
+        let ran = run(folder.path(), &[&args[..], &["--to", "a", "--data", "mail.eml"]].concat());
+        assert!(ran.code == Some(1) && ran.out.contains(hint) == is_sent, "{ran:?}");
+    }
+}
+
 /// In LMTP, each recipient gets two replies: to RCPT and to the message.
 #[test]
 fn a_recipient_whose_mailbox_is_full_is_named() {

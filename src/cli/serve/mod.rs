@@ -46,7 +46,8 @@ pub(super) struct Serve {
     /// Play a recorded dialogue instead: a golden (`snapshots/x.snap`), or a transcript as `run -v`
     /// shows it. Each departure of a client from the dialogue is shown; the exit code is 1 if there
     /// was one. The contents of messages, chunks and literals are not compared, and a client may
-    /// send before its turn, and more after QUIT.
+    /// send before its turn, and more after QUIT. A client that logs in by SCRAM or DIGEST-MD5
+    /// refuses a recording, because the answers depend on its nonce: record it with PLAIN.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     /// End after N connections, with --replay.
