@@ -17,7 +17,7 @@ pub(super) fn session_options(
     allowed: &[&str],
 ) -> Result<Options> {
     for (name, value) in map {
-        check_known(name, allowed)?;
+        check(name, allowed)?;
         options = match name.as_str() {
             "timeout" => options.timeout(duration(value)?),
             "settle" => options.settle(duration(value)?),
@@ -32,6 +32,15 @@ pub(super) fn session_options(
         };
     }
     Ok(options)
+}
+
+/// Checks that there is such an option, and shows where an option of TLS is written.
+fn check(name: &str, allowed: &[&str]) -> Result<()> {
+    if tls::TLS.contains(&name) && allowed.contains(&"tls") {
+        let error = Error::usage(format!("there is no option `{name}` here"));
+        return Err(error.hint(format!("it is an option of TLS: #{{tls: #{{{name}: ...}}}}")));
+    }
+    check_known(name, allowed)
 }
 
 fn with_tls(options: Options, value: &Dynamic) -> Result<Options> {
