@@ -159,17 +159,13 @@ impl Error {
         self
     }
 
-    /// Masks the secrets in the error's parts, and leaves our own words unchanged. What a peer said
-    /// was already masked when it was stored.
+    /// Masks the secrets in the error's parts, and leaves our own words unchanged.
     pub(crate) fn mask(&mut self, secrets: &Learned) {
         let parts = &mut *self.0;
-        let others = [
-            &mut parts.expected,
-            &mut parts.got,
-            &mut parts.sent,
-            &mut parts.session,
-            &mut parts.hint,
-        ];
+        for data in [&mut parts.sent, &mut parts.session].into_iter().flatten() {
+            secrets.mask_text(data);
+        }
+        let others = [&mut parts.expected, &mut parts.got, &mut parts.hint];
         for part in [&mut parts.message].into_iter().chain(others.into_iter().flatten()) {
             secrets.mask_data(part);
         }

@@ -227,6 +227,8 @@ impl Runner {
             ..Outcome::new(path, verdict)
         };
         outcome.cases = run.table.outcomes(&outcome);
+        // The error of the script names its cases.
+        outcome.cases.iter_mut().for_each(|case| case.mask(run.secrets()));
         // A script that skips its rest has failed all the same if a case of it has.
         if let Verdict::Passed | Verdict::Skipped(_) = &outcome.verdict
             && let Some(error) = table::failed(&outcome.cases)

@@ -1,5 +1,7 @@
 //! All secrets of a run, and the masking of them in everything that is shown.
 
+mod wording;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -145,20 +147,13 @@ impl Learned {
         replace(text, &spans);
     }
 
-    /// Masks secrets in a text that the tool words itself, with data in quotes. A secret may equal
-    /// a word that the tool uses: to mask `reply` in "the reply is not the one that was expected"
-    /// would reveal the secret. Outside of quotes, a match is masked only if it contains more than
-    /// letters.
+    /// Masks secrets in a text that the tool words itself, with data in it. A secret may equal a
+    /// word that the tool uses: to mask `reply` in "the reply is not the one that was expected"
+    /// would reveal the secret. So such a word is masked only within quotes.
     pub(crate) fn mask_data(&self, text: &mut String) {
         let mut spans = self.spans(text.as_bytes());
-        if !spans.is_empty() {
-            let quoted = quoted(text);
-            spans.retain(|span| {
-                quoted.iter().any(|quoted| quoted.start <= span.start && span.end <= quoted.end)
-                    || text.as_bytes()[span.clone()].iter().any(|byte| !byte.is_ascii_alphabetic())
-            });
-            replace(text, &spans);
-        }
+        spans.retain(|span| !wording::is_ours(text, span));
+        replace(text, &spans);
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -347,8 +342,14 @@ fn joined(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans
 }
 
+/// The bytes with only these spans masked.
+pub(crate) fn mask_spans<'a>(bytes: &'a [u8], spans: &[Range<usize>]) -> Cow<'a, [u8]> {
+    let spans = joined(spans.to_vec());
+    if spans.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned(without(bytes, &spans)) }
+}
+
 /// The bytes with a mask in place of each span. The spans are in order and do not overlap.
-fn without(bytes: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
+pub(super) fn without(bytes: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
     let mut masked = Vec::with_capacity(bytes.len() + SECRET.len());
     let mut from = 0;
     for span in spans {
@@ -364,29 +365,6 @@ fn replace(text: &mut String, spans: &[Range<usize>]) {
     if !spans.is_empty() {
         *text = String::from_utf8_lossy(&without(text.as_bytes(), spans)).into_owned();
     }
-}
-
-/// The parts of a text in quotes, or the whole text if it is a regex between slashes. A quote that
-/// is not closed extends to the end.
-fn quoted(text: &str) -> Vec<Range<usize>> {
-    let mut quoted = Vec::new();
-    if text.starts_with('/') {
-        quoted.push(0..text.len());
-        return quoted;
-    }
-    let mut open: Option<(usize, char)> = None;
-    for (at, c) in text.char_indices() {
-        match open {
-            Some((start, quote)) if c == quote => {
-                quoted.push(start..at);
-                open = None;
-            }
-            None if c == '`' || c == '"' => open = Some((at + 1, c)),
-            _ => {}
-        }
-    }
-    quoted.extend(open.map(|(start, _)| start..text.len()));
-    quoted
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ fn a_quoted_secret_is_masked_without_its_quotes_too() {
 #[test]
 fn words_of_the_tool_are_left_alone_and_data_in_quotes_are_not() {
     let learned = Learned::default();
-    for secret in [&b"reply"[..], b"expected", b"hunter2-pw", b"nothing"] {
+    for secret in [&b"reply"[..], b"expected", b"hunter2-pw", b"nothing", b"swordfish"] {
         learned.learn(secret);
     }
     for (text, shown) in [
@@ -159,6 +159,12 @@ fn words_of_the_tool_are_left_alone_and_data_in_quotes_are_not() {
         ),
         ("cannot read hunter2-pw: not found", Some("cannot read [SECRET]: not found")),
         ("/^250 reply/", Some("/^250 [SECRET]/")),
+        ("cannot read swordfish: not found", Some("cannot read [SECRET]: not found")),
+        ("1 of 2 cases failed: Swordfish", Some("1 of 2 cases failed: [SECRET]")),
+        (
+            r#""the \"reply\" was expected" was got"#,
+            Some(r#""the \"[SECRET]\" was [SECRET]" was got"#),
+        ),
     ] {
         let mut masked = text.to_owned();
         learned.mask_data(&mut masked);
