@@ -5,6 +5,7 @@ mod encoded;
 mod form;
 mod grams;
 mod learned;
+mod pieces;
 mod prompt;
 mod response;
 #[cfg(feature = "script")]
@@ -19,7 +20,8 @@ use zeroize::Zeroizing;
 #[cfg(feature = "script")]
 pub(crate) use command::{SECRET_WORDS, is_secret_name};
 pub(crate) use command::{password_of_url, secret_of_command};
-pub(crate) use learned::Learned;
+pub(crate) use learned::{Learned, mask_spans};
+pub(crate) use pieces::Pieces;
 pub(crate) use prompt::{Asked, asked_for};
 #[cfg(feature = "script")]
 pub(crate) use source::{literal_spans, masked_line, secret_spans};

@@ -8,15 +8,9 @@ use rustls::ServerConnection;
 
 use super::input::Line;
 use crate::proto::{Protocol, Speech};
-use crate::secrets::Secrets;
+use crate::secrets::{Pieces, Secrets, mask_spans};
 use crate::tls;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
-
-/// How many bytes of a message are collected before they are masked and recorded.
-const WAITING: usize = 64 << 10;
-/// How many of these bytes are kept back for the next round, so that a secret that was split in two
-/// is still found. No secret is longer than a line.
-const OVERLAP: usize = 4 << 10;
 
 /// The session of one connection in a transcript.
 #[derive(Debug)]
@@ -26,7 +20,8 @@ pub(super) struct Recorder {
     /// Follows the dialogue as a client would, to know which lines contain secrets.
     tracker: Box<dyn Protocol>,
     secrets: Secrets,
-    waiting: Vec<u8>,
+    /// The end of the message that the client is sending.
+    pieces: Pieces,
     message: Gathering,
     closed: bool,
 }
@@ -43,7 +38,7 @@ impl Recorder {
             transcript,
             session,
             tracker: (facts.dialogue)(name),
-            waiting: Vec::new(),
+            pieces: Pieces::default(),
             message: Gathering::default(),
             closed: false,
         }
@@ -61,7 +56,7 @@ impl Recorder {
         let excerpt =
             if line.omitted > 0 { Excerpt::cut(shown, line.omitted) } else { shown.into() }
                 .with_meaning(meaning);
-        if self.message.is_empty() && self.waiting.is_empty() {
+        if self.message.is_empty() && self.pieces.is_empty() {
             self.record(What::Client(excerpt));
         } else {
             // The line is the rest of a command with a literal.
@@ -79,20 +74,13 @@ impl Recorder {
     /// Records bytes of a literal that the client sent.
     pub(super) fn literal(&mut self, octets: &[u8]) {
         let spans = self.tracker.sent(octets, &mut self.secrets);
-        let masked = self.secrets.mask(octets, &spans).into_owned();
-        // Collected with the bytes of other reads, because a secret may be split between two reads.
-        self.content(&masked);
+        self.content(&mask_spans(octets, &spans));
     }
 
     /// Records bytes of a message that the client sent.
     pub(super) fn content(&mut self, bytes: &[u8]) {
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() > WAITING {
-            let mut masked = self.secrets.mask(&self.waiting, &[]).into_owned();
-            let rest = masked.split_off(masked.len().saturating_sub(OVERLAP));
-            self.message.push(&masked);
-            self.waiting = rest;
-        }
+        let masked = self.pieces.push(bytes, &self.secrets);
+        self.message.push(&masked);
     }
 
     /// Records the end of the message. The tracker learns of the message only here, because it
@@ -103,8 +91,7 @@ impl Recorder {
     }
 
     fn flush(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.message.push(&self.secrets.mask(&waiting, &[]));
+        self.message.push(&self.pieces.finish(&self.secrets));
         let message = std::mem::take(&mut self.message);
         if !message.is_empty() {
             self.record(What::Client(message.finish()));

@@ -38,6 +38,7 @@ mod wait;
 mod waiting;
 mod write;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -238,7 +239,7 @@ impl Session {
     fn take(&mut self, count: usize) -> Bytes {
         self.record.note_skipped();
         let bytes = self.stream.buffer_mut().take(count);
-        let masked = self.count_received(bytes.clone());
+        let spans = self.count_received(&bytes);
         let meaning = match self.turn.role() {
             Role::Client => self
                 .turn
@@ -251,20 +252,21 @@ impl Session {
                 .take_meaning()
                 .filter(|_| self.turn.framing().is_some() && turn::is_one_line(&bytes)),
         };
+        let masked = self.record.masked(bytes.clone(), &spans);
         self.record.taken(Excerpt::from(masked).with_meaning(meaning));
         bytes
     }
 
-    /// Counts bytes that were taken off the front of the buffer as received. Returns them with
-    /// secrets masked.
-    fn count_received(&mut self, bytes: Bytes) -> Bytes {
+    /// Counts bytes that were taken off the front of the buffer as received. Returns the spans of
+    /// them that are secret by their place in the dialogue.
+    fn count_received(&mut self, bytes: &Bytes) -> Vec<Range<usize>> {
         let before = self.turn.commands();
-        let spans = self.turn.received(&bytes, self.record.secrets_mut());
-        let masked = self.record.masked(bytes, &spans);
+        let spans = self.turn.received(bytes, self.record.secrets_mut());
         if self.turn.role() == Role::Server {
+            let masked = self.record.masked(bytes.clone(), &spans);
             self.turn.note_owed(&masked, before);
         }
-        masked
+        spans
     }
 
     /// The bytes as an error shows them: secrets masked, long ones cut.

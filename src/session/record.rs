@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::role::Role;
 use crate::proto::chomp;
-use crate::secrets::Secrets;
+use crate::secrets::{Pieces, Secrets, mask_spans};
 use crate::transcript::{Excerpt, Gathering, Passed, SessionId, Transcript, What};
 use crate::visible;
 
@@ -26,12 +26,21 @@ pub(super) struct Record {
     secrets: Secrets,
     /// Bytes that a search has dropped and that are not in the transcript yet.
     skipped: Gathering,
+    /// The last of these bytes.
+    pieces: Pieces,
 }
 
 impl Record {
     pub(super) fn new(id: SessionId, role: Role, transcript: Transcript) -> Self {
         let secrets = Secrets::of(transcript.learned());
-        Self { id, role, transcript, secrets, skipped: Gathering::default() }
+        Self {
+            id,
+            role,
+            transcript,
+            secrets,
+            skipped: Gathering::default(),
+            pieces: Pieces::default(),
+        }
     }
 
     pub(super) fn id(&self) -> SessionId {
@@ -99,22 +108,23 @@ impl Record {
         self.note(self.role.received(excerpt));
     }
 
-    /// Holds bytes of the peer that no operation keeps, until `note_skipped` writes them into the
-    /// transcript.
-    pub(super) fn skip(&mut self, bytes: Bytes) {
-        let masked = self.masked(bytes, &[]);
+    /// Holds bytes of the peer that no operation keeps, with these spans secret, until
+    /// `note_skipped` writes them into the transcript.
+    pub(super) fn skip(&mut self, bytes: &[u8], spans: &[Range<usize>]) {
+        let masked = self.pieces.push(&mask_spans(bytes, spans), &self.secrets);
         self.skipped.push(&masked);
     }
 
     pub(super) fn has_skipped(&self) -> bool {
-        !self.skipped.is_empty()
+        !self.skipped.is_empty() || !self.pieces.is_empty()
     }
 
     /// Writes bytes that a search dropped into the transcript, if the match has not done that.
     pub(super) fn note_skipped(&mut self) {
-        if !self.skipped.is_empty() {
-            let skipped = std::mem::take(&mut self.skipped).finish();
-            self.taken(skipped);
+        if self.has_skipped() {
+            let mut skipped = std::mem::take(&mut self.skipped);
+            skipped.push(&self.pieces.finish(&self.secrets));
+            self.taken(skipped.finish());
         }
     }
 

@@ -173,8 +173,8 @@ impl Session {
     pub(super) fn skip_bytes(&mut self, count: usize) {
         if count > 0 {
             let bytes = self.stream.buffer_mut().take(count);
-            let masked = self.count_received(bytes);
-            self.record.skip(masked);
+            let spans = self.count_received(&bytes);
+            self.record.skip(&bytes, &spans);
         }
     }
 
@@ -189,8 +189,8 @@ impl Session {
         }
         let bytes = if self.record.has_skipped() {
             let bytes = self.stream.buffer_mut().take(found.range.end);
-            let masked = self.count_received(bytes.clone());
-            self.record.skip(masked);
+            let spans = self.count_received(&bytes);
+            self.record.skip(&bytes, &spans);
             self.record.note_skipped();
             bytes
         } else {

@@ -92,3 +92,18 @@ fn the_title_of_a_script_says_no_secret_in_its_golden() {
     let golden = golden(folder.path(), "hello.snap");
     assert!(golden.contains("Logs in with [SECRET].") && !golden.contains("hunter22"), "{golden}");
 }
+
+/// The bytes are dropped as they come, one by one, and yet a secret among them is found.
+#[test]
+fn a_secret_in_what_is_not_kept_is_masked_wherever_the_packets_were_cut() {
+    let peer = Replay::start("S: the password is hunter2xyzab, and more\nS: END\nclose\n").unwrap();
+    let script = format!(
+        "let s = connect(\"{}\", #{{segment: \"bytes\"}});\nlet p = param(\"password\", \"hunter2xyzab\");\n\
+         s.expect_bytes(\"END\\r\\n\", #{{keep: false}});\ns.expect_close();\n",
+        peer.url("tcp")
+    );
+    let folder = folder(&[("secret.rhai", &script)]);
+    let ran = run(folder.path(), &["run", "-v"], &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("S: the password is [SECRET], and more\n"), "{ran:?}");
+}

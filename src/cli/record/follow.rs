@@ -132,11 +132,10 @@ impl Follower {
         self.kept += bytes.len();
         self.client_is_done();
         if !self.is_cut() {
-            let masked = self.secrets.mask(bytes, &[]).into_owned();
-            self.pass(Passed::Server(masked.clone().into()));
+            self.pass(Passed::Server(bytes.to_vec().into()));
             match self.turns.last_mut() {
-                Some(Turn::Server(before)) => before.extend(masked),
-                _ => self.turns.push(Turn::Server(masked)),
+                Some(Turn::Server(before)) => before.extend_from_slice(bytes),
+                _ => self.turns.push(Turn::Server(bytes.to_vec())),
             }
         }
         self.reply.extend_from_slice(bytes);
@@ -240,7 +239,8 @@ impl Follower {
         self.kept > LARGEST
     }
 
-    /// Masks all turns once more, with the secrets that were learned later, and returns them.
+    /// Masks the secrets in all turns, and returns the turns. A secret may have come in two pieces,
+    /// and may have been learned after it was said.
     pub(super) fn finish(mut self) -> Followed {
         self.client_is_done();
         let is_cut = self.is_cut();
@@ -251,5 +251,24 @@ impl Follower {
         }
         let recorded = self.transcript.recorded().unwrap_or_default();
         Followed { speech: self.speech, turns: self.turns, recorded, is_cut }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_came_in_two_packets_is_masked_as_a_whole() {
+        let scheme = crate::target::scheme("smtp").unwrap();
+        let mut follower = Follower::new(scheme, "smtp://mail.example");
+        follower.server(b"220 hi\r\n");
+        follower.client(b"AUTH PLAIN AGhvZ2UAaHVudGVyMnh5emFi\r\n");
+        follower.server(b"535 wrong: hunter2");
+        follower.server(b"xyzab\r\n");
+        let followed = follower.finish();
+        let Some(Turn::Server(said)) = followed.turns.last() else { panic!("the server's turn") };
+        assert_eq!(String::from_utf8_lossy(said), "535 wrong: [SECRET]\r\n");
+        assert!(!format!("{:?}", followed.recorded).contains("xyzab"));
     }
 }
