@@ -14,8 +14,8 @@ use crate::transcript::{Event, Excerpt, What};
 const WIDTH: usize = 100;
 
 /// The expectation of a whole reply. The reply becomes a regex if it has values that differ from
-/// run to run (`varying`), has lines left out, or is not text; otherwise, its exact text is
-/// expected. In a session without replies (`is_stream`), it is a line.
+/// run to run (`varying`), has lines left out, ends a line with blanks, or is not text; otherwise,
+/// its exact text is expected. In a session without replies (`is_stream`), it is a line.
 pub(super) fn reply(
     name: &str,
     lines: &[Vec<u8>],
@@ -28,7 +28,9 @@ pub(super) fn reply(
     let has_gap = shown.iter().any(|line| line == GAP);
     if varying.is_some()
         || has_gap
-        || shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line))
+        || shown
+            .iter()
+            .any(|line| line.contains('\u{fffd}') || has_token(line) || has_blanks_at_its_end(line))
     {
         let (call, shown) = match shown.split_first() {
             Some((first, rest)) if first == GAP => ("expect_until", rest),
@@ -43,12 +45,40 @@ pub(super) fn reply(
     }
     match shown.as_slice() {
         [line] if line.is_empty() => format!("{name}.{call}({});", regex("\\A\\z")),
-        [line] => format!("{name}.{call}({});", text(line)),
-        [first, ..] if is_smtp_reply(first) => {
-            format!("assert_eq({name}.expect({}).lines, {});", &first[..3], list(&shown))
-        }
-        _ => format!("{name}.{call}({});", text(&shown.join("\r\n"))),
+        [line] if is_stream => format!("assert_eq({name}.expect_line().text, {});", text(line)),
+        // A text in `expect` is only the beginning of a reply, so the rest is compared as well.
+        [line] => format!("assert_eq({name}.expect({}).text, {});", status(&shown), text(line)),
+        _ => format!("assert_eq({name}.expect({}).lines, {});", status(&shown), list(&shown)),
     }
+}
+
+/// The words by which a reply is recognised, as an argument of `expect`.
+fn status(lines: &[String]) -> String {
+    let [first, .., last] = lines else {
+        return lines.first().map_or_else(String::new, |line| begins(line));
+    };
+    // The lines of data of ManageSieve come before the line with the status.
+    let has_data_first = first.starts_with(['"', '{']);
+    begins(if has_data_first { last } else { first })
+}
+
+/// The beginning of a reply: the code, or the status with the tag of IMAP in front of it.
+fn begins(line: &str) -> String {
+    if is_smtp_reply(line) {
+        return line[..3].to_owned();
+    }
+    let mut blanks = line.match_indices(' ').map(|(at, _)| at);
+    let first = blanks.next().unwrap_or(line.len());
+    let second = blanks.next().unwrap_or(line.len());
+    let rest = line[first..second].trim_start();
+    let has_tag = line.starts_with("* ") || ["OK", "NO", "BAD"].contains(&rest);
+    text(&line[..if has_tag { second } else { first }])
+}
+
+/// Whether blanks may stand at the end of a line of the reply. A paste often has lost them from a
+/// challenge that is empty, or has more of them than the server sends.
+fn has_blanks_at_its_end(line: &str) -> bool {
+    line.ends_with(' ') || line == "334" || line == "+"
 }
 
 /// The lines of a reply as a regex that reaches to the end of the reply. A gap in the file matches
@@ -56,11 +86,15 @@ pub(super) fn reply(
 /// left out, the regex ends before them.
 fn with_gaps(lines: &[String]) -> String {
     let last = lines.len().saturating_sub(1);
+    let whole = |line: &str| {
+        let blanks = if has_blanks_at_its_end(line) { " *" } else { "" };
+        escaped(line.trim_end_matches(' ')) + blanks
+    };
     let pattern = |(n, line): (usize, &String)| match (line == GAP, n == last) {
         (true, true) => String::new(),
         (true, false) => "(?:.*\\r\\n)*?".to_owned(),
-        (false, true) => escaped(line) + "\\z",
-        (false, false) => escaped(line) + "\\r\\n",
+        (false, true) => whole(line) + "\\z",
+        (false, false) => whole(line) + "\\r\\n",
     };
     lines.iter().enumerate().map(pattern).collect()
 }

@@ -174,7 +174,7 @@ fn dialogues_of_rfcs_are_read_with_their_asides_and_broken_lines() {
     let text = "S: 220 hi\nC: EHLO x\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n  ... TLS begins ...\nC: QUIT\nS: 221 bye\n";
     let imported = import("rfc4954.txt", text);
     assert!(
-        imported.script.contains("s.expect(\"220 go\");\ns.tls_handshake();\ns.send(\"QUIT\");"),
+        imported.script.contains(".text, \"220 go\");\ns.tls_handshake();\ns.send(\"QUIT\");"),
         "{}",
         imported.script
     );
@@ -279,4 +279,36 @@ fn a_session_without_replies_is_read_line_by_line() {
     let dialogue = "S: hi Thu\nC: who\nS: me\nS: and you\nC: bye\nS: half a line\nclose";
     imported.holds(&[("tcp", "tcp", dialogue)], &[]);
     imported.fails("tcp", "tcp", &dialogue.replace("S: and", "S: only\nS: and"));
+}
+
+#[test]
+fn a_reply_that_goes_on_after_the_imported_one_fails_the_script() {
+    let imap = "* OK hi\na SEARCH ALL\n* SEARCH 1\na OK done\nb SEARCH NEW\n* SEARCH\nb OK done\n";
+    let imported = import("imap.txt", imap);
+    let said = "S: * OK hi\nC: a SEARCH ALL\nS: * SEARCH 1\nS: a OK done\nC: b SEARCH NEW\nS: * SEARCH\n\
+        S: b OK done\nclose";
+    imported.holds(&[("imap", "imap", said)], &[]);
+    for (was, now) in [
+        ("* SEARCH 1\n", "* SEARCH 1 2\n"),
+        ("* SEARCH 1\n", "* SEARCH 15\n"),
+        ("* SEARCH\n", "* SEARCH 7\n"),
+        ("b OK done", "b OK done by halves"),
+    ] {
+        imported.fails("imap", "imap", &said.replace(was, now));
+    }
+    let imported = import("pop3.txt", "+OK ready\nSTAT\n+OK 2 320\nQUIT\n+OK\n");
+    let said = "S: +OK ready\nC: STAT\nS: +OK 2 320\nC: QUIT\nS: +OK\nclose";
+    imported.holds(&[("pop3", "pop3", said)], &[]);
+    imported.fails("pop3", "pop3", &said.replace("320", "3200"));
+    assert!(imported.script.contains("assert_eq(s.expect(\"+OK\").text, \"+OK 2 320\");"));
+    let imported = says_the_same("smtp", &pasted(|_, _, line| format!("{line}\n")));
+    imported.fails("smtp", "smtp", &SAID.replace("250 2.1.0 Ok", "250 2.1.0 Ok, but why"));
+}
+
+#[test]
+fn blanks_that_a_paste_lost_or_added_at_the_end_of_a_reply_may_differ() {
+    let imported = import("blank.txt", "220 hi  \nAUTH PLAIN\n334\nAGEAYg==\n235 in\n");
+    let said = "S: 220 hi\nC: AUTH PLAIN\nS: 334 \nC: AGEAYg==\nS: 235 in\nclose";
+    imported.holds(&[("smtp", "smtp", said)], &[]);
+    imported.fails("smtp", "smtp", &said.replace("220 hi", "220 hi there"));
 }
