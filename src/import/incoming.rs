@@ -12,6 +12,8 @@ pub(super) struct Incoming {
     began: usize,
     /// How many octets of a literal are still to come.
     literal: usize,
+    /// Whether the next line is the rest of the line that a literal interrupts.
+    is_after_literal: bool,
     /// Whether the next lines, up to a dot, are a block instead of replies.
     is_block: bool,
     /// Whether the file leaves out replies before the next reply.
@@ -29,9 +31,10 @@ impl Incoming {
         self.lines.is_empty()
     }
 
-    /// Whether the next line belongs to a block or to a literal.
+    /// Whether the next line belongs to a block or to a literal, or to the line that a literal
+    /// interrupts.
     pub(super) fn is_in_block(&self) -> bool {
-        self.is_block || self.literal > 0
+        self.is_block || self.literal > 0 || self.is_after_literal
     }
 
     /// Notes whether a block follows.
@@ -65,6 +68,8 @@ impl Incoming {
     /// Takes the lines so far, and the line of the file with which they began.
     pub(super) fn take(&mut self) -> (usize, Vec<Vec<u8>>) {
         let mut lines = std::mem::take(&mut self.lines);
+        self.literal = 0;
+        self.is_after_literal = false;
         if std::mem::take(&mut self.skips) {
             lines.insert(0, GAP.as_bytes().to_vec());
         }
@@ -76,22 +81,30 @@ impl Incoming {
         match facts {
             Some(facts) if facts.has_codes() => line.as_bytes().get(3) != Some(&b'-'),
             Some(facts) if facts.has_literals => {
-                if self.literal > 0 {
-                    let length = line.len() + 2;
-                    if length <= self.literal {
-                        self.literal -= length;
-                        // The rest of the response, after the literal, is still to come.
-                        return false;
-                    }
-                    self.literal = 0;
-                }
-                if let Some((octets, _)) = announced(line) {
+                let Some(rest) = self.outside_literal(line) else { return false };
+                if let Some((octets, _)) = announced(rest) {
                     self.literal = octets;
+                    self.is_after_literal = octets == 0;
                     return false;
                 }
-                facts.has_tags || facts.statuses.contains(&first_word(line).as_str())
+                let is_whole = rest.len() == line.len();
+                facts.has_tags || (is_whole && facts.statuses.contains(&first_word(line).as_str()))
             }
             _ => true,
         }
+    }
+
+    /// The part of a line that does not belong to a literal; `None` if the literal has the whole
+    /// line with its line end.
+    fn outside_literal<'a>(&mut self, line: &'a str) -> Option<&'a str> {
+        self.is_after_literal = false;
+        let literal = std::mem::take(&mut self.literal);
+        let length = line.len() + 2;
+        if literal >= length {
+            self.literal = literal - length;
+            self.is_after_literal = self.literal == 0;
+            return None;
+        }
+        Some(line.get(literal..).unwrap_or_default())
     }
 }

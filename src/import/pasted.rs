@@ -28,6 +28,8 @@ pub(super) struct Paste {
     ahead: Vec<Ahead>,
     /// The indentation of the last command. The lines of a message are indented like their command.
     indent: usize,
+    /// The indentation of the last reply. The lines of a block are indented like their reply.
+    indent_of_reply: usize,
     /// The word that ends the here-document, if the lines belong to one.
     here: Option<String>,
 }
@@ -86,18 +88,25 @@ impl Paste {
             // An empty line between commands and replies is layout. An empty line in a block of the
             // server belongs to the block.
             if self.assembler.is_in_block() {
-                self.assembler.server(at, "", None);
+                self.of_a_block(at, line);
             }
             return;
         }
         if is_prompt(trimmed) || self.is_of_the_shell(at, line) || self.is_of_telnet(at, trimmed) {
             return;
         }
-        let (text, remark) = without_remark(line);
-        let text = text.trim_end();
-        if self.assembler.is_of_server(text.trim_start()) {
-            return self.assembler.server(at, text.trim_start(), remark);
+        if self.assembler.is_in_block() {
+            return self.of_a_block(at, line);
         }
+        let (text, remark) = without_remark(line);
+        let said = text.trim_start();
+        if self.assembler.is_of_server(said.trim_end()) {
+            self.indent_of_reply = text.len() - said.len();
+            // The blanks before a remark are not the server's.
+            let said = if remark.is_some() { said.trim_end() } else { said };
+            return self.assembler.server(at, said, remark);
+        }
+        let text = text.trim_end();
         if is_ellipsis(trimmed) {
             return self.assembler.gap(at, line, "something was left out here");
         }
@@ -132,6 +141,15 @@ impl Paste {
         self.assembler.unread(at, line, &format!("neither a reply nor a command of {speech}"));
     }
 
+    /// Takes a line of a block or a literal of the server, or the rest of a response after a
+    /// literal. The indentation of the reply is removed from the line. Further blanks belong to the
+    /// text.
+    fn of_a_block(&mut self, at: usize, line: &str) {
+        let (text, remark) = without_far_remark(unindented(line, self.indent_of_reply));
+        let text = if text.trim_end() == "." { "." } else { text };
+        self.assembler.server(at, text, remark);
+    }
+
     /// Takes a line of the client's message. The indentation of the command is removed from the
     /// line.
     fn of_a_message(&mut self, at: usize, line: &str) {
@@ -142,8 +160,7 @@ impl Paste {
                 return self.line(at, line);
             }
         }
-        let blanks = line.len() - line.trim_start_matches(' ').len();
-        let (text, remark) = without_far_remark(&line[blanks.min(self.indent)..]);
+        let (text, remark) = without_far_remark(unindented(line, self.indent));
         self.assembler.client(at, without_key(text), remark);
     }
 
@@ -292,4 +309,10 @@ impl Paste {
         self.give_up();
         self.assembler.finish()
     }
+}
+
+/// Returns a line without its indentation, which has at most so many blanks.
+fn unindented(line: &str, most: usize) -> &str {
+    let blanks = line.len() - line.trim_start_matches(' ').len();
+    &line[blanks.min(most)..]
 }

@@ -312,3 +312,35 @@ fn blanks_that_a_paste_lost_or_added_at_the_end_of_a_reply_may_differ() {
     imported.holds(&[("smtp", "smtp", said)], &[]);
     imported.fails("smtp", "smtp", &said.replace("220 hi", "220 hi there"));
 }
+
+#[test]
+fn the_rest_of_a_response_after_a_literal_keeps_its_blanks_and_its_empty_line() {
+    let fetched = "* 1 FETCH (BODY[HEADER] {15}\nSubject: hi\n\n BODY[TEXT] {16}\n  # 1\nx // 2 \n\
+        \x20FLAGS (\\Seen))\nc OK done\n";
+    for margin in ["", "    "] {
+        let lines = format!("* OK hi\nc FETCH 1 (BODY[HEADER] BODY[TEXT] FLAGS)\n{fetched}");
+        let text: String = lines.lines().map(|line| format!("{margin}{line}\n")).collect();
+        let imported = import("fetch.txt", &text);
+        let said = "S: * OK hi\nC: c FETCH 1 (BODY[HEADER] BODY[TEXT] FLAGS)\n".to_owned();
+        let said = fetched.lines().fold(said, |said, line| said + "S: " + line + "\n");
+        imported.holds(&[("imap", "imap", &said)], &[]);
+    }
+    for script in ["{5}\nkeep;\n", "{7}\nkeep;\n\n", "{16}\nkeep;\n\nstop;\n\n"] {
+        let text = format!("\"SIEVE\" \"x\"\nOK\nGETSCRIPT \"a\"\n{script}OK \"done\"\n");
+        let imported = import("sieve.txt", &text);
+        let said = "S: \"SIEVE\" \"x\"\nS: OK\nC: GETSCRIPT \"a\"\n".to_owned();
+        let said = text.lines().skip(3).fold(said, |said, line| said + "S: " + line + "\n");
+        imported.holds(&[("sieve", "sieve", &said)], &[]);
+    }
+}
+
+#[test]
+fn a_block_keeps_the_blanks_and_the_marks_of_its_lines() {
+    let lines = ["Received: by x", "    for <y>", "see // 3", "--", "   x"];
+    let block = lines.map(|line| format!("  {line}\n")).concat();
+    let text = format!("  +OK hi\n  RETR 1\n  +OK\n{block}  .\n  QUIT\n  +OK\n");
+    let imported = import("retr.txt", &text);
+    let block = lines.map(|line| format!("S: {line}\n")).concat();
+    let said = format!("S: +OK hi\nC: RETR 1\nS: +OK\n{block}S: .\nC: QUIT\nS: +OK\nclose");
+    imported.holds(&[("pop3", "pop3", &said)], &[]);
+}
