@@ -17,6 +17,7 @@
 pub(crate) mod capabilities;
 mod facts;
 pub mod imap;
+mod lines;
 pub(crate) mod multiline;
 pub(crate) mod pop3;
 mod requests;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success, WRONG_CREDENTIALS};
+pub(crate) use lines::{LINE_HEAD, Lines};
 
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;
@@ -253,80 +255,6 @@ pub(crate) struct Malformed {
     pub(crate) why: String,
     /// The range of the malformed line in the buffer.
     pub(crate) line: Range<usize>,
-}
-
-/// Splits a stream into lines, and keeps the beginning of an incomplete line.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lines {
-    unfinished: Vec<u8>,
-}
-
-/// How many bytes of a line are looked at. No verb or secret that matters is longer.
-pub(crate) const LINE_HEAD: usize = 16 << 10;
-
-impl Lines {
-    /// Calls `line` with each line that is now complete, including its line end, and with the range
-    /// of its new part in `bytes`.
-    pub(crate) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8], Range<usize>)) {
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', bytes).map(|at| at + 1) {
-            if self.unfinished.is_empty() {
-                line(&bytes[start..end], start..end);
-            } else {
-                self.unfinished.extend_from_slice(&bytes[start..end]);
-                line(&std::mem::take(&mut self.unfinished), start..end);
-            }
-            start = end;
-        }
-        let room = LINE_HEAD.saturating_sub(self.unfinished.len());
-        self.unfinished.extend_from_slice(&bytes[start..][..(bytes.len() - start).min(room)]);
-    }
-
-    /// Tracks bytes that are sent. `secret` returns the secret span of a line that is now complete
-    /// (`true`) or of the beginning of a line (`false`). Returns the secret spans in `bytes`.
-    pub(crate) fn follow(
-        &mut self,
-        bytes: &[u8],
-        mut secret: impl FnMut(&[u8], bool) -> Option<Range<usize>>,
-    ) -> Vec<Range<usize>> {
-        let mut spans = Vec::new();
-        let mut start = 0;
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let before = self.unfinished.len();
-            let mut found = None;
-            let is_whole = part.ends_with(b"\n");
-            self.push(part, |line, _| found = secret(line, true));
-            if !is_whole {
-                found = secret(&self.unfinished, false);
-            }
-            if let Some(span) = found {
-                // Only `LINE_HEAD` bytes of a line are kept. If its beginning is secret, so are all
-                // new bytes of a longer line.
-                let too_long = before.max(self.unfinished.len()) >= LINE_HEAD;
-                let new = span.start.saturating_sub(before)..span.end.saturating_sub(before);
-                let new = if too_long { new.start..chomp(part).len() } else { new };
-                spans.extend((!new.is_empty()).then_some(start + new.start..start + new.end));
-            }
-            start += part.len();
-        }
-        spans
-    }
-
-    pub(crate) fn unfinished(&self) -> &[u8] {
-        &self.unfinished
-    }
-
-    /// The span of `bytes` that would be secret if they completed the line. `secret` returns the
-    /// secret span of a line without its line end.
-    pub(crate) fn ahead(
-        &self,
-        bytes: &[u8],
-        secret: impl FnOnce(&[u8]) -> Option<Range<usize>>,
-    ) -> Option<Range<usize>> {
-        let before = self.unfinished.len();
-        let span = secret(chomp(&[&self.unfinished, bytes].concat()))?;
-        (span.end > before).then(|| span.start.saturating_sub(before)..span.end - before)
-    }
 }
 
 /// Describes what an incomplete line still lacks; `None` if no line has begun.

@@ -72,7 +72,7 @@ impl Requests {
             }
             let Some(octets) = literal_plus(&held[octets_end..end]) else { return Ok(Some(end)) };
             self.announced = octets;
-            self.octets_end = end as u64 + octets;
+            self.octets_end = (end as u64).saturating_add(octets);
         }
     }
 }
@@ -83,9 +83,16 @@ fn may_follow_literal(byte: u8) -> bool {
 }
 
 /// The number of octets that a line announces at its end by a non-synchronizing literal (RFC 7888).
+/// As in `box{5+}`, a brace directly after other characters is part of their word.
 fn literal_plus(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"+}\r\n")?;
-    let digits = &line[memchr::memrchr(b'{', line)? + 1..];
+    let (before, digits) = line.split_at(memchr::memrchr(b'{', line)?);
+    let digits = &digits[1..];
+    if !digits.iter().all(u8::is_ascii_digit)
+        || before.last().is_some_and(u8::is_ascii_alphanumeric)
+    {
+        return None;
+    }
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
