@@ -105,11 +105,19 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Closed, or i/o if the connection is gone.
+    /// Closed, or i/o if the connection is gone. A time-out if the peer does not read, and TLS or
+    /// compression has something to send before the half-close.
     pub async fn shutdown(&mut self) -> Result<()> {
+        let wait = Wait::new(self.stream.timeout());
         let transport = self.transport()?;
-        let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
-        shut.map_err(|error| self.fault(Kind::Io, format!("the half-close failed: {error}")))?;
+        let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx));
+        match timeout_at(wait.deadline(), shut).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                return Err(self.fault(Kind::Io, format!("the half-close failed: {error}")));
+            }
+            Err(_) => return Err(self.stuck(wait, "the half-close")),
+        }
         self.ending.half_close();
         self.record.note(What::Closed(self.turn.role().half_closes()));
         Ok(())

@@ -67,7 +67,7 @@ impl Session {
                 Ok(Err(error)) => {
                     return Err(self.fault(Kind::Io, format!("writing failed: {error}")));
                 }
-                Err(_) => return Err(self.stuck(wait, bytes.len() - at)),
+                Err(_) => return Err(self.stuck(wait, &format!("{} bytes", bytes.len() - at))),
             }
         }
         Ok(())
@@ -135,9 +135,9 @@ impl Session {
                     Poll::Ready(read) => {
                         let count = room.filled().len();
                         self.stream.buffer_mut().push(room.filled());
-                        // The next expectation reports what the failed read means; the writing goes
-                        // on.
-                        if self.received(read.map(|()| count)).is_err() {
+                        // The next expectation reports what an end or a failed read means; the
+                        // writing goes on.
+                        if !matches!(self.received(read.map(|()| count)), Ok(Arrival::Bytes)) {
                             break;
                         }
                     }
@@ -164,12 +164,13 @@ impl Session {
         self.closed(wait, "a peer that still listens", None)
     }
 
-    fn stuck(&mut self, wait: Wait, left: usize) -> Error {
+    /// Makes the error for `what` that was to be sent and that the peer does not take.
+    pub(super) fn stuck(&mut self, wait: Wait, what: &str) -> Error {
         self.record.note(What::TimedOut(wait.allowed));
         self.fault(
             Kind::Timeout,
             format!(
-                "the {} does not read: {left} bytes could not be sent in time",
+                "the {} does not read: {what} could not be sent in time",
                 self.turn.role().peer()
             ),
         )

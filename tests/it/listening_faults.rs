@@ -158,3 +158,78 @@ async fn pauses_are_as_long_as_they_are_said_to_be() {
         assert!(began.elapsed() >= long, "{:?}", began.elapsed());
     }
 }
+
+/// The number would overflow if it were added to the length of the line.
+#[tokio::test]
+async fn a_literal_of_an_impossible_size_ends_in_time() {
+    for (scheme, line) in [
+        ("imap", "a1 LOGIN {18446744073709551590+}\r\n"),
+        ("sieve", "PUTSCRIPT {18446744073709551590+}\r\n"),
+    ] {
+        let listener = Listener::options().session(short()).bind(scheme).await.unwrap();
+        let mut client = Session::connect(&listener.url()).await.unwrap();
+        let mut server = listener.accept().await.unwrap();
+        server.greet("").await.unwrap();
+        client.send_raw(line).await.unwrap();
+        let error = server.expect_command("LOGIN").await.unwrap_err();
+        assert!(error.is_timeout() || error.is_too_long(), "{scheme}: {error}");
+        client.leave();
+        server.leave();
+    }
+}
+
+/// The server ends TLS in the middle of a message, or only does not read it.
+#[tokio::test]
+async fn a_write_that_nobody_reads_ends_in_time_as_does_a_half_close_after_it() {
+    for ends_tls in [true, false] {
+        let listener = Listener::bind("smtps").await.unwrap();
+        let ca = tls::Options::new().ca(listener.ca().unwrap()).sni("localhost");
+        let (options, url) = (short().tls(ca), listener.url());
+        let (client, server) = tokio::join!(options.connect(&url), listener.accept().into_future());
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        server.greet("").await.unwrap();
+        client.expect(220).await.unwrap();
+        client.send("DATA").await.unwrap();
+        server.expect_command("DATA").await.unwrap();
+        server.reply(354).await.unwrap();
+        client.expect(354).await.unwrap();
+        if ends_tls {
+            server.shutdown().await.unwrap();
+        }
+        let message = "x".repeat(16 << 20);
+        let error = client.send_message(message.as_str()).await.unwrap_err();
+        let is_stuck = error.is_timeout() && error.message().contains(" bytes could not be sent");
+        assert!(is_stuck, "{ends_tls}: {error}");
+        if !ends_tls {
+            let error = client.shutdown().await.unwrap_err();
+            let message = "the server does not read: the half-close could not be sent in time";
+            assert!(error.is_timeout() && error.message() == message, "{error}");
+        }
+        client.leave();
+        server.leave();
+    }
+}
+
+/// In one packet with the command, or in the next one.
+#[tokio::test]
+async fn a_client_that_goes_on_in_clear_after_its_command_for_tls_is_told_of() {
+    for is_at_once in [true, false] {
+        let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
+        client.send_raw("STARTTLS\r\n").await.unwrap();
+        if is_at_once {
+            client.send_raw("NOOP\r\n").await.unwrap();
+        }
+        let going_on = async {
+            if !is_at_once {
+                client.expect(220).await.unwrap();
+                client.send_raw("NOOP\r\n").await.unwrap();
+            }
+        };
+        let (_, serving) =
+            tokio::join!(going_on, server.expect_starttls(ServerOptions::new()).into_future());
+        let error = serving.unwrap_err();
+        assert_eq!((error.kind().name(), error.got()), ("injected", Some("NOOP\\r\\n")), "{error}");
+        client.leave();
+        server.leave();
+    }
+}
