@@ -120,11 +120,13 @@ pub(crate) struct Cut<T> {
     gone: usize,
     left: usize,
     pause: Option<Pin<Box<Sleep>>>,
+    /// The error that came after the bytes of the last piece.
+    broke: Option<io::Error>,
 }
 
 impl<T> Cut<T> {
     pub(super) fn new(transport: T, way: Segment) -> Self {
-        Self { transport, way, gone: 0, left: 0, pause: None }
+        Self { transport, way, gone: 0, left: 0, pause: None, broke: None }
     }
 
     /// The length of the next piece.
@@ -145,15 +147,24 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let cut = self.get_mut();
+        if let Some(error) = cut.broke.take() {
+            return Poll::Ready(Err(error));
+        }
         let before = buf.filled().len();
         while buf.remaining() > 0 {
             let mut one = buf.take(1);
             let read = Pin::new(&mut cut.transport).poll_read(cx, &mut one);
             let byte = one.filled().first().copied();
             let (Poll::Ready(Ok(())), Some(byte)) = (&read, byte) else {
-                // Bytes before an end or an error are a piece of their own; the next read returns
-                // the end or the error again.
-                return if buf.filled().len() > before { Poll::Ready(Ok(())) } else { read };
+                if buf.filled().len() == before {
+                    return read;
+                }
+                // Bytes before an end or an error are a piece of their own. The transport returns
+                // the end again, but not the error.
+                if let Poll::Ready(Err(error)) = read {
+                    cut.broke = Some(error);
+                }
+                return Poll::Ready(Ok(()));
             };
             buf.put_slice(&[byte]);
             if cut.way.ends_behind(byte) {
@@ -269,5 +280,42 @@ mod tests {
     fn a_way_is_known_by_its_name() {
         assert!(Segment::CUTS.iter().all(|way| Segment::parse(way.name()).unwrap() == *way));
         assert!(Segment::parse("byte").unwrap_err().next_step().unwrap().contains("bytes"));
+    }
+
+    /// A transport that breaks after some bytes, and tells so once.
+    struct Breaking(&'static [u8], Option<io::ErrorKind>);
+
+    impl AsyncRead for Breaking {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if let ([first, rest @ ..], true) = (self.0, buf.remaining() > 0) {
+                buf.put_slice(&[*first]);
+                self.0 = rest;
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(self.1.take().map_or(Ok(()), |kind| Err(kind.into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_after_a_piece_is_returned_however_the_stream_is_cut() {
+        for way in [Segment::Bytes, Segment::Lines, Segment::Crlf] {
+            let mut cut =
+                Cut::new(Breaking(b"221 bye\r\n2", Some(io::ErrorKind::InvalidData)), way);
+            let mut room = [0; 64];
+            let mut taken = 0;
+            let error = loop {
+                match cut.read(&mut room).await {
+                    Ok(0) => panic!("{way}: the end, and no error"),
+                    Ok(count) => taken += count,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!((taken, error.kind()), (10, io::ErrorKind::InvalidData), "{way}");
+            assert_eq!(cut.read(&mut room).await.unwrap(), 0, "{way}");
+        }
     }
 }
