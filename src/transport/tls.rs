@@ -1,6 +1,7 @@
 //! TLS on top of another transport.
 
 use std::io::{self, IoSlice, Read as _};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -46,7 +47,7 @@ impl Tls {
         let start = if lenient { Start::Sorting(Vec::new()) } else { Start::Watching(Vec::new()) };
         match attempt
             .connector()
-            .connect(attempt.name(), Beneath { transport, start })
+            .connect(attempt.name(), Beneath { transport, start, records: Records::default() })
             .into_fallible()
             .await
         {
@@ -55,7 +56,7 @@ impl Tls {
                 let plain = if let Start::Sorted(plain) = start { plain } else { Vec::new() };
                 Ok((Self::over(stream.into()), plain))
             }
-            Err((error, Beneath { transport, start })) => {
+            Err((error, Beneath { transport, start, .. })) => {
                 let began = if let Start::Watching(began) = start { began } else { Vec::new() };
                 Err(Broken { error, transport, began })
             }
@@ -67,13 +68,14 @@ impl Tls {
         config: Arc<ServerConfig>,
         transport: Transport,
     ) -> Result<Self, Broken> {
-        let beneath = Beneath { transport, start: Start::Watching(Vec::new()) };
+        let beneath =
+            Beneath { transport, start: Start::Watching(Vec::new()), records: Records::default() };
         match TlsAcceptor::from(config).accept(beneath).into_fallible().await {
             Ok(mut stream) => {
                 stream.get_mut().0.start = Start::Over;
                 Ok(Self::over(stream.into()))
             }
-            Err((error, Beneath { transport, start })) => {
+            Err((error, Beneath { transport, start, .. })) => {
                 let began = if let Start::Watching(began) = start { began } else { Vec::new() };
                 Err(Broken { error, transport, began })
             }
@@ -194,17 +196,52 @@ impl AsyncWrite for Tls {
     }
 }
 
-/// Whether all bytes are text. Parts of a TLS record are not, unless they are very short.
-fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
-}
-
 /// The transport beneath TLS.
 #[derive(Debug)]
 struct Beneath {
     transport: Transport,
     start: Start,
+    records: Records,
 }
+
+/// Follows the records of what the peer sends (RFC 8446 section 5.1), to know where one ends.
+#[derive(Debug, Default)]
+struct Records {
+    /// The header of the record, as far as it has come.
+    header: Vec<u8>,
+    /// How many bytes of the record are still to come.
+    left: usize,
+}
+
+impl Records {
+    /// Takes the next bytes. Returns the offset of the first one that begins no record, if there is
+    /// one; it is not taken.
+    fn advance(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.left > 0 {
+                let count = self.left.min(bytes.len() - at);
+                self.left -= count;
+                at += count;
+                continue;
+            }
+            if self.header.is_empty() && !CONTENT_TYPES.contains(&bytes[at]) {
+                return Some(at);
+            }
+            self.header.push(bytes[at]);
+            at += 1;
+            if let [_, _, _, high, low] = self.header[..] {
+                self.left = usize::from(u16::from_be_bytes([high, low]));
+                self.header.clear();
+            }
+        }
+        None
+    }
+}
+
+/// The content types of records, from change_cipher_spec to application_data (RFC 8446 section
+/// 5.1). All are control characters, so that no text begins like a record.
+const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 
 /// What is done with the first bytes of a peer.
 #[derive(Debug)]
@@ -217,14 +254,18 @@ enum Start {
     Sorted(Vec<u8>),
     /// Nothing is done any more.
     Over,
-    /// We have sent `close_notify`. Exim goes on in clear after that; text is no TLS record, and
-    /// counts as the end.
+    /// We have sent `close_notify`. Exim goes on in clear after that, which counts as the end.
     Closing,
 }
 
 impl Start {
     /// Looks at bytes that came, and returns whether any are left for TLS.
-    fn pass(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
+    fn pass(
+        &mut self,
+        records: &mut Records,
+        buf: &mut ReadBuf<'_>,
+        before: usize,
+    ) -> io::Result<bool> {
         let new = &buf.filled()[before..];
         match self {
             Self::Watching(began) => {
@@ -245,10 +286,19 @@ impl Start {
                 }
                 *self = Self::Sorted(std::mem::take(plain));
             }
-            Self::Closing if !new.is_empty() && is_text(new) => buf.set_filled(before),
             Self::Sorting(_) | Self::Sorted(_) | Self::Over | Self::Closing => {}
         }
+        let clear = records.advance(&buf.filled()[before..]);
+        if let (Self::Closing, Some(clear)) = (self, clear) {
+            buf.set_filled(before + clear);
+        }
         Ok(true)
+    }
+}
+
+impl Beneath {
+    fn pass(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
+        self.start.pass(&mut self.records, buf, before)
     }
 }
 
@@ -261,7 +311,7 @@ impl AsyncRead for Beneath {
         let before = buf.filled().len();
         loop {
             match Pin::new(&mut self.transport).poll_read(cx, buf) {
-                Poll::Ready(Ok(())) if !self.start.pass(buf, before)? => {}
+                Poll::Ready(Ok(())) if !self.pass(buf, before)? => {}
                 Poll::Pending => {
                     // Session tickets and the first reply after them come in separate segments. A
                     // server may hold back the second segment until the first is acknowledged.
@@ -303,5 +353,24 @@ impl AsyncWrite for Beneath {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_last_record_is_found_wherever_the_bytes_are_cut() {
+        let stream = b"\x17\x03\x03\x00\x04abcd\x15\x03\x03\x00\x02ef221 bye\r\n";
+        for size in 1..=stream.len() {
+            let mut records = Records::default();
+            let mut found = None;
+            for (number, piece) in stream.chunks(size).enumerate() {
+                let clear = records.advance(piece).map(|at| number * size + at);
+                found = found.or(clear);
+            }
+            assert_eq!(found, Some(16), "{size}");
+        }
     }
 }

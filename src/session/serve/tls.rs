@@ -42,8 +42,10 @@ impl Session {
                 let tls = speech.facts().tls;
                 let verb = tls.map_or("STARTTLS", |tls| tls.command);
                 let command = session.command_alone(verb, wait).await?;
+                session.read_ready().await?;
                 if !session.stream.held().is_empty() {
-                    return Err(session.injected_by_client(wait));
+                    let got = session.shown_held();
+                    return Err(session.injected_by_client(got, wait));
                 }
                 let go_ahead = tls.map_or("220 2.0.0 go ahead", |tls| tls.go_ahead);
                 let is_garbage = session.say_with(&go_ahead.into(), fault, wait).await?;
@@ -117,8 +119,15 @@ impl Session {
                 self.note_accepted_tls();
                 Ok(())
             }
-            Ok(Err(Broken { error, transport, .. })) => {
+            Ok(Err(Broken { error, transport, began })) => {
                 self.stream.put_back(transport);
+                if began.first().is_some_and(|byte| *byte >= b' ') {
+                    self.record.note(What::Tls("failed: the client went on in clear".to_owned()));
+                    let got = self.shown(&began);
+                    let error = self.injected_by_client(got, wait);
+                    self.hang_up();
+                    return Err(error);
+                }
                 let error = attempt.explain(error);
                 Err(self.client_broke_off(&error, versions).with_waited(wait.waited()))
             }
@@ -174,12 +183,13 @@ impl Session {
         fault.hint(hint.as_deref().unwrap_or("catch the error if the client is right to break off"))
     }
 
-    fn injected_by_client(&self, wait: Wait) -> Error {
+    /// Makes the error for what came in clear, in one packet with the command or in the next one.
+    fn injected_by_client(&self, got: String, wait: Wait) -> Error {
         let error =
             self.fault(Kind::Injected, "the client sent more in clear after its command for TLS");
         error
             .with_expected("nothing before the handshake (RFC 3207, 4.2)")
-            .with_got(self.shown_held())
+            .with_got(got)
             .with_waited(wait.waited())
             .hint("a server that keeps these bytes lets a man in the middle put commands there")
     }
