@@ -81,6 +81,7 @@ mod reading;
 mod readme;
 mod real;
 mod record;
+mod record_sasl;
 mod recorded;
 mod redact;
 mod repeating;

@@ -56,7 +56,7 @@ fn all_of(folder: &Path) -> String {
 }
 
 /// Passes a client's session on to the server, and runs the recorded script with the server.
-fn recorded(server: &Embedded, scheme: &str, client: &str, secrets: &[&str]) -> String {
+pub(crate) fn recorded(server: &Embedded, scheme: &str, client: &str, secrets: &[&str]) -> String {
     let url = server.url(scheme).unwrap();
     recorded_at((&url, server.ca().unwrap()), scheme, client, secrets)
 }

@@ -34,6 +34,8 @@ pub(super) struct Script {
     in_exchange: bool,
     /// How many bytes of a literal are still to come.
     literal: u64,
+    /// The expression for the secret of the next line, in place of a parameter.
+    composed: Option<String>,
     /// How many secrets have become parameters.
     secrets: usize,
     /// How the names of files beside the script begin; `None` if it has none.
@@ -71,6 +73,7 @@ impl Script {
             tags: HashSet::new(),
             in_exchange: false,
             literal: 0,
+            composed: None,
             secrets: 0,
             beside: None,
             files: Vec::new(),
@@ -161,6 +164,13 @@ impl Script {
         self.line(&call);
     }
 
+    /// The client sent a line, in which this expression stands for the only secret.
+    pub(super) fn sent_with(&mut self, sent: &[u8], secret: String) {
+        self.composed = Some(secret);
+        self.sent(sent, false);
+        self.composed = None;
+    }
+
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
@@ -175,7 +185,9 @@ impl Script {
         let in_bytes = has_files || std::str::from_utf8(sent).is_err();
         let mut parts = Vec::new();
         for (n, piece) in pieces.into_iter().enumerate() {
-            if n > 0 {
+            if let Some(composed) = self.composed.take_if(|_| n > 0) {
+                parts.push(composed);
+            } else if n > 0 {
                 self.secrets += 1;
                 let blob = if in_bytes { ".to_blob()" } else { "" };
                 parts.push(format!("param(\"{}\"){blob}", secret(self.secrets)));

@@ -1,5 +1,6 @@
 //! `mailexpect record`: a proxy that writes a script, a golden and a trace of each session.
 
+mod exchange;
 mod follow;
 mod relay;
 mod save;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exchange::exchange;
 use super::follow::{Followed, Turn};
 use crate::cli::dialogue::{Beside, Script};
 use crate::cli::written;
@@ -12,10 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::golden::{Goldens, Policy};
 use crate::outcome::{Golden, Outcome, Verdict};
-use crate::proto::Speech;
 use crate::redaction::Redaction;
 use crate::report::{Report as _, Trace};
-use crate::script::written as rhai;
 use crate::script::{LARGEST_SCRIPT, Runner, Servers, Settings};
 use crate::secrets::MASK;
 use crate::session::block_on;
@@ -175,10 +174,15 @@ impl Written {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let mut script = Script::new(followed.speech, url, &title).beside(&stem);
         let (mut at, mut has_exchange) = (0, false);
+        // The exchange that is written line by line, and the number of its last turn.
+        let (mut open, mut end) = (None, 0);
         let turns = &followed.turns;
         let (mut params, mut is_left) = (BTreeMap::new(), false);
         while let Some(turn) = turns.get(at) {
             at += 1;
+            if at > end {
+                open = None;
+            }
             match turn {
                 Turn::Server(bytes) => script.heard(bytes),
                 Turn::Client { bytes, length, .. } => {
@@ -189,9 +193,14 @@ impl Written {
                             at += exchange.turns - 1;
                             continue;
                         }
+                        end = at - 1 + exchange.turns;
+                        open = Some(exchange);
                     }
                     let before = script.secrets().count();
-                    script.sent(bytes, false);
+                    match open.as_ref().and_then(|exchange| exchange.secret(turn)) {
+                        Some(secret) => script.sent_with(bytes, secret),
+                        None => script.sent(bytes, false),
+                    }
                     let new = script.secrets().skip(before);
                     params.extend(new.map(|name| (name, fitting(bytes, *length))));
                 }
@@ -206,7 +215,7 @@ impl Written {
             }
         }
         params.insert(scheme(url).to_owned(), url.to_owned());
-        if has_exchange && with_verbs {
+        if has_exchange {
             params.insert(PASSWORD.to_owned(), FITTING.to_owned());
         }
         let files = script.files();
@@ -250,80 +259,6 @@ fn fitting(masked: &[u8], length: usize) -> String {
     let others = masked.len() - count * MASK.len();
     let each = length.saturating_sub(others) / count.max(1);
     FITTING.chars().cycle().take(each).collect()
-}
-
-/// A SASL or APOP exchange that succeeded, as a call of a verb.
-struct Exchange {
-    call: String,
-    /// How many turns the exchange took.
-    turns: usize,
-}
-
-/// The exchange at the start of these turns, if there is one.
-fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
-    let Some(Turn::Client { bytes, .. }) = turns.first() else { return None };
-    let line = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n")?;
-    if line.contains('\n') {
-        return None;
-    }
-    let mut words = line.split(' ');
-    if speech.facts().has_tags {
-        words.next();
-    }
-    let command = words.next()?;
-    if speech == Speech::Pop3 && command.eq_ignore_ascii_case("APOP") {
-        let user = words.next()?;
-        let call = rhai::apop(user);
-        return Some(Exchange { call, turns: 2 }).filter(
-            |_| matches!(turns.get(1), Some(Turn::Server(said)) if said.starts_with(b"+OK")),
-        );
-    }
-    if !command.eq_ignore_ascii_case(speech.facts().sasl.command) {
-        return None;
-    }
-    let mechanism = words.next()?.trim_matches('"').to_ascii_uppercase();
-    let mut user = None;
-    for (at, turn) in turns.iter().enumerate() {
-        match turn {
-            Turn::Client { meaning, .. } => {
-                let meaning = meaning.as_deref();
-                user = user.or_else(|| meaning.and_then(|meaning| who(&mechanism, meaning)));
-            }
-            Turn::Server(said) if speech.facts().sasl.is_challenge(said) => {}
-            Turn::Server(said) if is_success(speech, said) => {
-                let call = rhai::auth(&user?, Some(&mechanism));
-                return Some(Exchange { call, turns: at + 1 });
-            }
-            _ => return None,
-        }
-    }
-    None
-}
-
-fn is_success(speech: Speech, said: &[u8]) -> bool {
-    let last = crate::proto::last_line(said);
-    let status = if speech.facts().has_tags {
-        &last[memchr::memchr(b' ', last).map_or(last.len(), |at| at + 1)..]
-    } else {
-        last
-    };
-    speech.facts().sasl.success.fits(status)
-}
-
-/// The user of a response whose secret is masked.
-fn who(mechanism: &str, meaning: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(meaning).ok()?;
-    let user = match mechanism {
-        "PLAIN" => text.split('\0').nth(1)?,
-        "LOGIN" => text,
-        "CRAM-MD5" => text.rsplit_once(' ')?.0,
-        _ if mechanism.starts_with("SCRAM-") => {
-            text.split(',').find_map(|part| part.strip_prefix("n="))?
-        }
-        "DIGEST-MD5" => text.split("username=\"").nth(1)?.split('"').next()?,
-        _ => return None,
-    };
-    (!user.is_empty() && !user.contains(MASK)).then(|| user.to_owned())
 }
 
 #[cfg(test)]
