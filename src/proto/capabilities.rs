@@ -11,7 +11,7 @@ use crate::proto::chomp;
 use crate::reply::Reply;
 
 /// The word before the capabilities in IMAP.
-pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
+pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY";
 
 /// The keyword whose parameters may begin with `=`.
 const AUTH: &[u8] = b"AUTH";
@@ -134,12 +134,7 @@ impl Capabilities {
     /// a response or a response code (RFC 3501 section 7.2.1).
     pub(crate) fn of_words(reply: Reply) -> Self {
         let bytes = reply.bytes();
-        // Of several responses, the last one holds.
-        let response = [b"\n* ", CAPABILITY].concat();
-        let start = memchr::memmem::rfind(bytes, &response)
-            .map(|at| at + response.len())
-            .or_else(|| memchr::memmem::find(bytes, CAPABILITY).map(|at| at + CAPABILITY.len()))
-            .unwrap_or(bytes.len());
+        let start = words_of_response(bytes).unwrap_or(bytes.len());
         let length = bytes[start..]
             .iter()
             .position(|byte| b"]\r\n".contains(byte))
@@ -265,6 +260,24 @@ fn parameters(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
+/// The offset of the capabilities in IMAP's CAPABILITY response, of which the last one holds, or
+/// else in the first response code of that name.
+fn words_of_response(bytes: &[u8]) -> Option<usize> {
+    let offset_of = |rest: &[u8]| bytes.len() - rest.len();
+    let starts = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1);
+    let of_line = |start: usize| behind(behind(&bytes[start..], b"*")?, CAPABILITY);
+    let response = [0].into_iter().chain(starts).filter_map(of_line).last();
+    let of_code = |at: usize| behind(&bytes[at + 1..], CAPABILITY);
+    response.or_else(|| memchr::memchr_iter(b'[', bytes).find_map(of_code)).map(offset_of)
+}
+
+/// What comes behind this word, in letters of either case, and the blanks after it.
+pub(crate) fn behind<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let (begins, rest) = text.split_at_checked(word.len())?;
+    let is_word = begins.eq_ignore_ascii_case(word) && rest.first() == Some(&b' ');
+    is_word.then(|| &rest[rest.iter().take_while(|byte| **byte == b' ').count()..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +343,8 @@ mod tests {
         for said in [
             "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN AUTH=LOGIN\r\na1 OK done\r\n",
             "* OK [CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN AUTH=LOGIN] hi\r\n",
+            "* Capability  IMAP4rev1 IDLE AUTH=PLAIN AUTH=LOGIN\r\na1 ok done\r\n",
+            "* ok [capability IMAP4rev1 IDLE AUTH=PLAIN AUTH=LOGIN] hi\r\n",
         ] {
             let capabilities = Capabilities::remembered_words(said.as_bytes());
             assert_eq!(capabilities.keywords(), ["IMAP4rev1", "IDLE", "AUTH", "AUTH"]);

@@ -2,10 +2,11 @@
 
 use super::Imap;
 use crate::proto::Speech;
-use crate::proto::capabilities::{CAPABILITY, Capabilities, Told};
+use crate::proto::capabilities::{CAPABILITY, Capabilities, Told, behind};
 use crate::proto::facts::{
     Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls, WRONG_CREDENTIALS,
 };
+use crate::proto::starts;
 
 const OK: Success = Success::Word("OK");
 
@@ -126,13 +127,14 @@ pub(in crate::proto) static FACTS: Facts = Facts {
 /// Servers announce capabilities in a response of its own, and in the response code of a greeting
 /// or a login. STARTTLS makes them void (RFC 3501 section 6.2.1).
 fn told(answered: &[u8], response: &[u8]) -> Told {
-    let (tag, behind) =
+    let (tag, text) =
         response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
-    let status = &behind[..behind.len().min("PREAUTH [CAPABILITY ".len())];
-    if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some() {
+    let status = &text[..text.len().min("PREAUTH [".len())];
+    let code = memchr::memchr(b'[', status).map(|at| &text[at + 1..]);
+    if [Some(text), code].into_iter().flatten().any(|text| behind(text, CAPABILITY).is_some()) {
         Told::Capabilities(Box::new(Capabilities::remembered_words(response)))
     } else if tag != b"* "
-        && behind.starts_with(b"OK")
+        && starts(text, "OK")
         && answered.to_ascii_uppercase().ends_with(b" STARTTLS")
     {
         Told::Void

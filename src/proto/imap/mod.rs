@@ -147,19 +147,26 @@ impl Imap {
         }
     }
 
-    /// Records the end of a command, which settles everything that was owed for it.
+    /// Records the end of a command, which settles everything that was owed for it: that stands
+    /// together, and nothing of a command comes after its end. Another command may have the same
+    /// tag.
     fn pay_command(&mut self, tag: &[u8], status: Status) {
         let is_of_command = |owed: &Owed| matches!(owed, Owed::What(wants) if wants.tag() == tag);
-        let is_logout =
-            |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
-        self.closing |= status == Status::Ok
-            && self.owed.iter().any(|owed| is_of_command(owed) && is_logout(owed));
-        // Even a literal of no octets waits, and may be refused.
-        let awaits = self
-            .owed
-            .iter()
-            .any(|owed| matches!(owed, Owed::What(Wants::Continuation(waiting)) if waiting == tag));
-        self.owed.retain(|owed| !is_of_command(owed));
+        let (mut awaits, mut is_logout) = (false, false);
+        if let Some(place) = self.owed.iter().position(is_of_command) {
+            while self.owed.get(place).is_some_and(is_of_command) {
+                match self.owed.remove(place) {
+                    // Even a literal of no octets waits, and may be refused.
+                    Some(Owed::What(Wants::Continuation(_))) => awaits = true,
+                    Some(Owed::What(Wants::End { is_logout: logout, .. })) => {
+                        is_logout = logout;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.closing |= status == Status::Ok && is_logout;
         self.commands.over(tag, status == Status::Ok, awaits);
     }
 }

@@ -6,6 +6,7 @@ use crate::proto::capabilities::{Capabilities, Told, is_answer_to};
 use crate::proto::facts::{
     Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls, WRONG_CREDENTIALS,
 };
+use crate::proto::starts;
 
 const OK: Success = Success::Word("+OK");
 
@@ -71,8 +72,8 @@ fn has_block(command: &[u8]) -> bool {
 /// The block after the reply to CAPA announces the capabilities (RFC 2449 section 5); STLS makes
 /// them void.
 fn told(answered: &[u8], said: &[u8]) -> Told {
-    let is_success = said.starts_with(b"+OK");
-    if is_answer_to(answered, "CAPA") && !is_success && !said.starts_with(b"-ERR") {
+    let is_success = starts(said, "+OK");
+    if is_answer_to(answered, "CAPA") && !is_success && !starts(said, "-ERR") {
         Told::Capabilities(Box::new(Capabilities::remembered_lines(said)))
     } else if is_answer_to(answered, "STLS") && is_success {
         Told::Void

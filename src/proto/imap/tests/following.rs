@@ -38,7 +38,12 @@ fn a_reply_is_owed_until_the_tagged_one_has_come() {
          S: a1 OK [READ-WRITE] done     | 0
          C^: a3 NOOP^a4 NOOP^           | 2
          S: a4 OK in any order          | 1
-         S: a3 OK                       | 0",
+         S: a3 OK                       | 0
+         C^: a5 NOOP^a5 NOOP^           | 2
+         S: a5 OK of the first          | 1
+         S: a5 OK of the second         | 0
+         C^: a6 IDLE^DONE^              | 2
+         S: a6 BAD no                   | 0",
     );
 }
 

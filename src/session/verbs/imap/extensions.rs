@@ -1,5 +1,7 @@
 //! Several commands in one write, commands that the caller wrote out, and commands of extensions.
 
+use std::collections::HashMap;
+
 use super::{Call, Next, Operation, Session, mailboxes::in_parentheses};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::{Answer, Criteria, Literals, Status, Value};
@@ -175,8 +177,10 @@ impl Session {
         }
         self.check_turn(&lines).await?;
         self.write(lines.into(), first.verb.wait).await?;
+        let mut places: HashMap<&[u8], usize> =
+            tags.iter().map(String::as_bytes).zip(0..).collect();
         let mut answers: Vec<Option<Answer>> = vec![None; tags.len()];
-        while answers.iter().any(Option::is_none) {
+        while !places.is_empty() {
             // A server may answer in another order (RFC 3501 section 5.5), so the tag of any of the
             // commands is accepted.
             let mut running = first.again();
@@ -184,9 +188,8 @@ impl Session {
                 Next::Tagged(tagged) => tagged,
                 Next::Continuation(response) => return Err(self.asks_for_more(&running, &response)),
             };
-            let place = tags.iter().position(|tag| tagged.ends() == Some(tag.as_bytes()));
-            let answer = place.and_then(|place| answers.get_mut(place));
-            let Some(answer) = answer.filter(|answer| answer.is_none()) else {
+            let place = tagged.ends().and_then(|tag| places.remove(tag));
+            let Some(answer) = place.and_then(|place| answers.get_mut(place)) else {
                 let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
                 let error = error.with_expected(format!("one of {}", tags.join(", ")));
                 return Err(error.with_got(self.shown_lines(tagged.bytes())));
