@@ -51,6 +51,15 @@ impl Interrupt {
         *self.pressed.borrow()
     }
 
+    /// Waits for a future, unless a signal comes first. `None` if one came.
+    pub(crate) async fn unless_pressed<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = self.pressed() => None,
+        }
+    }
+
     /// Ready once a signal comes, or at once if one has come already.
     pub(crate) fn pressed(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut pressed = self.pressed.clone();

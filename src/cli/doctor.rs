@@ -12,6 +12,7 @@ use super::tls::Tls;
 use super::value;
 use crate::doctor::{Answer, Doctor as Asker, Question};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::{Diagnosis, Language};
 use crate::session::{Options, block_on};
@@ -107,14 +108,22 @@ pub(super) fn doctor(args: Doctor, screen: &mut Screen) -> Result<ExitCode> {
     descriptors::provide(descriptors::NEEDED)?;
     let tls = args.tls.options(crate::tls::Options::new())?;
     let doctor = Asker {
-        options: args.connecting.options(Options::new(), &[]).tls(tls).timeout(args.timeout),
+        options: args
+            .connecting
+            .options(Options::new().unjudged(), &[])
+            .tls(tls)
+            .timeout(args.timeout),
         timeout: args.timeout,
         helo: args.helo,
         ports: (args.smtp_port, args.submission_port),
         rcpt: args.rcpt,
         deliver,
     };
-    let examined = block_on(doctor.examine(&domain))?;
+    let interrupt = Interrupt::listen()?;
+    let Some(examined) = block_on(interrupt.unless_pressed(doctor.examine(&domain))) else {
+        return Ok(ExitCode::Interrupted);
+    };
+    let examined = examined?;
     let language = args.lang.unwrap_or_else(language);
     let diagnosis = Diagnosis { examined: &examined, language };
     screen.show(&if args.json { diagnosis.json() } else { diagnosis.text() });

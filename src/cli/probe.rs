@@ -10,6 +10,7 @@ use super::screen::Screen;
 use super::tls::Tls;
 use super::value;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::probe::{self, Depth, Found, Host, HostPorts, State};
 use crate::report::{Probed, Unexpected};
@@ -134,13 +135,17 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     descriptors::provide(descriptors::NEEDED)?;
     let mut prober = prober(args)?;
     let own_mailbox = prober.mailbox.is_none() && prober.depth == Depth::Delivered;
+    let interrupt = Interrupt::listen()?;
     let mut worst = ExitCode::Passed;
     for mut at in hosts {
         at.add(expected.iter().flat_map(|expected| expected.ports.iter().copied()));
         if own_mailbox {
             prober.mailbox = Some(at.url("imaps", 993));
         }
-        let judged = block_on(prober.host(&at)).map(|host| {
+        let Some(found) = block_on(interrupt.unless_pressed(prober.host(&at))) else {
+            return Ok(ExitCode::Interrupted);
+        };
+        let judged = found.map(|host| {
             let wrong = judge(&host, &at, &expected, prober.depth);
             (host, wrong)
         });

@@ -52,6 +52,35 @@ fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
     }
 }
 
+/// The server takes the connection and never says a word.
+#[test]
+fn a_signal_ends_each_command_that_waits_for_a_server() {
+    for command in [
+        &["talk", "smtps://127.0.0.1:PORT"][..],
+        &["talk", "127.0.0.1:PORT"],
+        &["probe", "127.0.0.1:PORT", "--timeout", "60s"],
+        &["doctor", "127.0.0.1", "--smtp-port", "PORT", "--submission-port", "PORT"],
+        &["send", "--server", "smtps://127.0.0.1:PORT", "--to", "a@b.example"],
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let child = program()
+            .args(command.iter().map(|argument| argument.replace("PORT", &port)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _stream = listener.accept().unwrap().0;
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let mut child = child;
+        let stdin = child.stdin.take();
+        let ran = ended(child);
+        drop(stdin);
+        assert_eq!(ran.code, Some(130), "{command:?}: {ran:?}");
+    }
+}
+
 #[test]
 fn a_script_that_waits_at_its_end_for_the_server_to_close_is_interrupted() {
     let script = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"hi\");\n";

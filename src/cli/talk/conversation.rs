@@ -72,7 +72,11 @@ impl Conversation {
             bytes.fetch_add(event.bytes(), Ordering::Relaxed);
             output.event(event);
         }));
-        let mut session = options.transcript(transcript.clone()).connect(&self.url).await?;
+        let connecting = options.transcript(transcript.clone()).connect(&self.url);
+        let Some(session) = interrupt.unless_pressed(connecting).await else {
+            return Ok(ExitCode::Interrupted);
+        };
+        let mut session = session?;
         if self.is_terminal {
             self.output
                 .show("Lines are sent as they are typed; :help shows more, Ctrl-D leaves.\n");
@@ -83,16 +87,17 @@ impl Conversation {
             self.editor.ask();
         }
         if !self.is_told {
-            session.recognise().await?;
+            match interrupt.unless_pressed(session.recognise()).await {
+                Some(recognised) => recognised?,
+                None => return Ok(ExitCode::Interrupted),
+            }
             if let Some(rest) = self.url.strip_prefix("tcp:") {
                 self.url = format!("{}:{rest}", session.protocol());
                 self.editor.learn(super::completion::verbs(&self.url));
             }
         }
-        let ended = tokio::select! {
-            ended = self.talk(&mut session) => ended,
-            () = interrupt.pressed() => Ok(ExitCode::Interrupted),
-        };
+        let ended = interrupt.unless_pressed(self.talk(&mut session)).await;
+        let ended = ended.unwrap_or(Ok(ExitCode::Interrupted));
         session.hang_up();
         self.output.flush();
         if self.is_terminal {
