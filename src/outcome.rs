@@ -3,6 +3,8 @@
 
 mod measured;
 
+#[cfg(feature = "cli")]
+use std::collections::HashMap;
 #[cfg(feature = "script")]
 use std::path::Path;
 use std::path::PathBuf;
@@ -184,10 +186,14 @@ impl Outcome {
     }
 
     /// The outcomes that reports list, each as a case of its own: the script; or the rows of its
-    /// tables, and the script too if it failed for another reason than theirs.
+    /// tables, and the script too if it failed, or is flaky, for another reason than theirs.
     #[must_use]
     pub fn reported(&self) -> Vec<&Self> {
-        let is_apart = !self.is_ok() && !self.failed_by_cases;
+        let is_apart = if self.is_ok() {
+            self.is_flaky() && !self.cases.iter().any(Self::is_flaky)
+        } else {
+            !self.failed_by_cases
+        };
         let script = (self.cases.is_empty() || is_apart).then_some(self);
         self.cases.iter().chain(script).collect()
     }
@@ -249,6 +255,21 @@ impl Outcome {
             failed_attempts: Vec::new(),
             secrets: Learned::default(),
         }
+    }
+
+    /// Sets the attempts before this one. A row of a table that failed in one of them keeps that
+    /// attempt too, because most reports list rows in place of their script.
+    #[cfg(feature = "cli")]
+    pub(crate) fn set_failed_attempts(&mut self, attempts: Vec<Self>) {
+        let rows: HashMap<_, _> =
+            self.cases.iter().enumerate().map(|(at, row)| (row.case.clone(), at)).collect();
+        let failed = attempts.iter().flat_map(|attempt| &attempt.cases).filter(|row| !row.is_ok());
+        for row in failed {
+            if let Some(&at) = rows.get(&row.case) {
+                self.cases[at].failed_attempts.push(row.clone());
+            }
+        }
+        self.failed_attempts = attempts;
     }
 
     /// Sets the seed of the random decisions of the run.

@@ -315,7 +315,7 @@ async fn attempts<A>(
         // A script with a usage error would fail again in the same way.
         let is_final = outcome.is_ok() || outcome.exit_code() == ExitCode::Wrong;
         if is_final || failed.len() >= work.rules.retries as usize || shared.is_cancelled() {
-            outcome.failed_attempts = failed;
+            outcome.set_failed_attempts(failed);
             if work.rules.flaky_fails && outcome.is_flaky() {
                 outcome.verdict = Verdict::Failed(Box::new(flaky(&outcome)));
             }

@@ -41,11 +41,9 @@ enum Event {
     },
     ScriptEnded {
         #[serde(flatten)]
-        attempt: Box<Attempt>,
+        script: Box<Case>,
         #[serde(default)]
-        failed_attempts: Vec<Attempt>,
-        #[serde(default)]
-        cases: Vec<Attempt>,
+        cases: Vec<Case>,
     },
     RunEnded {
         not_run: usize,
@@ -55,6 +53,15 @@ enum Event {
     /// An event that is unknown to this version or not needed here.
     #[serde(other)]
     Other,
+}
+
+/// A script, or a row of its tables.
+#[derive(Deserialize)]
+struct Case {
+    #[serde(flatten)]
+    attempt: Attempt,
+    #[serde(default)]
+    failed_attempts: Vec<Attempt>,
 }
 
 #[derive(Deserialize)]
@@ -179,11 +186,9 @@ impl Events {
                 self.scripts = scripts;
                 self.targets = targets.into_iter().map(Arc::from).collect();
             }
-            Event::ScriptEnded { attempt, failed_attempts, cases } => {
-                let mut outcome = attempt.outcome();
-                outcome.failed_attempts =
-                    failed_attempts.into_iter().map(Attempt::outcome).collect();
-                outcome.cases = cases.into_iter().map(Attempt::outcome).collect();
+            Event::ScriptEnded { script, cases } => {
+                let mut outcome = script.outcome();
+                outcome.cases = cases.into_iter().map(Case::outcome).collect();
                 self.outcomes.push(outcome);
             }
             Event::RunEnded { not_run, exit_code, elapsed } => {
@@ -193,6 +198,14 @@ impl Events {
             }
             Event::Other => {}
         }
+    }
+}
+
+impl Case {
+    fn outcome(self) -> Outcome {
+        let mut outcome = self.attempt.outcome();
+        outcome.failed_attempts = self.failed_attempts.into_iter().map(Attempt::outcome).collect();
+        outcome
     }
 }
 

@@ -38,12 +38,10 @@ impl Report for Json {
     }
 
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
-        let mut event = attempt(outcome);
+        let mut event = case(outcome);
         event["event"] = "script-ended".into();
         event["number"] = number.into();
-        let failed: Vec<_> = outcome.failed_attempts.iter().map(attempt).collect();
-        event["failed_attempts"] = failed.into();
-        event["cases"] = outcome.cases.iter().map(attempt).collect::<Vec<_>>().into();
+        event["cases"] = outcome.cases.iter().map(case).collect::<Vec<_>>().into();
         line(&event)
     }
 
@@ -69,7 +67,15 @@ pub(super) fn line(value: &Value) -> String {
     line
 }
 
-/// The object for one attempt at a script.
+/// The object for a script or a row, with the attempts before.
+fn case(outcome: &Outcome) -> Value {
+    let mut value = attempt(outcome);
+    value["failed_attempts"] =
+        outcome.failed_attempts.iter().map(attempt).collect::<Vec<_>>().into();
+    value
+}
+
+/// The object for one attempt at a script or a row.
 fn attempt(outcome: &Outcome) -> Value {
     let verdict = match &outcome.verdict {
         Verdict::Passed => "passed",

@@ -31,14 +31,16 @@ impl Tally {
     pub(crate) fn add_beside(&mut self, outcome: &Outcome) {
         for outcome in outcome.reported() {
             match outcome.verdict {
-                Verdict::Passed => self.passed += 1,
+                Verdict::Passed => {
+                    self.passed += 1;
+                    self.flaky += usize::from(outcome.is_flaky());
+                }
                 Verdict::Skipped(_) => self.skipped += 1,
                 Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => {
                     self.failed += 1;
                 }
             }
         }
-        self.flaky += usize::from(outcome.is_flaky());
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }
 

@@ -3,7 +3,7 @@
 use mailexpect::script::Case;
 use mailexpect::server::Replay;
 
-use crate::program::{folder, run};
+use crate::program::{folder, program, run};
 
 /// A table of 28 rows, of which three fail and one is skipped.
 const TABLE: &str = "// Greetings.
@@ -241,4 +241,41 @@ fn a_table_that_was_retried_is_counted_alike_in_every_report() {
         "{page}"
     );
     server.leave();
+}
+
+#[test]
+fn a_row_that_passes_on_a_retry_is_flaky_in_every_report() {
+    let in_a_row = "cases([1, 2], |row| { if row == 2 { connect(param(\"smtp\")).expect(220); } \
+                    else { assert(true); } });\n";
+    let after = "cases([1, 2], |row| assert(row > 0));\nconnect(param(\"smtp\")).expect(220);\n";
+    for (table, name, counts) in
+        [(in_a_row, "a.rhai::2", "2 passed (1 flaky)"), (after, "a.rhai", "3 passed (1 flaky)")]
+    {
+        let server = Replay::in_turn(["S: 421 busy\nstall", "S: 220 hi\nstall"]).unwrap();
+        let folder = folder(&[("a.rhai", table)]);
+        let ran = program()
+            .current_dir(folder.path())
+            .env("GITHUB_ACTIONS", "true")
+            .args(["run", "a.rhai", &server.url("smtp"), "--retries", "1", "--junit", "a.xml"])
+            .args(["--format", "plain", "--format", "tap=a.tap", "--format", "json=a.json"])
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+        let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let [out, annotations] =
+            [ran.stdout, ran.stderr].map(|said| String::from_utf8(said).unwrap());
+        let merge = ["report", "merge", "a.json", "--junit", "b.xml", "--format", "plain"];
+        let merged = run(folder.path(), &merge).out;
+        for plain in [&out, &merged] {
+            assert!(plain.contains(&format!("FLAKY {name}: passed at attempt 2")), "{plain}");
+            assert!(plain.contains("PASS a.rhai::1") && plain.contains(counts), "{plain}");
+        }
+        assert!(annotations.contains("::warning file=a.rhai,line="), "{annotations}");
+        for junit in [text("a.xml"), text("b.xml")] {
+            let case = junit.split(&format!("<testcase name=\"{name}\"")).nth(1).unwrap();
+            assert!(case.split("</testcase>").next().unwrap().contains("<flaky"), "{junit}");
+        }
+        assert!(text("a.tap").contains("passed at attempt 2"), "{}", text("a.tap"));
+        server.leave();
+    }
 }
