@@ -33,6 +33,9 @@ pub(crate) trait Audience: Send + 'static {
 
     /// The teardown of a folder has failed, after all runs. It is none of them.
     fn teardown_failed(&mut self, outcome: Outcome);
+
+    /// The teardown of a folder has passed, after all runs.
+    fn teardown_passed(&mut self, _: Outcome) {}
 }
 
 /// The runs to be made: each job several times, numbered from 0 in the order in which they begin.
@@ -168,9 +171,13 @@ fn tear_down<A: Audience>(shared: &Shared<A>) -> Result<()> {
     };
     for job in &shared.work.jobs {
         let torn = runtime.block_on(job.against.runner.tear_down(ThreadUse::Exclusive, interrupt));
-        for mut outcome in torn.into_iter().filter(|outcome| !outcome.is_ok()) {
+        for mut outcome in torn {
             outcome.target.clone_from(&job.against.target);
-            shared.audience().teardown_failed(outcome);
+            if outcome.is_ok() {
+                shared.audience().teardown_passed(outcome);
+            } else {
+                shared.audience().teardown_failed(outcome);
+            }
         }
     }
     runtime.shutdown_background();

@@ -172,4 +172,8 @@ impl Audience for Told {
     fn teardown_failed(&mut self, outcome: Outcome) {
         self.ended(0, outcome);
     }
+
+    fn teardown_passed(&mut self, outcome: Outcome) {
+        self.screen.show(&self.watched.well_again(&outcome));
+    }
 }

@@ -36,6 +36,18 @@ impl Watched {
         Self { verbose, ..Self::default() }
     }
 
+    /// The line for a teardown that passed; empty if it did not fail before, because only teardowns
+    /// that fail are shown.
+    pub(crate) fn well_again(&mut self, teardown: &Outcome) -> String {
+        let whose = (teardown.path.clone(), teardown.target.clone());
+        if !self.last.contains_key(&whose) {
+            return String::new();
+        }
+        let line = self.outcome(teardown);
+        self.last.remove(&whose);
+        line
+    }
+
     /// The line for an outcome; empty if the result is the same as before.
     pub(crate) fn outcome(&mut self, outcome: &Outcome) -> String {
         let (word, style, why) = verdict(outcome);

@@ -208,6 +208,36 @@ fn a_watch_reads_its_scripts_again_and_ends_without_a_reader() {
 }
 
 #[test]
+fn a_watch_says_that_a_teardown_is_well_again() {
+    let teardown = |number: u16| {
+        format!("// Leaves.\nlet s = connect(param(\"smtp\"));\ns.expect({number});\ns.quit();\n")
+    };
+    let server = Embedded::start().unwrap();
+    let folder =
+        folder(&[("a.rhai", "assert(true);\n"), ("teardown.rhai", teardown(554).as_str())]);
+    let set = format!("smtp={}", server.smtp());
+    let args = ["watch", "a.rhai", "--every", "50ms", "--set", &set];
+    let mut watching =
+        program().current_dir(folder.path()).args(args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let replace = |number| {
+        // Renamed, so that no round reads half of the script.
+        std::fs::write(folder.path().join("new"), teardown(number)).unwrap();
+        std::fs::rename(folder.path().join("new"), folder.path().join("teardown.rhai")).unwrap();
+    };
+    assert!(lines.next().unwrap().unwrap().contains("PASS a.rhai"));
+    for (number, line) in [(220, "FAIL teardown.rhai"), (554, "PASS teardown.rhai")] {
+        let said = lines.next().unwrap().unwrap();
+        assert!(said.contains(line), "{said}");
+        assert_eq!(said.contains(" FAIL ("), line.starts_with("PASS"), "{said}");
+        replace(number);
+    }
+    assert!(lines.next().unwrap().unwrap().contains("FAIL teardown.rhai"));
+    interrupt(watching.id());
+    assert_eq!(watching.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn a_watch_ends_after_so_many_runs() {
     let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
     let args = ["watch", "a.rhai", "--every", "10ms", "--count", "3", "-v"];
