@@ -86,11 +86,14 @@ fn of_message(message: &str) -> Error {
     if let Some(signature) = message.strip_prefix("Function not found: ") {
         return wrong(&EvalAltResult::ErrorFunctionNotFound(signature.to_owned(), at));
     }
-    if message.starts_with("Unknown property '") {
+    if message.starts_with("Unknown property '") || message.starts_with("No writable property '") {
         return wrong(&EvalAltResult::ErrorDotExpr(message.to_owned(), at));
     }
     if let Some(name) = message.strip_prefix("Property not found: ") {
         return no_entry(name);
+    }
+    if let Some(indexed) = message.strip_prefix("Indexer unavailable: ") {
+        return wrong(&EvalAltResult::ErrorIndexingType(indexed.to_owned(), at));
     }
     if message.starts_with("Data race detected") {
         return wrong(&EvalAltResult::ErrorDataRace(String::new(), at));

@@ -82,6 +82,11 @@ impl Following {
         Self(Arc::new(Mutex::new(Log { name, source, lines: Lines::default() })))
     }
 
+    /// The log's path or command; `None` while a word reads the log.
+    pub(super) fn name(&self) -> Option<String> {
+        self.0.try_lock().ok().map(|log| log.name.clone())
+    }
+
     /// Waits for a line and takes it.
     pub(super) async fn expect(&self, run: &Run, mut wanted: Wanted) -> Result<Reply> {
         let mut log = self.0.try_lock().map_err(|_| busy())?;

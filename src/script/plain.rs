@@ -41,9 +41,14 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value> {
     if let Ok(text) = value.as_immutable_string_ref() {
         return Ok(text.as_str().into());
     }
-    let kind = raise::kind(value.type_name());
-    Err(Error::usage(format!("a {kind} is no plain data"))
-        .hint("text, numbers, true, false, (), and lists and maps of these are"))
+    Err(not_plain(value.type_name()))
+}
+
+/// Makes the error for a value of this type, which is not plain data.
+pub(super) fn not_plain(type_name: &str) -> Error {
+    let kind = raise::with_article(raise::kind(type_name));
+    Error::usage(format!("{kind} is no plain data"))
+        .hint("text, numbers, true, false, (), and lists and maps of these are")
 }
 
 /// Converts plain data to a value of a script.

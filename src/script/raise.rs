@@ -101,6 +101,11 @@ pub(super) fn raised_at(position: Position, error: Error) -> Raised {
     ))
 }
 
+/// Whether the type of a value is one of this crate, not of Rhai.
+pub(super) fn is_own(value: &Dynamic) -> bool {
+    value.type_name().starts_with(concat!(env!("CARGO_PKG_NAME"), "::"))
+}
+
 /// Returns the name that scripts use for a Rust type.
 pub(super) fn kind(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {
@@ -114,7 +119,7 @@ pub(super) fn kind(name: &str) -> &str {
         "Capabilities" => "capabilities",
         "Caught" => "error",
         "Reply" => "reply",
-        "Running" => "command",
+        "Running" | "Command" => "command",
         "Following" => "log",
         "Parsed" => "message",
         "Pattern" => "pattern",
@@ -131,4 +136,13 @@ pub(super) fn kind(name: &str) -> &str {
         "Dynamic" => "value",
         other => other,
     }
+}
+
+/// Returns the name of a type with its article.
+pub(super) fn with_article(noun: &str) -> String {
+    if ["nothing", "text"].contains(&noun) {
+        return noun.to_owned();
+    }
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }

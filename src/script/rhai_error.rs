@@ -3,7 +3,7 @@
 use rhai::EvalAltResult;
 
 use super::memory;
-use super::raise::kind;
+use super::raise::{kind, with_article};
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
@@ -53,6 +53,7 @@ pub(super) fn wrong(error: &EvalAltResult) -> Error {
             out_of_bounds(&format!("{} is over the limit", uncapitalised(what)))
         }
         EvalAltResult::ErrorArrayBounds(length, index, _) => absent(*length, *index),
+        EvalAltResult::ErrorIndexingType(message, _) => not_indexed(message),
         EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
         EvalAltResult::ErrorDataRace(..) => in_use(),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
@@ -83,7 +84,8 @@ fn in_words(message: &str) -> String {
         text.push_str(&word[name.len()..]);
         rest = after;
     }
-    text + rest
+    // A variable that closures share.
+    (text + rest).replace("Arc<RwLock<value>>", "value")
 }
 
 /// Makes the error for an element that a list does not have. Most lists come from a server, so this
@@ -127,24 +129,55 @@ fn last_session() -> Option<String> {
 fn unknown_word(signature: &str) -> Error {
     let signature = &*visible::shortened(signature);
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
-    let arguments: Vec<_> = arguments
+    let kinds: Vec<_> = arguments
         .strip_suffix(')')
         .unwrap_or(arguments)
         .split(", ")
         .filter(|kind| !kind.is_empty())
         .map(kind)
         .collect();
-    let arguments = arguments.join(", ");
+    let arguments = kinds.join(", ");
     if name.starts_with("anon$") {
         let error = Error::usage(format!("the closure does not take ({arguments})"));
         return error
             .hint("a closure takes as many arguments as it has names between its bars: |a, b|");
+    }
+    if name.starts_with(|c: char| c.is_ascii_punctuation() && c != '_') {
+        return no_operator(name, &kinds);
     }
     let error = Error::usage(format!("there is no `{name}({arguments})`"));
     match vocabulary::advice(name) {
         Some(advice) => error.hint(advice),
         None => error,
     }
+}
+
+/// The hint for `()` where a value is expected.
+const NOT_FOUND: &str =
+    "what was looked for was not found: ask first, as in if found != () { ... }";
+
+/// The kinds of values that have no properties.
+const PLAIN: [&str; 9] =
+    ["integer", "float", "boolean", "character", "text", "list", "map", "blob", "function"];
+
+/// Makes the error for an operator between values that do not have it.
+fn no_operator(operator: &str, kinds: &[&str]) -> Error {
+    let named: Vec<_> = kinds.iter().map(|kind| with_article(kind)).collect();
+    let error = Error::usage(format!("`{operator}` does not take {}", named.join(" and ")));
+    if kinds.contains(&"nothing") {
+        return error.hint(NOT_FOUND);
+    }
+    if kinds.iter().all(|kind| PLAIN.contains(kind)) {
+        return error;
+    }
+    error.hint("use properties of the values, such as their text or their code")
+}
+
+/// Makes the error for a value that is no list, from Rhai's form of it: `session [integer]`.
+fn not_indexed(message: &str) -> Error {
+    let (owner, index) = message.split_once(" [").unwrap_or((message, ""));
+    let [owner, index] = [owner, index.trim_end_matches(']')].map(|name| with_article(kind(name)));
+    Error::usage(format!("{owner} has no elements that {index} could name"))
 }
 
 /// Makes the error for a message of the form "Unknown property 'x' - a getter is not registered for
@@ -158,8 +191,7 @@ fn unknown_property(message: &str) -> Error {
     let owner = kind(owner);
     if owner == kind("()") {
         let error = Error::usage(format!("there is nothing, `()`, that could have `{property}`"));
-        return error
-            .hint("what was looked for was not found: ask first, as in if found != () { ... }");
+        return error.hint(NOT_FOUND);
     }
     let owner = with_article(owner);
     match value {
@@ -184,11 +216,6 @@ fn unknown_property(message: &str) -> Error {
             }
         }
     }
-}
-
-fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    format!("{article} {noun}")
 }
 
 pub(super) fn uncapitalised(message: &str) -> String {

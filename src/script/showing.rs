@@ -8,6 +8,7 @@ use rhai::{Array, Blob, Dynamic, ImmutableString, Map, NativeCallContext};
 
 use super::bounds::look;
 use super::coroutine;
+use crate::visible;
 
 /// The longest text in which a value is shown, in bytes.
 const LONGEST_TEXT: usize = 16 << 20;
@@ -15,6 +16,13 @@ const LONGEST_TEXT: usize = 16 << 20;
 const DEEPEST: usize = 64;
 /// How much of a text is shown, or how much of a blob, before the next check of the length.
 const PIECE: usize = 4096;
+
+/// Shows a value in an error, shortened if it is long.
+pub(super) fn shown(ctx: &NativeCallContext<'_>, value: &Dynamic) -> String {
+    let mut text = String::new();
+    show(ctx, value, 0, &mut text);
+    visible::shortened(text)
+}
 
 /// Whether a text must not become longer. A text that grows takes at most twice its length.
 fn is_full(text: &str) -> bool {

@@ -11,7 +11,8 @@ use rhai::{Blob, Dynamic, INT, ImmutableString, Map, Module, NativeCallContext};
 use serde::Serializer as _;
 
 use super::bounds::{fits, fits_as_string, look, room};
-use super::raise::Raised;
+use super::plain;
+use super::raise::{self, Raised, raise};
 
 /// The characters of a text, one after the other.
 #[derive(Clone, Debug)]
@@ -124,6 +125,18 @@ impl io::Write for Writer<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Returns the type of a value within this one that JSON does not have, such as a session. Rhai
+/// writes the name of the Rust type in its place.
+fn own_in(value: &Dynamic) -> Option<&'static str> {
+    if let Ok(list) = value.as_array_ref() {
+        return list.iter().find_map(own_in);
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return map.values().find_map(own_in);
+    }
+    raise::is_own(value).then(|| value.type_name())
 }
 
 #[export_module(manifest)]
@@ -283,6 +296,9 @@ pub(super) mod words {
 
     #[rhai_fn(return_raw, pure)]
     pub fn to_json(ctx: NativeCallContext, map: &mut Map) -> Result<ImmutableString, Raised> {
+        if let Some(value) = map.values().find_map(own_in) {
+            return Err(raise(&ctx, plain::not_plain(value)));
+        }
         let mut writer = Writer { ctx: &ctx, bytes: Vec::new(), ended: None };
         let pairs = map.iter().map(|(name, value)| (name.as_str(), value));
         let written = serde_json::Serializer::new(&mut writer).collect_map(pairs);

@@ -102,3 +102,73 @@ fn a_closed_pipe_is_no_error_of_the_run() {
         (Some(0), String::new())
     );
 }
+
+/// Prints and debugs a value of each type, and uses it in all the ways in which it fails.
+const ALL_TYPES: &str = r#"// All types.
+        let s = connect(param("imap"));
+        s.expect("* OK");
+        let listener = listen("smtp");
+        let client = connect(listener.url);
+        let server = serve("smtp");
+        let taken = listener.accept();
+        taken.greet(220, "hello");
+        let reply = client.expect(220);
+        client.send("NOOP  \there");
+        let command = taken.expect_command("NOOP");
+        taken.reply(250, "ok");
+        client.expect(250);
+        s.login(param("user"), param("password"));
+        s.append("INBOX", "Subject: Hi\r\n\r\nx\r\n");
+        let answer = s.select("INBOX");
+        let response = answer.untagged[0];
+        let structure = s.fetch("1", "BODYSTRUCTURE")[0].BODYSTRUCTURE;
+        let message = parse_message("Subject: Hi\r\n\r\nx\r\n");
+        let started = start("true");
+        let log = follow("log.txt");
+        let error = fails("assert", || assert(false));
+        let values = [s, listener, server, taken, reply, command, answer, response, structure,
+            s.capabilities, message, started, log, error, re("x"), || 1];
+        for value in values {
+            print(`${type_of(value)}: ${value}`);
+            debug(value);
+            let tries = [
+                || value == "x", || value == value, || value + 1, || "x" + value, || -value,
+                || !value, || value[0], || value["x"], || value.foo, || value.text = 1,
+                || s.expect(value, #{timeout: "10ms"}), || client.send(value), || assert(value), || value.len(),
+                || connect(value), || [value, 1].sort(), || #{a: [value]}.to_json(),
+                || assert_eq(value, "x"), || assert_eq(1, value), || assert_eq([value], [1]),
+                || assert_same([value], [1]), || parse_int(value), || if value { 1 },
+                || connect(server.url, #{timeout: value}), || connect(server.url, #{sni: value}),
+                || step(value), || throw value, || for x in value { }, || value.call(1),
+                || value < 1, || s.search(value), || unique(value), || unique(1),
+            ];
+            for f in tries {
+                try { print(f.call()); } catch (e) { print(e); }
+            }
+        }
+        connect(server.url).expect(220);
+        client.close();
+        assert(false, "shown");
+    "#;
+
+#[test]
+fn a_value_of_any_type_is_printed_and_named_in_the_words_of_scripts() {
+    let folder = folder(&[("a.rhai", ALL_TYPES), ("log.txt", "")]);
+    let ran = run(folder.path(), &["run", "-v", "a.rhai", "--allow-run"]);
+    for rust in ["mailexpect::", "rhai::", "std::", "alloc::", "i64", "ImmutableString", "RwLock"] {
+        assert!(!ran.out.contains(rust), "{rust}: {}", ran.out);
+    }
+    for line in [
+        "session: session s1, imap://127.0.0.1:",
+        "listener: listener smtp://127.0.0.1:",
+        "server: server smtp://127.0.0.1:",
+        "command: NOOP  \\there",
+        "message: message `Hi`",
+        "command: command `true`",
+        "log: log log.txt",
+        "a reply never equals text: compare a property of the reply",
+    ] {
+        assert!(ran.out.contains(line), "{line}: {}", ran.out);
+    }
+    assert!(ran.out.contains("error: shown"), "{}", ran.out);
+}

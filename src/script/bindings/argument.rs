@@ -77,6 +77,11 @@ pub(super) fn text_of(value: &Dynamic) -> Result<String> {
         may_copy(text.len())?;
         return Ok(text.to_string());
     }
+    if raise::is_own(value) {
+        let kind = raise::with_article(raise::kind(value.type_name()));
+        let error = Error::usage(format!("{kind} stands where text is expected"));
+        return Err(error.hint("its properties are text: the reference lists them"));
+    }
     let text = visible::shortened(value);
     if text.len() > visible::WHOLE {
         let error = Error::usage(format!("this {} is too long", raise::kind(value.type_name())));

@@ -150,7 +150,7 @@ fn no_mail(
 }
 
 impl Background {
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         self.server.url(&self.scheme).unwrap_or_default()
     }
 

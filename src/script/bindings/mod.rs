@@ -35,6 +35,7 @@ mod serve_options;
 mod serving;
 mod session;
 mod shared;
+mod shown;
 mod sieve;
 mod smtp;
 mod standard;

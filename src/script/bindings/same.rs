@@ -11,6 +11,7 @@ use crate::error::{Error, Kind};
 use crate::script::native;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
+use crate::script::showing;
 
 pub(super) const INTRO: &str = "Compares lists that a server may send in any order.";
 
@@ -61,8 +62,8 @@ fn without(
     Ok(missing)
 }
 
-fn shown(list: Array) -> String {
-    crate::visible::shortened(format_args!("{:?}", Dynamic::from(list)))
+fn shown(ctx: &NativeCallContext<'_>, list: Array) -> String {
+    showing::shown(ctx, &Dynamic::from(list))
 }
 
 #[export_module(manifest)]
@@ -95,10 +96,10 @@ pub mod words {
         let told = [("missing", missing), ("too many", more)]
             .into_iter()
             .filter(|(_, list)| !list.is_empty())
-            .map(|(what, list)| format!("{what}: {}", shown(list)));
+            .map(|(what, list)| format!("{what}: {}", shown(&ctx, list)));
         let message = format!("the lists differ ({})", told.collect::<Vec<_>>().join("; "));
         let error = Error::new(Kind::Assert, crate::visible::printable(&message));
-        let [got, expected] = [got, expected].map(shown);
+        let [got, expected] = [got, expected].map(|list| shown(&ctx, list));
         Err(raise(&ctx, error.with_expected(expected).with_got(got)))
     }
 }

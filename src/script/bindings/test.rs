@@ -7,9 +7,9 @@
 use crate::error::{Error, Kind, Result};
 use crate::script::bounds::beginning;
 use crate::script::ended::Ended;
-use crate::script::plain;
-use crate::script::raise::{Raised, raise};
+use crate::script::raise::{self, Raised, raise};
 use crate::script::run::{self, Run};
+use crate::script::{native, plain, showing};
 use crate::secrets;
 use crate::transcript::What;
 use crate::visible;
@@ -73,8 +73,18 @@ fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
     })
 }
 
-fn shown(value: &Dynamic) -> String {
-    visible::shortened(format_args!("{value:?}"))
+/// Returns why two values cannot be equal, if that is because of their types.
+fn unlike(got: &Dynamic, expected: &Dynamic) -> Option<String> {
+    let [a, b] = [got, expected].map(|value| raise::kind(value.type_name()));
+    let hint = match [a, b] {
+        _ if a == b || [a, b].contains(&"nothing") => return None,
+        ["integer", "text"] | ["text", "integer"] => "parse_int(text) reads a number".to_owned(),
+        _ if raise::is_own(got) => format!("compare a property of the {a}"),
+        _ if raise::is_own(expected) => format!("compare a property of the {b}"),
+        _ => return None,
+    };
+    let [a, b] = [a, b].map(raise::with_article);
+    Some(format!("{a} never equals {b}: {hint}"))
 }
 
 fn no_exit() -> Error {
@@ -227,13 +237,18 @@ pub mod words {
         got: Dynamic,
         expected: Dynamic,
     ) -> Result<(), Raised> {
-        let equal = ctx.call_native_fn::<bool>("==", (got.clone(), expected.clone()))?;
-        if equal {
+        if native::equal(&ctx, &got, &expected)? {
             count();
             return Ok(());
         }
+        let [shown_got, shown_expected] =
+            [&got, &expected].map(|value| showing::shown(&ctx, value));
         let error = Error::new(Kind::Assert, "the values are not equal");
-        Err(raise(&ctx, error.with_expected(shown(&expected)).with_got(shown(&got))))
+        let mut error = error.with_expected(shown_expected).with_got(shown_got);
+        if let Some(why) = unlike(&got, &expected) {
+            error = error.hint(why);
+        }
+        Err(raise(&ctx, error))
     }
 
     /// Ends the script here as skipped: neither passed nor failed.
