@@ -188,6 +188,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// Whether the peer has announced that it will close.
     fn is_closing(&self) -> bool;
 
+    /// Whether an IDLE of IMAP is in progress, which only DONE ends.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
     /// Whether a block of lines up to a lone dot comes next, and no reply.
     fn owes_block(&self) -> bool {
         false

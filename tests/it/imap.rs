@@ -291,14 +291,30 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
 
 #[test]
 fn a_command_in_idle_is_told_how_to_end_it() {
-    let peer = Peer::parse("S: * OK hi\nC\nS: + idling\nC\nS: a1 BAD Expected DONE\nstall");
-    let error = block_on(async {
+    let peer = Peer::parse("S: * OK hi\nC\nS: + idling\nstall");
+    block_on(async {
         let mut s = greeted(&peer).await;
         s.idle().await.unwrap();
-        s.noop().await.unwrap_err()
+        let error = s.noop().await.unwrap_err();
+        assert_eq!(error.message(), "`noop` cannot be used while an IDLE is in progress");
+        assert_eq!(error.expected(), Some("done(), first"));
     });
-    assert_eq!(error.got(), Some("a1 BAD Expected DONE"));
-    assert_eq!(error.next_step(), Some("an IDLE is under way: done() ends it (RFC 2177)"));
+    assert_eq!(peer.heard(), b"a1 IDLE\r\n");
+}
+
+#[test]
+fn done_without_an_idle_sends_nothing() {
+    let peer = Peer::parse("S: * OK hi\nC\nS: + idling\nC\nS: a1 OK done\nstall");
+    block_on(async {
+        let mut s = greeted(&peer).await;
+        let error = s.done().await.unwrap_err();
+        assert_eq!(error.message(), "there is no IDLE for `done` to end");
+        assert_eq!(error.expected(), Some("idle(), first"));
+        s.idle().await.unwrap();
+        s.done().await.unwrap();
+        assert!(s.done().await.is_err());
+    });
+    assert_eq!(peer.heard(), b"a1 IDLE\r\nDONE\r\n");
 }
 
 #[test]

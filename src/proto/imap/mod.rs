@@ -253,8 +253,12 @@ impl Protocol for Imap {
         Verdict { line: 0, words: response::words_of_protocol(reply) }
     }
 
+    fn is_idle(&self) -> bool {
+        self.commands.is_idle()
+    }
+
     fn is_our_turn(&self) -> bool {
-        self.owed.is_empty() && !self.commands.is_idle()
+        self.owed.is_empty() && !self.is_idle()
     }
 
     fn asks(&self) -> Option<&'static str> {

@@ -33,13 +33,17 @@ use super::Session;
 use super::call::Call;
 use super::operation::Operation;
 use super::waiting::Wait;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::{Speech, Success};
 use crate::reply::Reply;
 
 /// The protocols that have the verbs of SMTP.
 const SMTP: [Speech; 2] = [Speech::Smtp, Speech::Lmtp];
+
+/// The verbs that can be used during an IDLE: the one that ends it, and the one that takes the
+/// answer to what was sent by hand.
+const IN_IDLE: [&str; 2] = ["done", "finish"];
 
 /// A verb in progress.
 #[derive(Debug)]
@@ -77,18 +81,31 @@ impl Session {
     ) -> Result<Verb> {
         let expect = call.expect.take();
         let wait = self.begin(&call, name)?;
-        let speech = self.turn.speech();
-        if !spoken.contains(&speech) {
-            let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();
-            let error = Error::usage(format!(
-                "`{name}` is a verb of {}, and this session speaks {speech}",
-                owners.join(" and ")
-            ));
-            let error = error.with_session(self.name());
-            return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
+        self.check_spoken(name, spoken)?;
+        if self.turn.protocol().is_idle() && !IN_IDLE.contains(&name) {
+            let error = format!("`{name}` cannot be used while an IDLE is in progress");
+            let error = self.fault(Kind::OutOfStep, error).with_expected("done(), first");
+            return Err(error.hint("end the IDLE with done(), and begin another with idle() afterwards; send(...) sends a line into the IDLE"));
         }
         let wanted = expect.unwrap_or_else(|| usual.into_pattern())?;
         Ok(Verb { wait, wanted: self.pattern(wanted)? })
+    }
+
+    /// Fails unless the session speaks one of the protocols that have this verb.
+    fn check_spoken(&self, name: &str, spoken: &[Speech]) -> Result<()> {
+        let speech = self.turn.speech();
+        if spoken.contains(&speech) {
+            return Ok(());
+        }
+        let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();
+        let error = Error::usage(format!(
+            "`{name}` is a verb of {}, and this session speaks {speech}",
+            owners.join(" and ")
+        ));
+        let error = error.with_session(self.name());
+        Err(error.hint(
+            "connect by the scheme of the protocol, or write it out with send(...) and expect(...)",
+        ))
     }
 
     /// Sends a line and matches the reply against the pattern of the verb.

@@ -27,6 +27,12 @@ impl Session {
 
     pub(super) async fn end_idle(&mut self, call: Call) -> Result<Answer> {
         let (mut running, _) = self.prepare("done", call)?;
+        if !self.turn.protocol().is_idle() {
+            let error = self.fault(Kind::OutOfStep, "there is no IDLE for `done` to end");
+            return Err(error.with_expected("idle(), first").hint(
+                "idle() begins an IDLE; a server that has ended it by itself waits for no DONE",
+            ));
+        }
         running.tag = self.tags.idle.take();
         self.check_idle(&mut running).await?;
         self.write(b"DONE\r\n".as_slice().into(), running.verb.wait).await?;
