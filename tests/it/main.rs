@@ -76,6 +76,7 @@ mod pop3;
 mod printed;
 mod probe;
 mod program;
+mod protocols;
 mod quoted;
 mod reading;
 mod readme;

@@ -218,7 +218,7 @@ fn extensions(manual: Manual) -> Module {
             if !returned.is_empty() {
                 arguments.push(Argument::plain(format!("RETURN {}", in_parentheses(returned))));
             }
-            let answer = session.command("LIST", &arguments).with(call).await?;
+            let answer = session.imap("list", "LIST", arguments).with(call).await?;
             collected(session, answer.mailboxes_of("LIST", "", "")?.into_iter().map(mailbox))
         }
 
@@ -319,7 +319,7 @@ fn extensions(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// s.close_mailbox();
         /// ```
-        close_mailbox(session, call) -> Answer { session.command("CLOSE", &[]).with(call).await }
+        close_mailbox(session, call) -> Answer { session.imap("close_mailbox", "CLOSE", []).with(call).await }
     }
     module
 }

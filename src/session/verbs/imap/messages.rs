@@ -1,6 +1,6 @@
 //! Verbs for messages.
 
-use super::{Operation, Session};
+use super::{IMAP, Operation, Session};
 use crate::error::Error;
 use crate::proto::imap::{Answer, Argument, Asked, Criteria, Fetched, Value};
 use crate::session::Payload;
@@ -278,6 +278,7 @@ impl Session {
         let is_set = is_set.is_some();
         self.operation(move |session, call| {
             Box::pin(async move {
+                session.check_spoken("expunge", &IMAP)?;
                 if is_set != call.by_uid {
                     let error = Error::usage("only an expunge by unique identifiers takes a set");
                     return Err(

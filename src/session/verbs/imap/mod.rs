@@ -179,7 +179,7 @@ impl Session {
     }
 
     /// A verb that sends one command and returns all responses to it.
-    pub(super) fn imap(
+    pub(crate) fn imap(
         &mut self,
         name: &'static str,
         text: impl Into<Vec<u8>>,
