@@ -27,6 +27,11 @@ pub(super) struct Playing {
 }
 
 impl Playing {
+    /// The recording.
+    pub(super) fn recording(&self) -> Option<&Path> {
+        self.against.as_deref()
+    }
+
     /// Sets each job to run against the recording of its script.
     ///
     /// # Errors

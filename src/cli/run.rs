@@ -73,6 +73,15 @@ pub(super) struct Run {
     goldens: Goldens,
 }
 
+impl Run {
+    /// The files that a run reads besides its scripts.
+    fn inputs(&self, project: &Project) -> Vec<PathBuf> {
+        let recording = self.playing.recording().map(Path::to_owned);
+        let project = project.file().map(Path::to_owned);
+        self.reach.inputs().chain(recording).chain(project).collect()
+    }
+}
+
 pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     if args.watch { run_again(args, screen) } else { run_once(args, None, screen) }
 }
@@ -168,7 +177,8 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         Some(times) => repeat(&work, times as usize, human, screen),
         None => {
             let brief = args.attempts.is_stress();
-            let reports = args.reporting.open(human, brief, &scripts, screen)?;
+            let inputs = [scripts, args.inputs(&project)].concat();
+            let reports = args.reporting.open(human, brief, &inputs, screen)?;
             return once(work, reports, unreferenced, args.reporting.progress(), screen);
         }
     }?;

@@ -79,6 +79,12 @@ impl Reach {
         self.timeout
     }
 
+    /// The files that the options name.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = PathBuf> {
+        let of_set = self.set.iter().filter_map(|(_, value)| value::path(value)).map(PathBuf::from);
+        of_set.chain(self.tls.inputs().map(Path::to_owned))
+    }
+
     /// The parameters of `--set`.
     ///
     /// # Errors

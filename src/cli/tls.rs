@@ -29,6 +29,11 @@ pub(super) struct Tls {
 }
 
 impl Tls {
+    /// The files that are read.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Path> {
+        [&self.cacert, &self.cert, &self.key].into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// The options of the project file, changed by these arguments. Given certificates are checked.
     pub(super) fn options(&self, project: Options) -> Result<Options> {
         let mut options = if self.insecure { project.verify(false) } else { project };

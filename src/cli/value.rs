@@ -89,6 +89,11 @@ pub(super) fn attached(
     Ok(files)
 }
 
+/// The path that a value names, if it is `file:PATH` or `@PATH`.
+pub(super) fn path(value: &str) -> Option<&str> {
+    value.strip_prefix("file:").or_else(|| value.strip_prefix('@'))
+}
+
 /// Whether a value on the command line is in clear text, so that everybody who can list the
 /// processes of the machine can read it.
 pub(super) fn is_clear(value: &str) -> bool {

@@ -69,6 +69,12 @@ impl Project {
         }
     }
 
+    /// The path of the project file, if there is one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn file(&self) -> Option<&Path> {
+        Some(self.path.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// The folder of the project file; the current folder if there is no file yet.
     #[cfg(feature = "cli")]
     pub(crate) fn folder(&self) -> &Path {

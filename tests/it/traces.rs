@@ -181,13 +181,26 @@ fn a_file_for_the_recording_is_a_recording_and_no_other_report() {
 #[test]
 fn a_report_is_not_written_over_an_input() {
     let folder = folder(&[("a.rhai", "connect().expect(220);\n"), ("lib/b.rhai", "")]);
-    let record = ["run", "a.rhai", "--record", "--format", "json=p.json"];
+    let record = ["run", "a.rhai", "--record", "--format", "json=p.json", "--trace-file", "t"];
     assert_eq!(run(folder.path(), &record).code, Some(0));
+    let b = "param(\"mail\"); connect().expect(220);\n";
+    for (name, content) in [
+        ("mailexpect.toml", ""),
+        ("data", "x"),
+        ("ca.pem", include_str!("../certificates/ca.pem")),
+        ("b.rhai", b),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
     for args in [
         &["run", "a.rhai", "--junit", "a.rhai"][..],
         &["run", "a.rhai", "--html", "lib/b.rhai"],
         &["run", "a.rhai", "--format", "json=snapshots/a.snap"],
         &["report", "merge", "p.json", "--junit", "./p.json"],
+        &["run", "a.rhai", "--against", "t", "--trace-file", "./t"],
+        &["run", "a.rhai", "--junit", "mailexpect.toml"],
+        &["run", "b.rhai", "--html", "data", "--set", "mail=@data"],
+        &["run", "a.rhai", "--trace-file", "ca.pem", "--cacert", "ca.pem"],
     ] {
         let ran = run(folder.path(), args);
         assert!(ran.code == Some(2) && ran.err.contains("which is an input"), "{ran:?}");
