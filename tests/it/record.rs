@@ -391,3 +391,28 @@ fn an_interrupt_saves_what_was_said_and_a_server_that_is_away_is_named() {
     let ran = run(folder.path(), &["record", "--listen", "imap", "--to", "smtp://localhost"]);
     assert!(ran.code == Some(2) && ran.err.contains("clients speak IMAP"), "{ran:?}");
 }
+
+#[test]
+fn two_that_record_into_one_folder_have_a_certificate_each() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let ca = |name: &str| fs::read_to_string(folder.path().join("recorded").join(name)).unwrap();
+    let start = || Proxy::start(folder.path(), &["--listen", "smtp", "--to", &server.smtp()]);
+    let end = |proxy: Proxy| {
+        let id = proxy.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        proxy.ended()
+    };
+    let first = start();
+    let of_first = ca("ca.pem");
+    let second = end(start());
+    assert!(
+        second.out.contains("TLS with a certificate of the CA in recorded/ca-2.pem"),
+        "{second:?}"
+    );
+    assert!(ca("ca.pem") == of_first && ca("ca-2.pem") != of_first);
+    end(first);
+    // A file of an earlier run is replaced.
+    let third = end(start());
+    assert!(third.out.contains("recorded/ca.pem") && ca("ca.pem") != of_first, "{third:?}");
+}

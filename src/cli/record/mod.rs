@@ -5,14 +5,18 @@ mod follow;
 mod relay;
 mod save;
 
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::num::NonZeroU32;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::fs::OFlags;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
@@ -27,7 +31,6 @@ use super::screen::Screen;
 use super::server;
 use super::tls::Tls;
 use crate::error::{Error, Kind, Result};
-use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::project::Project;
@@ -42,6 +45,8 @@ use crate::transport::Transport;
 const AT_ONCE: usize = 100;
 /// How many ended sessions wait to be saved. If more have ended, they wait before they are queued.
 const BACKLOG: usize = 16;
+/// How many processes may record into one folder at once: each needs a certificate of its own.
+const MOST_AT_ONCE: usize = 100;
 /// How long to wait after a connection could not be accepted, usually because no descriptor was
 /// left.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -105,7 +110,8 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
         interrupt: interrupt.clone(),
         target,
     });
-    let ca = write_ca(&terms.authority, &args.folder)?;
+    // Locked until the end of the run.
+    let (ca, _locked) = write_ca(&terms.authority, &args.folder)?;
     let at = listener.local_addr().map_err(|error| unavailable(&args.listen, &error))?;
     screen.show(&Human::passing_on(
         &format!("{}://{at}", scheme.name),
@@ -165,14 +171,40 @@ fn target_of(to: &str, scheme: &Scheme) -> Result<Target> {
     Err(error.hint("the schemes of --listen and --to are of one protocol"))
 }
 
-fn write_ca(authority: &Authority, folder: &Path) -> Result<PathBuf> {
+/// Writes the certificate of the authority, for clients. The file is replaced, unless another
+/// process that records into this folder uses it.
+fn write_ca(authority: &Authority, folder: &Path) -> Result<(PathBuf, File)> {
     let pem = authority.pem().map_err(|why| {
         Error::new(Kind::Io, format!("no authority can be made for clients: {why}"))
     })?;
-    let path = folder.join("ca.pem");
-    file::replace(&path, pem.as_bytes())
-        .map_err(|error| Error::unwritable(path.display(), error))?;
-    Ok(path)
+    let first = folder.join("ca.pem");
+    let others = (2..=MOST_AT_ONCE).map(|number| folder.join(format!("ca-{number}.pem")));
+    for path in std::iter::once(first.clone()).chain(others) {
+        let written = locked(&path).and_then(|file| match file {
+            Some(mut file) => {
+                file.set_len(0).and_then(|()| file.write_all(pem.as_bytes())).map(|()| Some(file))
+            }
+            None => Ok(None),
+        });
+        if let Some(file) = written.map_err(|error| Error::unwritable(path.display(), error))? {
+            return Ok((path, file));
+        }
+    }
+    let used = std::io::Error::other("it is in use, and so are the others beside it");
+    Err(Error::unwritable(first.display(), used))
+}
+
+/// Opens a file and locks it; `None` if another process has locked it. A link is not followed,
+/// because it could choose any file of the user.
+fn locked(path: &Path) -> std::io::Result<Option<File>> {
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Passes sessions on until there were `most` of them or a signal arrives.
