@@ -40,7 +40,8 @@ pub(crate) fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut read = Vec::new();
     from.take(largest + 1).read_to_end(&mut read)?;
     if read.len() as u64 > largest {
-        return Err(io::Error::other(format!("it has more than {largest} bytes")));
+        let error = format!("it has more than {largest} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
     }
     Ok(read)
 }

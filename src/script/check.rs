@@ -118,9 +118,7 @@ impl<'a> Walk<'a> {
             Ok(unit) => unit,
             Err(error) => {
                 self.unreadable = true;
-                self.report(imported_at, || {
-                    Error::unreadable(name, error).hint("look for a mistake in the path")
-                });
+                self.report(imported_at, || library::unreadable(name, &error));
                 return BTreeMap::new();
             }
         };
@@ -369,7 +367,7 @@ impl Names {
 fn too_large() -> Error {
     let most = library::LARGEST >> 20;
     Error::usage(format!("the script has more than {most} MiB with its imports"))
-        .hint("put long data into files of their own: read(\"data.txt\")")
+        .hint(library::LONG_DATA)
 }
 
 fn functions_of(ast: &AST) -> BTreeMap<String, BTreeSet<usize>> {

@@ -56,6 +56,16 @@ fn named(name: &str, error: io::Error) -> io::Error {
     error
 }
 
+/// The hint for a script that is too large.
+pub(super) const LONG_DATA: &str = "put long data into files of their own: read(\"data.txt\"), and parts of the script into modules";
+
+/// Makes the error for a script that cannot be read.
+pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
+    let is_too_large = error.kind() == io::ErrorKind::FileTooLarge;
+    let hint = if is_too_large { LONG_DATA } else { "look for a mistake in the path" };
+    Error::unreadable(name, error).hint(hint)
+}
+
 impl Unit {
     fn read(engine: &Engine, name: &str) -> std::io::Result<Self> {
         let text = match shipped::text(name) {

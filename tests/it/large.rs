@@ -218,3 +218,16 @@ fn an_error_about_answers_that_take_too_much_memory_has_a_way_out() {
         }
     }
 }
+
+#[test]
+fn a_script_that_is_too_large_is_told_where_its_data_goes() {
+    let script = "connect().expect(220);\n".repeat(100_000);
+    let folder = folder(&[("a.rhai", &script)]);
+    for args in [&["run", "a.rhai"][..], &["check", "a.rhai"]] {
+        let ran = run(folder.path(), args);
+        let text = format!("{}{}", ran.out, ran.err);
+        assert_eq!(ran.code, Some(2), "{text}");
+        assert!(text.contains("put long data into files of their own"), "{text}");
+        assert!(!text.contains("a mistake in the path"), "{text}");
+    }
+}

@@ -18,14 +18,14 @@ use rhai::Engine;
 use super::coroutine::wipe_what_is_freed;
 use super::engine::engine;
 use super::fixtures::Fixtures;
-use super::library::Library;
+use super::library::{self, Library};
 #[cfg(feature = "cli")]
 use super::listening::Listens;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::Settings;
 use super::{check, failure, memory, table, variables};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::secrets::{self, Learned};
 #[cfg(feature = "cli")]
@@ -282,10 +282,10 @@ impl Runner {
 
     /// Compiles a script. Returns its title too.
     fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
-        let unit = self.library.load(self.engine(), name).map_err(|error| {
-            let error = Error::unreadable(name, error);
-            Failure::from(error.hint("look for a mistake in the path"))
-        })?;
+        let unit = self
+            .library
+            .load(self.engine(), name)
+            .map_err(|error| Failure::from(library::unreadable(name, &error)))?;
         let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
         match unit.forbids_start(|| check::forbids_start(self.engine(), &self.library, name)) {
             Some(fatal) => Err(fatal),
