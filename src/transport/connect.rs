@@ -170,6 +170,11 @@ async fn connect_unix(
             "a PROXY header names internet addresses, and a unix socket has none",
         ));
     }
+    let given = [("source_ip", route.source_ip.is_some()), ("family", route.family.is_some())];
+    if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+        let error = format!("`{option}` is about internet addresses, and {target} has none");
+        return Err(Error::usage(error).hint("leave it out for a unix socket"));
+    }
     let outcome = attempt(deadline, UnixStream::connect(path)).await;
     let stream = told(outcome, &path.to_string_lossy(), report);
     stream

@@ -231,3 +231,17 @@ fn an_exchanger_is_looked_up_when_it_is_tried() {
     connect(options, &format!("mx://many.example:{}", port(&server.smtp()))).unwrap();
     assert!(!transcript.to_string().contains("*** never.invalid"), "{transcript}");
 }
+
+#[test]
+fn options_of_internet_addresses_are_refused_for_a_unix_socket() {
+    let url = "smtp+unix:///run/none.sock";
+    for (options, name) in [
+        (Options::new().source_ip(Ipv4Addr::LOCALHOST.into()), "source_ip"),
+        (Options::new().family(mailexpect::Family::V6), "family"),
+    ] {
+        let error = connect(options, url).unwrap_err();
+        assert_eq!(error.kind().name(), "usage");
+        let said = format!("`{name}` is about internet addresses, and {url} has none");
+        assert_eq!(error.message(), said);
+    }
+}
