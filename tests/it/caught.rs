@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::program::folder;
 use crate::sandbox::outcome;
 
 #[test]
@@ -107,4 +108,31 @@ fn a_callback_cannot_swallow_a_failure_or_a_stop() {
         assert!(!outcome.is_ok(), "{script}");
         assert!(outcome.elapsed < Duration::from_secs(20), "{script}");
     }
+}
+
+#[test]
+fn a_timeout_of_0_is_a_mistake_wherever_it_is_given() {
+    let script = r#"
+        let s = connect();
+        s.expect(220);
+        let server = serve("smtp");
+        let log = follow("log.txt");
+        let closures = [
+            || s.noop(#{timeout: 0}), || s.noop(#{timeout: "0s"}), || s.expect(250, #{timeout: 0.0}),
+            || s.timeout = 0, || connect(server.url, #{timeout: "0"}), || server.expect_message(#{timeout: 0}),
+            || log.expect("x", #{timeout: 0}), || start("true").expect_exit(0, #{timeout: 0}),
+        ];
+        for f in closures {
+            try { f.call(); assert(false); } catch (e) {
+                assert_eq([e.kind, e.message], ["usage", "a timeout of 0 leaves no time for anything"]);
+                assert(e.hint.contains("100ms"));
+            }
+        }
+        s.expect_silence(0);
+        s.noop();
+    "#;
+    let folder = folder(&[("script.rhai", script), ("log.txt", "")]);
+    let case = mailexpect::script::Case::new(folder.path().join("script.rhai")).embedded();
+    let outcome = case.allow_run().run();
+    assert!(outcome.is_ok(), "{outcome}");
 }

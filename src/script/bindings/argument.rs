@@ -166,6 +166,19 @@ pub(super) fn duration(value: &Dynamic) -> Result<Duration> {
     })
 }
 
+/// Converts the deadline of a word, as [`duration`] does.
+///
+/// # Errors
+/// Usage for no duration, and for 0.
+pub(super) fn deadline(value: &Dynamic) -> Result<Duration> {
+    let deadline = duration(value)?;
+    if deadline.is_zero() {
+        let error = Error::usage("a timeout of 0 leaves no time for anything");
+        return Err(error.hint("write a short one, such as \"100ms\"; expect_silence(\"100ms\") expects that nothing comes"));
+    }
+    Ok(deadline)
+}
+
 fn misfit(what: &str, kind: &str) -> Error {
     let error = Error::usage(format!("{what} cannot be of type {}", raise::kind(kind)));
     if what == "a message" {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::argument::{check_known, duration};
+use super::argument::{check_known, deadline};
 use super::{serve_options, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
@@ -105,7 +105,7 @@ fn mail(ctx: &NativeCallContext<'_>, server: &Background, wanted: &Map) -> Resul
     for (name, value) in wanted {
         check_known(name, &["from", "to", "timeout"]).map_err(|error| raise(ctx, error))?;
         if name == "timeout" {
-            time = duration(value).map_err(|error| raise(ctx, error))?;
+            time = deadline(value).map_err(|error| raise(ctx, error))?;
         }
     }
     let address = |name: &str| wanted.get(name).map(ToString::to_string);

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use super::argument::{boolean, check_known, duration, pattern, patterns, text_of};
+use super::argument::{boolean, check_known, deadline, duration, pattern, patterns, text_of};
 use crate::error::{Error, Result};
 use crate::imap::Literals;
 use crate::proto::smtp::xtext;
@@ -15,7 +15,7 @@ pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
     for (name, value) in options {
         check_known(name, allowed)?;
         match name.as_str() {
-            "timeout" => call.timeout = Some(duration(value)?),
+            "timeout" => call.timeout = Some(deadline(value)?),
             "after" => call.after = Some(duration(value)?),
             "keep" => call.keep = Some(boolean(name, value)?),
             "expect" => match value.read_lock::<Array>() {

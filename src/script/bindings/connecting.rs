@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rhai::{Dynamic, Map};
 
-use super::argument::{check_known, duration, text_of};
+use super::argument::{check_known, deadline, duration, text_of};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::session::Options;
@@ -19,7 +19,7 @@ pub(super) fn session_options(
     for (name, value) in map {
         check(name, allowed)?;
         options = match name.as_str() {
-            "timeout" => options.timeout(duration(value)?),
+            "timeout" => options.timeout(deadline(value)?),
             "settle" => options.settle(duration(value)?),
             "grace" => options.grace(duration(value)?),
             "limit" => options.limit(size(value)?),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{ImmutableString, Map};
 
-use super::argument::{self, boolean, check_known, duration};
+use super::argument::{self, boolean, check_known, deadline, duration};
 use super::wait;
 use crate::error::{Error, Result};
 use crate::logs::Subject;
@@ -64,7 +64,7 @@ fn wanted(
         if name == "id" {
             wanted.subject = Some(subject(value)?);
         } else {
-            wanted.within = duration(value)?;
+            wanted.within = if time == "timeout" { deadline(value)? } else { duration(value)? };
         }
     }
     Ok(wanted)

@@ -10,7 +10,7 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use tokio::time::{Instant, timeout_at};
 
-use super::argument::{self, check_known, duration, text_of};
+use super::argument::{self, check_known, deadline, text_of};
 use super::session::words_of;
 use super::{Handle, call, wait};
 use crate::error::{Error, Kind, Result, Waited};
@@ -50,7 +50,7 @@ impl Given {
             check_known(&name, &["stdin", "env", "timeout"])?;
             match name.as_str() {
                 "stdin" => given.stdin = Some(argument::bytes(value, "the input of a command")?),
-                "timeout" => given.timeout = duration(&value)?,
+                "timeout" => given.timeout = deadline(&value)?,
                 _ => given.variables = variables(value)?,
             }
         }
@@ -68,7 +68,7 @@ fn variables(value: Dynamic) -> Result<Vec<(String, String)>> {
 fn options_of(value: &Map) -> Result<Duration> {
     value.keys().try_for_each(|name| check_known(name, &["timeout"]))?;
     let run = Run::current()?;
-    value.get("timeout").map_or_else(|| Ok(run.timeout()), duration)
+    value.get("timeout").map_or_else(|| Ok(run.timeout()), deadline)
 }
 
 fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result<Running> {

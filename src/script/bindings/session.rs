@@ -217,7 +217,7 @@ pub mod words {
         session: &mut Handle,
         timeout: Dynamic,
     ) -> Result<(), Raised> {
-        let timeout = argument::duration(&timeout).map_err(|error| raise(&ctx, error))?;
+        let timeout = argument::deadline(&timeout).map_err(|error| raise(&ctx, error))?;
         session.with(&ctx, |session| session.set_timeout(timeout))
     }
 

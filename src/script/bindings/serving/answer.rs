@@ -7,7 +7,7 @@ use rhai::plugin::Dynamic;
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::quoted;
-use crate::script::bindings::argument::{check_known, duration, pattern, text_of};
+use crate::script::bindings::argument::{check_known, deadline, pattern, text_of};
 use crate::script::bindings::faults;
 use crate::session::{Answer, Call, Command, Session};
 
@@ -141,7 +141,7 @@ pub(super) fn spoiling() -> impl Iterator<Item = &'static str> {
 /// Applies one of the options of [`spoiling`], or `timeout`, to the call.
 pub(super) fn spoil(call: &mut Call, name: &str, value: &Dynamic) -> Result<()> {
     if name == "timeout" {
-        call.timeout = Some(duration(value)?);
+        call.timeout = Some(deadline(value)?);
         return Ok(());
     }
     let fault = call.fault.take().map(|fault| *fault).unwrap_or_default();
