@@ -4,7 +4,7 @@
 //! If the script is stopped before the work is done, the thread goes on until it has finished. The
 //! size of its input bounds how long that takes.
 
-use rhai::NativeCallContext;
+use rhai::{ImmutableString, NativeCallContext};
 use tokio::sync::oneshot;
 
 use super::bounds::room;
@@ -29,6 +29,19 @@ pub(super) fn aside_on<T: Send + 'static>(
 ) -> Result<T, Raised> {
     room(context, text.len().saturating_add(more))?;
     let text = text.to_owned();
+    aside(context, text.len(), move || work(&text))
+}
+
+/// Does work on a text, as [`aside`] does. The threads share the text.
+///
+/// # Errors
+/// Those of [`aside`].
+pub(super) fn aside_with<T: Send + 'static>(
+    context: &NativeCallContext<'_>,
+    text: &ImmutableString,
+    work: impl FnOnce(&str) -> T + Send + 'static,
+) -> Result<T, Raised> {
+    let text = text.clone();
     aside(context, text.len(), move || work(&text))
 }
 

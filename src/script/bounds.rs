@@ -14,6 +14,9 @@ use super::run::{self, Run};
 /// that it takes.
 pub(super) const LONGEST: usize = 64 << 20;
 
+/// The bytes of a text that are looked at in about the time of an operation of the script.
+pub(super) const PIECE: usize = 64 << 10;
+
 /// Returns why the script must end, if it must. Checks only every few calls. If the script's turn
 /// is over, suspends it so that other scripts can run.
 pub(super) fn must_end() -> Option<Ended> {

@@ -1,11 +1,14 @@
-//! Replacements for functions of Rhai that make a text or a blob of any length in one operation.
-//! They do the same, but first check the length and the memory limit.
+//! Replacements for functions of Rhai that make another text of a text, or a text or a blob of any
+//! length. They do the same, but first check the length and the memory limit, and a script can be
+//! stopped while a long text is made.
 
 use rhai::plugin::export_module;
 use rhai::{Blob, INT, ImmutableString, NativeCallContext};
 
-use super::bounds::{fits, fits_as_string};
+use super::aside::aside_with;
+use super::bounds::{PIECE, fits, fits_as_string, look};
 use super::raise::Raised;
+use super::texts::place;
 
 /// Converts a length that a script gave; a negative length is 0.
 fn length(len: INT) -> usize {
@@ -17,16 +20,57 @@ fn byte(value: INT) -> u8 {
     (value & 0xff).to_le_bytes()[0]
 }
 
-/// Replaces each occurrence of a text.
-fn replaced(
+/// Makes another text of a text, after a function has told its length.
+fn made(
     ctx: &NativeCallContext<'_>,
-    text: &str,
-    find: &str,
-    by: &str,
+    text: &ImmutableString,
+    length: impl FnOnce(&str) -> usize + Send + 'static,
+    make: impl FnOnce(&str) -> String + Send + 'static,
 ) -> Result<ImmutableString, Raised> {
-    let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
-    fits_as_string(ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
-    Ok(text.replace(find, by).into())
+    fits_as_string(ctx, aside_with(ctx, text, length)?)?;
+    aside_with(ctx, text, |text| make(text).into())
+}
+
+/// Replaces each occurrence of a text.
+///
+/// # Errors
+/// The end of the script, if it must end; an error if the result would be too long.
+pub(super) fn replaced(
+    ctx: &NativeCallContext<'_>,
+    text: &ImmutableString,
+    find: ImmutableString,
+    by: ImmutableString,
+) -> Result<ImmutableString, Raised> {
+    if text.is_empty() {
+        return Ok(text.clone());
+    }
+    let (found, put) = (find.clone(), by.len());
+    let length = move |text: &str| {
+        let count = text.matches(found.as_str()).count();
+        (text.len() - count * found.len()).saturating_add(count.saturating_mul(put))
+    };
+    made(ctx, text, length, move |text| text.replace(find.as_str(), &by))
+}
+
+fn removed(
+    ctx: &NativeCallContext<'_>,
+    text: &ImmutableString,
+    find: ImmutableString,
+) -> Result<ImmutableString, Raised> {
+    if find.is_empty() {
+        return Ok(text.clone());
+    }
+    replaced(ctx, text, find, ImmutableString::new())
+}
+
+fn upper(ctx: &NativeCallContext<'_>, text: &ImmutableString) -> Result<ImmutableString, Raised> {
+    let length = |text: &str| text.chars().flat_map(char::to_uppercase).map(char::len_utf8).sum();
+    made(ctx, text, length, str::to_uppercase)
+}
+
+fn lower(ctx: &NativeCallContext<'_>, text: &ImmutableString) -> Result<ImmutableString, Raised> {
+    let length = |text: &str| text.chars().flat_map(char::to_lowercase).map(char::len_utf8).sum();
+    made(ctx, text, length, str::to_lowercase)
 }
 
 /// Appends the padding until the text has `len` characters. The last copy of the padding may be
@@ -42,14 +86,18 @@ fn padded(
         return Ok(());
     }
     let characters = padding.chars().count();
-    let times = missing.div_ceil(characters);
-    fits(ctx, times.saturating_mul(padding.len()).saturating_add(text.len()))?;
-    let last: usize = match missing % characters {
-        0 => padding.len(),
-        some => padding.chars().take(some).map(char::len_utf8).sum(),
-    };
+    let (mut times, rest) = (missing / characters, missing % characters);
+    let last: usize = padding.chars().take(rest).map(char::len_utf8).sum();
+    fits(ctx, times.saturating_mul(padding.len()).saturating_add(last + text.len()))?;
+    let in_piece = (PIECE / padding.len()).clamp(1, times.max(1));
+    let piece = padding.repeat(in_piece);
     let text = text.make_mut();
-    (1..times).for_each(|_| text.push_str(padding));
+    while times > 0 {
+        look(ctx)?;
+        let some = in_piece.min(times);
+        text.push_str(&piece[..some * padding.len()]);
+        times -= some;
+    }
     text.push_str(&padding[..last]);
     Ok(())
 }
@@ -83,26 +131,14 @@ pub(super) mod words {
         padded(&ctx, string, len, padding)
     }
 
-    #[rhai_fn(return_raw)]
-    pub fn replace(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        find_string: &str,
-        substitute_string: &str,
-    ) -> Result<(), Raised> {
-        *string = replaced(&ctx, string, find_string, substitute_string)?;
-        Ok(())
-    }
-
     #[rhai_fn(name = "replace", return_raw)]
     pub fn replace_by_character(
         ctx: NativeCallContext,
         string: &mut ImmutableString,
-        find_string: &str,
+        find_string: ImmutableString,
         substitute_character: char,
     ) -> Result<(), Raised> {
-        let by = &mut [0; 4];
-        *string = replaced(&ctx, string, find_string, substitute_character.encode_utf8(by))?;
+        *string = replaced(&ctx, string, find_string, substitute_character.to_string().into())?;
         Ok(())
     }
 
@@ -111,10 +147,118 @@ pub(super) mod words {
         ctx: NativeCallContext,
         string: &mut ImmutableString,
         find_character: char,
-        substitute_string: &str,
+        substitute_string: ImmutableString,
     ) -> Result<(), Raised> {
-        let find = &mut [0; 4];
-        *string = replaced(&ctx, string, find_character.encode_utf8(find), substitute_string)?;
+        *string = replaced(&ctx, string, find_character.to_string().into(), substitute_string)?;
+        Ok(())
+    }
+
+    #[rhai_fn(name = "replace", return_raw)]
+    pub fn replace_character_by_character(
+        ctx: NativeCallContext,
+        string: &mut ImmutableString,
+        find_character: char,
+        substitute_character: char,
+    ) -> Result<(), Raised> {
+        *string = replaced(
+            &ctx,
+            string,
+            find_character.to_string().into(),
+            substitute_character.to_string().into(),
+        )?;
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn remove(
+        ctx: NativeCallContext,
+        string: &mut ImmutableString,
+        sub_string: ImmutableString,
+    ) -> Result<(), Raised> {
+        *string = removed(&ctx, string, sub_string)?;
+        Ok(())
+    }
+
+    #[rhai_fn(name = "remove", return_raw)]
+    pub fn remove_character(
+        ctx: NativeCallContext,
+        string: &mut ImmutableString,
+        character: char,
+    ) -> Result<(), Raised> {
+        *string = removed(&ctx, string, character.to_string().into())?;
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn to_upper(
+        ctx: NativeCallContext,
+        string: ImmutableString,
+    ) -> Result<ImmutableString, Raised> {
+        upper(&ctx, &string)
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn make_upper(ctx: NativeCallContext, string: &mut ImmutableString) -> Result<(), Raised> {
+        *string = upper(&ctx, string)?;
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn to_lower(
+        ctx: NativeCallContext,
+        string: ImmutableString,
+    ) -> Result<ImmutableString, Raised> {
+        lower(&ctx, &string)
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn make_lower(ctx: NativeCallContext, string: &mut ImmutableString) -> Result<(), Raised> {
+        *string = lower(&ctx, string)?;
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn trim(ctx: NativeCallContext, string: &mut ImmutableString) -> Result<(), Raised> {
+        let (start, len) = aside_with(&ctx, string, |text| {
+            let rest = text.trim_start();
+            (text.len() - rest.len(), rest.trim_end().len())
+        })?;
+        if len < string.len() {
+            fits(&ctx, len)?;
+            *string = string[start..start + len].into();
+        }
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn truncate(
+        ctx: NativeCallContext,
+        string: &mut ImmutableString,
+        len: INT,
+    ) -> Result<(), Raised> {
+        let end = place(string, len.max(0));
+        if end < string.len() {
+            fits(&ctx, end)?;
+            *string = string[..end].into();
+        }
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn set(
+        ctx: NativeCallContext,
+        string: &mut ImmutableString,
+        index: INT,
+        character: char,
+    ) -> Result<(), Raised> {
+        let count = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
+        let is_before = index < 0 && string.chars().count() < count;
+        let (before, rest) = string.split_at(place(string, index));
+        let mut rest = rest.chars();
+        if !is_before && rest.next().is_some() {
+            fits_as_string(&ctx, string.len() + character.len_utf8())?;
+            *string = [before, character.encode_utf8(&mut [0; 4]), rest.as_str()].concat().into();
+        }
         Ok(())
     }
 

@@ -3,9 +3,9 @@
 //! end.
 
 use rhai::plugin::export_module;
-use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, Map, NativeCallContext};
 
-use super::bounds::{look, room};
+use super::bounds::{PIECE, look, room};
 use super::copies::ELEMENT;
 use super::raise::Raised;
 
@@ -38,8 +38,6 @@ pub(super) fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Re
 
 /// Whether a text comes after another, byte by byte.
 pub(super) fn is_greater(ctx: &NativeCallContext<'_>, a: &str, b: &str) -> Result<bool, Raised> {
-    // Comparing a piece takes about as long as an operation of the script.
-    const PIECE: usize = 64 << 10;
     let pieces = a.as_bytes().chunks(PIECE).zip(b.as_bytes().chunks(PIECE));
     for (of_a, of_b) in pieces {
         if of_a != of_b {
@@ -92,28 +90,6 @@ fn position(
 
 fn index(place: Option<usize>) -> INT {
     place.and_then(|place| INT::try_from(place).ok()).unwrap_or(-1)
-}
-
-/// Makes a list of the pieces of a text.
-fn pieces<'a>(
-    ctx: &NativeCallContext<'_>,
-    text: &'a str,
-    pieces: impl Iterator<Item = &'a str>,
-) -> Result<Array, Raised> {
-    if text.is_empty() {
-        return Ok(vec![text.into()]);
-    }
-    let mut list = Array::new();
-    for piece in pieces {
-        look(ctx)?;
-        list.push(piece.into());
-    }
-    Ok(list)
-}
-
-/// Converts the number of pieces that a script asked for; at least one.
-fn count(pieces: INT) -> usize {
-    usize::try_from(pieces).unwrap_or(0).max(1)
 }
 
 #[export_module(manifest)]
@@ -241,89 +217,5 @@ pub(super) mod words {
         // three elements.
         room(&ctx, json.len() * ELEMENT * 3 / 2)?;
         serde_json::from_str(json).map_err(|wrong| wrong.to_string().into())
-    }
-
-    #[rhai_fn(name = "split", return_raw, pure)]
-    pub fn split_blanks(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.split_whitespace())
-    }
-
-    #[rhai_fn(return_raw, pure)]
-    pub fn split(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: &str,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.split(delimiter))
-    }
-
-    #[rhai_fn(name = "split", return_raw, pure)]
-    pub fn split_most(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: &str,
-        segments: INT,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.splitn(count(segments), delimiter))
-    }
-
-    #[rhai_fn(name = "split", return_raw, pure)]
-    pub fn split_character(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: char,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.split(delimiter))
-    }
-
-    #[rhai_fn(name = "split", return_raw, pure)]
-    pub fn split_character_most(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: char,
-        segments: INT,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.splitn(count(segments), delimiter))
-    }
-
-    #[rhai_fn(return_raw, pure)]
-    pub fn split_rev(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: &str,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.rsplit(delimiter))
-    }
-
-    #[rhai_fn(name = "split_rev", return_raw, pure)]
-    pub fn split_rev_most(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: &str,
-        segments: INT,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.rsplitn(count(segments), delimiter))
-    }
-
-    #[rhai_fn(name = "split_rev", return_raw, pure)]
-    pub fn split_rev_character(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: char,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.rsplit(delimiter))
-    }
-
-    #[rhai_fn(name = "split_rev", return_raw, pure)]
-    pub fn split_rev_character_most(
-        ctx: NativeCallContext,
-        string: &mut ImmutableString,
-        delimiter: char,
-        segments: INT,
-    ) -> Result<Array, Raised> {
-        pieces(&ctx, string, string.rsplitn(count(segments), delimiter))
     }
 }

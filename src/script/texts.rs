@@ -50,25 +50,19 @@ pub(super) fn iterate(module: &mut Module) {
 }
 
 /// Returns the place of a character in a text, in bytes. A negative index counts from the end.
-fn place(text: &str, index: INT) -> usize {
+pub(super) fn place(text: &str, index: INT) -> usize {
     let count = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
     let index = if index < 0 { text.chars().count().saturating_sub(count) } else { count };
-    text.char_indices().nth(index).map_or(text.len(), |(place, _)| place)
+    let mut characters = text.chars();
+    // `nth` passes over many characters at once, which `char_indices` does not.
+    index.checked_sub(1).and_then(|before| characters.nth(before));
+    text.len() - characters.as_str().len()
 }
 
 /// Returns so many characters of a text.
 fn part(text: &str, start: INT, len: INT) -> &str {
     let rest = &text[place(text, start)..];
     &rest[..place(rest, len.max(0))]
-}
-
-/// Returns the index of the first character of what is found from `start` on.
-fn index(text: &str, start: INT, find: impl FnOnce(&str) -> Option<usize>) -> INT {
-    let from = place(text, start);
-    // At the end of a text, nothing is found, not even an empty text.
-    let found = if from < text.len() { find(&text[from..]) } else { None };
-    let before = found.map(|found| text[..from + found].chars().count());
-    before.and_then(|before| INT::try_from(before).ok()).unwrap_or(-1)
 }
 
 /// Converts a range of a script into its first index and its length.
@@ -81,6 +75,27 @@ fn of_range(start: INT, end: INT) -> (INT, INT) {
 fn of_inclusive_range(range: &RangeInclusive<INT>) -> (INT, INT) {
     let start = (*range.start()).max(0);
     of_range(start, (*range.end()).max(start).saturating_add(1))
+}
+
+/// Reads bytes as text. Bytes that are not UTF-8 become U+FFFD.
+///
+/// # Errors
+/// An error if the text would be too long; the end of the script, if it would hold more than its
+/// limit.
+pub(super) fn decoded(
+    ctx: &NativeCallContext<'_>,
+    bytes: &[u8],
+) -> Result<ImmutableString, Raised> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        fits(ctx, text.len())?;
+        return Ok(text.into());
+    }
+    let replaced = char::REPLACEMENT_CHARACTER.len_utf8();
+    let length = bytes
+        .utf8_chunks()
+        .map(|chunk| chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { replaced });
+    fits_as_string(ctx, length.sum())?;
+    Ok(String::from_utf8_lossy(bytes).as_ref().into())
 }
 
 fn copied(
@@ -236,16 +251,6 @@ pub(super) mod words {
         Ok(end)
     }
 
-    #[rhai_fn(name = "index_of")]
-    pub fn index_of_from(string: &str, find_string: &str, start: INT) -> INT {
-        index(string, start, |rest| rest.find(find_string))
-    }
-
-    #[rhai_fn(name = "index_of")]
-    pub fn index_of_character_from(string: &str, character: char, start: INT) -> INT {
-        index(string, start, |rest| rest.find(character))
-    }
-
     pub fn chars(string: ImmutableString) -> Characters {
         Characters::of(string, 0, INT::MAX)
     }
@@ -282,16 +287,7 @@ pub(super) mod words {
 
     #[rhai_fn(return_raw, pure)]
     pub fn as_string(ctx: NativeCallContext, blob: &mut Blob) -> Result<ImmutableString, Raised> {
-        if let Ok(text) = std::str::from_utf8(blob) {
-            fits(&ctx, text.len())?;
-            return Ok(text.into());
-        }
-        let replaced = char::REPLACEMENT_CHARACTER.len_utf8();
-        let length = blob.utf8_chunks().map(|chunk| {
-            chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { replaced }
-        });
-        fits_as_string(&ctx, length.sum())?;
-        Ok(String::from_utf8_lossy(blob).as_ref().into())
+        decoded(&ctx, blob)
     }
 
     #[rhai_fn(return_raw, pure)]
@@ -320,14 +316,24 @@ mod tests {
     use super::super::engine::Standard;
     use super::*;
 
-    #[test]
-    fn the_functions_return_what_those_of_rhai_return() {
+    const TEXTS: [&str; 4] = ["\"\"", "\"a\"", "\"grüße, \u{1f600}!\"", "\"e\\u0301\\t'\\\"\""];
+
+    /// Makes sure that these calls return what Rhai's own functions return.
+    fn assert_same(calls: &[String]) {
         use rhai::packages::{Package as _, StandardPackage};
         let (mut own, mut theirs) = (Engine::new_raw(), Engine::new_raw());
         own.register_global_module(Standard::new().as_shared_module());
         theirs.register_global_module(StandardPackage::new().as_shared_module());
+        for call in calls {
+            let [own, theirs] = [&own, &theirs].map(|engine| engine.eval::<Dynamic>(call));
+            assert_eq!(format!("{own:?}"), format!("{theirs:?}"), "{call}");
+        }
+    }
+
+    #[test]
+    fn the_functions_return_what_those_of_rhai_return() {
         let mut calls = Vec::new();
-        for text in ["\"\"", "\"a\"", "\"grüße, \u{1f600}!\"", "\"e\\u0301\\t'\\\"\""] {
+        for text in TEXTS {
             for at in -9..9 {
                 for len in [-1, 0, 1, 3, 20, INT::MAX] {
                     calls.push(format!("{text}.sub_string({at}, {len})"));
@@ -357,9 +363,38 @@ mod tests {
         for len in [0, 1, 8, 9, 20] {
             calls.push(format!("let b = blob({len}, 0xe2); [b.to_string(), b.as_string()]"));
         }
-        for call in calls {
-            let [own, theirs] = [&own, &theirs].map(|engine| engine.eval::<Dynamic>(&call));
-            assert_eq!(format!("{own:?}"), format!("{theirs:?}"), "{call}");
+        assert_same(&calls);
+    }
+
+    #[test]
+    fn texts_are_split_and_changed_as_in_rhai() {
+        let mut calls = Vec::new();
+        for text in TEXTS {
+            for at in -9..9 {
+                calls.push(format!("{text}.split({at})"));
+                for split in ["split(\"e\"", "split('e'", "split_rev(\"e\"", "split_rev('e'"] {
+                    calls.push(format!("{text}.{split}, {at})"));
+                }
+                for change in ["pad(AT, \"ab\")", "pad(AT, 'ü')", "truncate(AT)", "set(AT, 'ß')"]
+                {
+                    let change = change.replace("AT", &at.to_string());
+                    calls.push(format!("let s = {text}; s.{change}; s"));
+                }
+            }
+            let all = "split()|split(\"\")|split(\" \")|split('e')|split_rev(\"ß\")|\
+                split_rev('e')|split_rev(\"\", 2)|index_of('ß')|index_of(\"ße\")|\
+                index_of(\"\")|to_upper()|to_lower()";
+            for call in all.split('|') {
+                calls.push(format!("{text}.{call}"));
+            }
+            let all = "make_upper()|make_lower()|trim()|remove(\"e\")|remove('ü')|\
+                remove(\"\")|replace(\"e\", \"eee\")|replace(\"\", \"-\")|\
+                replace('e', \"\")|replace(\"ß\", 's')|replace('e', 'ü')";
+            for change in all.split('|') {
+                calls.push(format!("let s = \" \" + {text} + \"\t\"; s.{change}; s"));
+                calls.push(format!("let s = {text}; s.{change}; s"));
+            }
         }
+        assert_same(&calls);
     }
 }

@@ -72,6 +72,7 @@ mod other_tools;
 mod partitions;
 mod pasted;
 mod peer;
+mod pieces;
 mod pop3;
 mod printed;
 mod probe;

@@ -11,9 +11,9 @@ use rhai::{Array, FnPtr, ImmutableString, Module};
 use super::text;
 use super::verb::{Manual, words_of};
 use crate::error::Error;
-use crate::script::bounds::{fits_as_string, look};
-use crate::script::native;
+use crate::script::bounds::look;
 use crate::script::raise::{self, Raised, raise};
+use crate::script::{lengths, native};
 
 pub(super) const INTRO: &str = "These functions are the same as in Rhai, except that a failure in the function given to them \
 is not swallowed, and that texts have the same size limit as everywhere.";
@@ -285,12 +285,10 @@ pub mod words {
     pub fn replace(
         ctx: NativeCallContext,
         text: &mut ImmutableString,
-        find: &str,
-        by: &str,
+        find: ImmutableString,
+        by: ImmutableString,
     ) -> Result<(), Raised> {
-        let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
-        fits_as_string(&ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
-        *text = text.replace(find, by).into();
+        *text = lengths::replaced(&ctx, text, find, by)?;
         Ok(())
     }
 }

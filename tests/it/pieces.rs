@@ -1,0 +1,85 @@
+//! Words that go through long texts do it in pieces, or aside: the script can be stopped meanwhile.
+
+use std::time::Duration;
+
+use crate::sandbox::outcome;
+
+#[test]
+fn what_is_found_in_a_long_text_lies_anywhere_in_its_pieces() {
+    let passed = outcome(
+        r#"
+        let piece = repeat("é", 32768);
+        for n in 0..4 {
+            let part = piece + repeat("x", n);
+            let text = `${part}--${part}--${piece}`;
+            let count = part.len();
+            assert_eq(text.index_of("--"), count);
+            assert_eq(text.index_of("--", count + 1), 2 * count + 2);
+            assert_eq(text.index_of('x'), if n == 0 { -1 } else { 32768 });
+            assert_eq(text.split("--"), [part, part, piece]);
+            assert_eq(text.split_rev("--"), [piece, part, part]);
+            assert_eq(text.split_rev("--", 2), [piece, `${part}--${part}`]);
+            assert_eq(text.split("--", 2), [part, `${part}--${piece}`]);
+            assert_eq(text.split(count), [part, text.sub_string(count)]);
+            text.replace("--", "  ");
+            assert_eq(text.split(), [part, part, piece]);
+        }
+        let long = piece + piece + "!";
+        let text = piece + long + "x" + long;
+        assert_eq([text.index_of(long), text.split(long)], [32768, [piece, "x", ""]]);
+        assert_eq(text.split_rev(long), ["", "x", piece]);
+
+        let text = ` ${long} `;
+        text.trim();
+        assert_eq(text, long);
+        assert_eq(text.to_upper(), repeat("É", 65536) + "!");
+        text.set(65536, 'x');
+        text.make_lower();
+        assert_eq(text, piece + piece + "x");
+        text.remove('é');
+        text.pad(200000, "ab");
+        assert_eq(text, "x" + repeat("ab", 99999) + "a");
+        text.truncate(3);
+        assert_eq(text, "xab");
+        "#,
+        |case| case.deadline(Duration::from_mins(1)),
+    );
+    assert!(passed.is_ok(), "{passed:#?}");
+}
+
+#[test]
+fn the_limit_for_a_text_holds_for_what_replace_makes_of_it() {
+    let passed = outcome(
+        "let a = repeat(\"a\" + repeat(\"b\", 999), 40000); a.replace(\"a\", \"c\"); assert_eq(a.len(), 40000000);",
+        |case| case.memory(1 << 30),
+    );
+    assert!(passed.is_ok(), "{passed:#?}");
+    let failed = outcome(
+        "let a = repeat(\"a\" + repeat(\"b\", 999), 60000); a.replace('a', repeat(\"c\", 200));",
+        |case| case.memory(1 << 30),
+    );
+    let text = failed.failure().unwrap().error.to_string();
+    assert!(text.contains("64 MiB"), "{text}");
+}
+
+#[test]
+fn a_script_ends_soon_after_its_deadline_whatever_text_it_goes_through() {
+    for script in [
+        "let a = repeat(\"ß\", 30000000); loop { a.to_upper(); }",
+        "let a = repeat(\"É\", 30000000); loop { a.to_lower(); }",
+        "let a = repeat(\" \", 60000000); loop { let b = a; b.trim(); }",
+        "let a = repeat(\" \", 60000000); loop { a.split(); }",
+        "let a = repeat(\"ab\", 30000000); loop { let b = a; b.remove(\"a\"); }",
+        "let a = repeat(\"a\", 30000000); loop { let b = a; b.replace(\"\", \"c\"); }",
+        "let a = repeat(\"a\", 30000000); loop { a.index_of(repeat(\"a\", 20000000) + \"b\"); }",
+        "let a = repeat(\"a\", 60000000); loop { a.split(\"ab\"); a.split_rev('z'); }",
+        "loop { let a = \"a\"; a.pad(60000000, \"b\"); }",
+    ] {
+        let outcome =
+            outcome(script, |case| case.deadline(Duration::from_millis(500)).memory(1 << 30));
+        let failure = outcome.failure().unwrap();
+        assert!(failure.error.is_timeout(), "{script}: {failure:?}");
+        // Half a second is the aim, but the machine may be busy.
+        assert!(outcome.elapsed < Duration::from_secs(3), "{script}: {:?}", outcome.elapsed);
+    }
+}
