@@ -24,6 +24,11 @@ pub struct Reply {
     took: Duration,
 }
 
+/// The lines of the text of a reply, without their line ends.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line))
+}
+
 impl Reply {
     pub(crate) fn new(bytes: Bytes, matched: Range<usize>, found: Match) -> Self {
         let octets = bytes.len() as u64;
@@ -62,7 +67,12 @@ impl Reply {
     /// become U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(chomp(&self.bytes[self.matched.clone()]))
+        String::from_utf8_lossy(self.matched())
+    }
+
+    /// The bytes of [`Reply::text`].
+    pub(crate) fn matched(&self) -> &[u8] {
+        chomp(&self.bytes[self.matched.clone()])
     }
 
     /// The number of octets that were taken, whether or not they were kept. For a multi-line block,
@@ -86,8 +96,7 @@ impl Reply {
         if self.bytes.is_empty() {
             return Vec::new();
         }
-        let text = self.text();
-        text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned()).collect()
+        lines(&self.text()).map(str::to_owned).collect()
     }
 
     /// The reply code (RFC 5321 section 4.2), if there is one.

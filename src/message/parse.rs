@@ -73,8 +73,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(Parsed {
         headers: fields.clone().map(|(name, value)| (name.to_owned(), unfolded(value))).collect(),
         from: addresses("From").pop().unwrap_or_default(),
-        to: addresses("To").concat(),
-        cc: addresses("Cc").concat(),
+        to: addresses("To").into_iter().flatten().collect(),
+        cc: addresses("Cc").into_iter().flatten().collect(),
         text: message
             .text_bodies()
             .find(|part| matches!(part.body, PartType::Text(_)))

@@ -180,7 +180,12 @@ impl Capabilities {
     /// The keywords as they came, in order.
     #[must_use]
     pub fn keywords(&self) -> Vec<Cow<'_, str>> {
-        self.entries().map(|(keyword, _)| String::from_utf8_lossy(keyword)).collect()
+        self.each_keyword().collect()
+    }
+
+    /// Goes through what [`Capabilities::keywords`] returns.
+    pub(crate) fn each_keyword(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.entries().map(|(keyword, _)| String::from_utf8_lossy(keyword))
     }
 
     /// The parameters of a keyword as they came, empty if it has none; `None` if the server did not

@@ -60,6 +60,23 @@ fn texts_that_are_made_of_texts_and_blobs_are_bounded() {
 }
 
 #[test]
+fn a_list_of_what_came_is_bounded_while_it_is_made() {
+    let idle = idle();
+    for shape in [
+        "find(repeat(\"\\n\", 6000000), re(`(?s).+`)).lines",
+        "find(repeat(\"x\", 6000000), re(`(((.+)))`)).lines.len() + repeat(\"\\n\", 6000000).split(\"\\n\")",
+        "parse_message(\"To: \" + repeat(\"a,\", 3000000) + \"\\r\\n\\r\\n\").to",
+        "parse_message(\"Content-Type: multipart/mixed; boundary=x\\r\\n\\r\\n\" + repeat(\"--x\\r\\n\\r\\n\\r\\n\", 600000)).attachments",
+    ] {
+        let script = format!("// Lists.\nassert({shape} != 0);\n");
+        let folder = folder(&[("a.rhai", &*script), ("z.rhai", PEAK)]);
+        let (out, held) = peak(folder.path());
+        assert!(out.contains("holds too much memory"), "{shape}: {out}");
+        assert!(held < idle + 48, "{shape}: {held} MiB, of which {idle} are the program's\n{out}");
+    }
+}
+
+#[test]
 fn a_script_holds_no_more_than_it_may_whatever_copies_its_values() {
     let shapes = [
         "a = (); fn f() { let c = this.x; c.len() } let m = #{x: big()}; m.f();",

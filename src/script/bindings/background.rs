@@ -11,6 +11,7 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
 use super::argument::{check_known, deadline};
+use super::message::parsed_size;
 use super::{serve_options, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
@@ -304,7 +305,7 @@ pub mod words {
     pub fn messages(ctx: NativeCallContext, server: &mut Background) -> Result<Array, Raised> {
         let one = |mail: &Mail| {
             // The blob, the parsed message, and its text while it is parsed.
-            room(&ctx, mail.data.len().saturating_mul(3))?;
+            room(&ctx, mail.data.len() * 2 + parsed_size(&mail.data))?;
             Ok(shown(mail).into())
         };
         server.server.mails().iter().map(one).collect()

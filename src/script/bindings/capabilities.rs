@@ -4,8 +4,6 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use std::borrow::Cow;
-
 use rhai::Array;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
@@ -14,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 use crate::script::ended::Ended;
+use crate::script::lists::texts;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::end;
 use crate::session::Session;
@@ -29,10 +28,6 @@ Capabilities also have \
 /// The names after a dot that are properties. Any other name after a dot is a keyword of the
 /// server.
 const PROPERTIES: [&str; 4] = ["auth", "domain", "keywords", "reply"];
-
-fn texts<'a>(texts: impl IntoIterator<Item = impl Into<Cow<'a, str>>>) -> Array {
-    texts.into_iter().map(|text| text.into().into_owned().into()).collect()
-}
 
 /// The property that a script probably meant by a keyword that the server did not say. A keyword
 /// that is a property except for its case, such as AUTH, is not taken for a misspelling.
@@ -154,9 +149,9 @@ pub mod words {
     /// s.expect(220);
     /// assert(s.ehlo("client.example").auth.contains("PLAIN"));
     /// ```
-    #[rhai_fn(get = "auth", pure)]
-    pub fn auth(caps: &mut Capabilities) -> Array {
-        texts(caps.auth())
+    #[rhai_fn(get = "auth", return_raw, pure)]
+    pub fn auth(ctx: NativeCallContext, caps: &mut Capabilities) -> Result<Array, Raised> {
+        texts(&ctx, caps.auth())
     }
 
     /// The keywords as a list, as the server sent them and in the same order.
@@ -166,9 +161,9 @@ pub mod words {
     /// s.expect(220);
     /// assert_eq(s.ehlo("client.example").keywords, ["PIPELINING", "SIZE", "8BITMIME", "STARTTLS", "ENHANCEDSTATUSCODES"]);
     /// ```
-    #[rhai_fn(get = "keywords", pure)]
-    pub fn keywords(caps: &mut Capabilities) -> Array {
-        texts(caps.keywords())
+    #[rhai_fn(get = "keywords", return_raw, pure)]
+    pub fn keywords(ctx: NativeCallContext, caps: &mut Capabilities) -> Result<Array, Raised> {
+        texts(&ctx, caps.each_keyword())
     }
 
     /// The name that the server gives itself: the first word of its reply.

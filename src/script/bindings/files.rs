@@ -10,6 +10,7 @@ use rhai::{Array, Blob, Dynamic, Map};
 use super::argument::{boolean, check_known};
 use crate::error::Result;
 use crate::message::mbox;
+use crate::script::lists::list;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
@@ -84,6 +85,6 @@ pub mod words {
     pub fn mbox(ctx: NativeCallContext, path: &str) -> Result<Array, Raised> {
         let mails = Run::current().and_then(|run| super::mbox(&run.read(path)?));
         let mails = mails.map_err(|error| raise(&ctx, error))?;
-        Ok(mails.into_iter().map(Dynamic::from_blob).collect())
+        list(&ctx, mails.into_iter().map(Dynamic::from_blob))
     }
 }

@@ -4,6 +4,7 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
+use memchr::memmem;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
@@ -13,6 +14,7 @@ use crate::message::{self, Attachment, Draft, Parsed, delivered, parse, resemble
 use crate::reply::Reply;
 use crate::script::aside::aside;
 use crate::script::bounds::room;
+use crate::script::lists::{list, push, texts as list_of};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
@@ -23,19 +25,36 @@ run, so the same call gives the same message.";
 /// name and a colon.
 const HEADER: usize = 256;
 
+/// The memory that an address takes in the parser and in its result, even if it is one character.
+const ADDRESS: usize = 128;
+
+/// The memory that a part takes in the parser and in its result, even if it is empty.
+const PART: usize = 512;
+
 /// The bytes that a line of a message takes while it is compared.
 const LINE: usize = 32;
 
-/// Returns about how much memory a parsed message takes.
-fn parsed_size(message: &[u8]) -> usize {
+/// Returns about how much memory a parsed message takes at most.
+pub(super) fn parsed_size(message: &[u8]) -> usize {
     let headers = memchr::memchr_iter(b':', message).count();
-    message.len() + headers * HEADER
+    let end = ["\n\r\n", "\n\n"].map(|end| memmem::find(message, end.as_bytes()));
+    let head = &message[..end.into_iter().flatten().min().unwrap_or(message.len())];
+    let addresses = memchr::memchr2_iter(b',', b';', head).count();
+    // The parser takes a boundary for one wherever it comes after two hyphens.
+    let has_parts = memchr::memchr2_iter(b'b', b'B', message)
+        .filter_map(|start| message.get(start..start + BOUNDARY.len()))
+        .any(|word| word.eq_ignore_ascii_case(BOUNDARY));
+    let parts = if has_parts { memmem::find_iter(message, "--").count() } else { 0 };
+    message.len() + headers * HEADER + addresses * ADDRESS + parts * PART
 }
 
 /// Returns how much memory the lines of a message take while they are compared.
 fn lines_size(message: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', message).count() * LINE
 }
+
+/// The name of the parameter that separates the parts of a message.
+const BOUNDARY: &[u8] = b"boundary";
 
 const PARTS: [&str; 11] = [
     "from",
@@ -201,10 +220,6 @@ fn optional(text: Option<&str>) -> Dynamic {
     text.map_or(Dynamic::UNIT, Into::into)
 }
 
-fn list(texts: &[String]) -> Array {
-    texts.iter().map(Into::into).collect()
-}
-
 #[export_module(manifest)]
 #[allow(
     missing_docs,
@@ -319,19 +334,19 @@ pub mod words {
         checked(&ctx, alike)
     }
 
-    #[rhai_fn(get = "from", pure)]
-    pub fn from(message: &mut Parsed) -> Array {
-        list(&message.from)
+    #[rhai_fn(get = "from", return_raw, pure)]
+    pub fn from(ctx: NativeCallContext, message: &mut Parsed) -> Result<Array, Raised> {
+        list_of(&ctx, &message.from)
     }
 
-    #[rhai_fn(get = "to", pure)]
-    pub fn to(message: &mut Parsed) -> Array {
-        list(&message.to)
+    #[rhai_fn(get = "to", return_raw, pure)]
+    pub fn to(ctx: NativeCallContext, message: &mut Parsed) -> Result<Array, Raised> {
+        list_of(&ctx, &message.to)
     }
 
-    #[rhai_fn(get = "cc", pure)]
-    pub fn cc(message: &mut Parsed) -> Array {
-        list(&message.cc)
+    #[rhai_fn(get = "cc", return_raw, pure)]
+    pub fn cc(ctx: NativeCallContext, message: &mut Parsed) -> Result<Array, Raised> {
+        list_of(&ctx, &message.cc)
     }
 
     #[rhai_fn(get = "subject", pure)]
@@ -354,25 +369,27 @@ pub mod words {
         optional(message.html.as_deref())
     }
 
-    #[rhai_fn(get = "headers", pure)]
-    pub fn headers(message: &mut Parsed) -> Array {
+    #[rhai_fn(get = "headers", return_raw, pure)]
+    pub fn headers(ctx: NativeCallContext, message: &mut Parsed) -> Result<Array, Raised> {
         let header = |(name, value): &(String, String)| {
             Map::from([("name".into(), name.into()), ("value".into(), value.into())])
         };
-        message.headers.iter().map(header).map(Dynamic::from).collect()
+        list(&ctx, message.headers.iter().map(header).map(Dynamic::from))
     }
 
-    #[rhai_fn(get = "attachments", pure)]
-    pub fn attachments_of(message: &mut Parsed) -> Array {
-        let attachment = |Attachment { name, kind, content }: &Attachment| {
-            let content = Dynamic::from_blob(content.clone());
-            Map::from([
+    #[rhai_fn(get = "attachments", return_raw, pure)]
+    pub fn attachments_of(ctx: NativeCallContext, message: &mut Parsed) -> Result<Array, Raised> {
+        let mut all = Array::new();
+        for Attachment { name, kind, content } in &message.attachments {
+            room(&ctx, content.len())?;
+            let parts = Map::from([
                 ("name".into(), name.into()),
                 ("type".into(), kind.into()),
-                ("content".into(), content),
-            ])
-        };
-        message.attachments.iter().map(attachment).map(Dynamic::from).collect()
+                ("content".into(), Dynamic::from_blob(content.clone())),
+            ]);
+            push(&ctx, &mut all, parts)?;
+        }
+        Ok(all)
     }
 
     /// The first header of that name, in any case: `m["x-test"]`; `()` if there is none.

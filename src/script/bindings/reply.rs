@@ -5,11 +5,14 @@
 )]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, Blob};
+use rhai::{Array, Blob, ImmutableString};
 
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::script::bounds::room;
+use crate::script::lists;
 use crate::script::raise::{Raised, raise};
+use crate::script::texts::decoded;
 use crate::{suggest, visible};
 
 pub(super) const INTRO: &str = "The result of an expectation: a whole reply, a line, or a piece of a stream. The groups of a \
@@ -24,8 +27,14 @@ fn properties() -> Vec<&'static str> {
     properties
 }
 
-fn text(bytes: &[u8]) -> Dynamic {
-    String::from_utf8_lossy(bytes).into_owned().into()
+fn copied(ctx: &NativeCallContext<'_>, bytes: &[u8]) -> Result<Blob, Raised> {
+    room(ctx, bytes.len())?;
+    Ok(bytes.to_vec())
+}
+
+/// What a group matched; `()` if it took no part in the match.
+fn group_of(ctx: &NativeCallContext<'_>, matched: Option<&[u8]>) -> Result<Dynamic, Raised> {
+    matched.map_or(Ok(Dynamic::UNIT), |bytes| decoded(ctx, bytes).map(Into::into))
 }
 
 #[export_module(manifest)]
@@ -43,9 +52,9 @@ pub mod words {
     /// let s = connect();
     /// assert(s.expect(220).text.starts_with("220 localhost"));
     /// ```
-    #[rhai_fn(get = "text", pure)]
-    pub fn text_of(reply: &mut Reply) -> String {
-        reply.text().into_owned()
+    #[rhai_fn(get = "text", return_raw, pure)]
+    pub fn text_of(ctx: NativeCallContext, reply: &mut Reply) -> Result<ImmutableString, Raised> {
+        decoded(&ctx, reply.matched())
     }
 
     /// The lines of `text`, without their line ends. The list is empty if an empty block came, or
@@ -57,9 +66,15 @@ pub mod words {
     /// s.send("EHLO client.example");
     /// assert("250-PIPELINING" in s.expect(250).lines);
     /// ```
-    #[rhai_fn(get = "lines", pure)]
-    pub fn lines(reply: &mut Reply) -> Array {
-        reply.lines().into_iter().map(Into::into).collect()
+    #[rhai_fn(get = "lines", return_raw, pure)]
+    pub fn lines(ctx: NativeCallContext, reply: &mut Reply) -> Result<Array, Raised> {
+        if reply.bytes().is_empty() {
+            return Ok(Array::new());
+        }
+        match std::str::from_utf8(reply.matched()) {
+            Ok(text) => lists::texts(&ctx, crate::reply::lines(text)),
+            Err(_) => lists::texts(&ctx, crate::reply::lines(&decoded(&ctx, reply.matched())?)),
+        }
     }
 
     /// The reply code as an integer; `()` if there is none.
@@ -96,9 +111,9 @@ pub mod words {
     }
 
     /// All bytes that the expectation took, as a blob, line ends included.
-    #[rhai_fn(get = "bytes", pure)]
-    pub fn bytes_of(reply: &mut Reply) -> Blob {
-        reply.bytes().to_vec()
+    #[rhai_fn(get = "bytes", return_raw, pure)]
+    pub fn bytes_of(ctx: NativeCallContext, reply: &mut Reply) -> Result<Blob, Raised> {
+        copied(&ctx, reply.bytes())
     }
 
     /// The number of octets that the expectation took, whether or not they were kept. For a
@@ -129,9 +144,9 @@ pub mod words {
     }
 
     /// The bytes before the match in a stream, as a blob; empty for a whole reply.
-    #[rhai_fn(get = "before", pure)]
-    pub fn before(reply: &mut Reply) -> Blob {
-        reply.before().to_vec()
+    #[rhai_fn(get = "before", return_raw, pure)]
+    pub fn before(ctx: NativeCallContext, reply: &mut Reply) -> Result<Blob, Raised> {
+        copied(&ctx, reply.before())
     }
 
     /// The index of the alternative that matched, from 0.
@@ -144,7 +159,7 @@ pub mod words {
     #[rhai_fn(index_get, return_raw, pure)]
     pub fn group(ctx: NativeCallContext, reply: &mut Reply, group: i64) -> Result<Dynamic, Raised> {
         if let Some(group) = usize::try_from(group).ok().filter(|group| *group < reply.groups()) {
-            Ok(reply.get(group).map_or(Dynamic::UNIT, text))
+            group_of(&ctx, reply.get(group))
         } else {
             let groups = reply.groups();
             let error = Error::usage(format!("there is no group {group}"));
@@ -181,12 +196,15 @@ pub mod words {
             };
             return Err(raise(&ctx, error.hint(hint)));
         }
-        Ok(reply.name(name).map_or(Dynamic::UNIT, text))
+        group_of(&ctx, reply.name(name))
     }
 
-    #[rhai_fn(name = "to_string", pure)]
-    pub fn reply_to_string(reply: &mut Reply) -> String {
-        reply.text().into_owned()
+    #[rhai_fn(name = "to_string", return_raw, pure)]
+    pub fn reply_to_string(
+        ctx: NativeCallContext,
+        reply: &mut Reply,
+    ) -> Result<ImmutableString, Raised> {
+        decoded(&ctx, reply.matched())
     }
 
     #[rhai_fn(name = "to_debug", pure)]

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::argument;
-use super::verb::{Manual, verbs};
+use super::verb::{Manual, collected, verbs};
 use crate::error::Result;
 use crate::reply::Reply;
 use crate::session::{Payload, SieveScript};
@@ -100,7 +100,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// assert_eq(s.listscripts(), [#{name: "summer", active: false}, #{name: "main", active: true}]);
         /// ```
-        listscripts(session, call) -> Array { Ok(session.listscripts().with(call).await?.into_iter().map(script).collect()) }
+        listscripts(session, call) -> Array {
+            let scripts = session.listscripts().with(call).await?.into_iter();
+            collected(session, scripts.map(|one| Ok(script(one))))
+        }
 
         /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). The result is the script itself,
         /// as `text`, `lines` and `bytes`.

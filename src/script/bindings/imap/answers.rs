@@ -8,11 +8,20 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Blob, Map};
 
 use super::super::Handle;
-use super::values::{number, numbers, text, value};
+use super::values::{number, text, value};
 use crate::imap::{Answer, Argument, Response, Value};
 use crate::room;
+use crate::script::bounds;
+use crate::script::lists::{list, texts};
 use crate::script::raise::{Raised, raise};
 use crate::visible;
+
+/// The text of an answer, which is put together of the responses and then copied.
+fn whole(ctx: &NativeCallContext<'_>, answer: &Answer) -> Result<String, Raised> {
+    let responses = answer.untagged().iter().chain([answer.tagged()]);
+    bounds::room(ctx, responses.map(|response| response.bytes().len()).sum::<usize>() * 3)?;
+    Ok(answer.text())
+}
 
 #[export_module(manifest)]
 #[allow(
@@ -29,9 +38,9 @@ pub mod words {
     }
 
     /// The untagged responses, in the order in which they came.
-    #[rhai_fn(get = "untagged", pure)]
-    pub fn untagged(answer: &mut Answer) -> Array {
-        answer.untagged().iter().cloned().map(Dynamic::from).collect()
+    #[rhai_fn(get = "untagged", return_raw, pure)]
+    pub fn untagged(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
+        list(&ctx, answer.untagged().iter().cloned().map(Dynamic::from))
     }
 
     /// The untagged responses with this name, in the order in which they came.
@@ -52,9 +61,9 @@ pub mod words {
     /// assert_eq(r.all("EXISTS")[0].data, 3);
     /// assert_eq(r.all("FETCH")[0].data.FLAGS, [`\Seen`]);
     /// ```
-    #[rhai_fn(pure)]
-    pub fn all(answer: &mut Answer, name: &str) -> Array {
-        answer.all(name).into_iter().cloned().map(Dynamic::from).collect()
+    #[rhai_fn(return_raw, pure)]
+    pub fn all(ctx: NativeCallContext, answer: &mut Answer, name: &str) -> Result<Array, Raised> {
+        list(&ctx, answer.all(name).into_iter().cloned().map(Dynamic::from))
     }
 
     /// The responses that `require` demanded, each as a reply, in the order of its patterns. The
@@ -73,9 +82,9 @@ pub mod words {
     /// let r = s.noop(#{require: [re(`(?P<new>\d+) RECENT`), re(`(\d+) EXISTS`)]});
     /// assert_eq([r.required[0]["new"], r.required[1][1]], ["1", "3"]);
     /// ```
-    #[rhai_fn(get = "required", pure)]
-    pub fn required(answer: &mut Answer) -> Array {
-        answer.required().iter().cloned().map(Dynamic::from).collect()
+    #[rhai_fn(get = "required", return_raw, pure)]
+    pub fn required(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
+        list(&ctx, answer.required().iter().cloned().map(Dynamic::from))
     }
 
     /// The data of the FETCH responses, in the form that `fetch` returns: a list of maps, one for
@@ -150,9 +159,9 @@ pub mod words {
     }
 
     /// All responses as a list of lines, without their line ends.
-    #[rhai_fn(get = "lines", pure)]
-    pub fn lines(answer: &mut Answer) -> Array {
-        answer.text().lines().map(Into::into).collect()
+    #[rhai_fn(get = "lines", return_raw, pure)]
+    pub fn lines(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
+        texts(&ctx, whole(&ctx, answer)?.lines())
     }
 
     /// All response codes that came, tagged and untagged, as a map: `codes.UIDVALIDITY` is a
@@ -169,9 +178,9 @@ pub mod words {
     }
 
     /// All responses as they came, untagged and tagged, as text, without the last line end.
-    #[rhai_fn(get = "text", pure)]
-    pub fn text_of(answer: &mut Answer) -> String {
-        answer.text()
+    #[rhai_fn(get = "text", return_raw, pure)]
+    pub fn text_of(ctx: NativeCallContext, answer: &mut Answer) -> Result<String, Raised> {
+        whole(&ctx, answer)
     }
 
     /// How many messages the mailbox has, from the last EXISTS; `()` if no EXISTS came.
@@ -187,9 +196,9 @@ pub mod words {
     }
 
     /// The numbers of the messages that were expunged, one for each EXPUNGE.
-    #[rhai_fn(get = "expunged", pure)]
-    pub fn expunged(answer: &mut Answer) -> Array {
-        numbers(answer.expunged())
+    #[rhai_fn(get = "expunged", return_raw, pure)]
+    pub fn expunged(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
+        list(&ctx, answer.expunged().into_iter().map(number))
     }
 
     #[rhai_fn(name = "to_string", pure)]

@@ -14,26 +14,27 @@ pub(in crate::script::bindings) const INTRO: &str = "Words for commands that are
 extensions. A verb returns the data that it has read in the answer; the whole answer is `s.answer`.";
 
 /// A map from names and values.
-fn by_name<T: Into<Dynamic>>(pairs: impl IntoIterator<Item = (String, T)>) -> Map {
-    pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+fn by_name<T: Into<Dynamic>>(pairs: impl IntoIterator<Item = (String, T)>) -> Result<Map> {
+    room::collect(pairs.into_iter().map(|(name, value)| Ok((name.into(), value.into()))))
 }
 
 /// The namespaces of one kind (RFC 2342 section 5).
-fn namespaces(kind: Vec<Namespace>) -> Array {
+fn namespaces(kind: Vec<Namespace>) -> Result<Array> {
     let space = |Namespace { prefix, delimiter }| {
         let parts = [("prefix", Dynamic::from(prefix)), ("delimiter", text(delimiter))];
-        Dynamic::from(by_name(parts.map(|(name, part)| (name.to_owned(), part))))
+        by_name(parts.map(|(name, part)| (name.to_owned(), part))).map(Dynamic::from)
     };
-    kind.into_iter().map(space).collect()
+    room::collect(kind.into_iter().map(space))
 }
 
 /// The resources of a quota root, each with its usage and limit (RFC 9208 section 5.1).
-fn quota(resources: Vec<Resource>) -> Map {
+fn quota(resources: Vec<Resource>) -> Result<Map> {
     let parts = |Resource { name, used, limit }| {
         let parts = [("used", number(used)), ("limit", number(limit))];
-        (name, by_name(parts.map(|(name, part)| (name.to_owned(), part))))
+        let parts = by_name(parts.map(|(name, part)| (name.to_owned(), part)))?;
+        Ok((name.into(), parts.into()))
     };
-    by_name(resources.into_iter().map(parts))
+    room::collect(resources.into_iter().map(parts))
 }
 
 fn texts(list: Array) -> Result<Vec<String>> {
@@ -151,7 +152,7 @@ fn extensions(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.sort("REVERSE DATE", "UNSEEN", #{uid: true}), [50, 30, 40]);
         /// ```
-        sort(session, call, order: &str, criteria: Dynamic) -> Array { Ok(numbers(session.sort(order, self::criteria(criteria)?).with(call).await?)) }
+        sort(session, call, order: &str, criteria: Dynamic) -> Array { numbers(session.sort(order, self::criteria(criteria)?).with(call).await?) }
 
         /// Searches messages and groups them into threads (RFC 5256). A thread is a list of
         /// numbers, with a nested list for each branch.
@@ -242,7 +243,7 @@ fn extensions(manual: Manual) -> Module {
             let answer = session.imap_verb("namespace", &[]).with(call).await?;
             let [personal, others, shared] = answer.namespaces()?.unwrap_or_default();
             let all = [("personal", personal), ("others", others), ("shared_ones", shared)];
-            Ok(by_name(all.map(|(name, kind)| (name.to_owned(), namespaces(kind)))))
+            room::collect(all.map(|(name, kind)| Ok((name.into(), namespaces(kind)?.into()))))
         }
 
         /// Asks for the quota of a quota root (RFC 9208). Returns a map of resources, each with
@@ -261,7 +262,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         getquota(session, call, root: &str) -> Map {
             let answer = session.imap_verb("getquota", &[root.into()]).with(call).await?;
-            Ok(quota(answer.quota(root)?.unwrap_or_default()))
+            quota(answer.quota(root)?.unwrap_or_default())
         }
 
         /// Asks for the access rights of a mailbox (RFC 4314). Returns a map of the rights of each
@@ -280,7 +281,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         getacl(session, call, mailbox: &str) -> Map {
             let answer = session.imap_verb("getacl", &[mailbox.into()]).with(call).await?;
-            Ok(by_name(answer.rights(mailbox)?.unwrap_or_default()))
+            by_name(answer.rights(mailbox)?.unwrap_or_default())
         }
 
         /// Asks for annotations of a mailbox, or of the server if the name of the mailbox is empty

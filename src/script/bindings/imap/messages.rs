@@ -80,7 +80,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// assert_eq(s.search(`SUBJECT "hi"`, #{uid: true}), [7, 9, 10, 11]);
         /// assert_eq(s.search(["CHARSET", "UTF-8", "SUBJECT", "Grüß", "UNSEEN"], #{literal: "plus"}), [2]);
         /// ```
-        search(session, call, criteria: Dynamic) -> Array { Ok(numbers(session.search(self::criteria(criteria)?).with(call).await?)) }
+        search(session, call, criteria: Dynamic) -> Array { numbers(session.search(self::criteria(criteria)?).with(call).await?) }
 
         /// Searches messages, and asks for some or all of `MIN MAX COUNT ALL` (RFC 4731). Returns a
         /// map of the results. It also has what the server adds, such as `MODSEQ`, and `PARTIAL`,
@@ -204,10 +204,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// assert_eq(s.expunge(), [2, 2]);
         /// assert_eq(s.expunge("7:9", #{uid: true}), []);
         /// ```
-        expunge(session, call) -> Array { Ok(numbers(session.expunge(None).with(call).await?)) }
+        expunge(session, call) -> Array { numbers(session.expunge(None).with(call).await?) }
 
         /// The same, but only for the messages in a set of unique identifiers (RFC 4315).
-        expunge(session, call, messages: Dynamic) -> Array { Ok(numbers(session.expunge(&*set(messages)?).with(call).await?)) }
+        expunge(session, call, messages: Dynamic) -> Array { numbers(session.expunge(&*set(messages)?).with(call).await?) }
     }
     module
 }

@@ -7,9 +7,10 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::values::{number, text, texts};
+use super::values::{number, text};
 use crate::error::{Error, Kind};
 use crate::imap::BodyStructure;
+use crate::script::lists::{list, texts};
 use crate::script::raise::{Raised, raise};
 use crate::visible;
 
@@ -131,9 +132,9 @@ pub mod words {
     }
 
     /// The languages of the part, as a list.
-    #[rhai_fn(get = "language", pure)]
-    pub fn language(body: &mut BodyStructure) -> Array {
-        texts(body.language.clone())
+    #[rhai_fn(get = "language", return_raw, pure)]
+    pub fn language(ctx: NativeCallContext, body: &mut BodyStructure) -> Result<Array, Raised> {
+        texts(&ctx, &body.language)
     }
 
     /// The Content-Location of the part.
@@ -151,9 +152,9 @@ pub mod words {
     }
 
     /// The parts of a multipart. For an enclosed message, the list holds the message.
-    #[rhai_fn(get = "parts", pure)]
-    pub fn parts(body: &mut BodyStructure) -> Array {
-        body.parts.iter().cloned().map(Dynamic::from).collect()
+    #[rhai_fn(get = "parts", return_raw, pure)]
+    pub fn parts(ctx: NativeCallContext, body: &mut BodyStructure) -> Result<Array, Raised> {
+        list(&ctx, body.parts.iter().cloned().map(Dynamic::from))
     }
 
     /// The whole structure as nested lists, as the server sent it.

@@ -65,16 +65,16 @@ pub(super) fn number(number: u64) -> Dynamic {
     i64::try_from(number).map_or_else(|_| number.to_string().into(), Into::into)
 }
 
-pub(super) fn numbers(all: Vec<u64>) -> Array {
-    all.into_iter().map(number).collect()
+pub(super) fn numbers(all: Vec<u64>) -> Result<Array> {
+    room::collect(all.into_iter().map(|one| Ok(number(one))))
 }
 
 pub(super) fn text(text: Option<String>) -> Dynamic {
     text.map_or(Dynamic::UNIT, Into::into)
 }
 
-pub(super) fn texts(texts: Vec<String>) -> Array {
-    texts.into_iter().map(Into::into).collect()
+fn texts(texts: Vec<String>) -> Result<Array> {
+    room::collect(texts.into_iter().map(|text| Ok(text.into())))
 }
 
 /// Converts a value of IMAP into a value of scripts. Literals, and strings that are not UTF-8,
@@ -218,7 +218,7 @@ pub(super) fn mailbox(mailbox: Mailbox) -> Result<Dynamic> {
         ("name", mailbox.name.into()),
         ("extended", values(mailbox.extended)?.into()),
         ("delimiter", text(mailbox.delimiter)),
-        ("flags", texts(mailbox.flags).into()),
+        ("flags", texts(mailbox.flags)?.into()),
     ];
     Ok(parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into())
 }

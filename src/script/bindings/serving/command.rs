@@ -4,9 +4,11 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use rhai::plugin::{Dynamic, export_module};
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
+use crate::script::lists::texts;
+use crate::script::raise::Raised;
 use crate::session::Command;
 
 #[export_module(manifest)]
@@ -42,9 +44,9 @@ pub mod words {
     }
 
     /// The words after the verb. A quoted string or a literal is one word.
-    #[rhai_fn(get = "arguments", pure)]
-    pub fn arguments(command: &mut Command) -> Array {
-        command.arguments().into_iter().map(Into::into).collect()
+    #[rhai_fn(get = "arguments", return_raw, pure)]
+    pub fn arguments(ctx: NativeCallContext, command: &mut Command) -> Result<Array, Raised> {
+        texts(&ctx, command.arguments())
     }
 
     /// The address between the angle brackets of MAIL and RCPT; `()` if there is none.
