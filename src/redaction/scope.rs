@@ -51,6 +51,8 @@ pub(super) enum Verb {
     Uidl,
     /// RETR and TOP, the commands of POP3 that fetch messages.
     Retrieve,
+    /// A command of IMAP that is answered with UIDs, such as UID SEARCH.
+    Uid,
     #[default]
     Other,
 }
@@ -187,6 +189,8 @@ pub(super) const IMAP: Scope = SERVER.spoken(Speech::Imap);
 /// Both sides of IMAP: the client repeats numbers that the server gave.
 pub(super) const IMAP_BOTH: Scope =
     Scope::of(&[Part::Command, Part::Greeting, Part::Reply, Part::Value]).spoken(Speech::Imap);
+pub(super) const IMAP_UIDS: Scope =
+    Scope::of(&[Part::Reply]).spoken(Speech::Imap).answering(&[Verb::Uid]);
 pub(super) const POP3_GREETING: Scope = GREETING.spoken(Speech::Pop3);
 const POP3: Scope = Scope::of(&[Part::Greeting, Part::Reply]).spoken(Speech::Pop3);
 pub(super) const POP3_STAT: Scope = POP3.answering(&[Verb::Stat]);

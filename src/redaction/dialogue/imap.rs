@@ -12,6 +12,8 @@ use crate::redaction::scope::{Part, Verb};
 pub(super) struct Imap {
     is_greeted: bool,
     tags: HashSet<Box<[u8]>>,
+    /// The tags of the searches that have no result yet, and whether each is answered with UIDs.
+    searches: Vec<(Box<[u8]>, bool)>,
     /// The message in a literal that the server is sending.
     fetched: Option<Content>,
     /// The message in a literal that the client is sending.
@@ -40,7 +42,8 @@ impl Tracker for Imap {
             Some(content) if !is_response(&self.tags, line) => content.seen(line),
             _ => {
                 let part = if self.is_greeted { Part::Reply } else { Part::Greeting };
-                Seen::at(part, Verb::Other, words(line, if is_fetch(line) { 3 } else { 1 }))
+                let answering = if self.has_uids(line) { Verb::Uid } else { Verb::Other };
+                Seen::at(part, answering, words(line, if is_fetch(line) { 3 } else { 1 }))
             }
         }
     }
@@ -54,6 +57,7 @@ impl Tracker for Imap {
         if std::mem::replace(&mut self.continues, literal(line).is_some()) {
             return;
         }
+        self.searches.extend(search(line));
         let mut words = line.split(|byte| *byte == b' ');
         self.tags.extend(words.next().filter(|tag| !tag.is_empty()).map(Into::into));
         let is_append = words.next().is_some_and(|verb| is_one_of(verb, &["APPEND"]));
@@ -69,6 +73,7 @@ impl Tracker for Imap {
         }
         self.fetched = literal(line).and_then(announced);
         let is_result = self.tags.contains(word(line));
+        self.searches.retain(|(tag, _)| **tag != *word(line));
         // A server may refuse a literal that waits for a go-ahead. Its octets then do not come.
         self.continues &= !(is_result && self.waits);
         is_result && self.appended.take().is_some()
@@ -96,6 +101,31 @@ impl Tracker for Imap {
         let name = rest.split(|byte| *byte == b' ').nth(usize::from(is_number));
         Some([tag, name.unwrap_or(rest)].concat())
     }
+}
+
+impl Imap {
+    /// Whether the numbers in a response are UIDs. The response to a search does not say so itself,
+    /// but ESEARCH does (RFC 4731), and VANISHED always has UIDs (RFC 7162 section 3.2.10).
+    fn has_uids(&self, line: &[u8]) -> bool {
+        let Some(rest) = line.strip_prefix(b"* ") else { return false };
+        match &word(rest).to_ascii_uppercase()[..] {
+            b"VANISHED" => true,
+            b"ESEARCH" => rest.split(|byte| *byte == b' ').any(|word| is_one_of(word, &["UID"])),
+            b"SEARCH" | b"SORT" | b"THREAD" => {
+                self.searches.first().is_some_and(|(_, has_uids)| *has_uids)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The tag of a command that searches, and whether it is answered with UIDs.
+fn search(line: &[u8]) -> Option<(Box<[u8]>, bool)> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let (tag, verb) = (words.next()?, words.next()?);
+    let has_uids = is_one_of(verb, &["UID"]);
+    let verb = if has_uids { words.next()? } else { verb };
+    is_one_of(verb, &["SEARCH", "SORT", "THREAD"]).then(|| (tag.into(), has_uids))
 }
 
 /// Whether a line is a response and not a part of a literal. Without counting octets this cannot be

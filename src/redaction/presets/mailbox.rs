@@ -107,6 +107,22 @@ pub(super) const PRESETS: &[Preset] = &[
         others: &["* 4 FETCH (FLAGS ())"],
     },
     Preset {
+        name: "imap.uids",
+        group: "imap",
+        token: "UID",
+        numbered: true,
+        scope: scope::IMAP_UIDS,
+        regex: r"(?i)(?:^\* (?:SEARCH|SORT|THREAD|VANISHED(?: \(EARLIER\))?) | (?:MIN|MAX|ALL|PARTIAL \(\S+) )(?P<numbers>[\d(](?:[\d:,() ]*[\d)])?)",
+        samples: &[
+            ("* SEARCH 5 6 (MODSEQ 917)", "5"),
+            ("* VANISHED (EARLIER) 300:310,405", "300"),
+            ("* THREAD (5)(6 7)", "5"),
+            ("* ESEARCH (TAG \"a1\") UID COUNT 2 ALL 5:6", "5"),
+            ("* ESEARCH (TAG \"a1\") UID PARTIAL (-1:-100 200:250)", "200"),
+        ],
+        others: &["* SEARCH", "* ESEARCH (TAG \"a1\") UID COUNT 2"],
+    },
+    Preset {
         name: "imap.objectid",
         group: "imap",
         token: "OBJECTID",

@@ -178,6 +178,59 @@ fn two_runs_against_one_server_have_one_golden() {
     );
 }
 
+/// Asserts that two answers to a command have the same golden, or not.
+#[track_caller]
+fn compare(redact: &str, scheme: &str, command: &str, answers: [&str; 2], is_same: bool) {
+    let greeting = if scheme == "imap" { "* OK hi" } else { "+OK hi" };
+    let [one, other] = answers.map(|answer| {
+        let answer = answer.replace('\n', "\nS: ");
+        let text = format!("S: {greeting}\nC: {command}\nS: {answer}");
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        golden(&Redaction::new().select(redact).unwrap(), scheme, &lines)
+    });
+    assert_eq!(one == other, is_same, "{one}{other}");
+}
+
+#[test]
+fn uids_of_searches_vary_and_numbers_of_messages_do_not() {
+    for (command, one, other, has_uids) in [
+        ("a UID SEARCH ALL", "* SEARCH 5 6", "* SEARCH 55 66", true),
+        ("a SEARCH ALL", "* SEARCH 5 6", "* SEARCH 55 66", false),
+        ("a UID SEARCH ALL", "* SEARCH 5 6", "* SEARCH 55", false),
+        ("a UID SEARCH ALL", "* SEARCH 5", "* SEARCH", false),
+        ("a UID SORT (DATE) UTF-8 ALL", "* SORT 6 5", "* SORT 66 55", true),
+        ("a UID THREAD REFS UTF-8 ALL", "* THREAD (5)(6 7)", "* THREAD (55)(66 77)", true),
+        ("a THREAD REFS UTF-8 ALL", "* THREAD (5)(6 7)", "* THREAD (55)(66 77)", false),
+        (
+            "a UID SEARCH RETURN () ALL",
+            "* ESEARCH (TAG \"a\") UID MIN 5 MAX 6 ALL 5:6",
+            "* ESEARCH (TAG \"a\") UID MIN 55 MAX 56 ALL 55:56",
+            true,
+        ),
+        (
+            "a UID SEARCH RETURN (COUNT) ALL",
+            "* ESEARCH (TAG \"a\") UID COUNT 5",
+            "* ESEARCH (TAG \"a\") UID COUNT 6",
+            false,
+        ),
+        (
+            "a SEARCH RETURN () ALL",
+            "* ESEARCH (TAG \"a\") ALL 5:6",
+            "* ESEARCH (TAG \"a\") ALL 55:56",
+            false,
+        ),
+        ("a NOOP", "* VANISHED 5", "* VANISHED 55", true),
+    ] {
+        compare("imap", "imap", command, [one, other], has_uids);
+    }
+    // The same UID has the same token everywhere.
+    let lines = "S: * OK hi\nC: a UID SEARCH ALL\nS: * SEARCH 7 5\nS: a OK\nC: b UID FETCH 5 FLAGS\n\
+                 S: * 2 FETCH (FLAGS () UID 5)";
+    let lines: Vec<_> = lines.lines().map(str::to_owned).collect();
+    let golden = golden(&Redaction::new().select("imap").unwrap(), "imap", &lines);
+    assert_eq!(golden.matches("[UID#2]").count(), 3, "{golden}");
+}
+
 #[test]
 fn the_version_of_tls_stays_and_the_host_does_not() {
     let tls = |words: &str| {
