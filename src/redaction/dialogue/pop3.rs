@@ -49,7 +49,10 @@ impl Tracker for Pop3 {
             Some((_, Some(content))) => content.seen(line),
             Some((verb, None)) => Seen::at(Part::Reply, *verb, usize::from(line == b".")),
             None => {
-                let answering = self.owed.front().copied().unwrap_or_default().verb;
+                let owed = self.owed.front().copied().unwrap_or_default();
+                // The status before a block of UIDs has none itself.
+                let is_prose = owed.has_block && owed.verb == Verb::Uidl;
+                let answering = if is_prose { Verb::Other } else { owed.verb };
                 let part = if answering == Verb::Greeting { Part::Greeting } else { Part::Reply };
                 let fixed = if is_status(line) { word(line).len() } else { 0 };
                 Seen::at(part, answering, fixed)

@@ -28,9 +28,10 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "UIDL",
         numbered: true,
         scope: scope::POP3_UIDL,
-        regex: r"^(?:\+OK )?\d+ (?P<v>[\x21-\x7e]{8,70})$",
-        samples: &[("1 0000002a52e3f1c0", "0000002a52e3f1c0")],
-        others: &["1 1795"],
+        // RFC 1939 section 7: one to 70 characters. Some servers count.
+        regex: r"^(?:\+OK )?\d+ (?P<v>[\x21-\x7e]{1,70})$",
+        samples: &[("1 0000002a52e3f1c0", "0000002a52e3f1c0"), ("+OK 2 13", "13")],
+        others: &["+OK 2 messages follow"],
     },
     Preset {
         name: "imap.uidvalidity",
@@ -151,8 +152,8 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "COUNT_OCTETS",
         numbered: false,
         scope: scope::POP3_STAT,
-        regex: r"^\+OK (?P<v>\d+ \d+)$",
-        samples: &[("+OK 1 1795", "1 1795")],
+        regex: r"^\+OK (?P<v>\d+ \d+)(?:\D|$)",
+        samples: &[("+OK 1 1795", "1 1795"), ("+OK 2 300 octets", "2 300")],
         others: &[],
     },
     Preset {
@@ -161,8 +162,11 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "OCTETS",
         numbered: false,
         scope: scope::SERVER,
-        regex: r"^\+OK (?P<v>\d+) octets",
-        samples: &[("+OK 1795 octets", "1795")],
+        regex: r"^\+OK (?:.*[ (])?(?P<v>\d+) octets\b",
+        samples: &[
+            ("+OK 1795 octets", "1795"),
+            ("+OK maildrop has 2 messages (320 octets)", "320"),
+        ],
         others: &[],
     },
     Preset {

@@ -232,6 +232,33 @@ fn uids_of_searches_vary_and_numbers_of_messages_do_not() {
 }
 
 #[test]
+fn ids_and_sizes_of_pop3_vary_however_they_are_written() {
+    for (command, one, other, varies) in [
+        ("UIDL", "+OK\n1 12\n2 abc\n.", "+OK\n1 212\n2 xyz9\n.", true),
+        ("UIDL", "+OK 2 messages\n1 12\n.", "+OK 2 many\n1 12\n.", false),
+        ("UIDL 1", "+OK 1 a", "+OK 1 xyz9", true),
+        ("UIDL 1", "+OK 1 a", "+OK 2 a", false),
+        ("RETR 1", "+OK 300 octets", "+OK 310 octets", true),
+        (
+            "LIST",
+            "+OK 2 messages (300 octets)\n1 1\n.",
+            "+OK 2 messages (310 octets)\n1 2\n.",
+            true,
+        ),
+        ("LIST", "+OK 2 messages (300 octets)", "+OK 3 messages (300 octets)", false),
+        (
+            "PASS x",
+            "+OK maildrop has 2 messages (300 octets)",
+            "+OK maildrop has 2 messages (31 octets)",
+            true,
+        ),
+        ("STAT", "+OK 2 300 octets", "+OK 2 310 octets", true),
+    ] {
+        compare("pop3,sizes", "pop3", command, [one, other], varies);
+    }
+}
+
+#[test]
 fn the_version_of_tls_stays_and_the_host_does_not() {
     let tls = |words: &str| {
         let events = read(&format!("*** connecting to smtp://h\n*** TLS {words}\n")).0;
