@@ -66,7 +66,7 @@ fn all_presets_are_listed_with_what_is_on() {
             "{line} is not in\n{listed}"
         );
     }
-    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 93 + 6);
+    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 99 + 6);
 }
 
 #[test]

@@ -106,6 +106,56 @@ pub(super) const PRESETS: &[Preset] = &[
         others: &[],
     },
     Preset {
+        name: "exchange.session_id",
+        group: "ids",
+        token: "SESSION_ID",
+        numbered: true,
+        scope: scope::SERVER,
+        // In brackets at the end of the greeting, or after a host and a time in a refusal.
+        regex: r"^(?:220 \S+ Microsoft ESMTP MAIL Service .*\[|[245]\d\d .*\[\S+ \d{4}-\d\d-\d\dT[\d:.]+Z )(?P<v>[0-9A-F]{16})\]$",
+        samples: &[
+            (
+                "220 mx1.example.test Microsoft ESMTP MAIL Service ready at Sun, 1 Dec 2024 12:00:00 +0000 [08DD11FF00AA22BB]",
+                "08DD11FF00AA22BB",
+            ),
+            (
+                "550 5.4.1 Recipient address rejected: Access denied. [mx1.example.test 2024-12-01T12:00:00.123Z 08DD11FF00AA22BB]",
+                "08DD11FF00AA22BB",
+            ),
+        ],
+        others: &["250 Accepted [08DD11FF00AA22BB]"],
+    },
+    Preset {
+        name: "exchange.mailbox_host",
+        group: "hosts",
+        token: "HOST",
+        numbered: true,
+        scope: scope::GREETING,
+        // The name of the server, in base64 of UTF-16.
+        regex: r"^(?:\* OK|\+OK) The Microsoft Exchange \S+ service is ready\. \[(?P<v>[A-Za-z0-9+/]+={0,2})\]",
+        samples: &[(
+            "+OK The Microsoft Exchange POP3 service is ready. [QQBNADAAUABSADAAMQA=]",
+            "QQBNADAAUABSADAAMQA=",
+        )],
+        others: &["* OK The Microsoft Exchange IMAP4 service is ready."],
+    },
+    Preset {
+        name: "gmail.mailbox_id",
+        group: "ids",
+        token: "SESSION_ID",
+        numbered: true,
+        scope: scope::SERVER,
+        regex: r"(?i)(?:^(?:\* OK|\+OK) G(?:imap|pop) ready for requests from \S+|^\S+ OK Thats all she wrote!|^\* BYE LOGOUT Requested) (?P<v>[0-9a-z]{12,})$",
+        samples: &[
+            (
+                "* OK Gimap ready for requests from 192.0.2.7 d2e1a72fcca58mb123456pfb",
+                "d2e1a72fcca58mb123456pfb",
+            ),
+            ("a OK Thats all she wrote! d2e1a72fcca58mb123456pfb", "d2e1a72fcca58mb123456pfb"),
+        ],
+        others: &["* BYE LOGOUT Requested by you"],
+    },
+    Preset {
         name: "gmail.session_id",
         group: "ids",
         token: "GSMTP_ID",
@@ -179,8 +229,12 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "QUEUE_ID",
         numbered: true,
         scope: scope::TAKEN,
-        regex: r"^250 ok (?P<v>\d{9,10} qp \d+)",
-        samples: &[("250 ok 1068203214 qp 12345", "1068203214 qp 12345")],
+        // qpsmtpd says `Queued!`.
+        regex: r"^250 (?:ok|Queued!) (?P<v>\d{9,10} qp \d+)",
+        samples: &[
+            ("250 ok 1068203214 qp 12345", "1068203214 qp 12345"),
+            ("250 Queued! 1733000000 qp 1234 <a@b>", "1733000000 qp 1234"),
+        ],
         others: &[],
     },
     Preset {

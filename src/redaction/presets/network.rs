@@ -207,6 +207,17 @@ pub(super) const PRESETS: &[Preset] = &[
         others: &["450 4.7.1 next try in 300 seconds"],
     },
     Preset {
+        name: "timing.greylist",
+        group: "timing",
+        token: "DURATION",
+        numbered: false,
+        scope: scope::SERVER_LOG,
+        // What is left of the delay. The delay itself is given in seconds or in words.
+        regex: r"(?i)^4\d\d .*\bgr[ae]y-?list.*\b(?P<v>\d{1,2}:\d\d:\d\d)(?:[^\d:]|$)",
+        samples: &[("451 4.7.1 Greylisting in action, please come back in 00:04:59", "00:04:59")],
+        others: &["451 4.7.1 Greylisted for 300 seconds", "451 4.7.1 maintenance until 12:00:00"],
+    },
+    Preset {
         name: "timing.log",
         group: "timing",
         token: "DURATION",

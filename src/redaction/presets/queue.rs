@@ -42,12 +42,40 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "HOST",
         numbered: true,
         scope: scope::TAKEN,
-        regex: r"(?i)^2\d\d .*\bqueued (?:on|at|by) (?P<v>[a-z0-9-]+\.[a-z0-9.-]+) as ",
+        regex: r"(?i)^2\d\d .*\bqueued (?:on|at|by) (?P<v>[a-z0-9-]+\.[a-z0-9.-]+) (?:as |\d{10}-)",
         samples: &[(
             "250 2.0.0 Ok: queued on smtp3m.example.test as 1430081058-6ltgNFKSir-iHEKdOrm",
             "smtp3m.example.test",
         )],
         others: &["250 Ok: queued as 12345"],
+    },
+    Preset {
+        name: "queue.on",
+        group: "ids",
+        token: "QUEUE_ID",
+        numbered: true,
+        scope: scope::ACCEPTED,
+        // The time and two random words, as Yandex has it.
+        regex: r"(?i)\bqueued (?:on|at|by) \S+ (?P<v>\d{10}-[0-9a-z]+(?:-[0-9a-z]+)?)$",
+        samples: &[(
+            "250 2.0.0 Ok: queued on mx1.example.test 1733000000-aBcDeFgHiK-x1Y2z3W4",
+            "1733000000-aBcDeFgHiK-x1Y2z3W4",
+        )],
+        others: &["250 2.0.0 Ok: queued on mx1.example.test 12-2024"],
+    },
+    Preset {
+        name: "queue.counted",
+        group: "ids",
+        token: "QUEUE_ID",
+        numbered: true,
+        scope: scope::ACCEPTED,
+        // The host, the time and two counters, as messagelabs has it.
+        regex: r"[ :](?P<v>[A-Za-z0-9.-]+!\d{10}!\d+!\d+)$",
+        samples: &[(
+            "250 ok 1733000000 server-1.example.test!1733000000!1234567!1",
+            "server-1.example.test!1733000000!1234567!1",
+        )],
+        others: &["250 ok!1!2"],
     },
     Preset {
         name: "queue.as",

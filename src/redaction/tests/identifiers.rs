@@ -169,3 +169,74 @@ fn an_identifier_without_digits_is_recognised_when_a_client_and_a_field_repeat_i
     assert_eq!(one, golden(&Redaction::new(), "smtp", &lines("3ths7gjv1bgd")));
     assert_eq!(one.matches("[QUEUE_ID#1]").count(), 3, "{one}");
 }
+
+/// Whether two greetings, or two answers to RCPT, have the same golden.
+fn are_same(scheme: &str, greetings: [&str; 2], answers: [&str; 2]) -> bool {
+    let [one, other] = [0, 1].map(|n| {
+        let lines = [greetings[n], "C: RCPT TO:<a@b>", answers[n]].map(str::to_owned);
+        golden(&Redaction::new(), scheme, &lines)
+    });
+    one == other
+}
+
+#[test]
+fn identifiers_of_large_providers_vary_and_words_in_their_places_do_not() {
+    for (one, other, is_same) in [
+        (
+            "550 5.4.1 no [h.test 2024-12-01T12:00:00.123Z 08DD11FF00AA22BB]",
+            "550 5.4.1 no [h.test 2025-01-09T23:59:59.999Z ABCDEFABCDEFABCD]",
+            true,
+        ),
+        ("550 5.4.1 no [h.test]", "550 5.4.1 no [i.test]", false),
+        ("451 Greylisting, come back in 00:04:59", "451 Greylisting, come back in 00:01:12", true),
+        ("451 Greylisted for 300 seconds", "451 Greylisted for 600 seconds", false),
+    ] {
+        let answers = [format!("S: {one}"), format!("S: {other}")];
+        let answers = [0, 1].map(|n| answers[n].as_str());
+        assert_eq!(are_same("smtp", ["S: 220 h"; 2], answers), is_same, "{one}");
+    }
+    for (scheme, one, other, is_same) in [
+        (
+            "smtp",
+            "S: 220 h Microsoft ESMTP MAIL Service ready at Sun, 1 Dec 2024 12:00:00 +0000 [08DD11FF00AA22BB]",
+            "S: 220 h Microsoft ESMTP MAIL Service ready at Mon, 2 Dec 2024 12:00:00 +0000 [9999999999999999]",
+            true,
+        ),
+        (
+            "imap",
+            "S: * OK The Microsoft Exchange IMAP4 service is ready. [QQBNADAAUABSADAAMQA=]",
+            "S: * OK The Microsoft Exchange IMAP4 service is ready. [RABNADYAUABSADAAMQA=]",
+            true,
+        ),
+        (
+            "imap",
+            "S: * OK Gimap ready for requests from 192.0.2.7 d2e1a72fcca58mb123456pfb",
+            "S: * OK Gimap ready for requests from 198.51.100.7 abcdefghijklmnopqrst",
+            true,
+        ),
+        ("imap", "S: * OK Gimap ready", "S: * OK Gimap ready no longer", false),
+    ] {
+        assert_eq!(are_same(scheme, [one, other], ["S: 250 ok"; 2]), is_same, "{one}");
+    }
+}
+
+#[test]
+fn identifiers_with_a_time_in_them_are_those_of_messages() {
+    for (reply, ids) in [
+        (
+            "250 2.0.0 Ok: queued on mx1.example.test {}",
+            ["1733000000-aBcDeFgHiK-x1Y2z3W4", "1733000001-abcdefghik-xyzzyxzz"],
+        ),
+        (
+            "250 ok 1733000000 {}",
+            ["s-1.example.test!1733000000!1234567!1", "s-2.example.test!1733000009!7!12"],
+        ),
+        ("250 Queued! {} <kim@example.test>", ["1733000000 qp 1234", "1733000099 qp 5"]),
+    ] {
+        let found = redacted_replies(reply, &ids.map(str::to_owned));
+        for line in found.keys() {
+            let has_rest = ids.iter().any(|id| line.contains(&id[id.len() - 4..]));
+            assert!(line.contains("[QUEUE_ID") && !has_rest, "{line}");
+        }
+    }
+}
