@@ -110,7 +110,12 @@ pub(super) fn sasl(args: &Sasl, screen: &mut Screen) -> Result<ExitCode> {
             None => error.hint(format!("there are {}", MECHANISMS.join(", "))),
         }
     })?;
-    let mut mechanism = known.begin(&credentials(args, known)?, &service(&args.host))?;
+    let service = service(&args.host)?;
+    // RFC 4616 section 2; other mechanisms with a password need a user as well.
+    if args.user.is_empty() && !Known::takes_no_secret(known.name) && known.name != "OAUTHBEARER" {
+        return Err(Error::usage(format!("the user of {} is empty", known.name)));
+    }
+    let mut mechanism = known.begin(&credentials(args, known)?, &service)?;
     let challenge = match &args.challenge {
         Some(challenge) => BASE64_STANDARD
             .decode(challenge.trim())
@@ -147,10 +152,22 @@ fn credentials(args: &Sasl, known: &Known) -> Result<Credentials> {
     })
 }
 
-fn service(host: &str) -> Service {
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok()),
+fn service(host: &str) -> Result<Service> {
+    let wrong = |why: String| {
+        let error = Error::usage(format!("--host: {why}"));
+        error.hint("it is the name of the server, and a port if need be: mail.example.com:587")
+    };
+    let (name, port) = match host.rsplit_once(':').filter(|_| !host.ends_with(']')) {
+        Some((name, port)) => {
+            let number = port
+                .parse()
+                .map_err(|_| wrong(format!("`{}` is no port", visible::escape(port.as_bytes()))))?;
+            (name, Some(number))
+        }
         None => (host, None),
     };
-    Service { name: "smtp", host: host.to_owned(), port }
+    if name.is_empty() {
+        return Err(wrong("the name of the server is empty".to_owned()));
+    }
+    Ok(Service { name: "smtp", host: name.to_owned(), port })
 }

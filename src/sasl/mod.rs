@@ -117,6 +117,9 @@ pub(crate) static MECHANISMS: [Known; 10] = [
     Known { name: "ANONYMOUS", needs: Needs::Nothing, begin: anonymous::begin },
 ];
 
+/// The mechanisms whose messages have no place for an authorization identity.
+const WITHOUT_AUTHZID: [&str; 4] = ["CRAM-MD5", "LOGIN", "XOAUTH2", "ANONYMOUS"];
+
 impl Known {
     /// The mechanism with this name, in any case.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
@@ -154,7 +157,9 @@ impl Known {
         credentials: &Credentials,
         offered: &[impl AsRef<str>],
     ) -> Result<&'static Self> {
-        let enough = |known: &&Self| known.needs == credentials.have();
+        let enough = |known: &&Self| {
+            known.needs == credentials.have() && known.carries_identity_of(credentials)
+        };
         let is_offered = |known: &&Self| {
             offered.iter().any(|name| name.as_ref().eq_ignore_ascii_case(known.name))
         };
@@ -173,12 +178,26 @@ impl Known {
         })
     }
 
+    /// Whether the mechanism can carry the identity to act for, if there is one.
+    fn carries_identity_of(&self, credentials: &Credentials) -> bool {
+        credentials.authzid.is_empty() || !WITHOUT_AUTHZID.contains(&self.name)
+    }
+
     /// Begins an exchange.
+    ///
+    /// # Errors
+    /// A usage error if the mechanism cannot say what the credentials ask for.
     pub(crate) fn begin(
         &self,
         credentials: &Credentials,
         service: &Service,
     ) -> Result<Box<dyn Mechanism>> {
+        if !self.carries_identity_of(credentials) {
+            let error = Error::usage(format!("{} cannot carry an authzid", self.name));
+            return Err(error.hint(
+                "PLAIN, EXTERNAL, OAUTHBEARER, DIGEST-MD5 and SCRAM carry one; leave authzid out for the others",
+            ));
+        }
         (self.begin)(credentials, service)
     }
 }

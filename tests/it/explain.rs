@@ -54,6 +54,15 @@ fn the_responses_of_sasl_are_made_from_a_password_that_is_not_on_the_command_lin
         (&["scram-sha-256", "tim", "--password", "env:SECRET"], "more than one challenge"),
         (&["plain", "tim", "--password", "password"], "where others can see it"),
         (&["plan", "tim"], "did you mean plain?"),
+        (&["plain", "", "--password", "env:SECRET"], "the user of PLAIN is empty"),
+        (&["login", "tim", "--authzid", "tom", "--password", "env:SECRET"], "cannot carry"),
+        (&["anonymous", "tim", "--authzid", "tom"], "cannot carry an authzid"),
+        (&["oauthbearer", "tim", "--host", "a:99999", "--password", "env:SECRET"], "is no port"),
+        (&["oauthbearer", "tim", "--host", "a:imaps", "--password", "env:SECRET"], "is no port"),
+        (
+            &["oauthbearer", "tim", "--host", ":25", "--password", "env:SECRET"],
+            "name of the server",
+        ),
     ] {
         let (code, _, err) = sasl(args);
         assert_eq!((code, err.contains(why)), (Some(2), true), "{err}");

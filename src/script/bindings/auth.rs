@@ -302,9 +302,10 @@ pub mod words {
     /// The same with options as the last argument. `initial` says whether the first message is sent
     /// with the command: `false` waits for the empty challenge, and `true` sends the message even
     /// if the server or the mechanism does not provide for it. `cancel: true` answers the first
-    /// challenge with `*`. `authzid` is the identity to act for. `nonce` is the client's nonce in
-    /// SCRAM and DIGEST-MD5; with a fixed nonce the dialogue is the same in every run. `host` is
-    /// the server's name in DIGEST-MD5 and OAUTHBEARER, and `realm` is the realm of DIGEST-MD5.
+    /// challenge with `*`. `authzid` is the identity to act for, which LOGIN, CRAM-MD5, XOAUTH2
+    /// and ANONYMOUS cannot carry. `nonce` is the client's nonce in SCRAM and DIGEST-MD5; with a
+    /// fixed nonce the dialogue is the same in every run. `host` is the server's name in DIGEST-MD5
+    /// and OAUTHBEARER, and `realm` is the realm of DIGEST-MD5.
     /// `expect` and `timeout` are as for all verbs. If `expect` matches a challenge, such as 334,
     /// the exchange stops there, and the script has to continue it by hand.
     ///
