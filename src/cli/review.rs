@@ -134,18 +134,41 @@ fn ask(
     let mut review = Review::default();
     let mut all = None;
     for (number, pending) in found.iter().enumerate() {
-        let choice = if let Some(choice) = all {
-            choice
-        } else {
-            show(pending, (number + 1, found.len()), tool, screen)?;
-            answer(answers, screen)?
+        let mut pending = pending.clone();
+        let choice = match all {
+            Some(choice) => choice,
+            None => loop {
+                show(&pending, (number + 1, found.len()), tool, screen)?;
+                let choice = answer(answers, screen)?;
+                if !is_of_the_shown(choice, &mut pending, screen)? {
+                    continue;
+                }
+                break choice;
+            },
         };
         if matches!(choice, Choice::AcceptAll | Choice::Quit) {
             all = Some(choice);
         }
-        settle(pending, choice, &mut review, screen)?;
+        settle(&pending, choice, &mut review, screen)?;
     }
     Ok(review)
+}
+
+/// Whether what the user saw is still what waits. If a run has written it anew, it is read again, so
+/// that nobody accepts what was not shown.
+fn is_of_the_shown(choice: Choice, pending: &mut Pending, screen: &mut Screen) -> Result<bool> {
+    if matches!(choice, Choice::Skip | Choice::Quit) {
+        return Ok(true);
+    }
+    match pending.again()? {
+        Some(now) if now != *pending => {
+            screen.show(&Review::changed(&now));
+            *pending = now;
+            Ok(false)
+        }
+        // If it is gone, the error of the choice says so.
+        Some(_) | None => Ok(true),
+    }
 }
 
 fn answer(answers: &mut impl BufRead, screen: &mut Screen) -> Result<Choice> {

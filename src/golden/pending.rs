@@ -49,6 +49,15 @@ impl Pending {
         Ok(Some(Self { golden, old: old.map(|old| old.text), new: new.text }))
     }
 
+    /// The same transcript as it is now, because a run may have written it anew; `None` if it does
+    /// not wait any more.
+    ///
+    /// # Errors
+    /// Usage for files that cannot be read.
+    pub(crate) fn again(&self) -> Result<Option<Self>> {
+        Self::read(self.golden.clone())
+    }
+
     /// The golden, if it exists, and the pending file.
     pub(crate) fn files(&self) -> (Option<PathBuf>, PathBuf) {
         (self.golden.exists().then(|| self.golden.clone()), file::pending(&self.golden))

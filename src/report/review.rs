@@ -34,6 +34,11 @@ impl Review {
         format!("{ODD}{number}/{all}{ODD:#} {}  {DIM}{what}{DIM:#}\n{diff}", golden(pending))
     }
 
+    /// The message that a transcript was written anew while the user looked at it.
+    pub(crate) fn changed(pending: &Pending) -> String {
+        format!("{ODD}changed{ODD:#} {} while it was shown; it is now:\n", golden(pending))
+    }
+
     pub(crate) fn accepted(pending: &Pending) -> String {
         format!("{GOOD}accepted{GOOD:#} {}\n", golden(pending))
     }

@@ -1,7 +1,9 @@
 //! Golden transcripts that wait for review.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::golden::{HELLO, SCRIPT, files, golden, hello, run};
 use crate::program::{folder, program};
@@ -41,6 +43,41 @@ fn changes_are_reviewed_one_by_one() {
     assert!(review(folder.path(), "").ends_with("1 still to be reviewed\n"), "nobody answered");
     assert!(review(folder.path(), "A\n").ends_with("1 accepted\n"));
     assert_eq!(review(folder.path(), ""), "nothing to review\n");
+}
+
+/// A run writes the transcript anew while the user looks at it.
+#[test]
+fn what_was_not_shown_is_not_accepted() {
+    let folder = waiting();
+    let mut child = program()
+        .current_dir(folder.path())
+        .args(["review", "a.rhai"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut answers, mut shown) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut said = String::new();
+    let mut read_to = |end: &str| {
+        while !said.ends_with(end) {
+            let mut byte = [0];
+            assert_eq!(shown.read(&mut byte).unwrap(), 1, "{said}");
+            said.push(byte[0].into());
+        }
+        std::mem::take(&mut said)
+    };
+    let first = read_to("(q)uit? ");
+    assert!(first.contains("220 new"), "{first}");
+    let pending = folder.path().join("snapshots/a.snap.new");
+    let newer = fs::read_to_string(&pending).unwrap().replace("220 new", "220 newer");
+    fs::write(&pending, newer).unwrap();
+    answers.write_all(b"a\n").unwrap();
+    let again = read_to("(q)uit? ");
+    assert!(again.contains("changed snapshots/a.snap") && again.contains("220 newer"), "{again}");
+    assert!(golden(folder.path(), "a.snap").contains("old"));
+    answers.write_all(b"a\n").unwrap();
+    read_to("1 accepted\n");
+    assert!(child.wait().unwrap().success() && golden(folder.path(), "a.snap").contains("newer"));
 }
 
 #[test]
