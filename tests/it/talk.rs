@@ -157,6 +157,21 @@ fn lines_that_are_pasted_at_once_are_sent_each_in_its_turn() {
 }
 
 #[test]
+fn a_message_with_the_password_in_it_is_saved_without_it() {
+    let server = Embedded::start().unwrap();
+    let mail = "Subject: x\r\n\r\nYour password is pppwww, hoge.\r\n";
+    let folder = folder(&[("mail.eml", mail)]);
+    let lines = "EHLO x\nAUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3\nMAIL FROM:<hoge@example.com>\nRCPT TO:<hoge@example.com>\n:data mail.eml\nQUIT\n";
+    let (code, out, err) = piped(&folder, &[&server.submission(), "--save", "saved.rhai"], lines);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let saved = saved(&folder);
+    assert!(!saved.contains("pppwww"), "{saved}");
+    let data =
+        "s.data(\"Subject: x\\n\\nYour password is \" + param(\"secret2\") + \", hoge.\\n\");\n";
+    assert!(saved.contains(data), "{saved}");
+}
+
+#[test]
 fn a_message_that_is_pasted_is_sent_whole_with_its_empty_lines() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[]);

@@ -11,7 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use memchr::memmem;
 
 use crate::proto::{Protocol, Speech, starts};
-use crate::script::written::string;
+use crate::script::written::{string, text_of};
 use crate::secrets::{MASK, Secrets};
 
 /// Data of more bytes than this is read from a file, if the script may have files beside it. A
@@ -174,6 +174,13 @@ impl Script {
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
+    }
+
+    /// Adds the sending of a message, in which secrets are masked.
+    pub(super) fn data(&mut self, message: &[u8]) {
+        let text = text_of(message).map(|text| text.replace("\r\n", "\n"));
+        let sent = self.expression(text.as_deref().map_or(message, str::as_bytes));
+        self.call(&format!("s.data({sent});"));
     }
 
     /// A Rhai expression for what was sent, with parameters for secrets.

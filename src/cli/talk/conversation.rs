@@ -13,7 +13,7 @@ use super::editor::{Editor, Input, Password};
 use super::hearing::Hearing;
 use super::held_back::HeldBack;
 use super::output::Output;
-use super::saving::Saving;
+use super::saving::{Saving, Verb};
 use crate::Credentials;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Kind, Result};
@@ -103,9 +103,8 @@ impl Conversation {
         if self.is_terminal {
             Screen::clear_line();
         }
-        let events = transcript.events();
         drop(self.editor);
-        if let Some(path) = self.saving.write(&self.url, session.speech(), &events)? {
+        if let Some(path) = self.saving.write(&self.url, session.speech(), &transcript)? {
             self.output.screen().show(&Human::wrote(&path));
         }
         ended
@@ -286,7 +285,7 @@ impl Conversation {
         let verb = match command {
             Command::Starttls => {
                 session.starttls().await?;
-                "s.starttls();".to_owned()
+                Verb::Called("s.starttls();".to_owned())
             }
             Command::Data(path) => {
                 let message =
@@ -295,7 +294,7 @@ impl Conversation {
                     Some(text) => session.data(text).await?,
                     None => session.data(&message[..]).await?,
                 };
-                format!("s.data({});", written::message(&message))
+                Verb::Data(message)
             }
             Command::Raw(bytes) => return session.send_raw(bytes).await,
             Command::Save(path) => {
@@ -320,7 +319,7 @@ impl Conversation {
         password: Option<Result<Password>>,
     ) -> Result<()> {
         let begun = self.output.events();
-        let verb = written::auth(&user, mechanism.as_deref());
+        let verb = Verb::Called(written::auth(&user, mechanism.as_deref()));
         let credentials = match password {
             Some(password) => Credentials::new(user, password?.as_str()),
             // The named mechanism takes no password.

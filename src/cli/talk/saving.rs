@@ -8,7 +8,8 @@ use crate::cli::dialogue::Script;
 use crate::cli::written;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
-use crate::transcript::{Close, Event, What};
+use crate::secrets::Learned;
+use crate::transcript::{Close, Event, Transcript, What};
 
 /// Where the dialogue is saved, and facts that its events do not contain.
 #[derive(Debug, Default)]
@@ -16,9 +17,18 @@ pub(super) struct Saving {
     path: Option<PathBuf>,
     force: bool,
     /// The ranges of events that a verb caused, each with the call of the verb.
-    verbs: Vec<(Range<usize>, String)>,
+    verbs: Vec<(Range<usize>, Verb)>,
     /// The indices of events that were sent before their turn.
     ahead: BTreeSet<usize>,
+}
+
+/// What a verb did, for the script.
+#[derive(Debug)]
+pub(super) enum Verb {
+    /// It is called like this.
+    Called(String),
+    /// It sent this message.
+    Data(Vec<u8>),
 }
 
 impl Saving {
@@ -41,8 +51,8 @@ impl Saving {
         Ok(())
     }
 
-    pub(super) fn verb(&mut self, events: Range<usize>, call: String) {
-        self.verbs.push((events, call));
+    pub(super) fn verb(&mut self, events: Range<usize>, verb: Verb) {
+        self.verbs.push((events, verb));
     }
 
     pub(super) fn ahead(&mut self, event: usize) {
@@ -57,8 +67,9 @@ impl Saving {
         &self,
         url: &str,
         speech: Speech,
-        events: &[Event],
+        transcript: &Transcript,
     ) -> Result<Option<PathBuf>> {
+        let events = &*transcript.events();
         let Some(path) = &self.path else { return Ok(None) };
         let is_cut = |(at, event): (usize, &Event)| match &event.what {
             What::Omitted(_) => true,
@@ -72,17 +83,25 @@ impl Saving {
             let error = Error::new(Kind::TooLong, "the dialogue was too long to be saved");
             return Err(error.hint("its middle was not kept"));
         }
-        written::create(path, &self.text(url, speech, events), self.force)?;
+        let text = self.text(url, speech, events, &transcript.learned());
+        written::create(path, &text, self.force)?;
         Ok(Some(path.clone()))
     }
 
-    fn text(&self, url: &str, speech: Speech, events: &[Event]) -> String {
+    fn text(&self, url: &str, speech: Speech, events: &[Event], secrets: &Learned) -> String {
         let title = format!("A dialogue with {url}, as it was typed.");
         let mut script = Script::new(speech, url, &title);
         let (mut at, mut is_left) = (0, false);
         while at < events.len() {
-            if let Some((span, call)) = self.verbs.iter().find(|(span, _)| span.start == at) {
-                script.call(call);
+            if let Some((span, verb)) = self.verbs.iter().find(|(span, _)| span.start == at) {
+                match verb {
+                    Verb::Called(call) => {
+                        let mut call = call.clone();
+                        secrets.mask_text(&mut call);
+                        script.call(&call);
+                    }
+                    Verb::Data(message) => script.data(&secrets.mask(message, &[])),
+                }
                 at = span.end.max(at + 1);
                 continue;
             }
@@ -112,8 +131,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let saving = Saving::new(Some(folder.path().join("a.rhai")), false).unwrap();
         let long = Excerpt::of("x".repeat(30_000).as_bytes());
-        let event = Event::new(None, What::Client(long));
-        let error = saving.write("smtp://x", Speech::Smtp, &[event]).unwrap_err();
+        let transcript = Transcript::new();
+        transcript.record_on(transcript.open(), What::Client(long));
+        let error = saving.write("smtp://x", Speech::Smtp, &transcript).unwrap_err();
         assert!(error.message().contains("too long"), "{error}");
     }
 }
