@@ -163,6 +163,17 @@ impl Iterator for Lines {
 /// The system's error; also an error for a line that is longer or not UTF-8.
 #[cfg(feature = "cli")]
 pub(crate) fn line_up_to(from: &mut impl BufRead, largest: u64) -> io::Result<Option<String>> {
+    let not_text = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8");
+    let line = octets_up_to(from, largest)?;
+    line.map(|line| String::from_utf8(line).map_err(not_text)).transpose()
+}
+
+/// Reads a line as [`line_up_to`] does, whatever octets it has.
+///
+/// # Errors
+/// The system's error; also an error for a line that is longer.
+#[cfg(feature = "cli")]
+pub(crate) fn octets_up_to(from: &mut impl BufRead, largest: u64) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     // Two more bytes, for the line end.
     if from.take(largest + 2).read_until(b'\n', &mut line)? == 0 {
@@ -172,8 +183,7 @@ pub(crate) fn line_up_to(from: &mut impl BufRead, largest: u64) -> io::Result<Op
     if line.len() as u64 > largest {
         return Err(io::Error::other(format!("it has more than {largest} bytes")));
     }
-    let not_text = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8");
-    String::from_utf8(line).map(Some).map_err(not_text)
+    Ok(Some(line))
 }
 
 /// Whether something stands at a path that is no folder. A FIFO and a link to nowhere count: what

@@ -22,7 +22,11 @@ fn typing(folder: &tempfile::TempDir, args: &[&str]) -> PtySession {
 }
 
 /// The result of a conversation whose lines come from a pipe: the exit code, stdout and stderr.
-fn piped(folder: &tempfile::TempDir, args: &[&str], lines: &str) -> (Option<i32>, String, String) {
+fn piped(
+    folder: &tempfile::TempDir,
+    args: &[&str],
+    lines: impl AsRef<[u8]>,
+) -> (Option<i32>, String, String) {
     let mut child = program()
         .current_dir(folder.path())
         .arg("talk")
@@ -32,7 +36,7 @@ fn piped(folder: &tempfile::TempDir, args: &[&str], lines: &str) -> (Option<i32>
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_ref()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -265,6 +269,34 @@ fn a_slip_in_a_command_is_said_and_ends_nothing() {
     shows(&mut terminal, ":data FILE");
     terminal.send_line(":raw NOOP\\r\\n").unwrap();
     shows(&mut terminal, "S: 250");
+    terminal.send_line(":quit").unwrap();
+    assert_eq!(exit_code(&terminal), 0);
+}
+
+#[test]
+fn a_line_that_is_not_utf_8_is_sent_as_it_is() {
+    let peer = Peer::parse("S: 220 hi\nC\nS: 250 ok\nC\nS: 221 bye");
+    let folder = folder(&[]);
+    let args = [&peer.url("smtp"), "--save", "saved.rhai"];
+    let (code, out, err) = piped(&folder, &args, b"EHLO caf\xe9\nQUIT\n");
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("C: EHLO caf\\xe9"), "{out}");
+    assert!(saved(&folder).contains("s.send("), "{}", saved(&folder));
+    assert_eq!(peer.heard(), b"EHLO caf\xe9\r\nQUIT\r\n");
+}
+
+#[test]
+fn a_key_that_is_not_utf_8_ends_no_conversation_at_a_terminal() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let mut terminal = typing(&folder, &[&server.smtp()]);
+    shows(&mut terminal, "S: 220");
+    let mut keys = terminal.process().get_file_handle().unwrap();
+    keys.write_all(b"EHLO caf\xe9.example\r").unwrap();
+    shows(&mut terminal, "the line is not sent");
+    terminal.send_line(":raw NOOP\\r\\n").unwrap();
+    let between = shows(&mut terminal, "S: 250");
+    assert!(!between.contains("C: EHLO") && !between.contains("C: .example"), "{between}");
     terminal.send_line(":quit").unwrap();
     assert_eq!(exit_code(&terminal), 0);
 }

@@ -190,7 +190,11 @@ impl Conversation {
             Input::Broken(why) => {
                 return Err(Error::new(Kind::Io, format!("cannot read what is typed: {why}")));
             }
-            Input::Line(line, password) => match commands::parse(&line) {
+            Input::NotText => {
+                let error = Error::usage("what was typed is not UTF-8, and the line is not sent");
+                Err(error.hint(r":raw sends any octets: :raw caf\xE9\r\n"))
+            }
+            Input::Line(line, password) => match commands::parse(&String::from_utf8_lossy(&line)) {
                 Ok(Some(Command::Quit)) => return Ok(Next::Leave),
                 Ok(Some(Command::Reset)) => {
                     session.reset()?;
@@ -244,16 +248,17 @@ impl Conversation {
         Ok(())
     }
 
-    async fn send(&mut self, session: &mut Session, typed: String) -> Result<()> {
-        let line = typed.strip_prefix(':').unwrap_or(&typed);
+    async fn send(&mut self, session: &mut Session, typed: Vec<u8>) -> Result<()> {
+        let line = typed.strip_prefix(b":").unwrap_or(&typed);
         if !self.held_back.is_empty() {
             if !line.is_empty() || self.held_back.takes_empty_line(session.speech()) {
                 self.held_back.push(line);
                 return Ok(());
             }
-            let line = self.held_back.take().unwrap_or_default();
+            let mut line = self.held_back.take().unwrap_or_default();
             self.saving.ahead(self.output.events());
-            return session.send_raw(format!("{line}\r\n")).await;
+            line.extend_from_slice(b"\r\n");
+            return session.send_raw(line).await;
         }
         self.output.typed(self.is_terminal);
         let mut sent = session.send(line).await;
@@ -356,8 +361,9 @@ impl Conversation {
 
 /// Whether a line is the command that begins TLS. A user who types it wants the handshake to
 /// follow.
-fn is_starttls(session: &Session, line: &str) -> bool {
+fn is_starttls(session: &Session, line: &[u8]) -> bool {
     let command = session.speech().facts().tls.map(|tls| tls.command);
-    let last = line.trim_end().rsplit(' ').next().unwrap_or_default();
-    session.owed() == 0 && command.is_some_and(|command| command.eq_ignore_ascii_case(last))
+    let last = line.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    session.owed() == 0
+        && command.is_some_and(|command| command.as_bytes().eq_ignore_ascii_case(last))
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, ExternalPrinter};
@@ -25,7 +25,9 @@ const HISTORY: usize = 1000;
 #[derive(Debug)]
 pub(super) enum Input {
     /// A line, and the password that was asked for if the line needs one.
-    Line(String, Option<Result<Password>>),
+    Line(Vec<u8>, Option<Result<Password>>),
+    /// A key was typed that is not UTF-8, which the line editor cannot read.
+    NotText,
     /// The user pressed Ctrl-C.
     Interrupted,
     /// Ctrl-D, or the end of a file.
@@ -145,16 +147,22 @@ fn editor(words: Words) -> rustyline::Result<LineEditor> {
 /// Reads a line. The editor would read an endless line of a file or a pipe without a bound.
 fn read(editor: &mut LineEditor) -> Input {
     let line = if io::stdin().is_terminal() {
-        editor.readline(PROMPT)
+        editor.readline(PROMPT).map(String::into_bytes)
     } else {
-        let line = file::line_up_to(&mut io::stdin().lock(), file::LARGEST);
+        let line = file::octets_up_to(&mut io::stdin().lock(), file::LARGEST);
         line.map_err(ReadlineError::Io).and_then(|line| line.ok_or(ReadlineError::Eof))
     };
     match line {
         Ok(line) => {
-            let question = commands::question(&line);
+            let question = std::str::from_utf8(&line).ok().and_then(commands::question);
             let password = question.map(|question| value::prompt(&question));
             Input::Line(line, password)
+        }
+        Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            // The editor gives up at the key. What was pasted after the key is the rest of a line
+            // and must not be sent as a line. If it cannot be dropped, the server refuses it.
+            let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+            Input::NotText
         }
         Err(ReadlineError::Interrupted) => Input::Interrupted,
         Err(ReadlineError::Eof) => Input::End,

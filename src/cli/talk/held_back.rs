@@ -8,10 +8,10 @@ use crate::proto::Speech;
 /// once.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
-    lines: VecDeque<String>,
-    last: String,
+    lines: VecDeque<Vec<u8>>,
+    last: Vec<u8>,
     /// The line that was sent before `last`.
-    before: String,
+    before: Vec<u8>,
 }
 
 impl HeldBack {
@@ -20,25 +20,25 @@ impl HeldBack {
     }
 
     /// Adds a line after the others.
-    pub(super) fn push(&mut self, line: &str) {
+    pub(super) fn push(&mut self, line: &[u8]) {
         self.lines.push_back(line.to_owned());
     }
 
     /// Takes the first line, in order to send it.
-    pub(super) fn take(&mut self) -> Option<String> {
+    pub(super) fn take(&mut self) -> Option<Vec<u8>> {
         let line = self.lines.pop_front()?;
         self.before = std::mem::replace(&mut self.last, line.clone());
         Some(line)
     }
 
     /// Puts back a line that was taken and could not be sent.
-    pub(super) fn put_back(&mut self, line: String) {
+    pub(super) fn put_back(&mut self, line: Vec<u8>) {
         self.last = std::mem::take(&mut self.before);
         self.lines.push_front(line);
     }
 
     /// Notes a line that was sent without waiting here.
-    pub(super) fn sent(&mut self, line: &str) {
+    pub(super) fn sent(&mut self, line: &[u8]) {
         line.clone_into(&mut self.last);
     }
 
@@ -50,8 +50,8 @@ impl HeldBack {
 
     fn is_in_message(&self) -> bool {
         let mut lines = self.lines.iter().rev().chain(std::iter::once(&self.last));
-        let mark = lines.find(|line| line.as_str() == "." || line.eq_ignore_ascii_case("DATA"));
-        mark.is_some_and(|mark| mark != ".")
+        let mark = lines.find(|line| line.as_slice() == b"." || line.eq_ignore_ascii_case(b"DATA"));
+        mark.is_some_and(|mark| mark != b".")
     }
 
     /// Whether the last literal, or the command around it, is unfinished. Counts the octets of each
@@ -72,8 +72,8 @@ impl HeldBack {
 }
 
 /// The size in octets of the literal that a line announces at its end (RFC 9051 section 4.3).
-fn literal(line: &str) -> Option<usize> {
-    let (_, size) = line.strip_suffix('}')?.rsplit_once('{')?;
+fn literal(line: &[u8]) -> Option<usize> {
+    let (_, size) = std::str::from_utf8(line).ok()?.strip_suffix('}')?.rsplit_once('{')?;
     size.trim_end_matches(['+', '-']).parse().ok()
 }
 
@@ -84,9 +84,9 @@ mod tests {
     fn takes_empty_line(speech: Speech, lines: &[&str]) -> bool {
         let mut held_back = HeldBack::default();
         let (last, others) = lines.split_first().unwrap();
-        held_back.sent(last);
+        held_back.sent(last.as_bytes());
         for line in others {
-            held_back.push(line);
+            held_back.push(line.as_bytes());
         }
         held_back.takes_empty_line(speech)
     }
