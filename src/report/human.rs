@@ -38,18 +38,25 @@ impl Human {
     #[must_use]
     pub(crate) fn outcome(self, outcome: &Outcome) -> String {
         let mut text = headline(outcome);
+        text.push_str(&why(outcome));
+        let events = &outcome.transcript;
         match &outcome.verdict {
-            Verdict::Failed(failure) if outcome.failed_by_cases && !self.verbose => {
-                let _ = writeln!(text, "{BAD}error{BAD:#}: {}", failure.error.message());
+            Verdict::Failed(_) if outcome.failed_by_cases => {
                 let failed = outcome.cases.iter().filter(|case| !case.is_ok());
-                failed.for_each(|case| text.push_str(&self.outcome(case)));
-                printed(&mut text, &outcome.transcript);
+                if self.verbose {
+                    // The transcript of the script has those of its cases.
+                    for case in failed {
+                        text.push_str(&headline(case));
+                        text.push_str(&why(case));
+                    }
+                    self.transcript(&mut text, events, LAST_LINES);
+                    text.push('\n');
+                } else {
+                    failed.for_each(|case| text.push_str(&self.outcome(case)));
+                    printed(&mut text, events);
+                }
             }
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
-                let path = outcome.path.to_string_lossy();
-                text.push_str(&explain(failure, &path));
-                outcome.beside.iter().for_each(|failure| text.push_str(&explain(failure, &path)));
-                let events = &outcome.transcript;
                 if self.verbose {
                     self.transcript(&mut text, events, LAST_LINES);
                 } else {
@@ -58,17 +65,16 @@ impl Human {
                 }
                 text.push('\n');
             }
-            Verdict::Differs(difference) => {
-                text.push_str(&difference::explain(difference));
+            Verdict::Differs(_) => {
                 if self.verbose {
-                    self.transcript(&mut text, &outcome.transcript, usize::MAX);
+                    self.transcript(&mut text, events, usize::MAX);
                 }
                 text.push('\n');
             }
             Verdict::Passed | Verdict::Skipped(_) if self.verbose => {
-                self.transcript(&mut text, &outcome.transcript, usize::MAX);
+                self.transcript(&mut text, events, usize::MAX);
             }
-            Verdict::Passed | Verdict::Skipped(_) => printed(&mut text, &outcome.transcript),
+            Verdict::Passed | Verdict::Skipped(_) => printed(&mut text, events),
         }
         text
     }
@@ -150,6 +156,21 @@ impl Human {
             let _ = writeln!(text, "{}", styled(line, width));
         }
     }
+}
+
+/// What explains a failure: the verdict, and the failures in addition to it.
+fn why(outcome: &Outcome) -> String {
+    let path = outcome.path.to_string_lossy();
+    let mut text = match &outcome.verdict {
+        Verdict::Failed(failure) if outcome.failed_by_cases => {
+            format!("{BAD}error{BAD:#}: {}\n", failure.error.message())
+        }
+        Verdict::Failed(failure) | Verdict::Interrupted(failure) => explain(failure, &path),
+        Verdict::Differs(difference) => difference::explain(difference),
+        Verdict::Passed | Verdict::Skipped(_) => String::new(),
+    };
+    outcome.beside.iter().for_each(|failure| text.push_str(&explain(failure, &path)));
+    text
 }
 
 fn headline(outcome: &Outcome) -> String {

@@ -70,6 +70,17 @@ fn in_a_test_the_script_is_one_and_names_the_rows_that_failed() {
 }
 
 #[test]
+fn a_row_that_failed_is_explained_with_and_without_the_transcript() {
+    let folder = folder(&[("a.rhai", TABLE)]);
+    for more in [&[][..], &["-v"]] {
+        let out = run(folder.path(), &[&["run", "a.rhai"], more].concat()).out;
+        assert_eq!(out.matches("expected: 554").count(), 3, "{out}");
+        assert_eq!(out.matches("a.rhai:6:15").count(), 3, "{out}");
+        assert_eq!(out.contains("case: row 4\n"), !more.is_empty(), "{out}");
+    }
+}
+
+#[test]
 fn a_row_has_a_section_of_the_golden_of_its_own_and_differs_apart() {
     let table = |rows: &str, line: &str| {
         format!(
