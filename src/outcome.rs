@@ -39,7 +39,7 @@ pub struct Outcome {
     pub failed_by_cases: bool,
     /// The number of expectations and assertions that were met.
     pub expectations: u64,
-    /// Failures in addition to the verdict, in code that the script had deferred.
+    /// Failures in addition to the verdict, such as those in code that the script had deferred.
     pub beside: Vec<Failure>,
     /// The events of the run, in order.
     pub transcript: Vec<Event>,
@@ -179,10 +179,10 @@ impl Outcome {
         self.exit_code() == ExitCode::Passed
     }
 
-    /// Whether the case passed after an attempt that failed.
+    /// Whether the case did not fail after an attempt that failed.
     #[must_use]
     pub fn is_flaky(&self) -> bool {
-        matches!(self.verdict, Verdict::Passed) && !self.failed_attempts.is_empty()
+        self.is_ok() && !self.failed_attempts.is_empty()
     }
 
     /// The outcomes that reports list, each as a case of its own: the script; or the rows of its

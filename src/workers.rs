@@ -1,9 +1,11 @@
 //! Running cases on workers: one thread for each core, and on each thread as many scripts at once
 //! as needed.
 
+mod attempts;
+
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -13,11 +15,10 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::duration;
 use crate::error::{Error, Kind, Result};
 use crate::golden::Goldens;
 use crate::interrupt::Interrupt;
-use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
+use crate::outcome::Outcome;
 use crate::runtime;
 use crate::script::Runner;
 use crate::transport::ThreadUse;
@@ -282,85 +283,12 @@ async fn lane<A: Audience>(
         }
         let job = &work.jobs[number % work.jobs.len()];
         shared.audience().started(number, job);
-        let outcome = attempts(&shared, thread, job, &pressed).await;
+        let outcome = attempts::run(&shared, thread, job, &pressed).await;
         if !outcome.is_ok() {
             shared.has_failed.store(true, Ordering::Relaxed);
         }
         shared.audience().ended(number, outcome);
     }
-}
-
-/// Runs a script, and runs it again if it fails and may be retried.
-async fn attempts<A>(
-    shared: &Shared<A>,
-    thread: ThreadUse,
-    Job { script, against }: &Job,
-    pressed: &watch::Receiver<bool>,
-) -> Outcome {
-    let work = &shared.work;
-    let mut failed = Vec::new();
-    if let Some(reason) = incomplete(work, against, script) {
-        let mut outcome = Outcome::new(script, Verdict::Skipped(reason));
-        outcome.target.clone_from(&against.target);
-        return outcome;
-    }
-    loop {
-        let mut pressed = pressed.clone();
-        let interrupt = async move {
-            // The sender lives as long as the lanes, so this does not fail before the signal comes.
-            let _ = pressed.wait_for(|pressed| *pressed).await;
-        };
-        let mut outcome = against.runner.run_on(thread, script, interrupt).await;
-        outcome.target.clone_from(&against.target);
-        outcome.cases.iter_mut().for_each(|case| case.target.clone_from(&against.target));
-        against.goldens.hold(&mut outcome);
-        if let (Verdict::Interrupted(failure), Some(time), true) =
-            (&mut outcome.verdict, work.rules.time, shared.timed_out.load(Ordering::Relaxed))
-        {
-            outcome.verdict = Verdict::Failed(Box::new(out_of_time(failure, time)));
-        }
-        // A script with a usage error would fail again in the same way.
-        let is_final = outcome.is_ok() || outcome.exit_code() == ExitCode::Wrong;
-        if is_final || failed.len() >= work.rules.retries as usize || shared.is_cancelled() {
-            outcome.set_failed_attempts(failed);
-            if work.rules.flaky_fails && outcome.is_flaky() {
-                outcome.verdict = Verdict::Failed(Box::new(flaky(&outcome)));
-            }
-            return outcome;
-        }
-        failed.push(outcome);
-    }
-}
-
-/// The reason to skip a script because its parameters have no values; `None` if it is not to be
-/// skipped.
-fn incomplete(work: &Work, against: &Against, script: &Path) -> Option<String> {
-    if !work.rules.skip_incomplete {
-        return None;
-    }
-    let lacking = against.runner.lacking(script);
-    (!lacking.is_empty()).then(|| format!("no value for {}", lacking.join(", ")))
-}
-
-/// The failure of a script that was cut off by the time limit of the run.
-fn out_of_time(failure: &Failure, time: Duration) -> Failure {
-    let message = format!("the time of the run, {}, is up", duration::show(time));
-    let error = Error::new(Kind::Timeout, message)
-        .hint("give the run more time by --global-timeout, or look for the script that takes it");
-    Failure { error, ..failure.clone() }
-}
-
-/// The failure of a script that passed only after a retry, if that counts as failed.
-fn flaky(outcome: &Outcome) -> Failure {
-    let number = outcome.failed_attempts.len();
-    let last = outcome.failed_attempts.last().and_then(Outcome::failure);
-    let message = format!("the script is flaky: it passed at attempt {}", number + 1);
-    let error = Error::new(Kind::Mismatch, message);
-    let error = error.hint("make it pass at the first attempt, or allow it: --flaky-result pass");
-    last.map_or_else(
-        || error.clone().into(),
-        |last| Failure { error: error.clone(), ..last.clone() },
-    )
 }
 
 #[cfg(test)]

@@ -51,6 +51,36 @@ fn a_flaky_script_is_shown_as_one_in_every_report() {
 }
 
 #[test]
+fn a_skip_at_a_retry_does_not_hide_what_failed_before() {
+    let greets = "let s = connect(param(\"smtp\"));\n\
+                  if s.expect(220).text.contains(\"no TLS\") { skip(\"no TLS\"); }\n";
+    let table = format!("cases([\"x\", \"y\"], |row| {{\n{greets}}});\n");
+    let folder = folder(&[
+        ("whole.rhai", greets),
+        ("table.rhai", &table),
+        ("rest.rhai", &format!("{table}skip(\"the rest\");\n")),
+    ]);
+    let (busy, hi, skips) = ("S: 421 busy\nstall", "S: 220 hi\nstall", "S: 220 no TLS\nstall");
+    let unproved = "error: it was skipped when it was retried: no TLS";
+    for (script, connections, code, said) in [
+        ("whole.rhai", vec![busy, skips], 1, unproved),
+        ("whole.rhai", vec![busy, busy, skips], 1, unproved),
+        ("table.rhai", vec![busy, hi, skips, hi], 1, unproved),
+        ("table.rhai", vec![busy, skips, hi, skips], 0, "1 passed (1 flaky), 1 skipped"),
+        ("rest.rhai", vec![busy, hi, skips, hi], 1, unproved),
+        ("rest.rhai", vec![busy, hi, hi, hi], 0, "2 passed (1 flaky)"),
+    ] {
+        let server = Replay::in_turn(connections).unwrap();
+        let set = format!("smtp={}", server.url("smtp"));
+        let ran = run(folder.path(), &["run", script, "--set", &set, "--retries", "2"]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.out.contains(said), "{}", ran.out);
+        assert!(code == 0 || ran.out.contains("expected: 220"), "{}", ran.out);
+        server.leave();
+    }
+}
+
+#[test]
 fn a_point_of_tap_has_one_block_that_begins_with_its_own_result() {
     let folder = folder(&[("a.rhai", GREETING)]);
     let failed = "message: \"the script is flaky: it passed at attempt 2\"";
