@@ -41,11 +41,14 @@ struct Merge {
 
 pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
     let Command::Merge(args) = &args.command;
-    let runs: Vec<Events> =
-        args.files.iter().map(|file| Events::read(file)).collect::<Result<_>>()?;
-    for (file, _) in args.files.iter().zip(&runs).filter(|(_, run)| !run.is_whole) {
-        let error = Error::usage(format!("{} does not tell the end of its run", file.display()));
-        screen.note(&Human::warning(&error));
+    let mut runs = Vec::new();
+    for file in &args.files {
+        let of_file = Events::read(file)?;
+        for _ in of_file.iter().filter(|run| !run.is_whole) {
+            let error = format!("{} does not tell the end of its run", file.display());
+            screen.note(&Human::warning(&Error::usage(error)));
+        }
+        runs.extend(of_file);
     }
     let mut targets: Vec<Arc<str>> = Vec::new();
     for target in runs.iter().flat_map(|run| &run.targets) {

@@ -16,7 +16,7 @@ use crate::transcript;
 /// The newest version of the stream that can be read.
 const VERSION: u32 = 1;
 
-/// The content of a stream.
+/// The events of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     /// The number of scripts to run, if it was known.
@@ -142,20 +142,20 @@ struct Kept {
 }
 
 impl Events {
-    /// Reads the events from a file.
+    /// Reads the runs of a file, to which several runs may have appended their events.
     ///
     /// # Errors
     /// Usage for a file that cannot be read or is not a stream of events.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Vec<Self>> {
         let wrong = |why: String| {
             let error = Error::unreadable(path.display(), why);
             error.hint(
                 "reports are merged from streams of events: mailexpect run --format json=FILE",
             )
         };
+        let headless = || wrong("it does not tell the beginning of a run".to_owned());
         let lines = file::Lines::open(path).map_err(|error| wrong(error.to_string()))?;
-        let mut events = Self::default();
-        let mut has_begun = false;
+        let mut runs: Vec<Self> = Vec::new();
         for (number, line) in lines.enumerate() {
             let line = line.map_err(|error| wrong(error.to_string()))?;
             let event = serde_json::from_str(&line)
@@ -166,18 +166,15 @@ impl Events {
                         format!("it is of version {version}, and this program reads {VERSION}");
                     return Err(wrong(why));
                 }
-                has_begun = true;
+                runs.push(Self::default());
             }
-            events.take(event);
+            runs.last_mut().ok_or_else(headless)?.take(event);
         }
-        if !has_begun {
-            return Err(wrong("it does not tell the beginning of a run".to_owned()));
+        for run in runs.iter_mut().filter(|run| !run.is_whole) {
+            let ended = run.outcomes.len();
+            run.not_run = run.scripts.unwrap_or(ended).saturating_sub(ended);
         }
-        if !events.is_whole {
-            let ended = events.outcomes.len();
-            events.not_run = events.scripts.unwrap_or(ended).saturating_sub(ended);
-        }
-        Ok(events)
+        if runs.is_empty() { Err(headless()) } else { Ok(runs) }
     }
 
     fn take(&mut self, event: Event) {

@@ -64,9 +64,29 @@ fn a_part_that_was_cut_off_or_is_no_stream_says_so() {
     let merged = run(folder.path(), &["report", "merge", "cut.json"]);
     assert!(merged.code == Some(1) && merged.err.contains("does not tell the end"), "{merged:?}");
     assert!(merged.out.contains("1 not run"), "{merged:?}");
+    // A run that was appended to the file does not make up for the one that was cut off.
+    let appended = [cut.join("\n"), run(folder.path(), &["run", "--format", "json"]).out];
+    fs::write(folder.path().join("both.json"), appended.join("\n")).unwrap();
+    let merged = run(folder.path(), &["report", "merge", "both.json"]);
+    assert!(merged.code == Some(1) && merged.err.contains("does not tell the end"), "{merged:?}");
+    assert!(merged.out.contains("1 not run, 3 passed"), "{merged:?}");
     fs::write(folder.path().join("no.json"), "<xml/>\n").unwrap();
     let merged = run(folder.path(), &["report", "merge", "no.json"]);
     assert!(merged.code == Some(2) && merged.err.contains("line 1"), "{merged:?}");
+}
+
+#[test]
+fn the_exit_code_is_the_worst_of_the_runs_that_a_file_has() {
+    let folder = folder(&[
+        ("a.rhai", "connect(\"smtp://127.0.0.1:1\").expect(220);\n"),
+        ("b.rhai", "connect().expect(220);\n"),
+    ]);
+    let parts =
+        ["a.rhai", "b.rhai"].map(|script| run(folder.path(), &["run", script, "--format", "json"]));
+    assert_eq!(parts.each_ref().map(|part| part.code), [Some(3), Some(0)]);
+    fs::write(folder.path().join("all.json"), parts.map(|part| part.out).concat()).unwrap();
+    let merged = run(folder.path(), &["report", "merge", "all.json"]);
+    assert!(merged.code == Some(3) && merged.out.contains("1 passed, 1 failed"), "{merged:?}");
 }
 
 #[test]
