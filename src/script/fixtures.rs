@@ -9,16 +9,53 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::file;
-use crate::outcome::Verdict;
+use crate::outcome::{Outcome, Verdict};
+use crate::secrets::{Learned, is_secret_name};
 
 /// The script that runs before all others of its folder and of the folders below.
 pub(super) const SETUP: &str = "setup.rhai";
 /// The script that runs after them.
 pub(super) const TEARDOWN: &str = "teardown.rhai";
 
-/// The last value of a folder's setup, or the verdict of the scripts that need it. The first script that needs the setup runs
-/// it, and the others wait for it.
-pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Value>>, Verdict>>>;
+/// What a folder's setup passes on, if there is a setup, or the verdict of the scripts that need it.
+/// The first script that needs the setup runs it, and the others wait for it.
+pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Given>>, Verdict>>>;
+
+/// What a setup passes on to the scripts of its folder: its last value, and what it knows about
+/// parts of that value, which the scripts may send, and servers may echo.
+#[derive(Debug)]
+pub(super) struct Given {
+    /// The last value, as plain data, if there is one.
+    pub(super) value: Option<Value>,
+    /// The secrets that the setup has learned, and the values that have the name of a secret.
+    pub(super) secrets: Learned,
+    /// The values that differ from run to run, each with its token.
+    pub(super) known: Vec<(String, String)>,
+}
+
+impl Given {
+    /// What a setup with this outcome passes on.
+    pub(super) fn of(outcome: Outcome, value: Option<Value>) -> Self {
+        let Outcome { secrets, known, .. } = outcome;
+        if let Some(value) = &value {
+            learn(&secrets, value, false);
+        }
+        Self { value, secrets, known }
+    }
+}
+
+/// Learns the texts and numbers in a value that have the name of a secret, as parameters have.
+fn learn(secrets: &Learned, value: &Value, is_secret: bool) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|value| learn(secrets, value, is_secret)),
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(name, value)| learn(secrets, value, is_secret || is_secret_name(name))),
+        Value::String(text) if is_secret => secrets.keep(text.as_bytes()),
+        Value::Number(number) if is_secret => secrets.keep(number.to_string().as_bytes()),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
+    }
+}
 
 /// The folders whose scripts have begun, by their paths.
 #[derive(Clone, Debug, Default)]

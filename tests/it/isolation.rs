@@ -61,6 +61,25 @@ fn a_setup_runs_once_before_the_scripts_of_its_folder_and_a_teardown_once_after_
 }
 
 #[test]
+fn a_setup_passes_on_what_it_knows_about_its_value() {
+    let setup = "let s = connect(param(\"pop3\"));\ns.expect(\"+OK\");\n\
+                 s.send(\"USER hoge\");\ns.expect(\"+OK\");\nlet word = \"zebra-crossing\" + 77;\n\
+                 s.send(\"PASS \" + word);\ns.expect(\"-ERR\");\n\
+                 #{ box: unique(\"box\"), port: free_port(), word: word, inner: #{ token: \"tiger-\" + 99 } }\n";
+    let user = "let s = connect();\ns.expect(220);\nlet f = fixture();\n\
+                s.send(`NOOP ${f.box} ${f.port} ${f.word} ${f.inner.token}`);\ns.expect(250);\n";
+    let torn = "print(fixture().word);\nprint(fixture().inner.token);\nassert(false, \"torn\");\n";
+    let folder = folder(&[("t/setup.rhai", setup), ("t/teardown.rhai", torn), ("t/a.rhai", user)]);
+    for mode in ["--record", "--check"] {
+        let ran = run(folder.path(), &["run", "-v", mode, "t"]);
+        let is_secret = !ran.out.contains("zebra") && !ran.out.contains("tiger");
+        assert!(is_secret && ran.out.contains("1 passed"), "{}", ran.out);
+    }
+    let golden = std::fs::read_to_string(folder.path().join("t/snapshots/a.snap")).unwrap();
+    assert!(golden.contains("C: NOOP [BOX_1] [PORT_1] [SECRET] [SECRET]"), "{golden}");
+}
+
+#[test]
 fn a_setup_that_fails_fails_every_script_of_its_folder_and_the_teardown_runs() {
     let folder = folder(&[
         ("t/setup.rhai", "run(\"mkdir up\").expect_exit(0); assert(false, \"no mailbox\");"),

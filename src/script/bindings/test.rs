@@ -159,7 +159,9 @@ pub mod words {
     /// Returns the last value of the `setup.rhai` for the script's folder: text, numbers, truth
     /// values, and lists and maps of these. `setup.rhai` runs once, before the scripts of its
     /// folder and of the folders below that have no `setup.rhai` of their own. `teardown.rhai` runs
-    /// once after them.
+    /// once after them. What the setup knows of its value counts for them too: secrets are masked,
+    /// also those that only have the name of one, and the values of `unique` and `free_port` are
+    /// tokens in goldens.
     ///
     /// ```rhai,ignore
     /// // setup.rhai

@@ -9,12 +9,13 @@ use rhai::Dynamic;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::script::{fixtures, plain};
+use crate::script::fixtures::{self, Given};
+use crate::script::plain;
 
 /// The value that a script gets from a setup, and the value that it passes on if it is one.
 pub(in crate::script) struct Fixture {
-    /// The last value of the setup of the script's folder, if there is a setup.
-    given: Option<Arc<Value>>,
+    /// What the setup of the script's folder passes on, if there is a setup.
+    given: Option<Arc<Given>>,
     /// Whether the script is a setup or a teardown, which need not prove anything.
     is_exempt: bool,
     /// Whether the script is a setup, whose last value is passed to other scripts.
@@ -24,7 +25,7 @@ pub(in crate::script) struct Fixture {
 }
 
 impl Fixture {
-    pub(super) fn of(script: &Path, given: Option<Arc<Value>>) -> Self {
+    pub(super) fn of(script: &Path, given: Option<Arc<Given>>) -> Self {
         Self {
             given,
             is_exempt: fixtures::is_fixture(script),
@@ -35,7 +36,7 @@ impl Fixture {
 
     /// Returns the last value of the setup of the script's folder.
     pub(in crate::script) fn given(&self) -> Option<&Value> {
-        self.given.as_deref()
+        self.given.as_ref()?.value.as_ref()
     }
 
     /// Whether the script has to prove something. Setups and teardowns do not have to.
@@ -56,8 +57,8 @@ impl Fixture {
 
     /// Takes the last value of a setup as plain data. `None` if there is none, or if the script is
     /// not a setup.
-    pub(in crate::script) fn take_last(&self) -> Option<Arc<Value>> {
-        self.last.take().and_then(Result::ok).map(Arc::new)
+    pub(in crate::script) fn take_last(&self) -> Option<Value> {
+        self.last.take().and_then(Result::ok)
     }
 
     /// Returns why the last value of a setup is not plain data, if it is not.

@@ -32,6 +32,7 @@ use self::steps::Steps;
 use self::values::Values;
 use super::coroutine;
 use super::ended::Ended;
+use super::fixtures::Given;
 use super::listening::Listens;
 use super::raise::Raised;
 use super::regexes::Regexes;
@@ -100,9 +101,11 @@ pub(crate) struct Shared {
     pub(super) taped: bool,
 }
 
-/// Makes the transcript of a run, which knows the secrets that all runs share.
-fn transcript(shared: &Shared) -> Transcript {
-    let transcript = Transcript::of(shared.secrets.copy(), shared.watcher.clone());
+/// Makes the transcript of a run, which knows the secrets that all runs share, or those of the setup
+/// of its folder, which had these too.
+fn transcript(shared: &Shared, given: Option<&Given>) -> Transcript {
+    let secrets = given.map_or(&shared.secrets, |given| &given.secrets);
+    let transcript = Transcript::of(secrets.copy(), shared.watcher.clone());
     // A script that serves runs for any time, and its caller is told of each event.
     let transcript = if shared.listens.is_some() { transcript.recent() } else { transcript };
     #[cfg(feature = "cli")]
@@ -111,20 +114,20 @@ fn transcript(shared: &Shared) -> Transcript {
 }
 
 impl Run {
-    /// Makes the run of a script that gets this value from the setup of its folder.
+    /// Makes the run of a script that gets this from the setup of its folder.
     pub(super) fn new(
         shared: Shared,
         script: &Path,
-        given: Option<Arc<serde_json::Value>>,
+        given: Option<Arc<Given>>,
         thread: ThreadUse,
     ) -> Self {
         Self {
             thread,
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
-            transcript: transcript(&shared),
+            transcript: transcript(&shared, given.as_deref()),
             peers: Peers::default(),
             steps: Steps::default(),
-            values: Values::default(),
+            values: Values::with(given.as_ref().map(|given| &given.known[..]).unwrap_or_default()),
             draws: Draws::of(shared.settings.seed),
             fixture: Fixture::of(script, given),
             ending: Ending::default(),

@@ -31,6 +31,11 @@ pub(in crate::script) struct Values {
 }
 
 impl Values {
+    /// Starts with values that a setup passes on and that differ from run to run.
+    pub(super) fn with(known: &[(String, String)]) -> Self {
+        Self { known: RefCell::new(known.to_vec()), ..Self::default() }
+    }
+
     /// Remembers the value of a parameter, unless it is secret.
     pub(in crate::script) fn note_param(&self, name: &str, value: impl fmt::Display) {
         if !is_secret_name(name) {

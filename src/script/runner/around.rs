@@ -10,6 +10,7 @@ use super::Runner;
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::outcome::{Failure, Outcome, Verdict};
+use crate::script::fixtures::Given;
 use crate::script::stoppable::stoppable;
 use crate::script::{fixtures, serial};
 use crate::transport::ThreadUse;
@@ -19,7 +20,7 @@ use crate::transport::ThreadUse;
 pub(super) struct Around {
     /// The locks of its names.
     _locks: Vec<std::fs::File>,
-    pub(super) fixture: Option<Arc<serde_json::Value>>,
+    pub(super) given: Option<Arc<Given>>,
 }
 
 impl Runner {
@@ -45,13 +46,13 @@ impl Runner {
             return Ok(Around::default());
         }
         let ready = async {
-            let fixture = match &unit.fixture {
+            let given = match &unit.fixture {
                 Some(folder) => self.set_up(thread, folder).await?,
                 None => None,
             };
             let locks = serial::hold(&unit.serial).await;
             let locks = locks.map_err(|error| failed(error.into()))?;
-            Ok(Around { _locks: locks, fixture })
+            Ok(Around { _locks: locks, given })
         };
         tokio::select! {
             ready = ready => ready,
@@ -93,7 +94,7 @@ impl Runner {
         }
     }
 
-    /// Returns the last value of the setup of a folder. Runs the setup if it has not run yet.
+    /// Returns what the setup of a folder passes on. Runs the setup if it has not run yet.
     ///
     /// # Errors
     /// The verdict of the scripts that need the setup, if it did not pass.
@@ -101,7 +102,7 @@ impl Runner {
         &self,
         thread: ThreadUse,
         folder: &Path,
-    ) -> Result<Option<Arc<serde_json::Value>>, Verdict> {
+    ) -> Result<Option<Arc<Given>>, Verdict> {
         let setup = self.fixtures.of(folder);
         let run = async {
             let path = folder.join(fixtures::SETUP);
@@ -119,7 +120,7 @@ impl Runner {
                     let error = failure.error.clone().say(&message);
                     Err(Verdict::Failed(Box::new(Failure { error, ..failure.clone() })))
                 }
-                None => Ok(value),
+                None => Ok(Some(Arc::new(Given::of(outcome, value)))),
             }
         };
         setup.get_or_init(|| run).await.clone()
@@ -136,8 +137,8 @@ impl Runner {
         for (folder, setup) in self.fixtures.take() {
             let path = folder.join(fixtures::TEARDOWN);
             if file::is_there(&path) {
-                let value = setup.get().and_then(|setup| setup.clone().ok().flatten());
-                let torn = self.run_alone(thread, &path, value, interrupt()).await;
+                let given = setup.get().and_then(|setup| setup.clone().ok().flatten());
+                let torn = self.run_alone(thread, &path, given, interrupt()).await;
                 outcomes.push(torn.0);
             }
         }

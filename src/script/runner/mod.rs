@@ -17,7 +17,7 @@ use rhai::Engine;
 
 use super::coroutine::wipe_what_is_freed;
 use super::engine::engine;
-use super::fixtures::Fixtures;
+use super::fixtures::{Fixtures, Given};
 use super::library::{self, Library};
 #[cfg(feature = "cli")]
 use super::listening::Listens;
@@ -179,7 +179,7 @@ impl Runner {
                 return Outcome { title, elapsed, ..Outcome::new(path, verdict) };
             }
         };
-        self.run_alone(thread, path, around.fixture, interrupt).await.0
+        self.run_alone(thread, path, around.given, interrupt).await.0
     }
 
     /// Runs a script without its setup and its locks. Returns its outcome, and for a setup its last
@@ -188,9 +188,9 @@ impl Runner {
         &self,
         thread: ThreadUse,
         path: &Path,
-        fixture: Option<Arc<serde_json::Value>>,
+        given: Option<Arc<Given>>,
         interrupt: impl Future<Output = ()>,
-    ) -> (Outcome, Option<Arc<serde_json::Value>>) {
+    ) -> (Outcome, Option<serde_json::Value>) {
         let mut interrupt = pin!(lasting(interrupt));
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
@@ -201,7 +201,7 @@ impl Runner {
             Ok(compiled) => compiled,
             Err(failure) => return (self.broken(path, failure), None),
         };
-        let run = Rc::new(Run::new(self.shared.clone(), path, fixture, thread));
+        let run = Rc::new(Run::new(self.shared.clone(), path, given, thread));
         let deadline = after(self.deadline());
         let (ended, mut beside) = self.drive(&run, program, interrupt.as_mut()).await;
         run.ending.deferred.forget();
