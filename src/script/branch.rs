@@ -15,6 +15,8 @@ pub(super) struct Branch {
     pub(super) number: usize,
     /// The step that the branch is in, if it began one.
     pub(super) step: RefCell<Option<Arc<str>>>,
+    /// Whether the branch is in a case of a table, its own or one around it.
+    pub(super) is_in_case: Cell<bool>,
     barrier: Rc<Barrier>,
     /// Whether the branch waits at the barrier.
     pub(super) is_at_barrier: Cell<bool>,
@@ -31,10 +33,11 @@ pub(super) struct Barrier {
 }
 
 impl Branch {
-    pub(super) fn new(number: usize, barrier: &Rc<Barrier>) -> Self {
+    pub(super) fn new(number: usize, barrier: &Rc<Barrier>, is_in_case: bool) -> Self {
         Self {
             number,
             step: RefCell::default(),
+            is_in_case: Cell::new(is_in_case),
             barrier: Rc::clone(barrier),
             is_at_barrier: Cell::new(false),
         }

@@ -145,11 +145,11 @@ impl Branches {
         run: &Run,
         functions: Vec<FnPtr>,
     ) -> Result<Self, Raised> {
-        let barrier = Rc::<Barrier>::default();
+        let (barrier, is_in_case) = (Rc::<Barrier>::default(), run.table.is_in_case());
         let waker = Arc::default();
         let mut all = Vec::with_capacity(functions.len());
         for (place, function) in functions.into_iter().enumerate() {
-            let branch = Rc::new(Branch::new(place + 1, &barrier));
+            let branch = Rc::new(Branch::new(place + 1, &barrier, is_in_case));
             let coroutine = spawn(context, run, &branch, function).map_err(|error| {
                 let error = format!("no stack for branch {} of the script: {error}", place + 1);
                 raise(context, Error::new(Kind::Io, error))

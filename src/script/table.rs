@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::branch::Branch;
 use crate::error::Error;
 use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
 use crate::transcript::{About, Event, What};
@@ -11,13 +12,13 @@ use crate::transcript::{About, Event, What};
 /// The most rows. A script that runs more has a loop that does not end.
 const MOST: usize = 100_000;
 
-/// The cases of a run that have ended, and whether a case is in progress.
+/// The cases of a run that have ended, and whether one is in progress outside of all branches.
 #[derive(Default)]
 pub(super) struct Table {
     cases: RefCell<Vec<Case>>,
     /// The names of all cases, each with the number of the last case of this name.
     names: RefCell<HashMap<String, u64>>,
-    pub(super) is_in_case: Cell<bool>,
+    is_in_case: Cell<bool>,
 }
 
 /// A row that was run.
@@ -48,6 +49,19 @@ impl Table {
         names.insert(name, last);
         names.insert(numbered.clone(), 1);
         numbered
+    }
+
+    /// Whether a case is in progress where the script, or its running branch, is.
+    pub(super) fn is_in_case(&self) -> bool {
+        Branch::current().map_or(self.is_in_case.get(), |branch| branch.is_in_case.get())
+    }
+
+    /// Notes that a case begins or has ended. If a branch is running, the case is the branch's.
+    pub(super) fn set_in_case(&self, is_in_case: bool) {
+        match Branch::current() {
+            Some(branch) => branch.is_in_case.set(is_in_case),
+            None => self.is_in_case.set(is_in_case),
+        }
     }
 
     /// Whether a case has failed. Then the script does not have to prove anything else.

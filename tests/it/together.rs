@@ -83,6 +83,22 @@ fn the_transcript_does_not_depend_on_which_branch_is_quicker() {
 }
 
 #[test]
+fn each_branch_has_tables_of_its_own_and_no_case_has_cases() {
+    let script = "together([
+            || cases([1, 2], |row| { barrier(); assert(true); }),
+            || cases([3, 4], |row| { barrier(); assert(true); }),
+        ]);";
+    let both = outcome(script, MINUTE);
+    assert!(both.is_ok() && both.cases.len() == 4, "{}", said(&both));
+    let script = "cases([1], |row| {
+        together([|| cases([2], |row| assert(true))]);
+    });";
+    let nested = outcome(script, MINUTE);
+    let error = &nested.cases[0].failure().unwrap().error;
+    assert!(error.message().contains("a case cannot have cases of its own"), "{error}");
+}
+
+#[test]
 fn the_deadline_of_the_script_says_what_a_branch_was_waiting_for() {
     let script = "together([
         || { let s = connect(); s.expect(220); s.expect_until(re(`never`), #{timeout: \"1m\"}); },

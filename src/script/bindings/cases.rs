@@ -181,16 +181,16 @@ pub mod words {
                 error.hint("cases([...], |row| ...) proves nothing without one"),
             ));
         }
-        if run.table.is_in_case.get() {
+        if run.table.is_in_case() {
             let error = Error::usage("a case cannot have cases of its own");
             return Err(raise(&ctx, error.hint("make one row of each pair")));
         }
         for row in rows {
             let name = run.table.unique(name_of(&ctx, &row)?);
             run.note(About::Case, name.as_str());
-            run.table.is_in_case.set(true);
+            run.table.set_in_case(true);
             let case = super::case(&ctx, &run, &closure, (&name, row));
-            run.table.is_in_case.set(false);
+            run.table.set_in_case(false);
             run.table.add(case?).map_err(|error| raise(&ctx, error))?;
             run.note(About::CaseEnded, name);
         }
