@@ -31,6 +31,8 @@ pub struct Outcome {
     pub title: Option<String>,
     /// The row of a table in the script that this outcome is for; `None` for the script as a whole.
     pub case: Option<String>,
+    /// The number of that row in the transcript of the script.
+    pub(crate) row: Option<u32>,
     /// Whether the case passed, and if not, why.
     pub verdict: Verdict,
     /// The outcomes of the rows of the script's tables, each a case of its own.
@@ -238,6 +240,7 @@ impl Outcome {
             target: None,
             title: None,
             case: None,
+            row: None,
             verdict,
             cases: Vec::new(),
             failed_by_cases: false,

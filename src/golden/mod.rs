@@ -196,8 +196,8 @@ struct Said {
     new: String,
     /// The redaction that the golden would be written with.
     redaction: Redaction,
-    /// For each section of the transcript, in order, the number of its case.
-    cases: Vec<usize>,
+    /// For each section of the transcript, in order, the place of its case in the outcome.
+    cases: Vec<Option<usize>>,
 }
 
 impl Said {
@@ -225,8 +225,8 @@ impl Said {
 /// The result of a comparison.
 enum Held {
     As(Golden),
-    /// The difference, and the number of the case for each section of the transcript.
-    Differs(Difference, Vec<usize>),
+    /// The difference, and the place of the case for each section of the transcript.
+    Differs(Difference, Vec<Option<usize>>),
 }
 
 /// The files in which the goldens of a script are kept.

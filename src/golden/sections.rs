@@ -19,9 +19,9 @@ impl<'a> Sections<'a> {
         let mut is_in_case = false;
         for line in text.lines() {
             let note = |about: About| line.strip_prefix("*** ")?.strip_prefix(about.prefix());
-            if note(About::CaseEnded).is_some() {
+            if note(About::CaseEnded(0)).is_some() {
                 is_in_case = false;
-            } else if let Some(name) = note(About::Case) {
+            } else if let Some(name) = note(About::Case(0)) {
                 sections.cases.push((name, String::new()));
                 is_in_case = true;
             } else {
@@ -73,14 +73,14 @@ pub(super) fn places(text: &str) -> Vec<(Place<'_>, &str)> {
     let mut placed = Vec::new();
     for line in text.lines() {
         let note = |about: About| line.strip_prefix("*** ")?.strip_prefix(about.prefix());
-        if let Some(name) = note(About::Case) {
+        if let Some(name) = note(About::Case(0)) {
             let count = counts.entry(name).or_default();
             *count += 1;
             place = Place::Case { number, name: (name, *count) };
             number += 1;
         }
         placed.push((place, line));
-        if note(About::CaseEnded).is_some() {
+        if note(About::CaseEnded(0)).is_some() {
             place = Place::Outside;
         }
     }
@@ -88,24 +88,24 @@ pub(super) fn places(text: &str) -> Vec<(Place<'_>, &str)> {
 }
 
 /// Marks each case that passed as differing if its section differs or is new. Returns whether these
-/// sections are all that differs. `cases` has the number of the case for each section.
+/// sections are all that differs. `cases` has the place of the case for each section.
 pub(super) fn mark(
     outcome: &mut Outcome,
     golden: &Path,
     (old, new): (&str, &str),
-    cases: &[usize],
+    cases: &[Option<usize>],
 ) -> bool {
     let (old, new) = (Sections::of(old), Sections::of(new));
     let (mut is_marked, mut is_other) = (false, old.rest != new.rest);
     let (old, new) = (old.by_name(), new.by_name());
     let sections: BTreeMap<_, _> = old.iter().copied().collect();
-    // A case is identified by its position, because its name is redacted in the transcript.
+    // A case is not identified by its name, which is redacted in the transcript.
     for (place, (name, is)) in new.iter().enumerate() {
         let was = sections.get(name).copied();
         if was == Some(*is) {
             continue;
         }
-        match cases.get(place).and_then(|number| outcome.cases.get_mut(*number)) {
+        match cases.get(place).and_then(|at| outcome.cases.get_mut((*at)?)) {
             Some(case) if matches!(case.verdict, Verdict::Passed) => {
                 let (golden, old, new) = (golden.to_owned(), was.cloned(), (*is).clone());
                 let difference = Difference { golden, old, new, pending: None, unwritten: None };

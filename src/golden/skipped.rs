@@ -4,24 +4,27 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::sections::{self, Place};
+use super::text::Text;
 use crate::outcome::{Outcome, Verdict};
 
 /// A transcript in which the section of each skipped case is that of the golden. A case that the
 /// golden does not have is left out.
 pub(super) struct Kept {
     pub(super) text: String,
-    /// For each section of the text, in order, the number of its case.
-    pub(super) cases: Vec<usize>,
+    /// For each section of the text, in order, the place of its case in the outcome.
+    pub(super) cases: Vec<Option<usize>>,
 }
 
 impl Kept {
     /// Puts the golden `old` and the transcript `new` of a run together.
-    pub(super) fn of(outcome: &Outcome, old: &str, new: String) -> Self {
-        let is_skipped = |case: usize| {
-            outcome.cases.get(case).is_some_and(|case| matches!(case.verdict, Verdict::Skipped(_)))
+    pub(super) fn of(outcome: &Outcome, old: &str, new: Text) -> Self {
+        let Text { text: new, cases } = new;
+        let is_skipped = |section: usize| {
+            let case = cases.get(section).and_then(|at| outcome.cases.get((*at)?));
+            case.is_some_and(|case| matches!(case.verdict, Verdict::Skipped(_)))
         };
-        if !(0..outcome.cases.len()).any(is_skipped) {
-            return Self { text: new, cases: (0..outcome.cases.len()).collect() };
+        if !(0..cases.len()).any(is_skipped) {
+            return Self { text: new, cases };
         }
         let (was, is) = (sections::places(old), sections::places(&new));
         let skipped: HashSet<_> = is
@@ -49,7 +52,7 @@ impl Kept {
             {
                 let section: Vec<_> = was.iter().filter(|(was, _)| was.is_named(*name)).collect();
                 if is_left(place) || !section.is_empty() {
-                    kept.cases.push(*number);
+                    kept.cases.push(cases.get(*number).copied().flatten());
                 }
                 if !is_left(place) {
                     for (_, line) in section {
@@ -169,6 +172,11 @@ mod tests {
         outcome
     }
 
+    /// A text with the sections of so many cases.
+    fn text(text: String, cases: usize) -> Text {
+        Text { text, cases: (0..cases).map(Some).collect() }
+    }
+
     fn section(name: &str, text: &str) -> String {
         format!("*** case: {name}\n{text}\n*** end of case: {name}\n")
     }
@@ -194,22 +202,22 @@ mod tests {
             "S: z [QUEUE_ID#1]",
         ]
         .concat();
-        let kept = Kept::of(&outcome(&[false, true, false]), &golden(), new.clone());
-        assert_eq!((kept.text, kept.cases), (golden(), vec![0, 1, 2]));
+        let kept = Kept::of(&outcome(&[false, true, false]), &golden(), text(new.clone(), 3));
+        assert_eq!((kept.text, kept.cases), (golden(), [0, 1, 2].map(Some).to_vec()));
         let changed = new.replace("S: c [QUEUE_ID#3]", "S: d [QUEUE_ID#3] [QUEUE_ID#4]");
-        let kept = Kept::of(&outcome(&[false, true, false]), &golden(), changed);
+        let kept = Kept::of(&outcome(&[false, true, false]), &golden(), text(changed, 3));
         assert_eq!(
             kept.text,
             golden().replace("S: c [QUEUE_ID#4]", "S: d [QUEUE_ID#4] [QUEUE_ID#5]")
         );
-        let kept = Kept::of(&outcome(&[false, false, false]), &golden(), new.clone());
+        let kept = Kept::of(&outcome(&[false, false, false]), &golden(), text(new.clone(), 3));
         assert_eq!(kept.text, new);
     }
 
     #[test]
     fn a_skipped_case_that_the_golden_does_not_have_is_left_out() {
         let new = golden().replace("*** case: a", &(section("new", "S: x") + "*** case: a"));
-        let kept = Kept::of(&outcome(&[true, false, false, false]), &golden(), new);
-        assert_eq!((kept.text, kept.cases), (golden(), vec![1, 2, 3]));
+        let kept = Kept::of(&outcome(&[true, false, false, false]), &golden(), text(new, 4));
+        assert_eq!((kept.text, kept.cases), (golden(), [1, 2, 3].map(Some).to_vec()));
     }
 }

@@ -1,6 +1,6 @@
 //! The text that a golden holds of a run.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::{known, size};
@@ -16,18 +16,39 @@ use crate::transcript::{self, About, Event, SessionId, What};
 /// golden.
 #[cfg(feature = "cli")]
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
-    redacted(outcome, &outcome.redaction.as_deref().cloned().unwrap_or_default())
+    let redaction = outcome.redaction.as_deref().cloned().unwrap_or_default();
+    Ok(redacted(outcome, &redaction)?.text)
+}
+
+/// The text of a golden.
+pub(super) struct Text {
+    pub(super) text: String,
+    /// For each section of the text, in order, the place of its case among those of the outcome, if
+    /// it is there.
+    pub(super) cases: Vec<Option<usize>>,
 }
 
 /// The text of a golden under this redaction, which may differ from the run's own.
 ///
 /// # Errors
 /// Those of [`text`].
-pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<String> {
+pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<Text> {
     let redaction = known::with_params(redaction.clone(), &outcome.params);
     let events = lasting(&outcome.transcript)?;
     let made_up = known::staying(&outcome.known, || joined(&events));
-    redacted_text(&known::with_made_up(redaction, &made_up), &events)
+    let text = redacted_text(&known::with_made_up(redaction, &made_up), &events)?;
+    Ok(Text { text, cases: cases(outcome, &events) })
+}
+
+/// For each row that the events tell of, its place among the cases of the outcome.
+fn cases(outcome: &Outcome, events: &[Event]) -> Vec<Option<usize>> {
+    let cases = outcome.cases.iter().enumerate();
+    let places: HashMap<_, _> = cases.filter_map(|(at, case)| Some((case.row?, at))).collect();
+    let begun = events.iter().filter_map(|event| match &event.what {
+        What::Note { about: About::Case(number), .. } => Some(number),
+        _ => None,
+    });
+    begun.map(|number| places.get(number).copied()).collect()
 }
 
 /// A golden's text, reduced to what this redaction keeps.
@@ -110,7 +131,7 @@ fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
     let first = u32::try_from(outside.len()).unwrap_or(u32::MAX);
     let mut next = first;
     for event in &mut events {
-        if matches!(event.what, What::Note { about: About::Case, .. }) {
+        if matches!(event.what, What::Note { about: About::Case(_), .. }) {
             next = first;
         }
         if let Some(session) = &mut event.session {
@@ -126,8 +147,8 @@ fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
 /// Whether the events after this one are within a row of a table.
 fn in_case(event: &Event, before: bool) -> bool {
     match &event.what {
-        What::Note { about: About::Case, .. } => true,
-        What::Note { about: About::CaseEnded, .. } => false,
+        What::Note { about: About::Case(_), .. } => true,
+        What::Note { about: About::CaseEnded(_), .. } => false,
         _ => before,
     }
 }

@@ -18,12 +18,15 @@ pub(super) struct Table {
     cases: RefCell<Vec<Case>>,
     /// The names of all cases, each with the number of the last case of this name.
     names: RefCell<HashMap<String, u64>>,
+    /// The number of the next case.
+    next: Cell<u32>,
     is_in_case: Cell<bool>,
 }
 
 /// A row that was run.
 #[derive(Debug)]
 pub(super) struct Case {
+    pub(super) number: u32,
     pub(super) name: String,
     pub(super) verdict: Verdict,
     pub(super) beside: Vec<Failure>,
@@ -32,8 +35,13 @@ pub(super) struct Case {
 }
 
 impl Table {
-    /// Returns the name, with a number appended if another case of the run has the same name.
-    pub(super) fn unique(&self, name: String) -> String {
+    /// Begins a case. Returns its number, which also stands in the transcript, and its name, with a
+    /// number appended if another case of the run has the same name.
+    pub(super) fn begin(&self, name: String) -> (u32, String) {
+        (self.next.replace(self.next.get().saturating_add(1)), self.unique(name))
+    }
+
+    fn unique(&self, name: String) -> String {
         let mut names = self.names.borrow_mut();
         let Some(mut last) = names.get(&name).copied() else {
             names.insert(name.clone(), 1);
@@ -79,30 +87,35 @@ impl Table {
         Ok(())
     }
 
-    /// Returns the cases as outcomes of their own, each with its part of the transcript.
+    /// Returns the cases as outcomes of their own, each with its part of the transcript. A case that
+    /// begins or ends where a long transcript leaves events out has no part.
     pub(super) fn outcomes(&self, script: &Outcome) -> Vec<Outcome> {
-        let mut parts = parts(&script.transcript).into_iter();
+        let mut parts = parts(&script.transcript);
         let outcome = |case: Case| Outcome {
             case: Some(case.name),
+            row: Some(case.number),
             expectations: case.expectations,
             beside: case.beside,
             elapsed: case.elapsed,
-            transcript: parts.next().unwrap_or_default().to_vec(),
+            transcript: parts.remove(&case.number).unwrap_or_default().to_vec(),
             ..Outcome::new(&script.path, case.verdict)
         };
         self.cases.take().into_iter().map(outcome).collect()
     }
 }
 
-/// Returns the events of each case, in their order.
-fn parts(events: &[Event]) -> Vec<&[Event]> {
-    let (mut parts, mut start) = (Vec::new(), None);
+/// Returns the events of each case, by its number.
+fn parts(events: &[Event]) -> HashMap<u32, &[Event]> {
+    let (mut parts, mut starts) = (HashMap::new(), HashMap::new());
     for (place, event) in events.iter().enumerate() {
-        match (&event.what, start) {
-            (What::Note { about: About::Case, .. }, _) => start = Some(place + 1),
-            (What::Note { about: About::CaseEnded, .. }, Some(from)) => {
-                parts.push(&events[from..place]);
-                start = None;
+        match &event.what {
+            What::Note { about: About::Case(number), .. } => {
+                starts.insert(*number, place + 1);
+            }
+            What::Note { about: About::CaseEnded(number), .. } => {
+                if let Some(start) = starts.remove(number) {
+                    parts.insert(*number, &events[start..place]);
+                }
             }
             _ => {}
         }
@@ -124,4 +137,31 @@ pub(super) fn failed(cases: &[Outcome]) -> Option<Error> {
         Some(kind) if worst.exit_code() != ExitCode::Passed => Error::new(kind, message),
         _ => Error::new(crate::error::Kind::Assert, message),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_has_its_own_part_of_the_transcript_or_none() {
+        let note = |about| Event::new(None, What::Note { about, text: "row".into() });
+        let said = |text: &str| Event::new(None, What::Printed(text.to_owned()));
+        let whole = |number, text| {
+            [note(About::Case(number)), said(text), note(About::CaseEnded(number))].to_vec()
+        };
+        // The middle was left out: the end of case 1, all of case 2, and the beginning of case 3.
+        let cut =
+            [note(About::Case(1)), Event::new(None, What::Omitted(7)), note(About::CaseEnded(3))];
+        let events = [whole(0, "a"), cut.to_vec(), whole(5, "f"), whole(4, "e")].concat();
+        let parts = parts(&events);
+        let mut texts: Vec<_> = parts.iter().map(|(number, part)| (*number, part)).collect();
+        texts.sort_unstable_by_key(|(number, _)| *number);
+        let texts: Vec<_> = texts
+            .into_iter()
+            .map(|(number, part)| (number, crate::transcript::lines(part)[0].text.clone()))
+            .collect();
+        let wanted = [(0, "print: a"), (4, "print: e"), (5, "print: f")];
+        assert_eq!(texts, wanted.map(|(number, text)| (number, text.to_owned())));
+    }
 }

@@ -4,10 +4,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum About {
-    /// A row of a table begins.
-    Case,
-    /// A row of a table has ended.
-    CaseEnded,
+    /// The row of a table with this number begins. Rows are numbered over all tables of a run, from
+    /// 0, in the order in which they begin.
+    Case(u32),
+    /// The row with this number has ended.
+    CaseEnded(u32),
     /// An attempt begins that may have to be repeated.
     Attempt,
     /// An attempt failed. A golden leaves failed attempts out, because their number depends on
@@ -30,10 +31,10 @@ pub enum About {
 }
 
 impl About {
-    /// All kinds of notes.
+    /// All kinds of notes. The text of a transcript does not have the numbers of rows.
     pub(crate) const ALL: [Self; 11] = [
-        Self::Case,
-        Self::CaseEnded,
+        Self::Case(0),
+        Self::CaseEnded(0),
         Self::Attempt,
         Self::AttemptFailed,
         Self::AttemptPassed,
@@ -48,8 +49,8 @@ impl About {
     /// The text before the note's own text.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
-            Self::Case => "case: ",
-            Self::CaseEnded => "end of case: ",
+            Self::Case(_) => "case: ",
+            Self::CaseEnded(_) => "end of case: ",
             Self::Attempt => "attempt: ",
             Self::AttemptFailed => "attempt failed: ",
             Self::AttemptPassed => "attempt passed: ",

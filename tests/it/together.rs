@@ -7,7 +7,7 @@ use mailexpect::outcome::Outcome;
 use mailexpect::script::Case;
 use mailexpect::transcript::lines;
 
-use crate::program::folder;
+use crate::program::{folder, run};
 
 fn outcome(script: &str, deadline: Duration) -> Outcome {
     let folder = folder(&[("script.rhai", script)]);
@@ -96,6 +96,42 @@ fn each_branch_has_tables_of_its_own_and_no_case_has_cases() {
     let nested = outcome(script, MINUTE);
     let error = &nested.cases[0].failure().unwrap().error;
     assert!(error.message().contains("a case cannot have cases of its own"), "{error}");
+}
+
+/// The tables of two branches, of which that of the second ends first, and stands after the other in
+/// the transcript. Row `a` says something else and fails if these parameters are given.
+const TABLES: &str = "let done = [];
+together([
+    || {
+        eventually(\"5s\", || assert_eq(done.len(), 1));
+        cases([\"b\"], |row| { snapshot(\"row\", \"b\"); assert(true); });
+    },
+    || {
+        cases([\"a\"], |row| {
+            snapshot(\"row\", param(\"said\", \"a\"));
+            assert(param(\"good\", true), \"a is wrong\");
+        });
+        done.push(1);
+    },
+]);
+";
+
+#[test]
+fn a_row_of_a_branch_has_its_own_transcript() {
+    let failed = outcome(&TABLES.replace("\"good\", true", "\"good\", false"), MINUTE);
+    let case = failed.cases.iter().find(|case| case.case.as_deref() == Some("a")).unwrap();
+    let text: Vec<_> = lines(&case.transcript).iter().map(ToString::to_string).collect();
+    assert!(!case.is_ok() && text.contains(&"*** snapshot row: a".to_owned()), "{text:?}");
+}
+
+#[test]
+fn a_row_of_a_branch_has_its_own_section_of_the_golden() {
+    let folder = folder(&[("t.rhai", TABLES)]);
+    run(folder.path(), &["run", "--record"]);
+    let args = ["run", "--check", "--format", "plain", "--set", "said=x"];
+    let ran = run(folder.path(), &args);
+    let is_marked = ran.out.contains("[a]") && ran.out.contains("PASS t.rhai::b");
+    assert!(ran.code == Some(1) && is_marked, "{}", ran.out);
 }
 
 #[test]

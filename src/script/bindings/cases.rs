@@ -71,7 +71,7 @@ fn case(
     ctx: &NativeCallContext<'_>,
     run: &Run,
     closure: &FnPtr,
-    (name, row): (&str, Dynamic),
+    (number, name, row): (u32, &str, Dynamic),
 ) -> Result<Case, Raised> {
     let library = Library::of_call(ctx);
     let (began, opened, deferred) = (Instant::now(), run.peers.opened(), run.ending.deferred.len());
@@ -96,7 +96,7 @@ fn case(
     };
     let verdict = failure::failed_beside(verdict, &mut beside);
     let name = name.to_owned();
-    Ok(Case { name, verdict, beside, expectations, elapsed: began.elapsed() })
+    Ok(Case { number, name, verdict, beside, expectations, elapsed: began.elapsed() })
 }
 
 /// The verdict of a case whose closure raised an error. `skip` ends only the case; any other error
@@ -186,13 +186,13 @@ pub mod words {
             return Err(raise(&ctx, error.hint("make one row of each pair")));
         }
         for row in rows {
-            let name = run.table.unique(name_of(&ctx, &row)?);
-            run.note(About::Case, name.as_str());
+            let (number, name) = run.table.begin(name_of(&ctx, &row)?);
+            run.note(About::Case(number), name.as_str());
             run.table.set_in_case(true);
-            let case = super::case(&ctx, &run, &closure, (&name, row));
+            let case = super::case(&ctx, &run, &closure, (number, &name, row));
             run.table.set_in_case(false);
             run.table.add(case?).map_err(|error| raise(&ctx, error))?;
-            run.note(About::CaseEnded, name);
+            run.note(About::CaseEnded(number), name);
         }
         Ok(())
     }
