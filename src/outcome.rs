@@ -275,6 +275,22 @@ impl Outcome {
         self.failed_attempts = attempts;
     }
 
+    /// Makes a script whose cases failed fail because of them, if any did. The error names these
+    /// cases, and its exit code is the worst of theirs.
+    pub(crate) fn fail_by_cases(&mut self) {
+        let failed: Vec<_> = self.cases.iter().filter(|case| !case.is_ok()).collect();
+        let Some(worst) = failed.iter().max_by_key(|case| case.exit_code()) else { return };
+        let kind = worst.failure().map_or(Kind::Assert, |failure| failure.error.kind());
+        let all = self.cases.len();
+        let noun = if all == 1 { "case" } else { "cases" };
+        let names: Vec<_> = failed.iter().filter_map(|case| case.case.as_deref()).collect();
+        let message = format!("{} of {all} {noun} failed: {}", failed.len(), names.join(", "));
+        let mut error = Error::new(kind, message);
+        error.note_seed(self.seed);
+        self.verdict = Verdict::Failed(Box::new(error.into()));
+        self.failed_by_cases = true;
+    }
+
     /// Sets the seed of the random decisions of the run.
     pub(crate) fn seeded(&mut self, seed: Option<u64>) {
         self.seed = seed;

@@ -11,6 +11,7 @@ mod known;
 #[cfg(feature = "cli")]
 mod pending;
 mod policy;
+mod secret;
 mod sections;
 mod size;
 mod skipped;
@@ -35,7 +36,6 @@ pub(crate) use text::text;
 use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
-use crate::secrets::Learned;
 
 impl Goldens {
     /// Reads a file as a golden and reduces its text as a comparison does.
@@ -49,7 +49,12 @@ impl Goldens {
     /// Compares the transcript of a run that passed with its golden, if there is one or if one is
     /// to be made.
     pub(crate) fn hold(&self, outcome: &mut Outcome) {
-        if self.policy != Policy::Ignore && outcome.failed_by_cases {
+        // Of a script that skips its rest, nothing is written, so a golden that is to be overwritten
+        // stays as it is.
+        let is_skipped = matches!(outcome.verdict, Verdict::Skipped(_))
+            && !outcome.cases.is_empty()
+            && !(self.force_pass || self.policy.writes(false));
+        if self.policy != Policy::Ignore && (outcome.failed_by_cases || is_skipped) {
             return self.hold_cases(outcome);
         }
         if self.policy == Policy::Ignore || !matches!(outcome.verdict, Verdict::Passed) {
@@ -71,8 +76,8 @@ impl Goldens {
     }
 
     /// Compares the cases that passed with their sections of the golden, if there is one, for a
-    /// script in which other cases failed. Nothing is written, because the failed cases have no
-    /// sections to write.
+    /// script in which other cases failed, or which skipped its rest. Nothing is written, because
+    /// the failed cases and the rest have nothing to write.
     fn hold_cases(&self, outcome: &mut Outcome) {
         let there = Files::of(&outcome.path, self.target.as_deref()).there();
         let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
@@ -84,9 +89,10 @@ impl Goldens {
             Ok(Some((path, said))) => {
                 let old = said.old.unwrap_or_default();
                 sections::mark(outcome, &path, (&old, &said.shown), &said.cases);
+                outcome.fail_by_cases();
             }
             Ok(None) => {}
-            // An unreadable golden is not the fault of any case, and the script has failed already.
+            // An unreadable golden is not the fault of any case.
             Err(error) => outcome.beside.push(error.into()),
         }
     }
@@ -110,10 +116,8 @@ impl Goldens {
                 (place.own(), Said::whole(None, kept, run))
             }
         };
-        if let Some(length) = outcome.secrets.short_in(&said.new) {
-            return Err(holds_secret(length));
-        }
-        check_regexes(&said.redaction, &outcome.secrets)?;
+        secret::check_text(&said.new, &outcome.secrets)?;
+        secret::check_regexes(&said.redaction, &outcome.secrets)?;
         file::refer(&path)?;
         if said.old.as_deref().is_some_and(|old| file::is_same(old, &said.shown)) {
             if self.policy.writes_pending() {
@@ -157,33 +161,6 @@ impl Goldens {
             }
         }
     }
-}
-
-/// The error for a transcript that contains a secret too short to be masked. Such a transcript
-/// cannot be a golden. Short secrets are not masked, because they would be found everywhere.
-fn holds_secret(length: usize) -> Error {
-    let characters = if length == 1 { "character" } else { "characters" };
-    let error = Error::usage(format!(
-        "the golden transcript would hold a secret of {length} {characters} as a word of its own"
-    ));
-    error.hint("secrets of less than 4 characters are not masked: give the account a longer one")
-}
-
-/// Makes sure that no regex, which the header of a golden has in clear, contains a secret.
-fn check_regexes(redaction: &Redaction, secrets: &Learned) -> Result<()> {
-    for (token, regex, _) in redaction.own_regexes() {
-        // Characters with a meaning in regexes have a backslash before them.
-        let literal = regex.replace('\\', "");
-        let is_secret = |text: &str| secrets.short_in(text).is_some() || secrets.is_in(text);
-        if is_secret(regex) || is_secret(&literal) {
-            let error = Error::usage(format!(
-                "the golden transcript would hold a secret in its header, in the regex for {token}"
-            ));
-            return Err(error
-                .hint("take the secret out of the regex: it is masked as [SECRET] without one"));
-        }
-    }
-    Ok(())
 }
 
 /// The transcript of a run beside its golden.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::branch::Branch;
 use crate::error::Error;
-use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
+use crate::outcome::{Failure, Outcome, Verdict};
 use crate::transcript::{About, Event, What};
 
 /// The most rows. A script that runs more has a loop that does not end.
@@ -121,22 +121,6 @@ fn parts(events: &[Event]) -> HashMap<u32, &[Event]> {
         }
     }
     parts
-}
-
-/// Makes the error of a script in which cases failed. The error names these cases, and its exit
-/// code is the worst of theirs.
-pub(super) fn failed(cases: &[Outcome]) -> Option<Error> {
-    let failed: Vec<_> = cases.iter().filter(|case| !case.is_ok()).collect();
-    let worst = failed.iter().max_by_key(|case| case.exit_code())?;
-    let kind = worst.failure().map(|failure| failure.error.kind());
-    let all = cases.len();
-    let noun = if all == 1 { "case" } else { "cases" };
-    let names: Vec<_> = failed.iter().filter_map(|case| case.case.as_deref()).collect();
-    let message = format!("{} of {all} {noun} failed: {}", failed.len(), names.join(", "));
-    Some(match kind {
-        Some(kind) if worst.exit_code() != ExitCode::Passed => Error::new(kind, message),
-        _ => Error::new(crate::error::Kind::Assert, message),
-    })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::listening::Listens;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::Settings;
-use super::{check, failure, memory, table, variables};
+use super::{check, failure, memory, variables};
 use crate::error::Result;
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::secrets::{self, Learned};
@@ -230,11 +230,8 @@ impl Runner {
         // The error of the script names its cases.
         outcome.cases.iter_mut().for_each(|case| case.mask(run.secrets()));
         // A script that skips its rest has failed all the same if a case of it has.
-        if let Verdict::Passed | Verdict::Skipped(_) = &outcome.verdict
-            && let Some(error) = table::failed(&outcome.cases)
-        {
-            outcome.verdict = Verdict::Failed(Box::new(error.into()));
-            outcome.failed_by_cases = true;
+        if let Verdict::Passed | Verdict::Skipped(_) = &outcome.verdict {
+            outcome.fail_by_cases();
         }
         outcome.seeded(run.draws.used());
         outcome.mask(run.secrets());
