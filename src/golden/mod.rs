@@ -8,6 +8,7 @@ mod file;
 mod header;
 mod info;
 mod known;
+mod numbers;
 #[cfg(feature = "cli")]
 mod pending;
 mod policy;
@@ -19,9 +20,11 @@ mod skipped;
 mod stale;
 mod text;
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use numbers::Names;
 #[cfg(feature = "cli")]
 pub(crate) use pending::Pending;
 #[cfg(feature = "cli")]
@@ -106,14 +109,17 @@ impl Goldens {
         let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
         let (path, said) = match there {
             Some((path, golden)) if self.policy.records() => {
-                let kept = Kept::of(outcome, &golden.text, text::redacted(outcome, &run)?);
+                let names = Names::of(outcome, &run);
+                let text = text::redacted(outcome, &run)?;
+                let kept = Kept::of(outcome, &golden.text, text, &names);
                 let old = if golden.redaction.keeps_as(&run) { golden.text } else { String::new() };
-                (path, Said::whole(Some(old), kept, run))
+                (path, Said::whole(Some(old), kept, run, &names))
             }
             Some((path, golden)) => (path, Said::beside(golden, outcome, &run)?),
             None => {
-                let kept = Kept::of(outcome, "", text::redacted(outcome, &run)?);
-                (place.own(), Said::whole(None, kept, run))
+                let names = Names::of(outcome, &run);
+                let kept = Kept::of(outcome, "", text::redacted(outcome, &run)?, &names);
+                (place.own(), Said::whole(None, kept, run, &names))
             }
         };
         secret::check_text(&said.new, &outcome.secrets)?;
@@ -178,9 +184,12 @@ struct Said {
 }
 
 impl Said {
-    /// A transcript that is compared as it is written.
-    fn whole(old: Option<String>, kept: Kept, redaction: Redaction) -> Self {
-        Self { old, shown: kept.text.clone(), new: kept.text, redaction, cases: kept.cases }
+    /// A transcript that is compared as it is written, up to its numbers.
+    fn whole(old: Option<String>, kept: Kept, redaction: Redaction, names: &Names) -> Self {
+        let shown =
+            old.as_deref().map(|old| numbers::as_in(old, &kept.text, names, &HashSet::new()));
+        let shown = shown.unwrap_or_else(|| kept.text.clone());
+        Self { old, shown, new: kept.text, redaction, cases: kept.cases }
     }
 
     /// Compares a transcript with a golden under the redaction that the golden was made with. If
@@ -189,13 +198,15 @@ impl Said {
     fn beside(golden: file::Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
         let file::Recorded { text: old, redaction: made, .. } = golden;
         let redaction = made.clone().with_additions_of(run);
-        let kept = Kept::of(outcome, &old, text::redacted(outcome, &redaction)?);
+        let names = Names::of(outcome, &redaction);
+        let kept = Kept::of(outcome, &old, text::redacted(outcome, &redaction)?, &names);
         if redaction.keeps_as(&made) {
-            return Ok(Self::whole(Some(old), kept, redaction));
+            return Ok(Self::whole(Some(old), kept, redaction, &names));
         }
-        let old = Some(text::reduced(&old, &redaction)?);
+        let old = text::reduced(&old, &redaction)?;
         let shown = text::reduced(&kept.text, &redaction)?;
-        Ok(Self { old, shown, new: kept.text, redaction, cases: kept.cases })
+        let shown = numbers::as_in(&old, &shown, &names, &HashSet::new());
+        Ok(Self { old: Some(old), shown, new: kept.text, redaction, cases: kept.cases })
     }
 }
 

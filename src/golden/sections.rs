@@ -60,12 +60,6 @@ pub(super) enum Place<'a> {
     },
 }
 
-impl Place<'_> {
-    pub(super) fn is_named(&self, wanted: (&str, usize)) -> bool {
-        matches!(self, Self::Case { name, .. } if *name == wanted)
-    }
-}
-
 /// The lines of a transcript, each with its place.
 pub(super) fn places(text: &str) -> Vec<(Place<'_>, &str)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -278,21 +278,26 @@ impl Redaction {
         Ok(redacted.collect())
     }
 
+    /// The names of all tokens that may stand in what was redacted.
+    pub(crate) fn token_names(&self) -> HashSet<Box<str>> {
+        let own = self
+            .own
+            .iter()
+            .map(|rule| &rule.label)
+            .chain(self.known.iter().map(|known| &known.label));
+        presets()
+            .map(|preset| preset.token().into())
+            .chain(own.map(|label| label.token.clone()))
+            .collect()
+    }
+
     fn rules(&self) -> Result<Rules> {
         let (mut secrets, mut others) = (Vec::new(), self.own.clone());
         for preset in presets().filter(|preset| self.is_on(preset.name())) {
             let list = if preset.group() == SECRETS { &mut secrets } else { &mut others };
             list.push(Rule::of(preset)?);
         }
-        let own = self
-            .own
-            .iter()
-            .map(|rule| &rule.label)
-            .chain(self.known.iter().map(|known| &known.label));
-        let names: HashSet<Box<str>> = presets()
-            .map(|preset| preset.token().into())
-            .chain(own.map(|label| label.token.clone()))
-            .collect();
+        let names = self.token_names();
         // A boundary in the body is known from the header field that named it, so one label serves
         // both rules, whichever of them is on.
         let boundary = ["mime", BOUNDARY].into_iter().find(|name| self.is_on(name));

@@ -146,6 +146,28 @@ s.expect(220);
 }
 
 #[test]
+fn a_row_that_fails_does_not_change_the_numbers_of_the_others() {
+    let script = "redact(re(`ticket-\\d+`), \"TICKET\");
+cases([\"a\", \"b\", \"c\"], |row| { let s = connect(param(\"smtp\")); s.expect(220); s.reset(); });
+";
+    let folder = folder(&[("t.rhai", script)]);
+    let greet = |number| format!("S: 220 ticket-{number}\nstall");
+    for (first, args, line) in [
+        (greet(10), &["--record"][..], "3 passed"),
+        ("S: 421 busy\nstall".to_owned(), &["--check"], "2 passed, 1 failed"),
+        // The first and the last ticket are the same now.
+        (greet(12), &["--check"], "2 passed, 1 failed"),
+    ] {
+        let greetings = [first, greet(11), greet(12)];
+        let server = Replay::in_turn(greetings.each_ref().map(String::as_str)).unwrap();
+        let set = format!("smtp={}", server.url("smtp"));
+        let ran = run(folder.path(), &[&["run", "--set", &set], args].concat());
+        assert!(ran.out.contains(line), "{}", ran.out);
+        server.leave();
+    }
+}
+
+#[test]
 fn a_row_is_judged_by_itself() {
     for (row, message) in [
         ("let s = connect(); s.expect(220); s.send(\"NOOP\");", "was never expected"),
