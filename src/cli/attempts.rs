@@ -42,8 +42,12 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// The rules of a run. The arguments override the project file.
-    pub(super) fn rules(&self, project: &project::Rules) -> Rules {
+    /// The rules of a run. The arguments override the project file. Runs that are measured are
+    /// neither retried nor cut short.
+    pub(super) fn rules(&self, project: &project::Rules, is_measured: bool) -> Rules {
+        if is_measured {
+            return Rules { skip_incomplete: self.skip_incomplete, ..Rules::default() };
+        }
         let flaky_result = self.flaky_result.or(project.flaky_result).unwrap_or_default();
         Rules {
             retries: self.retries.or(project.retries).unwrap_or_default(),

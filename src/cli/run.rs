@@ -159,8 +159,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         at_once,
         interrupt: changed
             .map_or_else(Interrupt::listen, |changed| Ok(changed.interrupt.clone()))?,
-        // Runs that are measured are neither retried nor cut short.
-        rules: if is_measured { workers::Rules::default() } else { args.attempts.rules(&rules) },
+        rules: args.attempts.rules(&rules, is_measured),
     };
     let human = Human { verbose: args.verbose > 0, timed: args.verbose > 1 };
     let paths = [plan::roots(&sources.paths), scripts.clone()].concat();

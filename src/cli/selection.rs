@@ -9,7 +9,7 @@ use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::plan::{self, Filter, Partition};
 use crate::script::Heading;
 use crate::{suggest, visible};
@@ -136,13 +136,15 @@ impl Failed {
         Self { file: Some(file), unread, scripts, ..Self::default() }
     }
 
-    /// Records how a script ended. A script that failed on any target of this run counts as failed.
+    /// Records how a script ended. A script that failed on any target of this run counts as failed,
+    /// and one that failed before stays in the list until it passes.
     pub(super) fn note(&mut self, outcome: &Outcome) {
         let script = absolute(&outcome.path);
         if !outcome.is_ok() {
             self.of_this_run.insert(script.clone());
             self.scripts.insert(script);
-        } else if !self.of_this_run.contains(&script) {
+        } else if matches!(outcome.verdict, Verdict::Passed) && !self.of_this_run.contains(&script)
+        {
             self.scripts.remove(&script);
         }
     }

@@ -95,6 +95,10 @@ fn a_script_that_lacks_a_parameter_is_skipped_if_that_is_asked_for() {
         folder(&[("a.rhai", "param(\"who\");\nparam(\"what\");\nconnect().expect(220);\n")]);
     let ran = run(folder.path(), &["run", "--skip-incomplete"]);
     assert!(ran.code == Some(0) && ran.out.contains("skipped: no value for what, who"), "{ran:?}");
+    for more in [&["--repeat", "2"][..], &["--segment=bytes"], &["--segment"]] {
+        let ran = run(folder.path(), &[&["run", "--skip-incomplete"], more].concat());
+        assert!(ran.code == Some(0) && ran.out.contains("skipped"), "{ran:?}");
+    }
     let ran = run(folder.path(), &["run"]);
     assert!(
         ran.code == Some(2) && ran.out.contains("`who`") && ran.out.contains("`what`"),

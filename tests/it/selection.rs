@@ -93,6 +93,9 @@ fn failed_scripts_are_run_again_until_they_pass() {
         code == Some(1) && said.contains("FAIL relay.rhai") && !said.contains("PASS"),
         "{said}"
     );
+    // A script that is skipped has not passed.
+    std::fs::write(folder.path().join("relay.rhai"), "skip(\"not today\");\n").unwrap();
+    assert_eq!(run(&["run", "--rerun-failed"]).0, Some(0));
     std::fs::write(folder.path().join("relay.rhai"), "connect().expect(220);\n").unwrap();
     let (code, said) = run(&["run", "--rerun-failed"]);
     assert!(code == Some(0) && said.contains("PASS relay.rhai"), "{said}");
