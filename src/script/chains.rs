@@ -5,12 +5,12 @@ use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, Position, Stmt};
 use super::copies;
 
 /// A link of a chain, with the operator before it.
-struct Link {
-    is_dot: bool,
+pub(super) struct Link {
+    pub(super) is_dot: bool,
     flags: ASTFlags,
     place: Position,
     /// A method with its arguments, a property, or an index.
-    part: Expr,
+    pub(super) part: Expr,
 }
 
 /// Splits a chain of which a method makes a value that the links after it copy: the chain up to the
@@ -34,7 +34,7 @@ pub(super) fn split(chain: &mut Expr) {
 }
 
 /// Splits a chain into its first expression and its links.
-fn links(chain: Expr) -> (Expr, Vec<Link>) {
+pub(super) fn links(chain: Expr) -> (Expr, Vec<Link>) {
     let mut links = Vec::new();
     let mut first = Expr::default();
     let mut rest = chain;
@@ -60,7 +60,7 @@ fn links(chain: Expr) -> (Expr, Vec<Link>) {
 }
 
 /// Makes a chain of its first expression and its links.
-fn joined(first: Expr, mut links: impl Iterator<Item = Link>) -> Expr {
+pub(super) fn joined(first: Expr, mut links: impl Iterator<Item = Link>) -> Expr {
     let Some(Link { is_dot, flags, place, part }) = links.next() else { return first };
     let is_chain = matches!(part, Expr::Dot(..) | Expr::Index(..));
     let rhs = if is_chain { part } else { joined(part, links) };

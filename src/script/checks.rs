@@ -9,6 +9,8 @@ pub(super) enum When {
     Before,
     /// After it was evaluated, before it is used.
     After,
+    /// Before a value is put to an index: it must not be a text that is too long for that.
+    Indexed,
     /// As `After`, of a value that `switch` goes through to find the case.
     Hashed,
 }
@@ -19,6 +21,7 @@ impl When {
         match self {
             Self::Before => "a copy of a value",
             Self::After => "a value that was made",
+            Self::Indexed => "an index",
             Self::Hashed => "a value to switch on",
         }
     }

@@ -14,6 +14,7 @@ use rhai::{
 use super::chains;
 use super::checks::{self, When};
 use super::copies::{self, Copies};
+use super::places::Place;
 
 /// Returns the source with its checks; `None` if it needs none.
 pub(super) fn guarded(ast: &AST) -> Option<AST> {
@@ -56,6 +57,15 @@ fn is_made(operand: &Expr) -> bool {
     }
 }
 
+fn is_range(index: &Expr) -> bool {
+    match index {
+        Expr::FnCall(call, _) => ["..", "..="].contains(&call.name.as_str()),
+        // The optimizer makes a constant of a range of constants.
+        Expr::DynamicConstant(..) => true,
+        _ => false,
+    }
+}
+
 struct Guard {
     /// The functions that the source defines. Rhai hands them copies of their arguments.
     functions: BTreeSet<String>,
@@ -65,12 +75,16 @@ struct Guard {
 
 impl Guard {
     fn check(&mut self, expression: &mut Expr, when: When, copies: Option<Copies>) {
+        self.put(expression, when, copies.map_or(Dynamic::UNIT, Dynamic::from));
+    }
+
+    fn put(&mut self, expression: &mut Expr, when: When, state: Dynamic) {
         self.count += 1;
         let place = expression.position();
         let custom = CustomExpr {
             inputs: [std::mem::take(expression)].into_iter().collect(),
             tokens: [when.name().into()].into_iter().collect(),
-            state: copies.map_or(Dynamic::UNIT, Dynamic::from),
+            state,
             scope_may_be_changed: false,
             self_terminated: false,
         };
@@ -132,6 +146,7 @@ impl Guard {
             Stmt::Var(parts, ..) => self.value(&mut parts.1),
             Stmt::Assignment(parts) => {
                 self.links(&mut parts.1.lhs);
+                self.indices(&mut parts.1.lhs, true);
                 if parts.0.is_op_assignment() {
                     self.operand(&mut parts.1.rhs);
                 } else {
@@ -204,6 +219,7 @@ impl Guard {
     fn chain(&mut self, chain: &mut Expr) {
         chains::split(chain);
         self.links(chain);
+        self.indices(chain, false);
         let copies = copies::of_chain(chain);
         let (Expr::Dot(parts, ..) | Expr::Index(parts, ..)) = chain else { return };
         match &mut parts.lhs {
@@ -221,6 +237,26 @@ impl Guard {
                 }
             }
         }
+    }
+
+    /// Goes through the indices at which Rhai changes or cuts a text: the last one of a chain that
+    /// is set, and those that are ranges.
+    fn indices(&mut self, chain: &mut Expr, is_set: bool) {
+        if !matches!(chain, Expr::Dot(..) | Expr::Index(..)) {
+            return;
+        }
+        let (first, mut links) = chains::links(std::mem::take(chain));
+        for at in 0..links.len() {
+            let is_last = at + 1 == links.len();
+            let goes_through = is_set && is_last || is_range(&links[at].part);
+            if !links[at].is_dot
+                && goes_through
+                && let Some(place) = Place::of(&first, &links[..at])
+            {
+                self.put(&mut links[at].part, When::Indexed, Dynamic::from(place));
+            }
+        }
+        *chain = chains::joined(first, links.into_iter());
     }
 
     /// Goes through the arguments and the indices in a chain.
@@ -286,6 +322,8 @@ mod tests {
             ("if f()[0] { m::X } else { for x in m::X { switch m::X { 1 => m::X, _ => 2 } } }", 6),
             ("switch x { 1 => 2, _ => 3 } switch 1 { 1 => 2, _ => 3 }", 1),
             ("#{a: m::X, b: [m::X, m::X ?? m::X]}; return m::X;", 5),
+            ("t[0] = 1; t.x[i].y[-1] += 1; x = t[1..2]; t[..=i].len(); t.x = 1", 4),
+            ("t[f()][0] = 1", 0),
         ] {
             assert_eq!(checks(script), count, "{script}");
         }
@@ -302,7 +340,7 @@ mod tests {
         ] {
             assert!(checks(&format!("fn f() {{ {body} }} fn g(x) {{ x }}")) > 0, "{body}");
         }
-        for body in ["this.len()", "this.x = 1", "this[0][1] += 1", "push(this, 1)", "this += 1"] {
+        for body in ["this.len()", "this.x = 1", "push(this, 1)", "this += 1"] {
             assert_eq!(checks(&format!("fn f() {{ {body} }}")), 0, "{body}");
         }
     }
@@ -320,6 +358,11 @@ mod tests {
             "let a = [3, 1, 2]; a.sort(); a.filter(|x| x > 1)[0] + a.map(|x| x)[-1]",
             "fn f() { throw [1, 2] } try { f()[0] } catch (e) { e }",
             "let m = #{l: [[1], [2]]}; let i = 0; m.l.map(|x| x[i])[1]",
+            "let s = \"abc\"; s[1] = 'x'; s[-1] = 'y'; s[0..=0] = \"zz\"; [s, s[1..], s[..2].len()]",
+            "let m = #{t: [\"abc\"]}; let i = 0; m.t[i][1] = 'x'; m[\"t\"][-1][2] = 'y'; [m, m.t[i][0..2]]",
+            "fn f() { this[0] = 'x'; this[1..2] } let s = \"abc\"; [s.f(), s]",
+            "let l = [1, 2]; l[1] += 3; l[5] = 1",
+            "let s = \"abc\"; let i = 0; [s[i..2], s[i] == 'a', s[9..12]]",
             "let s = \"abc\"; s.to_upper()[1] + `${s.to_upper()}${s + s + s}`",
             "fn f() { let c = || this; if this.len() > 1 { this[1] } else { () } } [1, 2].f() ?? 3",
             "let x = (); [x?.y.z(), x?.f()[0], x ?? [1][0]]",

@@ -4,13 +4,14 @@ use rhai::{Dynamic, Engine, EvalContext, Expr, Expression, Module, Shared};
 
 use super::checks::{BODY, When};
 use super::copies::{self, Copies};
+use super::places::Place;
 use super::raise::Raised;
 use super::{bounds, coroutine, reading};
 
 /// Makes the engine understand the expressions. Below `looks_from`, see `reading::looks_from`,
 /// nothing is checked.
 pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
-    for when in [When::Before, When::After, When::Hashed] {
+    for when in [When::Before, When::After, When::Indexed, When::Hashed] {
         handle(engine, when.name(), move |context, inputs, state| {
             let copies = || state.read_lock::<Copies>().map(|copies| *copies);
             if when == When::Before && coroutine::held() >= looks_from {
@@ -19,6 +20,11 @@ pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
             let value = context.eval_expression_tree(&inputs[0])?;
             if when == When::After && coroutine::held() >= looks_from {
                 reading::fits_once(&value, copies())?;
+            }
+            if when == When::Indexed
+                && let Some(place) = state.read_lock::<Place>()
+            {
+                place.check(context)?;
             }
             // One operation goes through the whole value, and cannot be interrupted.
             if when == When::Hashed && copies::walked(&value, bounds::LONGEST) > bounds::LONGEST {

@@ -34,6 +34,7 @@ mod native;
 mod near;
 mod operate;
 mod params;
+mod places;
 mod plain;
 mod program;
 mod programs;

@@ -63,6 +63,22 @@ fn the_limit_for_a_text_holds_for_what_replace_makes_of_it() {
 }
 
 #[test]
+fn a_long_text_is_not_changed_or_cut_at_an_index() {
+    const TEXT: &str = "let t = repeat(\"x\", 9000000); let m = #{t: [t]}; let i = 0; ";
+    for index in
+        ["t[0] = 'y'", "t[1..2] = \"y\"", "t[1..2]", "m.t[i][5] = 'y'", "m[\"t\"][-1][i..].len()"]
+    {
+        let failed = outcome(&format!("{TEXT}{index};"), |case| case);
+        let text = failed.failure().unwrap().error.to_string();
+        assert!(text.contains("at most 8 MiB"), "{index}: {text}");
+    }
+    let rest = "t.set(0, 'y'); m.t[i] = \"\"; m.t[0] += \"x\"; assert_eq(t[0], 'y'); assert_eq(m.t[0][0..1], \"x\"); \
+        assert_eq(t.sub_string(0, 2), \"yx\");";
+    let passed = outcome(&format!("{TEXT}{rest}"), |case| case);
+    assert!(passed.is_ok(), "{passed:#?}");
+}
+
+#[test]
 fn a_script_ends_soon_after_its_deadline_whatever_text_it_goes_through() {
     for script in [
         "let a = repeat(\"ß\", 30000000); loop { a.to_upper(); }",
