@@ -41,8 +41,7 @@ impl Session {
     pub(crate) async fn hear(&mut self) -> Result<Heard> {
         loop {
             if let Some(length) = self.whole() {
-                let said = self.take(length);
-                self.note_capabilities(&said);
+                self.take_reply(length);
                 return Ok(Heard::Something);
             }
             let held = self.stream.held().len();

@@ -62,9 +62,7 @@ impl Session {
             let held = self.stream.held();
             match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
                 Ok(Some(length)) => {
-                    let reply = self.take(length);
-                    self.note_capabilities(&reply);
-                    return Ok(Some(reply));
+                    return Ok(Some(self.take_reply(length)));
                 }
                 Ok(None) => {}
                 Err(malformed) => return Err(self.malformed(&malformed, wanted, wait)),
@@ -78,6 +76,15 @@ impl Session {
                 Arrival::End => return Err(self.cut_reply(wait, wanted)),
             }
         }
+    }
+
+    /// Takes a whole reply, and notes what it says of the peer.
+    pub(super) fn take_reply(&mut self, length: usize) -> Bytes {
+        let before = self.turn.protocol().selected();
+        let reply = self.take(length);
+        self.note_capabilities(&reply);
+        self.note_contradiction(before, &reply);
+        reply
     }
 
     /// Fails at once for a reply that announces a length over the limit, instead of waiting for it.

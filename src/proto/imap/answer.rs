@@ -139,14 +139,16 @@ impl Answer {
     pub fn fetched(&self) -> Result<Vec<Fetched>> {
         let mut places: HashMap<u64, usize> = HashMap::new();
         let mut all: Vec<Fetched> = Vec::new();
+        let mut removals = 0;
         for response in self.untagged.iter() {
             let name = response.name();
-            if response.is_removal() {
+            if response.is_removal() || response.is_of_next_mailbox() {
                 places.clear();
+                removals += 1;
             }
             let Some(number) = response.number().filter(|_| name == "FETCH") else { continue };
             room::check()?;
-            let fetched = Fetched::of(response, number)?;
+            let fetched = Fetched::of(response, number)?.after(removals);
             if let Some(place) = places.get(&number) {
                 let uids = all[*place].uid().zip(fetched.uid());
                 if uids.is_some_and(|(before, now)| before != now) {

@@ -131,17 +131,14 @@ impl Answer {
                 && message.attributes().keys().all(|name| NEWS.contains(&&**name))
         };
         let mut all = self.fetched()?;
+        let ordered = if asked.bare { Ok(()) } else { self.check_order(&all) };
         all.retain(|message| asked.has(message) && !is_news(message));
         if let Some((message, lacking)) =
             all.iter().find_map(|message| Some((message, asked.lacks(message)?)))
         {
             return Err(self.lacking(message, &lacking));
         }
-        if !asked.bare
-            && let Some(number) = self.out_of_order(&all)
-        {
-            return Err(self.misplaced(number));
-        }
+        ordered?;
         if !asked.bare
             && let Some(number) = self.modified_of_none(asked)
         {
@@ -178,12 +175,6 @@ impl Answer {
         Error::new(Kind::Mismatch, message)
             .with_expected(format!("FETCH of message {number} (RFC 3501, 6.4.5)"))
             .with_got(visible::excerpt(self.tagged().bytes(), SHOWN))
-    }
-
-    fn misplaced(&self, number: u64) -> Error {
-        let response = self.named("FETCH").find(|response| response.number() == Some(number));
-        let wanted = "UIDs that ascend with the numbers of the messages (RFC 3501, 2.3.1.1)";
-        unlike(response.unwrap_or(self.tagged()), wanted)
     }
 
     fn lacking(&self, message: &Fetched, what: &str) -> Error {

@@ -158,7 +158,7 @@ impl Commands {
         let mut line = std::mem::take(&mut self.line);
         line.end_word();
         if line.kind == Kind::Command {
-            found.verbs.push(line.verb.clone());
+            found.commands.push((line.tag.clone(), line.verb.clone()));
         }
         let wants = match (&mut self.mode, line.kind) {
             (

@@ -15,6 +15,8 @@ use super::value::Value;
 pub struct Fetched {
     number: u64,
     attributes: BTreeMap<String, Value>,
+    /// How many removals came before it in the answer.
+    removals: usize,
     /// A size or a content that came again and was another one.
     changed: Option<Box<str>>,
 }
@@ -40,7 +42,12 @@ impl Fetched {
         if let Some(name) = ambiguous(&attributes) {
             return Err(unlike(response, &format!("one value of {name}")));
         }
-        Ok(Self { number, attributes: attributes.into_iter().collect(), changed: None })
+        Ok(Self {
+            number,
+            attributes: attributes.into_iter().collect(),
+            removals: 0,
+            changed: None,
+        })
     }
 
     /// Reads a FETCH response.
@@ -106,6 +113,16 @@ impl Fetched {
     #[must_use]
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
         self.get(name)?.bytes().map(std::borrow::Cow::into_owned)
+    }
+
+    /// Returns this message after that many removals in its answer.
+    pub(super) fn after(self, removals: usize) -> Self {
+        Self { removals, ..self }
+    }
+
+    /// How many removals came before it in its answer. Each of them moves the numbers.
+    pub(super) fn removals(&self) -> usize {
+        self.removals
     }
 
     /// Whether the message has the attribute that an item asks for: `BODY.PEEK[TEXT]<0.9>` asks for

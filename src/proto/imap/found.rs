@@ -26,8 +26,8 @@ impl Wants {
 pub(super) struct Found {
     pub(super) wants: Vec<Wants>,
     pub(super) secret: Vec<Range<usize>>,
-    /// The names of the commands that end in these bytes, without their tags.
-    pub(super) verbs: Vec<Vec<u8>>,
+    /// The tags and the names of the commands that end in these bytes.
+    pub(super) commands: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Found {

@@ -54,6 +54,7 @@ pub use response::Response;
 use responses::Responses;
 pub use scanner::Status;
 use scanner::{Said, Scanner};
+use selected::Selection;
 pub(crate) use selected::{Count, Selected};
 pub use set::set;
 pub use structure::BodyStructure;
@@ -74,7 +75,7 @@ pub(crate) struct Imap {
     owed: VecDeque<Owed>,
     commands: Commands,
     closing: bool,
-    selected: Selected,
+    selection: Selection,
     /// The first bytes of the response that is being received.
     head: Vec<u8>,
 }
@@ -97,17 +98,17 @@ impl Imap {
             owed: VecDeque::from([Owed::Greeting]),
             commands: Commands::default(),
             closing: false,
-            selected: Selected::default(),
+            selection: Selection::default(),
             head: Vec::new(),
         }
     }
 
     fn said(&mut self, said: Said) {
         match said {
-            Said::Data => self.selected.came(&self.head),
+            Said::Data => self.selection.came(&self.head),
             Said::Continuation => self.pay_continuation(),
             Said::Untagged(status) => {
-                self.selected.came(&self.head);
+                self.selection.came(&self.head);
                 self.pay_untagged(status);
             }
             Said::Tagged(tag, status) => self.pay_command(&tag, status),
@@ -168,6 +169,7 @@ impl Imap {
         }
         self.closing |= status == Status::Ok && is_logout;
         self.commands.over(tag, status == Status::Ok, awaits);
+        self.selection.ended(tag, status == Status::Ok);
     }
 }
 
@@ -208,7 +210,7 @@ impl Protocol for Imap {
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         let found = self.commands.feed(bytes, secrets);
         self.owed.extend(found.wants.into_iter().map(Owed::What));
-        found.verbs.iter().for_each(|verb| self.selected.asked(verb));
+        found.commands.iter().for_each(|(tag, verb)| self.selection.asked(tag, verb));
         found.secret
     }
 
@@ -240,6 +242,7 @@ impl Protocol for Imap {
 
     fn waive(&mut self) {
         self.owed.clear();
+        self.selection.waived();
     }
 
     fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
@@ -286,7 +289,7 @@ impl Protocol for Imap {
     }
 
     fn selected(&self) -> Selected {
-        self.selected
+        self.selection.now()
     }
 }
 

@@ -40,7 +40,8 @@ APPENDUID has one UID.\n\n\
 All untagged data must have the form that its name requires (RFC 3501 section 7). \
 An answer must agree with what the server has said of the selected mailbox: EXISTS falls only after EXPUNGE or \
 VANISHED, no message number is above EXISTS, UIDVALIDITY stays, UIDNEXT does not fall, and UIDs ascend with the \
-message numbers. After NOTIFY, by which a client may ask for no news, no number is compared with EXISTS (RFC 5465). \
+message numbers. Each response is compared with those before it, in their order; also those that `expect` takes during \
+IDLE, for which `done` fails. After NOTIFY, by which a client may ask for no news, no number is compared with EXISTS (RFC 5465). \
 `bare: true` accepts an answer that does not agree, and `command` does not compare.\n\n\
 OK in place of the `+` that a literal waits for fails a verb, and `* BYE` ends it at once, except `logout`.\n\nStrings are sent as atoms, quoted, \
 or as literals, whichever can carry them. Literals are sent after the server asks for them, unless `literal: \"plus\"` (or \

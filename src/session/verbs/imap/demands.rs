@@ -1,5 +1,6 @@
 //! What a command demands of the untagged responses that come for it.
 
+use super::known::Contradiction;
 use crate::assignment::Assignment;
 use crate::error::Result;
 use crate::pattern::{IntoPattern, Pattern};
@@ -94,7 +95,7 @@ impl Untagged {
     }
 }
 
-/// The tags that verbs of a session have used, and the last answer.
+/// The tags that verbs of a session have used, and what came for them.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Tags {
     pub(super) count: u64,
@@ -102,6 +103,8 @@ pub(in crate::session) struct Tags {
     pub(super) idle: Option<String>,
     /// The answer to the last command.
     pub(super) answer: Option<Answer>,
+    /// The first contradiction in what came since a verb has begun.
+    pub(super) contradiction: Option<Contradiction>,
 }
 
 /// The demands of a command, and which of them are met.

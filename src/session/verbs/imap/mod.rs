@@ -220,7 +220,6 @@ impl Session {
         if !running.is_bare {
             let selected = self.turn.protocol().selected();
             running.required = Required::of(name, &text, &arguments, by_uid, selected.count);
-            running.known = Known::of(name, by_uid, selected);
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_prepared(running, &text, &arguments, literals).await
@@ -244,6 +243,12 @@ impl Session {
     /// Begins a verb. Returns its state, and whether it names messages by their unique identifiers.
     pub(super) fn prepare(&mut self, name: &str, mut call: Call) -> Result<(Running, bool)> {
         self.tags.answer = None;
+        // What comes during IDLE is compared as well, whatever takes it.
+        let protocol = self.turn.protocol();
+        let is_idle = protocol.owed() == 0 && !protocol.is_our_turn();
+        if !is_idle || self.tags.idle.is_none() {
+            self.tags.contradiction = None;
+        }
         let untagged = call.untagged.take().unwrap_or_default();
         let by_uid = std::mem::take(&mut call.by_uid);
         let is_bare = std::mem::take(&mut call.bare);
@@ -253,6 +258,8 @@ impl Session {
             return Err(error.hint(format!("these have: {}", BY_UID.join(", "))));
         }
         let demands = untagged.into_parts()?;
+        let selected = self.turn.protocol().selected();
+        let known = if is_bare { Known::default() } else { Known::of(name, by_uid, selected) };
         let running = Running {
             verb,
             tag: None,
@@ -260,7 +267,7 @@ impl Session {
             untagged: Vec::new(),
             required: Required::Nothing,
             is_bare,
-            known: Known::default(),
+            known,
             held: 0,
         };
         Ok((running, by_uid))

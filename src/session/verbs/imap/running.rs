@@ -44,7 +44,7 @@ impl Running {
             untagged: Vec::new(),
             required: Required::Nothing,
             is_bare: self.is_bare,
-            known: Known::default(),
+            known: self.known,
             held: 0,
         }
     }
@@ -164,8 +164,7 @@ impl Session {
         match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
             Ok(None) => Ok(None),
             Ok(Some(length)) => {
-                let frame = self.take(length);
-                self.note_capabilities(&frame);
+                let frame = self.take_reply(length);
                 Response::of_frame(frame).map(Some)
             }
             Err(malformed) => {
