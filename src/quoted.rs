@@ -41,6 +41,19 @@ pub(crate) fn read(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
+/// Whether each backslash in a text stands before a quote or another backslash, as `quoted` in IMAP
+/// and ManageSieve requires.
+pub(crate) fn has_escapes_of_specials(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        if !matches!(rest.get(at + 1), Some(b'"' | b'\\')) {
+            return false;
+        }
+        rest = &rest[at + 2..];
+    }
+    true
+}
+
 /// The octets that a text with backslashes stands for; a quote stands for itself.
 pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(text.len());
@@ -101,6 +114,19 @@ mod tests {
         }
         assert_eq!(unescaped(b"a b"), b"a b");
         assert_eq!(unescaped(br"a\"), br"a\");
+    }
+
+    #[test]
+    fn a_backslash_stands_before_a_quote_or_a_backslash() {
+        for (text, holds) in [
+            (&b""[..], true),
+            (br#"a \" \\ b"#, true),
+            (br"\\b", true),
+            (br"a\b", false),
+            (br"\\\", false),
+        ] {
+            assert_eq!(has_escapes_of_specials(text), holds, "{text:?}");
+        }
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn is_entry(value: &Value) -> bool {
     value.bytes().is_some_and(|name| name.starts_with(b"/"))
 }
 
-/// The namespaces of one kind. Extensions may follow the delimiter of each.
+/// The namespaces of one kind, at least one or NIL. Extensions may follow the delimiter of each.
 fn spaces(kind: &Value) -> Option<Vec<Namespace>> {
     if *kind == Value::Nil {
         return Some(Vec::new());
@@ -156,7 +156,7 @@ fn spaces(kind: &Value) -> Option<Vec<Namespace>> {
         let prefix = prefix.text()?;
         is_delimiter(delimiter).then(|| Namespace { prefix, delimiter: delimiter.text() })
     };
-    kind.list()?.iter().map(space).collect()
+    kind.list().filter(|spaces| !spaces.is_empty())?.iter().map(space).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +185,7 @@ mod tests {
             "* QUOTA \"\" (STORAGE 1 2 MESSAGE 3 4)",
             "* METADATA INBOX (/shared/comment NIL)",
             "* METADATA INBOX (/private/comment {2}\r\nhi)",
-            "* NAMESPACE ((\"\" \"/\")(\"#x\" NIL \"X-P\" (\"v\"))) NIL ()",
+            "* NAMESPACE ((\"\" \"/\")(\"#x\" NIL \"X-P\" (\"v\"))) NIL NIL",
             "a1 OK",
         ]);
         let rights = own.rights("INBOX").unwrap().unwrap();

@@ -224,6 +224,11 @@ fn is_date_time(text: &[u8]) -> bool {
         && is_within(18, 0, 60)
 }
 
+/// Whether the value is a `date-time`, which is always in quotes.
+fn is_date(value: &Value) -> bool {
+    matches!(value, Value::Text(date) if is_date_time(date))
+}
+
 /// The form that an attribute must have, if its value has another one (`msg-att` in RFC 3501
 /// section 9).
 fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
@@ -235,14 +240,8 @@ fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
     let (holds, form) = match name.as_str() {
         "UID" => (value.number().is_some_and(is_message), "and a number from 1 to 4294967295"),
         "RFC822.SIZE" => (value.number().is_some(), "and a number"),
-        "FLAGS" => (value.atoms().is_some(), "and a list of flags"),
-        "INTERNALDATE" => {
-            let date = string(value).flatten();
-            (
-                date.is_some_and(|date| is_date_time(date.as_bytes())),
-                "and a date-time (RFC 3501, 9)",
-            )
-        }
+        "FLAGS" => (value.flags().is_some(), "and a list of flags"),
+        "INTERNALDATE" => (is_date(value), "and a date-time in quotes (RFC 3501, 9)"),
         "ENVELOPE" => {
             (Envelope::of(value).is_some(), "and a list of its ten parts (RFC 3501, 7.4.2)")
         }

@@ -41,7 +41,7 @@ impl Response {
     /// The flags in a FLAGS response (RFC 3501 section 7.2.6).
     pub(super) fn flags(&self) -> Result<Vec<String>> {
         match &*self.values()? {
-            [flags @ Value::List(_)] => flags.atoms(),
+            [flags @ Value::List(_)] => flags.flags(),
             _ => None,
         }
         .ok_or_else(|| unlike(self, "a list of flags"))
@@ -91,11 +91,13 @@ mod tests {
             "* 5 EXISTS",
             "* 2 FETCH (FLAGS (\\Seen))",
             "* FLAGS ()",
+            "* FLAGS (\\Seen $Junk a]b Gr\u{fc}n)",
             "* LIST () \"/\" INBOX",
             "* STATUS INBOX (MESSAGES 1)",
             "* SEARCH",
             "* SORT 3 1",
             "* THREAD (1 2)(3)",
+            "* THREAD ((1)(2 (3)(4 5)))",
             "* ESEARCH (TAG \"a1\") UID COUNT 3",
             "* CAPABILITY IMAP4rev1 AUTH=PLAIN",
             "* ENABLED",
@@ -115,12 +117,16 @@ mod tests {
             "* 2 FETCH (FLAGS (\\Seen",
             "* 2 FETCH (FLAGS)",
             "* FLAGS \\Seen",
+            "* FLAGS (\\*)",
+            "* 2 FETCH (FLAGS (\\*))",
             "* 2 FLAGS ()",
             "* LIST INBOX",
             "* STATUS INBOX (MESSAGES x)",
             "* SEARCH 0",
             "* SORT x",
             "* THREAD 1",
+            "* THREAD (1 (2))",
+            "* THREAD (1 (2)(3) 4)",
             "* ESEARCH COUNT",
             "* CAPABILITY IMAP4rev1 (x)",
             "* PREAUTH hi",

@@ -229,7 +229,7 @@ fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {
         _ => return None,
     };
     let [flags, delimiter, name] = &*values else { return None };
-    let (name, flags) = (name.text()?, flags.atoms()?);
+    let (name, flags) = (name.text()?, flags.flags()?);
     is_delimiter(delimiter).then(|| Mailbox { name, delimiter: delimiter.text(), flags, extended })
 }
 
@@ -345,6 +345,7 @@ mod tests {
             "* LIST Sent",
             "* LIST () \"/\"",
             "* LIST (1) x Sent",
+            "* LIST (\\*) \"/\" Sent",
             "* LIST () \"/\" Sent more",
             "* LIST () \"/\" Sent (CHILDINFO)",
         ] {

@@ -221,18 +221,20 @@ pub(super) fn threads(response: &Response) -> Result<Vec<Value>> {
     if values.iter().all(is_thread) {
         Ok(values)
     } else {
-        Err(unlike(response, "lists of the numbers of messages"))
+        Err(unlike(
+            response,
+            "threads: numbers of messages, and after them two branches or more (RFC 5256, 5)",
+        ))
     }
 }
 
-/// Whether the value is a list of numbers of messages and of such lists (`thread-list` in RFC 5256
-/// section 5).
+/// Whether the value is a list of numbers of messages, and after them of no such lists or of two or
+/// more (`thread-list` in RFC 5256 section 5).
 fn is_thread(value: &Value) -> bool {
-    let is_member = |member: &Value| match member {
-        Value::Number(number) => is_message(*number),
-        member => is_thread(member),
-    };
-    value.list().is_some_and(|members| !members.is_empty() && members.iter().all(is_member))
+    let Some(members) = value.list().filter(|members| !members.is_empty()) else { return false };
+    let is_number = |member: &&Value| member.number().is_some_and(is_message);
+    let branches = &members[members.iter().take_while(is_number).count()..];
+    branches.len() != 1 && branches.iter().all(is_thread)
 }
 
 /// The result, if it has the form that its name requires. A set of messages becomes a list of

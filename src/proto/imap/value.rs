@@ -89,11 +89,28 @@ impl Value {
         words.collect()
     }
 
+    /// The flags in a list; `None` if the value is not a list, or has anything except flags.
+    pub(super) fn flags(&self) -> Option<Vec<String>> {
+        let flags = self.list()?.iter().map(|value| match value {
+            Self::Atom(flag) if is_flag(flag) => value.text(),
+            _ => None,
+        });
+        flags.collect()
+    }
+
     /// The texts in a list, such as flags.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         self.list().unwrap_or_default().iter().filter_map(Self::text).collect()
     }
+}
+
+/// Whether a word is a flag: an atom, or a backslash and an atom (`flag` in RFC 3501 section 9).
+/// Servers let clients make flags with a bracket in them, or in UTF-8.
+fn is_flag(word: &[u8]) -> bool {
+    let atom = word.strip_prefix(b"\\").unwrap_or(word);
+    let is_atom_char = |byte: &u8| !byte.is_ascii_control() && !b"(){ %*\"\\".contains(byte);
+    !atom.is_empty() && atom.iter().all(is_atom_char)
 }
 
 /// The context of values, which decides how a word among them is read.
@@ -240,6 +257,9 @@ impl<'a> Reader<'a> {
     fn quoted(&mut self) -> Result<Vec<u8>, &'static str> {
         let text = self.rest().get(1..).unwrap_or_default();
         let (octets, rest) = quoted::read(text).ok_or("a quoted string is not closed")?;
+        if !quoted::has_escapes_of_specials(&text[..text.len() - rest.len()]) {
+            return Err("a backslash in quotes stands before neither a quote nor a backslash");
+        }
         self.at = self.bytes.len() - rest.len();
         Ok(octets)
     }

@@ -68,6 +68,8 @@ enum State {
 }
 
 const UNCLOSED: &str = "a quoted string is not closed on its line (RFC 5804, 4)";
+const NO_SPECIAL: &str =
+    "a backslash in quotes stands before neither a quote nor a backslash (RFC 5804, 4)";
 const NO_SIZE: &str = "the size of a literal is no number (RFC 5804, 4)";
 const NO_LINE_END: &str = "the size of a literal has no line end after it (RFC 5804, 4)";
 
@@ -159,6 +161,10 @@ impl Scanner {
         *at += 1;
         if byte == b'\n' {
             return self.unclosed();
+        }
+        if self.side == Side::Server && !matches!(byte, b'"' | b'\\') {
+            self.state = State::Wrong;
+            return Event::Wrong(NO_SPECIAL);
         }
         self.state = State::Quoted;
         Event::Content(Sort::Quoted, from..*at)

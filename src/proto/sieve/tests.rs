@@ -43,6 +43,7 @@ fn bytes_that_are_no_response_say_why() {
         ("\"a\"\r\nhello\r\n", "neither a string nor OK"),
         ("\"a\r\nOK\r\n", "not closed on its line"),
         ("OK \"a\\\n", "not closed on its line"),
+        ("OK \"a\\b\"\r\n", "neither a quote nor a backslash"),
         ("{5}\r\nkeep;stop;\r\nOK\r\n", "without a blank"),
         ("{0}\r\n\"a\"\r\nOK\r\n", "without a blank"),
         ("\"a\"ACTIVE\r\nOK\r\n", "without a blank"),

@@ -38,6 +38,7 @@ LIST and LSUB come with mailboxes that match the pattern, each with its own resp
 COPYUID has the UIDs of messages that the command names, as many as it names, and another UID for each copy; \
 APPENDUID has one UID.\n\n\
 All untagged data must have the form that its name requires (RFC 3501 section 7). \
+A flag may have `]` or octets that are not ASCII, because servers let clients set such flags. \
 An answer must agree with what the server has said of the selected mailbox: EXISTS falls only after EXPUNGE or \
 VANISHED, no message number is above EXISTS, UIDVALIDITY stays, UIDNEXT does not fall, and UIDs ascend with the \
 message numbers. Each response is compared with those before it, in their order; also those that `expect` takes during \
