@@ -281,6 +281,16 @@ pub(super) mod tests {
             "(FLAGS (\\\\Seen))",
             "(BODY[] word)",
             "(RFC822.SIZE (1))",
+            "(MODSEQ 5)",
+            "(EMAILID M6)",
+            "(EMAILID NIL)",
+            "(EMAILID (M6 7))",
+            "(EMAILID (\"M6\"))",
+            "(THREADID T6)",
+            "(SAVEDATE \"x\")",
+            "(PREVIEW hello)",
+            "(PREVIEW (FUZZY \"x\"))",
+            "(X-GM-MSGID x)",
             "(INTERNALDATE NIL)",
             "(INTERNALDATE {26}\r\n17-Jul-1996 02:44:25 -0700)",
             "(ENVELOPE (NIL \"a\\b\" NIL NIL NIL NIL NIL NIL NIL NIL))",
@@ -295,6 +305,19 @@ pub(super) mod tests {
             assert!(error.got().is_some_and(|came| came.starts_with("* 1 FETCH")), "{attributes}");
         }
         assert!(answer(&["* FLAGS \\Seen", "a1 OK"]).flags().unwrap_err().is_malformed());
+    }
+
+    #[test]
+    fn attributes_of_extensions_are_read() {
+        let attributes = "MODSEQ (5) EMAILID (M6-_a) THREADID NIL SAVEDATE NIL PREVIEW {2}\r\nhi";
+        let other =
+            "EMAILID (7) THREADID (NIL) SAVEDATE \"17-Jul-1996 02:44:25 -0700\" PREVIEW NIL";
+        let gmail = "X-GM-THRID 1278455344230334865 X-GM-LABELS (\\Inbox \"a b\" NIL)";
+        for (attributes, count) in [(attributes, 5), (other, 4), (gmail, 2)] {
+            let fetch = format!("* 1 FETCH ({attributes})");
+            let one = &answer(&[&fetch, "a1 OK"]).fetched().unwrap()[0];
+            assert_eq!(one.attributes().len(), count, "{attributes}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! section 3, RFC 7162 section 3.1).
 
 use super::set::{self, is_message, is_modseq};
-use super::value::Value;
+use super::value::{Value, is_objectid};
 
 /// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,14 @@ pub(super) fn wrong_form(code: &Code) -> Option<&'static str> {
         ("MODIFIED", values) => {
             (values.len() == 1 && length(0).is_some(), "a set of messages (RFC 7162, 3.1.3)")
         }
+        ("MAILBOXID", _) => {
+            let id = match &*words {
+                [one] => one.strip_prefix('(').and_then(|one| one.strip_suffix(')')),
+                _ => None,
+            };
+            let holds = id.is_some_and(|id| is_objectid(id.as_bytes()));
+            (holds, "an identifier in parentheses (RFC 8474, 4.2)")
+        }
         ("PERMANENTFLAGS", values) => (matches!(values, [Value::List(_)]), "a list of flags"),
         _ => return None,
     };
@@ -71,6 +79,7 @@ mod tests {
             "MODIFIED 1:4294967295",
             "COPYUID 38505 1:2000000 3:2000002",
             "PERMANENTFLAGS ()",
+            "MAILBOXID (F2212ea87-6097-4256-9d51-71338625)",
             "NOMODSEQ",
             "X-OWN any thing",
         ] {
@@ -98,6 +107,9 @@ mod tests {
             "MODIFIED",
             "MODIFIED (7)",
             "PERMANENTFLAGS \\Seen",
+            "MAILBOXID F1",
+            "MAILBOXID (F1 F2)",
+            "MAILBOXID ()",
         ] {
             let error = Response::parse(format!("a1 OK [{code}] x\r\n")).unwrap_err();
             assert!(error.is_malformed(), "{code}");

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::envelope::{Envelope, string};
-use super::pairs::{ambiguous, pairs};
+use super::pairs::{ambiguous, pairs, singles};
 use super::response::{Response, unlike};
 use super::section::Section;
 use super::set::{is_message, is_modseq};
 use super::structure::BodyStructure;
-use super::value::Value;
+use super::value::{Value, is_identifier};
 
 /// A message, as FETCH responses describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +26,6 @@ impl Fetched {
     pub(super) fn of(response: &Response, number: u64) -> crate::Result<Self> {
         let mut values = response.values()?;
         let attributes = match (values.pop(), values.is_empty()) {
-            (Some(Value::List(values)), true) if has_wrong_modseq(&values) => {
-                let wanted = "MODSEQ and a number in parentheses, from 1 to 9223372036854775807 (RFC 7162, 7)";
-                return Err(unlike(response, wanted));
-            }
             (Some(Value::List(values)), true) => pairs(values),
             _ => None,
         };
@@ -39,6 +35,7 @@ impl Fetched {
         if let Some((name, form)) = attributes.iter().find_map(wrong_form) {
             return Err(unlike(response, &format!("{name} {form}")));
         }
+        let attributes = singles(attributes);
         if let Some(name) = ambiguous(&attributes) {
             return Err(unlike(response, &format!("one value of {name}")));
         }
@@ -188,13 +185,6 @@ impl Fetched {
     }
 }
 
-/// Whether a modification sequence among attributes is not of its form.
-fn has_wrong_modseq(attributes: &[Value]) -> bool {
-    let is_well =
-        |value: &Value| matches!(value.list(), Some([Value::Number(number)]) if is_modseq(*number));
-    attributes.chunks_exact(2).any(|pair| pair[0].is_atom("MODSEQ") && !is_well(&pair[1]))
-}
-
 /// Whether text is a `date-time` of RFC 3501 section 9: `17-Jul-1996 02:44:25 -0700`, with a blank
 /// in place of the first digit of a day below 10.
 fn is_date_time(text: &[u8]) -> bool {
@@ -229,6 +219,11 @@ fn is_date(value: &Value) -> bool {
     matches!(value, Value::Text(date) if is_date_time(date))
 }
 
+/// Whether the value is a list of words and strings.
+fn are_labels(value: &Value) -> bool {
+    value.list().is_some_and(|labels| labels.iter().all(|label| label.bytes().is_some()))
+}
+
 /// The form that an attribute must have, if its value has another one (`msg-att` in RFC 3501
 /// section 9).
 fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
@@ -239,12 +234,27 @@ fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
     }
     let (holds, form) = match name.as_str() {
         "UID" => (value.number().is_some_and(is_message), "and a number from 1 to 4294967295"),
-        "RFC822.SIZE" => (value.number().is_some(), "and a number"),
+        "RFC822.SIZE" | "X-GM-MSGID" | "X-GM-THRID" => (value.number().is_some(), "and a number"),
         "FLAGS" => (value.flags().is_some(), "and a list of flags"),
         "INTERNALDATE" => (is_date(value), "and a date-time in quotes (RFC 3501, 9)"),
         "ENVELOPE" => {
             (Envelope::of(value).is_some(), "and a list of its ten parts (RFC 3501, 7.4.2)")
         }
+        "MODSEQ" => (
+            matches!(value.list(), Some([Value::Number(number)]) if is_modseq(*number)),
+            "and a number in parentheses, from 1 to 9223372036854775807 (RFC 7162, 7)",
+        ),
+        "EMAILID" => (is_identifier(value), "and an identifier in parentheses (RFC 8474, 7)"),
+        "THREADID" => (
+            *value == Value::Nil || is_identifier(value),
+            "and an identifier in parentheses, or NIL (RFC 8474, 7)",
+        ),
+        "SAVEDATE" => (
+            *value == Value::Nil || is_date(value),
+            "and a date-time in quotes, or NIL (RFC 8514, 5)",
+        ),
+        "PREVIEW" => (string(value).is_some(), "and a string or NIL (RFC 8970, 6)"),
+        "X-GM-LABELS" => (are_labels(value), "and a list of labels"),
         "BODY" | "BODYSTRUCTURE" => {
             (BodyStructure::of(value).is_some(), "and the structure of a message (RFC 3501, 7.4.2)")
         }

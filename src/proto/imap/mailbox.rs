@@ -3,16 +3,26 @@
 use std::collections::HashMap;
 
 use super::answer::Answer;
-use super::pairs::{ambiguous, pairs};
+use super::pairs::{ambiguous, pairs, singles};
 use super::response::{Response, unlike};
-use super::value::Value;
+use super::value::{Value, is_identifier};
 use super::wildcard;
 use crate::error::Result;
 use crate::room;
 
-/// The items of STATUS that are numbers (RFC 9051 section 7.3.4, RFC 7162 section 3.1.2.1).
-const NUMBERS: [&str; 8] =
-    ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ"];
+/// The items of STATUS that are numbers (RFC 9051 section 7.3.4, RFC 7162 section 3.1.2.1, RFC 9208
+/// section 4.1.4).
+const NUMBERS: [&str; 9] = [
+    "MESSAGES",
+    "RECENT",
+    "UIDNEXT",
+    "UIDVALIDITY",
+    "UNSEEN",
+    "DELETED",
+    "SIZE",
+    "HIGHESTMODSEQ",
+    "DELETED-STORAGE",
+];
 
 /// A mailbox, as LIST describes it (RFC 3501 section 7.2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,15 +214,28 @@ impl Response {
             return Err(wrong());
         };
         let name = name.text().ok_or_else(wrong)?;
-        let is_well = |(name, value): &(String, Value)| {
-            !NUMBERS.contains(&&**name) || value.number().is_some()
-        };
-        let items = pairs(items).filter(|items| items.iter().all(is_well)).ok_or_else(wrong)?;
+        let items = pairs(items).ok_or_else(wrong)?;
+        if let Some((name, form)) = items.iter().find_map(wrong_form) {
+            return Err(unlike(self, &format!("{name} {form}")));
+        }
+        let items = singles(items);
         if let Some(name) = ambiguous(&items) {
             return Err(unlike(self, &format!("one value of {name}")));
         }
         Ok((name, items))
     }
+}
+
+/// The form that an item of STATUS must have, if its value has another one.
+fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
+    let is_number = value.number().is_some();
+    let (holds, form) = match name.as_str() {
+        name if NUMBERS.contains(&name) => (is_number, "and a number"),
+        "MAILBOXID" => (is_identifier(value), "and an identifier in parentheses (RFC 8474, 7)"),
+        "APPENDLIMIT" => (is_number || *value == Value::Nil, "and a number or NIL (RFC 7889, 4)"),
+        _ => return None,
+    };
+    (!holds).then_some((name, form))
 }
 
 /// Whether two names are of the same mailbox. INBOX is the only name in which letters match in
@@ -357,6 +380,11 @@ mod tests {
             "* STATUS (MESSAGES 3)",
             "* STATUS INBOX (MESSAGES)",
             "* STATUS INBOX (MESSAGES many)",
+            "* STATUS INBOX (SIZE NIL)",
+            "* STATUS INBOX (MAILBOXID F1)",
+            "* STATUS INBOX (MAILBOXID (F1 F2))",
+            "* STATUS INBOX (MAILBOXID (F.1))",
+            "* STATUS INBOX (APPENDLIMIT x)",
             "* STATUS INBOX (3 MESSAGES)",
             "* STATUS INBOX (MESSAGES 3) (UNSEEN 1)",
         ] {

@@ -10,11 +10,18 @@ pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
     let mut values = values.into_iter();
     while let Some(name) = values.next() {
         let Value::Atom(name) = name else { return None };
-        let name = String::from_utf8(name.to_ascii_uppercase()).ok()?;
-        let value = single(&name, values.next()?);
-        pairs.push((name, value));
+        pairs.push((String::from_utf8(name.to_ascii_uppercase()).ok()?, values.next()?));
     }
     Some(pairs)
+}
+
+/// The pairs without the parentheses that stand around a single value by its grammar.
+pub(super) fn singles(pairs: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    let single = |(name, value): (String, Value)| {
+        let value = single(&name, value);
+        (name, value)
+    };
+    pairs.into_iter().map(single).collect()
 }
 
 /// The first name that comes more than once, with different values.

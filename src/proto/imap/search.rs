@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::answer::Answer;
-use super::pairs::pairs;
+use super::pairs::{pairs, singles};
 use super::response::{Response, unlike};
 use super::set::{is_message, is_modseq};
 use super::value::Value;
@@ -164,7 +164,7 @@ fn results_of(response: &Response, values: Vec<Value>) -> Result<Vec<(String, Va
         .collect();
     let mut results: Vec<(String, Value)> = Vec::new();
     let mut places = HashMap::new();
-    for (name, value) in pairs(values).ok_or_else(wrong)? {
+    for (name, value) in singles(pairs(values).ok_or_else(wrong)?) {
         let value = of_form(&name, value).ok_or_else(wrong)?;
         let place = *places.entry(name.clone()).or_insert(results.len());
         match (results.get_mut(place), value) {

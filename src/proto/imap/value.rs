@@ -223,6 +223,21 @@ pub(super) fn single(name: &str, value: Value) -> Value {
     }
 }
 
+/// Whether the value is an identifier of RFC 8474 in parentheses. Some look like numbers or NIL.
+pub(super) fn is_identifier(value: &Value) -> bool {
+    match value.list() {
+        Some([Value::Nil | Value::Number(_)]) => true,
+        Some([Value::Atom(word)]) => is_objectid(word),
+        _ => false,
+    }
+}
+
+/// Whether a word is an identifier (`objectid` in RFC 8474 section 7).
+pub(super) fn is_objectid(word: &[u8]) -> bool {
+    let is_of_identifier = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    (1..=255).contains(&word.len()) && word.iter().all(is_of_identifier)
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
