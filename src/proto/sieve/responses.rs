@@ -45,7 +45,11 @@ pub(super) struct Lines {
 enum Rest {
     #[default]
     Any,
-    Code,
+    /// The name of a code.
+    Name,
+    /// The data of a code, in which this number of parentheses is open. The code of an extension may
+    /// have lists of strings, numbers and lists (`extension-data` there).
+    Code(usize),
     Text,
     Nothing,
 }
@@ -53,12 +57,15 @@ enum Rest {
 impl Rest {
     /// What may follow a word of this kind; `None` if the word is not allowed here.
     fn after(self, word: Sort) -> Option<Self> {
+        let is_string = matches!(word, Sort::Quoted | Sort::Literal);
         match (self, word) {
-            (Self::Any, Sort::Open) | (Self::Code, Sort::Atom | Sort::Quoted | Sort::Literal) => {
-                Some(Self::Code)
-            }
-            (Self::Code, Sort::Close) => Some(Self::Text),
-            (Self::Any | Self::Text, Sort::Quoted | Sort::Literal) => Some(Self::Nothing),
+            (Self::Any, Sort::Open) => Some(Self::Name),
+            (Self::Name, Sort::Atom) => Some(Self::Code(1)),
+            (Self::Code(open), Sort::Open) => Some(Self::Code(open + 1)),
+            (Self::Code(1), Sort::Close) => Some(Self::Text),
+            (Self::Code(open), Sort::Close) => Some(Self::Code(open - 1)),
+            (Self::Code(_), _) => Some(self),
+            (Self::Any | Self::Text, _) if is_string => Some(Self::Nothing),
             _ => None,
         }
     }
@@ -100,8 +107,8 @@ impl Lines {
                 Event::Wrong(why) => return Some(Err(self.give_up(why))),
                 Event::End if std::mem::take(&mut self.is_wrong) => self.begin(),
                 Event::End => {
-                    let line =
-                        if self.rest == Rest::Code { Err(REST) } else { self.line.ok_or(NO_LINE) };
+                    let is_open = matches!(self.rest, Rest::Name | Rest::Code(_));
+                    let line = if is_open { Err(REST) } else { self.line.ok_or(NO_LINE) };
                     self.begin();
                     return Some(line);
                 }

@@ -26,6 +26,7 @@ fn a_response_is_its_lines_of_data_and_its_verdict() {
         "BYE (REFERRAL {9}\r\n\"\r\n) OK \") \"see there\"\r\n",
         "OK {0}\r\n\r\n",
         "OK(TAG \"a\") \"Done\"\n",
+        "OK (X-LIST (\"a)\" 5 ())({1}\r\n()) \"Done\"\r\n",
     ];
     let whole = stream.concat();
     assert_eq!(frames(&[whole.as_bytes()]).unwrap(), stream);
@@ -49,6 +50,10 @@ fn bytes_that_are_no_response_say_why() {
         ("\"a\"ACTIVE\r\nOK\r\n", "without a blank"),
         ("OK\"a\"\r\n", "without a blank"),
         ("OK (A)\"a\"\r\n", "without a blank"),
+        ("OK (A (\"b\") \"a\"\r\n", "more than a code in parentheses"),
+        ("OK (A)) \"a\"\r\n", "more than a code in parentheses"),
+        ("OK () \"a\"\r\n", "more than a code in parentheses"),
+        ("OK ((A)) \"a\"\r\n", "more than a code in parentheses"),
         ("\"a\" INACTIVE\r\nOK\r\n", "has more than a string"),
         ("\"a\" ACTIVEX\r\nOK\r\n", "has more than a string"),
         ("\"a\" \"b\" ACTIVE\r\nOK\r\n", "has more than a string"),
@@ -266,6 +271,7 @@ fn response_codes_are_read_whatever_their_strings_are() {
         ("NO (QUOTA/MAXSIZE) \"too large\"\r\n", Some("QUOTA/MAXSIZE")),
         ("OK (TAG \"a\\\"b\") \"Done\"\r\n", Some("TAG \"a\\\"b\"")),
         ("\"x\"\r\nBYE (REFERRAL {12}\r\nsieve://a) b)\r\n", Some("REFERRAL \"sieve://a) b\"")),
+        ("OK (X-LIST (\"a)\" 5 () (b))) \"x\"\r\n", Some("X-LIST (\"a)\" 5 () (b))")),
         ("OK \"(ACTIVE)\"\r\n", None),
         ("OK (\r\n", None),
         ("\"(A)\"\r\n", None),

@@ -92,11 +92,18 @@ pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
     if !begins || words.next() != Some(&Word::Open) {
         return None;
     }
-    let mut code = Vec::new();
+    let (mut code, mut open) = (Vec::new(), 1_usize);
     for word in words {
         match word {
-            Word::Close => return Some(code),
-            Word::Open => return None,
+            Word::Close if open == 1 => return Some(code),
+            Word::Close => {
+                open -= 1;
+                code.push(b')');
+            }
+            Word::Open => {
+                open += 1;
+                push(&mut code, b"(");
+            }
             Word::Atom(text) => push(&mut code, text),
             Word::Text(text) => push(&mut code, &quoted::write(text)),
         }
@@ -105,7 +112,7 @@ pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn push(code: &mut Vec<u8>, word: &[u8]) {
-    if !code.is_empty() {
+    if !code.is_empty() && !code.ends_with(b"(") {
         code.push(b' ');
     }
     code.extend_from_slice(word);
