@@ -187,16 +187,23 @@ fn apop_wants_the_timestamp_of_a_greeting_that_was_taken() {
         );
     });
     assert_eq!(peer.heard(), b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n");
-    let peer = Peer::parse("S: +OK hi <there>\nstall");
+    let peer = Peer::parse("S: +OK hi there\nstall");
     let error =
         block_on(async { greeted(&peer).await.apop("mrose", "tanstaaf").await.unwrap_err() });
     insta::assert_snapshot!(shown(&error, &peer), @r"
     the greeting has no timestamp: the server does not offer APOP
       expected: a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)
-      got: +OK hi <there>
+      got: +OK hi there
       session: s1, pop3://PEER
       hint: log in with login(user, password), or send(...) an APOP line of your own
     ");
+    let peer = Peer::saying(b"+OK <hi> ready <there>\r\n");
+    let error =
+        block_on(async { greeted(&peer).await.apop("mrose", "tanstaaf").await.unwrap_err() });
+    assert_eq!(error.message(), "<hi> in the greeting is no timestamp for APOP: it has no @");
+    let peer = Peer::parse("S: +OK <hi> ready <1896.697170952@dbc.mtview.ca.us>\nC\nS: +OK\nstall");
+    block_on(async { greeted(&peer).await.apop("mrose", "tanstaaf").await.unwrap() });
+    assert_eq!(peer.heard(), b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 pub(super) use facts::FACTS;
 use status::StatusLines;
-pub(crate) use status::{Status, response_code, timestamp};
+pub(crate) use status::{Status, in_brackets, response_code, timestamp};
 
 use super::multiline::LoneDot;
 use super::requests::Requests;

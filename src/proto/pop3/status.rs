@@ -80,13 +80,20 @@ fn check(line: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The timestamp in a greeting for the digest of APOP: a message id with its angle brackets (RFC
-/// 1939 section 7).
+/// The timestamp in a greeting for the digest of APOP: the first message id, with its angle
+/// brackets (RFC 1939 section 7). Other words may be in brackets too.
 pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
-    let start = memchr::memchr(b'<', greeting)?;
-    let length = memchr::memchr(b'>', &greeting[start..])? + 1;
-    let timestamp = &greeting[start..start + length];
-    timestamp.contains(&b'@').then_some(timestamp)
+    in_brackets(greeting).find(|text| text.contains(&b'@'))
+}
+
+/// The texts in angle brackets, with these.
+pub(crate) fn in_brackets(greeting: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr::memchr_iter(b'>', greeting);
+    let mut from = 0;
+    ends.filter_map(move |end| {
+        let text = &greeting[std::mem::replace(&mut from, end + 1)..=end];
+        Some(&text[memchr::memrchr(b'<', text)?..])
+    })
 }
 
 /// The extended response code of a status line, in brackets after `+OK` or `-ERR` (RFC 2449 section
@@ -124,6 +131,9 @@ mod tests {
                 Some("<1896.697170952@dbc.mtview.ca.us>"),
             ),
             ("+OK <a@b> and <c@d>", Some("<a@b>")),
+            ("+OK <hi> POP3 ready <a@b>", Some("<a@b>")),
+            ("+OK < ready > <a@b>", Some("<a@b>")),
+            ("+OK a < b <a@b>", Some("<a@b>")),
             ("+OK ready <no id>", None),
             ("+OK ready >a@b<", None),
             ("+OK", None),

@@ -89,9 +89,14 @@ impl Session {
 
     fn no_timestamp(&self) -> Error {
         let greeting = self.turn.protocol().greeting().unwrap_or_default();
-        let error = self
-            .fault(Kind::Mismatch, "the greeting has no timestamp: the server does not offer APOP");
-        let error = error.with_expected(
+        let message = match pop3::in_brackets(greeting).next() {
+            None => "the greeting has no timestamp: the server does not offer APOP".to_owned(),
+            Some(text) => {
+                let text = self.shown(text);
+                format!("{text} in the greeting is no timestamp for APOP: it has no @")
+            }
+        };
+        let error = self.fault(Kind::Mismatch, message).with_expected(
             "a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)",
         );
         error
