@@ -271,7 +271,7 @@ fn words_of_response(bytes: &[u8]) -> Option<usize> {
     let offset_of = |rest: &[u8]| bytes.len() - rest.len();
     let starts = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1);
     let of_line = |start: usize| behind(behind(&bytes[start..], b"*")?, CAPABILITY);
-    let response = [0].into_iter().chain(starts).filter_map(of_line).last();
+    let response = [0].into_iter().chain(starts).filter_map(of_line).next_back();
     let of_code = |at: usize| behind(&bytes[at + 1..], CAPABILITY);
     response.or_else(|| memchr::memchr_iter(b'[', bytes).find_map(of_code)).map(offset_of)
 }

@@ -239,7 +239,7 @@ impl Records {
     }
 }
 
-/// The content types of records, from change_cipher_spec to application_data (RFC 8446 section
+/// The content types of records, from `change_cipher_spec` to `application_data` (RFC 8446 section
 /// 5.1). All are control characters, so that no text begins like a record.
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 

@@ -225,7 +225,7 @@ async fn a_client_that_goes_on_in_clear_after_its_command_for_tls_is_told_of() {
                 client.send_raw("NOOP\r\n").await.unwrap();
             }
         };
-        let (_, serving) =
+        let ((), serving) =
             tokio::join!(going_on, server.expect_starttls(ServerOptions::new()).into_future());
         let error = serving.unwrap_err();
         assert_eq!((error.kind().name(), error.got()), ("injected", Some("NOOP\\r\\n")), "{error}");

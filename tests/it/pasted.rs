@@ -319,7 +319,7 @@ fn the_rest_of_a_response_after_a_literal_keeps_its_blanks_and_its_empty_line() 
         \x20FLAGS (\\Seen))\nc OK done\n";
     for margin in ["", "    "] {
         let lines = format!("* OK hi\nc FETCH 1 (BODY[HEADER] BODY[TEXT] FLAGS)\n{fetched}");
-        let text: String = lines.lines().map(|line| format!("{margin}{line}\n")).collect();
+        let text: String = lines.lines().flat_map(|line| [margin, line, "\n"]).collect();
         let imported = import("fetch.txt", &text);
         let said = "S: * OK hi\nC: c FETCH 1 (BODY[HEADER] BODY[TEXT] FLAGS)\n".to_owned();
         let said = fetched.lines().fold(said, |said, line| said + "S: " + line + "\n");

@@ -266,9 +266,9 @@ mod tests {
         follower.client(b"AUTH PLAIN AGhvZ2UAaHVudGVyMnh5emFi\r\n");
         follower.server(b"535 wrong: hunter2");
         follower.server(b"xyzab\r\n");
-        let followed = follower.finish();
-        let Some(Turn::Server(said)) = followed.turns.last() else { panic!("the server's turn") };
+        let record = follower.finish();
+        let Some(Turn::Server(said)) = record.turns.last() else { panic!("the server's turn") };
         assert_eq!(String::from_utf8_lossy(said), "535 wrong: [SECRET]\r\n");
-        assert!(!format!("{:?}", followed.recorded).contains("xyzab"));
+        assert!(!format!("{:?}", record.recorded).contains("xyzab"));
     }
 }
