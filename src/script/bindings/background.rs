@@ -11,7 +11,7 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
 use super::argument::{check_known, deadline};
-use super::message::parsed_size;
+use super::message_size::parsed_size;
 use super::{serve_options, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;

@@ -4,11 +4,11 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use memchr::memmem;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
 use super::argument;
+use super::message_size::{lines_size, parsed_size};
 use crate::error::{Error, Result};
 use crate::message::{self, Attachment, Draft, Parsed, delivered, parse, resembles};
 use crate::reply::Reply;
@@ -20,41 +20,6 @@ use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). Fields that are not given get values that are the same in every \
 run, so the same call gives the same message.";
-
-/// The memory, in bytes, that a header takes in the parser and in its result even if it is only a
-/// name and a colon.
-const HEADER: usize = 256;
-
-/// The memory that an address takes in the parser and in its result, even if it is one character.
-const ADDRESS: usize = 128;
-
-/// The memory that a part takes in the parser and in its result, even if it is empty.
-const PART: usize = 512;
-
-/// The bytes that a line of a message takes while it is compared.
-const LINE: usize = 32;
-
-/// Returns about how much memory a parsed message takes at most.
-pub(super) fn parsed_size(message: &[u8]) -> usize {
-    let headers = memchr::memchr_iter(b':', message).count();
-    let end = ["\n\r\n", "\n\n"].map(|end| memmem::find(message, end.as_bytes()));
-    let head = &message[..end.into_iter().flatten().min().unwrap_or(message.len())];
-    let addresses = memchr::memchr2_iter(b',', b';', head).count();
-    // The parser takes a boundary for one wherever it comes after two hyphens.
-    let has_parts = memchr::memchr2_iter(b'b', b'B', message)
-        .filter_map(|start| message.get(start..start + BOUNDARY.len()))
-        .any(|word| word.eq_ignore_ascii_case(BOUNDARY));
-    let parts = if has_parts { memmem::find_iter(message, "--").count() } else { 0 };
-    message.len() + headers * HEADER + addresses * ADDRESS + parts * PART
-}
-
-/// Returns how much memory the lines of a message take while they are compared.
-fn lines_size(message: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', message).count() * LINE
-}
-
-/// The name of the parameter that separates the parts of a message.
-const BOUNDARY: &[u8] = b"boundary";
 
 const PARTS: [&str; 11] = [
     "from",

@@ -21,6 +21,7 @@ mod imap;
 mod listening;
 mod logs;
 mod message;
+mod message_size;
 mod metric;
 mod names;
 mod octets;
