@@ -1,5 +1,6 @@
 //! IMAP against peers that do exactly what they are told.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use mailexpect::imap::{Argument, Literals, Status};
@@ -287,6 +288,37 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
         assert_eq!((refused.expected(), refused.got()), (Some("\"+\""), Some("BAD no")));
     });
     assert_eq!(peer.heard(), b"a1 IDLE\r\nDONE\r\na2 IDLE\r\n");
+}
+
+/// The news comes after the server has told the client to go on, and is more than one read takes.
+#[test]
+fn an_end_of_idle_behind_much_news_is_seen_before_done() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("imap://{}", listener.local_addr().unwrap());
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (sent, sends) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let mut client = listener.accept().unwrap().0;
+        client.set_nodelay(true).unwrap();
+        client.write_all(b"* OK hi\r\n").unwrap();
+        client.read_exact(&mut [0; 9]).unwrap();
+        client.write_all(b"+ idling\r\n").unwrap();
+        begins.recv().unwrap();
+        let news: String = (1..500).map(|n| format!("* {n} EXISTS\r\n")).collect();
+        client.write_all(format!("{news}a1 OK over\r\n").as_bytes()).unwrap();
+        sent.send(()).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap_or_default()
+    });
+    let error = block_on(async {
+        let mut s = Session::connect(&url).await.unwrap();
+        s.expect("* OK").await.unwrap();
+        s.idle().await.unwrap();
+        begun.send(()).unwrap();
+        sends.recv().unwrap();
+        s.done().await.unwrap_err()
+    });
+    assert_eq!(error.message(), "the server ended the IDLE before DONE");
+    assert_eq!(server.join().unwrap(), 0, "nothing was sent");
 }
 
 #[test]

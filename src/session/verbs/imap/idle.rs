@@ -45,7 +45,12 @@ impl Session {
     /// Takes the responses that came during IDLE. The server may send untagged ones, but must not
     /// end the command (RFC 2177 section 3).
     async fn check_idle(&mut self, running: &mut Running) -> Result<()> {
-        self.read_ready().await?;
+        // The end may be behind much news.
+        let mut seen = None;
+        while seen != Some(self.stream.held().len()) {
+            seen = Some(self.stream.held().len());
+            self.read_ready().await?;
+        }
         while let Some(response) = self.response_held(running)? {
             if response.is_continuation() {
                 let why = "the server asks to go on with the IDLE, which it has done before";
