@@ -12,7 +12,7 @@ use serde::Serializer as _;
 
 use super::bounds::{fits, fits_as_string, look, room};
 use super::plain;
-use super::raise::{self, Raised, raise};
+use super::raise::{Raised, raise};
 
 /// The characters of a text, one after the other.
 #[derive(Clone, Debug)]
@@ -151,7 +151,8 @@ fn own_in(value: &Dynamic) -> Option<&'static str> {
     if let Ok(map) = value.as_map_ref() {
         return map.values().find_map(own_in);
     }
-    raise::is_own(value).then(|| value.type_name())
+    let name = value.type_name();
+    name.contains("::").then_some(name)
 }
 
 #[export_module(manifest)]

@@ -127,7 +127,8 @@ const ALL_TYPES: &str = r#"// All types.
         let log = follow("log.txt");
         let error = fails("assert", || assert(false));
         let values = [s, listener, server, taken, reply, command, answer, response, structure,
-            s.capabilities, message, started, log, error, re("x"), || 1];
+            s.capabilities, message, started, log, error, re("x"), || 1, 0..5, 1..=5,
+            "ab".chars(), literal8("x"), (5).bits()];
         for value in values {
             print(`${type_of(value)}: ${value}`);
             debug(value);
@@ -155,7 +156,18 @@ const ALL_TYPES: &str = r#"// All types.
 fn a_value_of_any_type_is_printed_and_named_in_the_words_of_scripts() {
     let folder = folder(&[("a.rhai", ALL_TYPES), ("log.txt", "")]);
     let ran = run(folder.path(), &["run", "-v", "a.rhai", "--allow-run"]);
-    for rust in ["mailexpect::", "rhai::", "std::", "alloc::", "i64", "ImmutableString", "RwLock"] {
+    for rust in [
+        "mailexpect::",
+        "rhai::",
+        "std::",
+        "alloc::",
+        "i64",
+        "ImmutableString",
+        "RwLock",
+        "Characters",
+        "BitRange",
+        "a range=",
+    ] {
         assert!(!ran.out.contains(rust), "{rust}: {}", ran.out);
     }
     for line in [

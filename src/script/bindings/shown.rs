@@ -12,12 +12,13 @@ use super::verb::{Manual, words_of};
 use crate::message::Parsed;
 use crate::pattern::Pattern;
 use crate::proto::capabilities::Capabilities;
-use crate::proto::imap::{Answer, BodyStructure, Response};
+use crate::proto::imap::{Answer, Argument, BodyStructure, Response};
 use crate::reply::Reply;
 use crate::script::following::Following;
 use crate::script::listening::Listening;
 use crate::script::programs::Running;
 use crate::script::raise::{Caught, kind};
+use crate::script::texts::Characters;
 use crate::session::Command;
 use crate::visible;
 
@@ -26,10 +27,12 @@ pub(super) fn add_to(module: &mut Module) {
     module.combine(words_of!(words, Manual::LeftOut));
     let types = [
         type_name::<Answer>(),
+        type_name::<Argument>(),
         type_name::<Background>(),
         type_name::<BodyStructure>(),
         type_name::<Capabilities>(),
         type_name::<Caught>(),
+        type_name::<Characters>(),
         type_name::<Command>(),
         type_name::<Following>(),
         type_name::<Handle>(),
@@ -90,6 +93,16 @@ mod words {
             Some(subject) => format!("message `{}`", visible::quoted(subject)),
             None => "message without a subject".to_owned(),
         }
+    }
+
+    #[rhai_fn(name = "to_string", name = "to_debug", pure)]
+    pub fn literal(_: &mut Argument) -> String {
+        "a literal for a command of IMAP".to_owned()
+    }
+
+    #[rhai_fn(name = "to_string", name = "to_debug", pure)]
+    pub fn characters(_: &mut Characters) -> String {
+        "the characters of a text".to_owned()
     }
 
     #[rhai_fn(name = "to_string", pure)]
