@@ -95,8 +95,8 @@ impl<'a> Run<'a> {
         let rules = self.rules;
         let mut claims = Claims::default();
         claims.claim(0..seen.fixed.min(text.len()), None);
-        for (span, _) in tokens::standing(text, &rules.names) {
-            claims.claim(span, None);
+        for (span, name) in tokens::standing(text, &rules.names) {
+            if name == SECRET { claims.claim_mask(span) } else { claims.claim(span, None) }
         }
         let fitting = |rule: &&Rule| {
             rule.scope.holds(seen.part, around.speech, seen.answering, around.greeting)

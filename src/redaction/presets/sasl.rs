@@ -23,7 +23,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "SALT",
         numbered: true,
         scope: scope::MEANING,
-        regex: r"(?:^|,)s=(?P<v>[A-Za-z0-9+/]+=*),i=\d",
+        regex: r"(?:^|,)s=(?P<v>[^,\s]+),i=\d",
         samples: &[("r=fyko3rfc,s=QSXCR+Q6sek8bf92,i=4096", "QSXCR+Q6sek8bf92")],
         others: &["user=a,s=b"],
     },

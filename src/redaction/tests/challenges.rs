@@ -44,3 +44,32 @@ fn random_values_of_a_sasl_exchange_are_redacted_with_their_base64() {
     S: 334 VXNlcm5hbWU6 → Username:
     "#);
 }
+
+/// Six characters of a secret may stand in any random value.
+#[test]
+fn a_random_value_with_a_part_of_a_secret_in_it_is_redacted_as_any_other() {
+    let said = |wire: &str, meaning: &str| {
+        let wire = Bytes::from(wire.as_bytes().to_vec());
+        What::Server(Excerpt::from(wire).with_meaning(Some(meaning.as_bytes().to_vec())))
+    };
+    let run = |part: &str| {
+        let events = [
+            What::Connecting("imap://h".into()),
+            said(
+                &format!("+ cmVhbG09Im{part}xub25jZT0i\r\n"),
+                &format!("realm=\"h\",nonce=\"PQ86{part}wA==\",qop=\"auth\""),
+            ),
+            said(&format!("+ cj1hYmN{part}ZWY=\r\n"), &format!("r=ab{part}c,s=QS{part}x,i=4096")),
+            said("+ cnNwYXV0aD0=\r\n", "rspauth=[SECRET]"),
+        ];
+        let events = events.map(|what| Event::new(Some(SessionId(1)), what));
+        redacted(&Redaction::new(), &events)
+    };
+    assert_eq!(run("[SECRET]"), run("Zq7Xy9"));
+    insta::assert_snapshot!(run("[SECRET]"), @r#"
+    *** connecting to imap://h
+    S: + [SASL_CHALLENGE#1] → realm="h",nonce="[NONCE#1]",qop="auth"
+    S: + [SASL_CHALLENGE#2] → r=[NONCE#2],s=[SALT#1],i=4096
+    S: + cnNwYXV0aD0= → rspauth=[SECRET]
+    "#);
+}
