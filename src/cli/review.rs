@@ -140,10 +140,9 @@ fn ask(
             None => loop {
                 show(&pending, (number + 1, found.len()), tool, screen)?;
                 let choice = answer(answers, screen)?;
-                if !is_of_the_shown(choice, &mut pending, screen)? {
-                    continue;
+                if is_of_the_shown(choice, &mut pending, screen)? {
+                    break choice;
                 }
-                break choice;
             },
         };
         if matches!(choice, Choice::AcceptAll | Choice::Quit) {

@@ -217,9 +217,7 @@ impl<'t> Beside<'t> {
         };
         may_be && sessions.add(("", pair.1), ("", pair.0))
     }
-}
 
-impl<'t> Beside<'t> {
     /// Pairs the values of sections that are not equal, and that have no pair yet, in their order.
     fn pair_in_order(&self, sections: &[Section<'t>], pairs: &mut Pairs<'t>) {
         for section in sections {

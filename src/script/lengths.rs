@@ -160,12 +160,8 @@ pub(super) mod words {
         find_character: char,
         substitute_character: char,
     ) -> Result<(), Raised> {
-        *string = replaced(
-            &ctx,
-            string,
-            find_character.to_string().into(),
-            substitute_character.to_string().into(),
-        )?;
+        let find = find_character.to_string().into();
+        *string = replaced(&ctx, string, find, substitute_character.to_string().into())?;
         Ok(())
     }
 

@@ -378,8 +378,8 @@ mod tests {
                 }
                 for change in ["pad(AT, \"ab\")", "pad(AT, 'ü')", "truncate(AT)", "set(AT, 'ß')"]
                 {
-                    let change = change.replace("AT", &at.to_string());
-                    calls.push(format!("let s = {text}; s.{change}; s"));
+                    let call = format!("let s = {text}; s.{change}; s");
+                    calls.push(call.replace("AT", &at.to_string()));
                 }
             }
             let all = "split()|split(\"\")|split(\" \")|split('e')|split_rev(\"ß\")|\

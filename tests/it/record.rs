@@ -416,3 +416,13 @@ fn two_that_record_into_one_folder_have_a_certificate_each() {
     let third = end(start());
     assert!(third.out.contains("recorded/ca.pem") && ca("ca.pem") != of_first, "{third:?}");
 }
+
+/// It would wait for a reader for ever.
+#[test]
+fn a_fifo_in_the_place_of_the_certificate_is_refused() {
+    let folder = folder(&[("recorded/x", "")]);
+    let fifo = folder.path().join("recorded/ca.pem");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let ran = run(folder.path(), &["record", "--listen", "smtp", "--to", "smtp://localhost"]);
+    assert!(ran.code == Some(2) && ran.err.contains("cannot write recorded/ca.pem"), "{ran:?}");
+}

@@ -195,11 +195,15 @@ fn write_ca(authority: &Authority, folder: &Path) -> Result<(PathBuf, File)> {
 }
 
 /// Opens a file and locks it; `None` if another process has locked it. A link is not followed,
-/// because it could choose any file of the user.
+/// because it could choose any file of the user, and nothing but a regular file is taken, because
+/// another one could block.
 fn locked(path: &Path) -> std::io::Result<Option<File>> {
-    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -130,3 +130,28 @@ pub(crate) fn string(text: &[u8]) -> Vec<u8> {
     }
     quoted::write(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_codes_are_read_whatever_their_strings_are() {
+        for (response, code) in [
+            ("NO (QUOTA/MAXSIZE) \"too large\"\r\n", Some("QUOTA/MAXSIZE")),
+            ("OK (TAG \"a\\\"b\") \"Done\"\r\n", Some("TAG \"a\\\"b\"")),
+            ("\"x\"\r\nBYE (REFERRAL {12}\r\nsieve://a) b)\r\n", Some("REFERRAL \"sieve://a) b\"")),
+            ("OK (X-LIST (\"a)\" 5 () (b))) \"x\"\r\n", Some("X-LIST (\"a)\" 5 () (b))")),
+            ("OK \"(ACTIVE)\"\r\n", None),
+            ("OK (\r\n", None),
+            ("\"(A)\"\r\n", None),
+            ("* OK (A)\r\n", None),
+            ("250 ok\r\n", None),
+            ("", None),
+        ] {
+            let found =
+                response_code(response.as_bytes()).map(|code| String::from_utf8(code).unwrap());
+            assert_eq!(found.as_deref(), code, "{response}");
+        }
+    }
+}
