@@ -376,8 +376,7 @@ mod tests {
                 for split in ["split(\"e\"", "split('e'", "split_rev(\"e\"", "split_rev('e'"] {
                     calls.push(format!("{text}.{split}, {at})"));
                 }
-                for change in ["pad(AT, \"ab\")", "pad(AT, 'ü')", "truncate(AT)", "set(AT, 'ß')"]
-                {
+                for change in ["pad(AT, \"ab\")", "pad(AT,'ü')", "truncate(AT)", "set(AT, 'ß')"] {
                     let call = format!("let s = {text}; s.{change}; s");
                     calls.push(call.replace("AT", &at.to_string()));
                 }
