@@ -248,7 +248,7 @@ fn a_deferred_recipient_or_a_refused_sender_answers_no_question() {
     ] {
         assert!(out.contains(answer), "{answer}: {out}");
     }
-    assert!(!out.contains("503"), "{out}");
+    assert!(!out.contains("-> 503"), "{out}");
 
     let demands = answering(&[("MAIL", "530 5.7.0 Authentication required"), ("QUIT", "221 bye")]);
     let out = answers(&demands, &demands);
