@@ -143,6 +143,12 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether the client has said the beginning of a command, or of a line of a message, and not
+    /// its end.
+    fn is_within_command(&self) -> bool {
+        false
+    }
+
     /// Whether the client sends a message next, up to a lone dot.
     fn wants_message(&self) -> bool {
         false

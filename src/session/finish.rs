@@ -240,7 +240,8 @@ impl Session {
             if Instant::now() >= deadline {
                 self.read_ready().await?;
                 self.judge_rest()?;
-                if self.turn.speech().is_unasked(self.stream.held()) {
+                let is_ours = self.turn.role() == Role::Client;
+                if is_ours && self.turn.speech().is_unasked(self.stream.held()) {
                     // The end of the grace time has cut off a response that would have been no
                     // error.
                     return Ok(());

@@ -23,6 +23,7 @@ mod payload;
 mod reading;
 mod ready;
 mod record;
+mod request;
 mod role;
 mod send;
 mod serve;
@@ -260,11 +261,10 @@ impl Session {
     /// Counts bytes that were taken off the front of the buffer as received. Returns the spans of
     /// them that are secret by their place in the dialogue.
     fn count_received(&mut self, bytes: &Bytes) -> Vec<Range<usize>> {
-        let before = self.turn.commands();
         let spans = self.turn.received(bytes, self.record.secrets_mut());
         if self.turn.role() == Role::Server {
-            let masked = self.record.masked(bytes.clone(), &spans);
-            self.turn.note_owed(&masked, before);
+            let record = &self.record;
+            self.turn.note_owed(|part| record.masked_part(bytes, &spans, part));
         }
         spans
     }

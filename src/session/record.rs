@@ -136,6 +136,21 @@ impl Record {
         }
     }
 
+    /// A part of the bytes, masked as the whole.
+    pub(super) fn masked_part(
+        &self,
+        bytes: &Bytes,
+        spans: &[Range<usize>],
+        part: Range<usize>,
+    ) -> Bytes {
+        let inside = |span: &Range<usize>| {
+            let (start, end) = (span.start.max(part.start), span.end.min(part.end));
+            (start < end).then(|| start - part.start..end - part.start)
+        };
+        let spans: Vec<_> = spans.iter().filter_map(inside).collect();
+        self.masked(bytes.slice(part), &spans)
+    }
+
     /// The bytes as an error shows them: masked, and cut at `SHOWN`.
     pub(super) fn shown(&self, bytes: &[u8], spans: &[Range<usize>]) -> String {
         let (head, more) = self.head(bytes, spans);

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::request::{self, Begun, Request};
 use super::role::Role;
 use crate::proto::{Framing, Protocol, Speech, chomp};
 use crate::secrets::Secrets;
@@ -29,6 +30,10 @@ pub(super) struct Turn {
     owes_greeting: bool,
     /// Whether a part of the reply that is owed first was taken.
     is_begun: bool,
+    /// The requests that the client said last, until `note_owed` names them.
+    requests: Vec<Request>,
+    /// The beginning of the client's next command.
+    begun: Begun,
     /// The last line that we sent, masked.
     last_sent: Option<Bytes>,
     /// The number of expectations that were met.
@@ -51,6 +56,8 @@ impl Turn {
             unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
             owes_greeting: protocol.owed() > 0,
             is_begun: false,
+            requests: Vec::new(),
+            begun: Begun::default(),
             protocol,
             answered: None,
             last_sent: None,
@@ -194,7 +201,8 @@ impl Turn {
         if self.owes_greeting && is_proxy_header(bytes) {
             return Vec::new();
         }
-        let spans = self.protocol.sent(bytes, secrets);
+        let spans;
+        (self.requests, spans) = request::follow(&mut *self.protocol, bytes, secrets);
         for span in &spans {
             secrets.learn_in_place(bytes, span);
         }
@@ -207,7 +215,7 @@ impl Turn {
         self.protocol.received(bytes);
         let after = self.protocol.unanswered();
         for _ in after..before {
-            self.answered = self.unanswered.pop_front();
+            self.answered = self.take_answered(bytes);
             self.owes_greeting = false;
         }
         self.is_begun = after > 0 && after >= before && self.ends_within_a_reply(bytes);
@@ -215,6 +223,17 @@ impl Turn {
             // This was a part of the answer, and the rest is still to come.
             self.answered = self.unanswered.front().cloned();
         }
+    }
+
+    /// Takes the line that these bytes of the server answer: the one with their tag, or else the
+    /// first.
+    fn take_answered(&mut self, bytes: &[u8]) -> Option<Bytes> {
+        let is_tagged = self.speech().facts().has_tags;
+        let tag = crate::proto::last_line(bytes).split_inclusive(|byte| *byte == b' ').next();
+        let place = tag
+            .filter(|tag| is_tagged && tag.ends_with(b" "))
+            .and_then(|tag| self.unanswered.iter().position(|line| line.starts_with(tag)));
+        self.unanswered.remove(place.unwrap_or(0))
     }
 
     /// Whether the rest of a reply follows these bytes of the server: they end within a line, or
@@ -238,35 +257,13 @@ impl Turn {
         self.last_sent = Some(command);
     }
 
-    /// The number of commands that the server has not answered.
-    pub(super) fn commands(&self) -> usize {
-        self.protocol.unanswered()
-    }
-
-    /// Records the client's lines, masked, to which replies are owed now. `before` is how many
-    /// replies were owed before these lines.
-    pub(super) fn note_owed(&mut self, masked: &Bytes, before: usize) {
-        let more = self.protocol.unanswered().saturating_sub(before);
-        if more == 1 && is_one_line(masked) {
-            // Most of what is sent is one line, so this case is checked first.
-            self.unanswered.push_back(masked.slice_ref(chomp(masked)));
-            return;
-        }
-        let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
-        // Counting stops at `more + 1` lines, because a message has many.
-        if lines().take(more + 1).count() == more {
-            self.unanswered.extend(lines().map(|line| masked.slice_ref(line)));
-        } else if more == 1 && self.protocol.speech() == Speech::Sieve {
-            // The first line names the command; further lines are its literals.
-            self.unanswered.extend(lines().next().map(|line| masked.slice_ref(line)));
-        } else {
-            // Only the protocol knows which of the lines are commands. The last line is close
-            // enough.
-            let last = match self.role {
-                Role::Client => self.last_sent.clone(),
-                Role::Server => last_line(masked),
-            };
-            self.unanswered.extend(std::iter::repeat_n(last.unwrap_or_default(), more));
+    /// Records the lines to which replies are owed now, because of what the client said last.
+    /// `masked` returns a part of that without secrets.
+    pub(super) fn note_owed(&mut self, masked: impl Fn(Range<usize>) -> Bytes) {
+        for request in std::mem::take(&mut self.requests) {
+            let part = masked(request.line.clone());
+            let line = self.begun.named(&request, part);
+            self.unanswered.extend(std::iter::repeat_n(line, request.replies));
         }
     }
 

@@ -75,12 +75,12 @@ impl Session {
 
     /// Records that `bytes` were sent, and updates the turn as for `meant`.
     pub(super) fn note_sent(&mut self, meant: &Bytes, bytes: &Bytes) {
-        let before = self.turn.commands();
         let spans = self.turn.sent(meant, self.record.secrets_mut());
         let masked = self.record.masked(bytes.clone(), &spans);
         self.turn.note_sent(&masked);
         if self.turn.role() == Role::Client {
-            self.turn.note_owed(&masked, before);
+            let record = &self.record;
+            self.turn.note_owed(|part| record.masked_part(meant, &spans, part));
         }
         let is_line = self.turn.framing().is_some() && is_one_line(bytes);
         let meaning = match self.turn.role() {

@@ -95,6 +95,11 @@ impl Commands {
         self.literal
     }
 
+    /// Whether a line has begun, and not ended.
+    pub(super) fn is_within_line(&self) -> bool {
+        self.literal > 0 || self.line.kind != Kind::Unknown
+    }
+
     pub(super) fn is_in_literal(&self) -> bool {
         self.literal > 0
     }

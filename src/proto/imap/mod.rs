@@ -190,6 +190,10 @@ impl Protocol for Imap {
         Some(self.requests.wanting(Next::Literals(self.commands.octets_of_literal())))
     }
 
+    fn is_within_command(&self) -> bool {
+        self.commands.is_within_line()
+    }
+
     fn waits_for_literal(&self) -> bool {
         let waits = |owed: &Owed| matches!(owed, Owed::What(Wants::Continuation(_)));
         self.owed.iter().any(waits)

@@ -161,6 +161,10 @@ impl Protocol for Pop3 {
         Some(&mut self.requests)
     }
 
+    fn is_within_command(&self) -> bool {
+        !self.sent.unfinished().is_empty()
+    }
+
     fn fork(&self) -> Box<dyn Protocol> {
         Box::new(self.clone())
     }

@@ -240,6 +240,10 @@ impl Protocol for Sieve {
         Some(self.requests.wanting(Next::Literals(0)))
     }
 
+    fn is_within_command(&self) -> bool {
+        self.sending.words > 0 || self.scanner.is_within_word()
+    }
+
     fn fork(&self) -> Box<dyn Protocol> {
         Box::new(self.clone())
     }

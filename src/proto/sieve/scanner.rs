@@ -268,6 +268,11 @@ impl Scanner {
         self.is_glued
     }
 
+    /// Whether a word has begun, and not ended.
+    pub(super) fn is_within_word(&self) -> bool {
+        self.state != State::Between
+    }
+
     /// Whether the scan is in the rest of a malformed line.
     pub(super) fn has_given_up(&self) -> bool {
         self.state == State::Wrong

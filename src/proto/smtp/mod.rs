@@ -235,6 +235,10 @@ impl Protocol for Smtp {
         }))
     }
 
+    fn is_within_command(&self) -> bool {
+        !self.sent.unfinished().is_empty()
+    }
+
     fn wants_message(&self) -> bool {
         matches!(self.mode, Mode::Message { .. })
     }
