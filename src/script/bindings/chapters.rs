@@ -16,7 +16,7 @@ use super::verb::{Manual, words_of};
 use super::{
     auth, background, capabilities, cases, caught, expect, files, find, golden, imap, listening,
     logs, message, metric, names, pattern, pop3, port, processes, reply, same, send, serving,
-    session, shared, shown, sieve, smtp, standard, test, tls, together, trying,
+    session, shared, shown, sieve, smtp, standard, test, tls, together, trying, unlike,
 };
 
 /// A group of words that belong together: one chapter of the reference.
@@ -68,6 +68,7 @@ pub(in crate::script) fn vocabulary() -> Shared<Module> {
             all.combine(chapter.module);
         }
         shown::add_to(&mut all);
+        unlike::add_to(&mut all);
         all.into()
     });
     Shared::clone(&VOCABULARY)

@@ -45,6 +45,7 @@ mod text;
 mod tls;
 mod together;
 mod trying;
+mod unlike;
 mod verb;
 
 pub(super) use chapters::{Group, groups, vocabulary};

@@ -16,7 +16,8 @@ use crate::script::texts::decoded;
 use crate::{suggest, visible};
 
 pub(super) const INTRO: &str = "The result of an expectation: a whole reply, a line, or a piece of a stream. The groups of a \
-regex are available by number (`r[1]`) and by name (`r[\"id\"]`); a group that took no part in the match is `()`.";
+regex are available by number (`r[1]`) and by name (`r[\"id\"]`); a group that took no part in the match is `()`. \
+A reply equals no text and no number, so `==` and `!=` between them are errors: compare `r.text` or `r.code`.";
 
 /// The names of the properties of a reply.
 fn properties() -> Vec<&'static str> {

@@ -4,10 +4,11 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
+use super::unlike::unlike;
 use crate::error::{Error, Kind, Result};
 use crate::script::bounds::beginning;
 use crate::script::ended::Ended;
-use crate::script::raise::{self, Raised, raise};
+use crate::script::raise::{Raised, raise};
 use crate::script::run::{self, Run};
 use crate::script::{native, plain, showing};
 use crate::secrets;
@@ -71,20 +72,6 @@ fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
         Ok(text) => text.replace("\r\n", "\n").into(),
         Err(_) => Dynamic::from_blob(bytes.clone()),
     })
-}
-
-/// Returns why two values cannot be equal, if that is because of their types.
-fn unlike(got: &Dynamic, expected: &Dynamic) -> Option<String> {
-    let [a, b] = [got, expected].map(|value| raise::kind(value.type_name()));
-    let hint = match [a, b] {
-        _ if a == b || [a, b].contains(&"nothing") => return None,
-        ["integer", "text"] | ["text", "integer"] => "parse_int(text) reads a number".to_owned(),
-        _ if raise::is_own(got) => format!("compare a property of the {a}"),
-        _ if raise::is_own(expected) => format!("compare a property of the {b}"),
-        _ => return None,
-    };
-    let [a, b] = [a, b].map(raise::with_article);
-    Some(format!("{a} never equals {b}: {hint}"))
 }
 
 fn no_exit() -> Error {
@@ -239,7 +226,8 @@ pub mod words {
         got: Dynamic,
         expected: Dynamic,
     ) -> Result<(), Raised> {
-        if native::equal(&ctx, &got, &expected)? {
+        let unlike = unlike(&got, &expected);
+        if unlike.is_none() && native::equal(&ctx, &got, &expected)? {
             count();
             return Ok(());
         }
@@ -247,7 +235,7 @@ pub mod words {
             [&got, &expected].map(|value| showing::shown(&ctx, value));
         let error = Error::new(Kind::Assert, "the values are not equal");
         let mut error = error.with_expected(shown_expected).with_got(shown_got);
-        if let Some(why) = unlike(&got, &expected) {
+        if let Some(why) = unlike {
             error = error.hint(why);
         }
         Err(raise(&ctx, error))
