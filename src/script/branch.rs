@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::coroutine;
+use super::scope::Scope;
 use crate::error::{Error, Result};
 
 /// The state of a branch that its words use.
@@ -15,8 +16,8 @@ pub(super) struct Branch {
     pub(super) number: usize,
     /// The step that the branch is in, if it began one.
     pub(super) step: RefCell<Option<Arc<str>>>,
-    /// Whether the branch is in a case of a table, its own or one around it.
-    pub(super) is_in_case: Cell<bool>,
+    /// The scope in which the branch is.
+    pub(super) scope: RefCell<Rc<Scope>>,
     barrier: Rc<Barrier>,
     /// Whether the branch waits at the barrier.
     pub(super) is_at_barrier: Cell<bool>,
@@ -33,11 +34,11 @@ pub(super) struct Barrier {
 }
 
 impl Branch {
-    pub(super) fn new(number: usize, barrier: &Rc<Barrier>, is_in_case: bool) -> Self {
+    pub(super) fn new(number: usize, barrier: &Rc<Barrier>, scope: Rc<Scope>) -> Self {
         Self {
             number,
             step: RefCell::default(),
-            is_in_case: Cell::new(is_in_case),
+            scope: RefCell::new(scope),
             barrier: Rc::clone(barrier),
             is_at_barrier: Cell::new(false),
         }

@@ -25,6 +25,7 @@ use super::coroutine::{self, Coroutine, Stop, TURN};
 use super::ended::Ended;
 use super::raise::{Raised, raise};
 use super::run::{self, Run};
+use super::scope::Scope;
 use crate::error::{Error, Kind};
 use crate::transcript::{Part, Transcript};
 
@@ -145,11 +146,11 @@ impl Branches {
         run: &Run,
         functions: Vec<FnPtr>,
     ) -> Result<Self, Raised> {
-        let (barrier, is_in_case) = (Rc::<Barrier>::default(), run.table.is_in_case());
+        let (barrier, scope) = (Rc::<Barrier>::default(), run.scope());
         let waker = Arc::default();
         let mut all = Vec::with_capacity(functions.len());
         for (place, function) in functions.into_iter().enumerate() {
-            let branch = Rc::new(Branch::new(place + 1, &barrier, is_in_case));
+            let branch = Rc::new(Branch::new(place + 1, &barrier, Scope::within(&scope)));
             let coroutine = spawn(context, run, &branch, function).map_err(|error| {
                 let error = format!("no stack for branch {} of the script: {error}", place + 1);
                 raise(context, Error::new(Kind::Io, error))

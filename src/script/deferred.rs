@@ -1,19 +1,21 @@
 //! The closures that a script defers to its end. They run in any event, the last one first.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use rhai::FnPtr;
 
 use super::raise::Spot;
+use super::scope::Scope;
 use crate::error::Error;
 
 /// The most closures. A script that defers more has a loop that does not end.
 const MOST: usize = 10_000;
 
-/// The closures that run at the end of the script.
+/// The closures that run at the end of the script, or of the scope that deferred them.
 #[derive(Default)]
 pub(super) struct Deferred {
-    closures: RefCell<Vec<(FnPtr, Spot)>>,
+    closures: RefCell<Vec<(Rc<Scope>, FnPtr, Spot)>>,
     /// Whether the script was already allowed to go on after a stop. It may do so once, for its
     /// deferred closures.
     pardoned: Cell<bool>,
@@ -21,23 +23,25 @@ pub(super) struct Deferred {
 
 impl Deferred {
     /// Adds a closure. It runs before those that were added earlier.
-    pub(super) fn push(&self, closure: FnPtr, spot: Spot) -> Result<(), Error> {
+    pub(super) fn push(&self, scope: Rc<Scope>, closure: FnPtr, spot: Spot) -> Result<(), Error> {
         let mut closures = self.closures.borrow_mut();
         if closures.len() >= MOST {
             return Err(Error::usage(format!("more than {MOST} closures are deferred")));
         }
-        closures.push((closure, spot));
+        closures.push((scope, closure, spot));
         Ok(())
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.closures.borrow().len()
+    pub(super) fn is_empty(&self) -> bool {
+        self.closures.borrow().is_empty()
     }
 
-    /// Takes the closure that was added last, if there are more than `from`.
-    pub(super) fn pop(&self, from: usize) -> Option<(FnPtr, Spot)> {
+    /// Takes the closure of a scope that was added last.
+    pub(super) fn pop(&self, scope: &Scope) -> Option<(FnPtr, Spot)> {
         let mut closures = self.closures.borrow_mut();
-        if closures.len() > from { closures.pop() } else { None }
+        let place = closures.iter().rposition(|(of, ..)| scope.has(of))?;
+        let (_, closure, spot) = closures.remove(place);
+        Some((closure, spot))
     }
 
     /// Whether the script may go on after it was stopped. True only for the first call.

@@ -10,6 +10,7 @@ use super::failure::{self, End};
 use super::library::Library;
 use super::raise::Raised;
 use super::run::Run;
+use super::scope::Scope;
 use crate::error::Error;
 use crate::outcome::Failure;
 use crate::transcript::About;
@@ -24,17 +25,16 @@ pub(super) fn kept_of(deadline: Duration) -> Duration {
     (deadline / 5).min(MOST_KEPT)
 }
 
-/// Runs deferred closures, the last one first, until `from` of them are left. Returns their
-/// failures. Call this on the script's own stack.
+/// Runs the deferred closures of a scope, the last one first. Returns their failures. Call this on the script's own stack.
 pub(super) fn run(
     context: &NativeCallContext<'_>,
     run: &Run,
-    from: usize,
+    scope: &Scope,
     library: &Library,
 ) -> Vec<Failure> {
     let mut failures = Vec::new();
     let ended = run.ending.reason();
-    while let Some((closure, spot)) = run.ending.deferred.pop(from) {
+    while let Some((closure, spot)) = run.ending.deferred.pop(scope) {
         let is_stopped = matches!(run.ending.reason(), Some(Ended::Stopped(..)));
         if is_stopped && run.ending.deferred.is_pardoned() {
             coroutine::pardon();

@@ -46,6 +46,7 @@ mod regexes;
 mod rhai_error;
 mod run;
 mod runner;
+mod scope;
 mod searching;
 mod serial;
 mod settings;

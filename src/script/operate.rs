@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::coroutine::{self, Stop};
 use super::ended::Ended;
-use super::handle::Handle;
+use super::handle::{Handle, Taken};
 use super::raise::{Raised, raise};
 use super::run::{self, Run};
 use crate::error::{Error, Kind, Result};
@@ -32,27 +32,40 @@ impl Handle {
     ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise(context, error))?;
         self.note(context, Run::current().ok().and_then(|run| run.steps.current()));
-        // In a box, so that a script that waits holds little of its stack.
-        let limit = Run::current().ok().and_then(|run| run.limit());
-        let operation = Box::pin(async { operation(taken.session()?).await });
-        let attended = attended(within(limit, operation)).inspect_err(|_| {
-            // A closure that decides for a server failed, so this operation was cut off.
-            drop(taken.session().ok().and_then(|session| session.cut_off()));
-        })?;
-        let outcome = match attended {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) => {
-                let waiting = taken.session().ok().and_then(|session| session.cut_off());
-                Err(waiting.map_or_else(time_is_up, |waiting| waiting.say(TIME_IS_UP)))
-            }
-            Err(stop) => {
-                let waiting =
-                    taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
-                return Err(run::end(context, Ended::Stopped(stop, waiting)));
-            }
-        };
-        outcome.map_err(|error| raise(context, error))
+        let before = taken.session().map_or(0, |session| session.expectations());
+        let outcome = operated(context, &mut taken, operation);
+        if let (Ok(session), Ok(run)) = (taken.session(), Run::current()) {
+            run.scope().count(session.expectations().saturating_sub(before));
+        }
+        outcome
     }
+}
+
+/// Runs an operation of a session to its end.
+fn operated<T>(
+    context: &NativeCallContext<'_>,
+    taken: &mut Taken,
+    operation: impl AsyncFnOnce(&mut Session) -> Result<T>,
+) -> Result<T, Raised> {
+    // In a box, so that a script that waits holds little of its stack.
+    let limit = Run::current().ok().and_then(|run| run.limit());
+    let operation = Box::pin(async { operation(taken.session()?).await });
+    let attended = attended(within(limit, operation)).inspect_err(|_| {
+        // A closure that decides for a server failed, so this operation was cut off.
+        drop(taken.session().ok().and_then(|session| session.cut_off()));
+    })?;
+    let outcome = match attended {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => {
+            let waiting = taken.session().ok().and_then(|session| session.cut_off());
+            Err(waiting.map_or_else(time_is_up, |waiting| waiting.say(TIME_IS_UP)))
+        }
+        Err(stop) => {
+            let waiting = taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
+            return Err(run::end(context, Ended::Stopped(stop, waiting)));
+        }
+    };
+    outcome.map_err(|error| raise(context, error))
 }
 
 /// The message for an operation that was cut off because the time of `eventually` is up.

@@ -118,7 +118,8 @@ fn in_use() -> Error {
 
 /// Returns the session that was opened last, with its peer.
 fn last_session() -> Option<String> {
-    let handle = Run::current().ok()?.peers.sessions().pop()?;
+    let run = Run::current().ok()?;
+    let handle = run.peers.sessions(&run.whole).pop()?;
     let mut name = None;
     handle.look(|session| name = Some(format!("{}, {}", session.id(), session.peer())));
     name

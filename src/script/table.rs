@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::branch::Branch;
 use crate::error::Error;
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::transcript::{About, Event, What};
@@ -12,7 +11,7 @@ use crate::transcript::{About, Event, What};
 /// The most rows. A script that runs more has a loop that does not end.
 const MOST: usize = 100_000;
 
-/// The cases of a run that have ended, and whether one is in progress outside of all branches.
+/// The cases of a run that have ended.
 #[derive(Default)]
 pub(super) struct Table {
     cases: RefCell<Vec<Case>>,
@@ -20,7 +19,6 @@ pub(super) struct Table {
     names: RefCell<HashMap<String, u64>>,
     /// The number of the next case.
     next: Cell<u32>,
-    is_in_case: Cell<bool>,
 }
 
 /// A row that was run.
@@ -57,19 +55,6 @@ impl Table {
         names.insert(name, last);
         names.insert(numbered.clone(), 1);
         numbered
-    }
-
-    /// Whether a case is in progress where the script, or its running branch, is.
-    pub(super) fn is_in_case(&self) -> bool {
-        Branch::current().map_or(self.is_in_case.get(), |branch| branch.is_in_case.get())
-    }
-
-    /// Notes that a case begins or has ended. If a branch is running, the case is the branch's.
-    pub(super) fn set_in_case(&self, is_in_case: bool) {
-        match Branch::current() {
-            Some(branch) => branch.is_in_case.set(is_in_case),
-            None => self.is_in_case.set(is_in_case),
-        }
     }
 
     /// Whether a case has failed. Then the script does not have to prove anything else.

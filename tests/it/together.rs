@@ -243,3 +243,59 @@ fn a_session_that_a_branch_assigns_is_the_one_of_all_branches() {
     let outcome = outcome(script, MINUTE);
     assert!(outcome.is_ok(), "{}", said(&outcome));
 }
+
+#[test]
+fn a_case_ends_and_counts_only_what_is_its_own() {
+    let script = "
+        let cleaned = false;
+        together([
+            || {
+                cases([1], |row| { barrier(); let c = connect(); c.expect(220); c.quit(); barrier(); });
+                let tries = 0;
+                retry(2, \"1ms\", || { tries += 1; if tries == 1 { barrier(); barrier(); } assert(tries == 2); });
+                barrier();
+            },
+            || {
+                barrier();
+                let d = connect();
+                defer(|| cleaned = true);
+                barrier();
+                barrier();
+                let e = connect();
+                barrier();
+                barrier();
+                assert(!cleaned);
+                [d, e].for_each(|| { this.expect(220); this.quit(); });
+            },
+        ]);";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+#[test]
+fn no_case_passes_by_what_another_branch_expected() {
+    let script = "
+        together([
+            || { cases([1], |row| { barrier(); barrier(); }); },
+            || { barrier(); let s = connect(); s.expect(220); s.quit(); barrier(); },
+        ]);";
+    let outcome = outcome(script, MINUTE);
+    assert_eq!(outcome.cases.len(), 1);
+    let said = said(&outcome.cases[0]);
+    assert!(said.contains("the case expects nothing at all"), "{said}");
+}
+
+#[test]
+fn the_time_of_eventually_is_that_of_its_branch() {
+    let script = "
+        together([
+            || { fails(\"assert\", || eventually(\"20ms\", || assert(false))); },
+            || { let s = connect(); s.expect(220); s.expect_silence(\"200ms\"); s.quit(); },
+        ]);
+        let s = connect();
+        s.expect(220);
+        s.expect_silence(\"50ms\");
+        s.quit();";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}

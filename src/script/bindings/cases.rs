@@ -19,6 +19,7 @@ use crate::script::finally;
 use crate::script::library::Library;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
+use crate::script::scope::Scope;
 use crate::script::table::Case;
 use crate::secrets::is_secret_name;
 use crate::transcript::About;
@@ -65,7 +66,7 @@ fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised>
     Ok(if text.is_empty() { "(empty)".to_owned() } else { text })
 }
 
-/// Runs one case and what belongs to its end: the closures that it deferred, and the check of the
+/// Runs one case, whose scope has begun, and what belongs to its end: the closures that it deferred, and the check of the
 /// sessions that it opened.
 fn case(
     ctx: &NativeCallContext<'_>,
@@ -74,22 +75,21 @@ fn case(
     (number, name, row): (u32, &str, Dynamic),
 ) -> Result<Case, Raised> {
     let library = Library::of_call(ctx);
-    let (began, opened, deferred) = (Instant::now(), run.peers.opened(), run.ending.deferred.len());
-    let proofs = run.proofs();
+    let (began, scope) = (Instant::now(), run.scope());
     let called = closure.call_within_context::<Dynamic>(ctx, (row,));
     let verdict = match called {
         Ok(_) => Verdict::Passed,
         Err(raised) => ended(ctx, run, raised, &library)?,
     };
-    let mut beside = finally::run(ctx, run, deferred, &library);
+    let mut beside = finally::run(ctx, run, &scope, &library);
     let verdict = match verdict {
-        Verdict::Passed => judged(ctx, run, opened, &library)?,
+        Verdict::Passed => judged(ctx, run, &scope, &library)?,
         other => {
-            run.peers.leave_sessions(opened);
+            run.peers.leave_sessions(&scope);
             other
         }
     };
-    let expectations = run.proofs() - proofs;
+    let expectations = scope.proofs();
     let verdict = match verdict {
         Verdict::Passed if expectations == 0 => Verdict::Failed(Box::new(proves_nothing().into())),
         other => other,
@@ -126,10 +126,10 @@ fn ended(
 fn judged(
     ctx: &NativeCallContext<'_>,
     run: &Run,
-    opened: usize,
+    scope: &Scope,
     library: &Library,
 ) -> Result<Verdict, Raised> {
-    let faulty = wait(ctx, run.peers.end_sessions(opened))?;
+    let faulty = wait(ctx, run.peers.end_sessions(scope))?;
     Ok(faulty.map_or(Verdict::Passed, |(error, handle)| {
         let failure = failure::at_the_end(error, handle.last(), library);
         Verdict::Failed(Box::new(Failure { step: handle.step(), ..failure }))
@@ -181,16 +181,16 @@ pub mod words {
                 error.hint("cases([...], |row| ...) proves nothing without one"),
             ));
         }
-        if run.table.is_in_case() {
+        if run.scope().is_in_case() {
             let error = Error::usage("a case cannot have cases of its own");
             return Err(raise(&ctx, error.hint("make one row of each pair")));
         }
         for row in rows {
             let (number, name) = run.table.begin(name_of(&ctx, &row)?);
             run.note(About::Case(number), name.as_str());
-            run.table.set_in_case(true);
-            let case = super::case(&ctx, &run, &closure, (number, &name, row));
-            run.table.set_in_case(false);
+            let scope = Scope::of_case(&run.scope());
+            let case = || super::case(&ctx, &run, &closure, (number, &name, row));
+            let case = run.within(&scope, case);
             run.table.add(case?).map_err(|error| raise(&ctx, error))?;
             run.note(About::CaseEnded(number), name);
         }

@@ -19,6 +19,7 @@ use crate::script::finally::{self, is_final};
 use crate::script::library::Library;
 use crate::script::raise::{Caught, Raised, Spot, raise};
 use crate::script::run::Run;
+use crate::script::scope::Scope;
 use crate::transcript::About;
 use crate::{duration, suggest};
 
@@ -46,28 +47,15 @@ impl Attempts {
     /// attempt.
     fn run(&self, ctx: &NativeCallContext<'_>, closure: &FnPtr) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(ctx, error))?;
-        let outer = run.limit();
-        run.set_limit(self.until.into_iter().chain(outer).min());
-        let outcome = self.attempts(ctx, &run, closure, outer);
-        run.set_limit(outer);
-        outcome
-    }
-
-    /// `outer` is the deadline that holds outside of the attempts.
-    fn attempts(
-        &self,
-        ctx: &NativeCallContext<'_>,
-        run: &Run,
-        closure: &FnPtr,
-        outer: Option<Instant>,
-    ) -> Result<Dynamic, Raised> {
         let library = Library::of_call(ctx);
         let mut last: Option<Caught> = None;
         let mut pause = self.every.unwrap_or(PAUSES.0);
         for number in 1_u64.. {
             run.note(About::Attempt, number.to_string());
-            let (opened, deferred) = (run.peers.opened(), run.ending.deferred.len());
-            let raised = match closure.call_within_context::<Dynamic>(ctx, ()) {
+            let attempt = Scope::within(&run.scope());
+            attempt.set_limit(self.until.into_iter().chain(run.limit()).min());
+            let called = run.within(&attempt, || closure.call_within_context::<Dynamic>(ctx, ()));
+            let raised = match called {
                 Ok(value) => {
                     run.note(About::AttemptPassed, number.to_string());
                     return Ok(value);
@@ -78,13 +66,12 @@ impl Attempts {
             let failed = failure::caught(raised, ctx.call_source())?;
             let mut said = format!("{number}: {}", failed.error().message());
             // What is deferred may need sessions and time that the attempt no longer has.
-            let limit = run.limit();
-            run.set_limit(outer);
-            for beside in finally::run(ctx, run, deferred, &library) {
+            attempt.set_limit(run.limit());
+            let deferred = || finally::run(ctx, &run, &attempt, &library);
+            for beside in run.within(&attempt, deferred) {
                 let _ = write!(said, "; what was deferred: {}", beside.error.message());
             }
-            run.set_limit(limit);
-            run.peers.leave_sessions(opened);
+            run.peers.leave_sessions(&attempt);
             run.note(About::AttemptFailed, said);
             if failed.error().is_usage() {
                 // A mistake in the script would fail each attempt in the same way.
@@ -248,6 +235,9 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn defer(ctx: NativeCallContext, closure: FnPtr) -> Result<(), Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
-        run.ending.deferred.push(closure, Spot::of(&ctx)).map_err(|error| raise(&ctx, error))
+        run.ending
+            .deferred
+            .push(run.scope(), closure, Spot::of(&ctx))
+            .map_err(|error| raise(&ctx, error))
     }
 }

@@ -13,7 +13,7 @@ mod sessions;
 mod steps;
 mod values;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -30,12 +30,14 @@ use self::growth::Growth;
 use self::peers::Peers;
 use self::steps::Steps;
 use self::values::Values;
+use super::branch::Branch;
 use super::coroutine;
 use super::ended::Ended;
 use super::fixtures::Given;
 use super::listening::Listens;
 use super::raise::Raised;
 use super::regexes::Regexes;
+use super::scope::Scope;
 use super::settings::Settings;
 use super::sizes::Sizes;
 use super::table::Table;
@@ -64,8 +66,6 @@ pub(crate) struct Run {
     pub(super) fixture: Fixture,
     pub(super) ending: Ending,
     pub(super) growth: Growth,
-    /// How many assertions held.
-    checks: Cell<u64>,
     /// The warnings that the script has caused so far.
     warned: RefCell<BTreeSet<String>>,
     /// The script's own changes to the redaction of the settings.
@@ -74,8 +74,10 @@ pub(crate) struct Run {
     pub(super) table: Table,
     /// The sizes of the values that the script read.
     pub(super) sizes: Sizes,
-    /// The deadline of the `eventually` in progress.
-    limit: Cell<Option<Instant>>,
+    /// The whole script.
+    pub(super) whole: Rc<Scope>,
+    /// The scope that is in progress outside of all branches.
+    scope: RefCell<Rc<Scope>>,
     /// The modules that are being imported, outermost first.
     pub(super) importing: RefCell<Vec<String>>,
 }
@@ -121,6 +123,7 @@ impl Run {
         given: Option<Arc<Given>>,
         thread: ThreadUse,
     ) -> Self {
+        let whole = Rc::<Scope>::default();
         Self {
             thread,
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
@@ -132,12 +135,12 @@ impl Run {
             fixture: Fixture::of(script, given),
             ending: Ending::default(),
             growth: Growth::up_to(shared.allowance),
-            checks: Cell::default(),
             warned: RefCell::default(),
             redaction: RefCell::default(),
             table: Table::default(),
             sizes: Sizes::default(),
-            limit: Cell::default(),
+            scope: RefCell::new(Rc::clone(&whole)),
+            whole,
             importing: RefCell::default(),
             shared,
         }
@@ -181,8 +184,9 @@ impl Run {
         self.shared.regexes.get(source)
     }
 
+    /// Counts an assertion that held.
     pub(super) fn count_check(&self) {
-        self.checks.set(self.checks.get() + 1);
+        self.scope().count(1);
     }
 
     /// Adds a secret, so that its value is masked.
@@ -211,13 +215,33 @@ impl Run {
         self.redaction.take().map_or_else(|| Arc::clone(&self.shared.settings.redaction), Arc::new)
     }
 
-    /// Returns the deadline of the `eventually` in progress, if there is one.
-    pub(super) fn limit(&self) -> Option<Instant> {
-        self.limit.get()
+    /// Returns the scope in which the script, or its running branch, is.
+    pub(super) fn scope(&self) -> Rc<Scope> {
+        match Branch::current() {
+            Some(branch) => Rc::clone(&branch.scope.borrow()),
+            None => Rc::clone(&self.scope.borrow()),
+        }
     }
 
-    pub(super) fn set_limit(&self, limit: Option<Instant>) {
-        self.limit.set(limit);
+    /// Does something in a scope.
+    pub(super) fn within<T>(&self, scope: &Rc<Scope>, work: impl FnOnce() -> T) -> T {
+        let around = self.enter(Rc::clone(scope));
+        let done = work();
+        self.enter(around);
+        done
+    }
+
+    /// Sets the scope in which the script, or its running branch, is. Returns the one before.
+    fn enter(&self, scope: Rc<Scope>) -> Rc<Scope> {
+        match Branch::current() {
+            Some(branch) => branch.scope.replace(scope),
+            None => self.scope.replace(scope),
+        }
+    }
+
+    /// Returns the deadline of the `eventually` in progress, if there is one.
+    pub(super) fn limit(&self) -> Option<Instant> {
+        self.scope().limit()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::script::handle::Handle;
 use crate::script::listening::Listening;
 use crate::script::programs::Programs;
 use crate::script::questions::Questions;
+use crate::script::scope::Scope;
 use crate::server::Embedded;
 
 /// The dialogues of a script: with servers, with clients, and with the commands that it started.
@@ -37,8 +39,8 @@ impl Peers {
         self.listeners.borrow().iter().any(|own| own.listener().path() == path)
     }
 
-    pub(super) fn add_session(&self, session: Handle) {
-        self.sessions.borrow_mut().add(session);
+    pub(super) fn add_session(&self, scope: Rc<Scope>, session: Handle) {
+        self.sessions.borrow_mut().add(scope, session);
     }
 
     pub(super) fn add_listener(&self, listener: Listening) {
@@ -78,13 +80,9 @@ impl Peers {
         self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
     }
 
-    pub(in crate::script) fn sessions(&self) -> Vec<Handle> {
-        self.sessions.borrow().since(0)
-    }
-
-    /// Returns how many sessions were opened so far.
-    pub(in crate::script) fn opened(&self) -> usize {
-        self.sessions.borrow().opened()
+    /// Returns the sessions that were opened in a scope and are kept.
+    pub(in crate::script) fn sessions(&self, scope: &Scope) -> Vec<Handle> {
+        self.sessions.borrow().of(scope)
     }
 
     /// Returns how many sessions are open or can still be used.
@@ -92,10 +90,9 @@ impl Peers {
         self.sessions.borrow().kept()
     }
 
-    /// Closes the sessions from number `from` on, without judging them.
-    pub(in crate::script) fn leave_sessions(&self, from: usize) {
-        let sessions = self.sessions.borrow().since(from);
-        for handle in sessions {
+    /// Closes the sessions of a scope, without judging them.
+    pub(in crate::script) fn leave_sessions(&self, scope: &Scope) {
+        for handle in self.sessions(scope) {
             if let Ok(mut taken) = handle.take()
                 && let Ok(session) = taken.session()
             {
@@ -104,10 +101,10 @@ impl Peers {
         }
     }
 
-    /// Returns the sessions from number `from` on in the order of their names, because branches open
-    /// sessions in any order.
-    fn in_order(&self, from: usize) -> Vec<Handle> {
-        let mut sessions = self.sessions.borrow().since(from);
+    /// Returns the sessions of a scope in the order of their names, because branches open sessions
+    /// in any order.
+    fn in_order(&self, scope: &Scope) -> Vec<Handle> {
+        let mut sessions = self.sessions(scope);
         sessions.sort_by_cached_key(|handle| {
             let mut id = None;
             handle.look(|session| id = Some(session.id()));
@@ -116,21 +113,21 @@ impl Peers {
         sessions
     }
 
-    /// Returns the first session that has not ended yet.
-    pub(in crate::script) fn first_open(&self) -> Option<Handle> {
-        self.in_order(0).into_iter().find(|handle| {
+    /// Returns the first session of a scope that has not ended yet.
+    pub(in crate::script) fn first_open(&self, scope: &Scope) -> Option<Handle> {
+        self.in_order(scope).into_iter().find(|handle| {
             let mut is_open = false;
             handle.look(|session| is_open = !session.is_over());
             is_open
         })
     }
 
-    /// Ends the open dialogues from number `from` on, up to the first one that fails. Returns the
+    /// Ends the open dialogues of a scope, up to the first one that fails. Returns the
     /// error and the handle of that one. Our side of each session is closed before the first
     /// session is read to its end, so that all of them together take one grace time.
-    pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
+    pub(in crate::script) async fn end_sessions(&self, scope: &Scope) -> Option<(Error, Handle)> {
         let mut ending = Vec::new();
-        for handle in self.in_order(from) {
+        for handle in self.in_order(scope) {
             let Ok(mut taken) = handle.take() else { continue };
             match taken.session() {
                 Ok(session) if !session.is_over() => match session.close_our_side().await {
@@ -148,11 +145,6 @@ impl Peers {
             }
         }
         None
-    }
-
-    /// Returns how often something expected came in a session.
-    pub(super) fn expectations(&self) -> u64 {
-        self.sessions.borrow().expectations()
     }
 
     /// Returns how long it took to open the connections of the sessions.

@@ -72,7 +72,7 @@ impl Run {
     ) -> Handle {
         let handle = Handle::new(session);
         handle.note(context, self.steps.current());
-        self.peers.add_session(handle.clone());
+        self.peers.add_session(self.scope(), handle.clone());
         handle
     }
 
@@ -83,7 +83,7 @@ impl Run {
 
     /// Returns how often something expected came, or an assertion held.
     pub(in crate::script) fn proofs(&self) -> u64 {
-        self.checks.get() + self.peers.expectations()
+        self.whole.proofs()
     }
 
     /// Whether the script has proved nothing although it has to. Setups and teardowns do not have

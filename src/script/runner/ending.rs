@@ -27,7 +27,7 @@ use crate::script::run::Run;
 async fn time_is_up(run: &Run, deadline: Duration) {
     let kept = finally::kept_of(deadline);
     sleep(deadline.saturating_sub(kept)).await;
-    if run.ending.deferred.len() == 0 {
+    if run.ending.deferred.is_empty() {
         sleep(kept).await;
     }
 }
@@ -51,7 +51,7 @@ impl Runner {
             let mut beside = Vec::new();
             let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
                 shared.fixture.end_with(value);
-                beside = finally::run(context, &shared, 0, &library);
+                beside = finally::run(context, &shared, &shared.whole, &library);
                 shared.peers.questions.close();
             };
             let ended = program.run(&engine, last);
@@ -130,7 +130,7 @@ impl Runner {
         // A script that failed does not wait for clients.
         run.peers.end_servers(Duration::ZERO).await;
         run.peers.programs.kill(&run.transcript).await;
-        run.peers.leave_sessions(0);
+        run.peers.leave_sessions(&run.whole);
         let with_step = |failure: Failure| Box::new(Failure { step: run.steps.title(), ..failure });
         match (ended, failed) {
             (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
@@ -160,7 +160,7 @@ impl Runner {
 
     /// Ends the sessions, listeners and commands of a script. Returns the first failure.
     async fn failed_at_the_end(&self, run: &Run) -> Option<Failure> {
-        if let Some((error, handle)) = run.peers.end_sessions(0).await {
+        if let Some((error, handle)) = run.peers.end_sessions(&run.whole).await {
             let failure = failure::at_the_end(error, handle.last(), &self.library);
             return Some(Failure { step: handle.step(), ..failure });
         }
@@ -178,7 +178,7 @@ impl Runner {
     /// Makes the failure of a script whose end did not come to its own end, at the place of the peer
     /// that was waited for.
     fn waiting(&self, run: &Run, error: Error) -> Failure {
-        let (spot, step) = match run.peers.first_open() {
+        let (spot, step) = match run.peers.first_open(&run.whole) {
             Some(handle) => (handle.last(), handle.step()),
             None => run.peers.programs.first(),
         };
