@@ -34,11 +34,15 @@ pub(crate) fn is_answer_to(answered: &[u8], command: &str) -> bool {
 /// The most mechanisms that are returned; real servers have far fewer.
 const MOST_MECHANISMS: usize = 1000;
 
+/// The most keywords that are kept; real servers have some dozens.
+const MOST_KEYWORDS: usize = 100_000;
+
 /// The capabilities that a server announces: keywords in the server's order, each with its
 /// parameters.
 ///
 /// Keywords match in letters of either case. All keywords are kept, including verbs that are not
-/// registered (`X-...`).
+/// registered (`X-...`). If a malicious server announces more than 100 000 keywords, the first of
+/// them are kept.
 ///
 /// ```
 /// use mailexpect::{Session, server::Embedded};
@@ -87,7 +91,7 @@ impl Capabilities {
             if domain.is_none() {
                 domain = Some(said);
             } else if !text[code..].trim_ascii().is_empty() {
-                entries.push(said);
+                keep(&mut entries, said);
             }
             start += line.len();
         }
@@ -100,7 +104,7 @@ impl Capabilities {
         let mut start = 0;
         for line in reply.bytes().split_inclusive(|byte| *byte == b'\n') {
             if !chomp(line).trim_ascii().is_empty() {
-                entries.push(start..start + chomp(line).len());
+                keep(&mut entries, start..start + chomp(line).len());
             }
             start += line.len();
         }
@@ -120,7 +124,7 @@ impl Capabilities {
             text.extend_from_slice(&keyword);
             text.push(b' ');
             text.extend_from_slice(&parameters);
-            entries.push(start..text.len());
+            keep(&mut entries, start..text.len());
         }
         Self { reply, domain: 0..0, text: Some(text), entries }
     }
@@ -142,7 +146,9 @@ impl Capabilities {
         let mut entries = Vec::new();
         let mut at = start;
         for word in bytes[start..start + length].split(|byte| *byte == b' ') {
-            entries.extend((!word.is_empty()).then_some(at..at + word.len()));
+            if !word.is_empty() {
+                keep(&mut entries, at..at + word.len());
+            }
             at += word.len() + 1;
         }
         Self { reply, domain: 0..0, text: None, entries }
@@ -239,6 +245,13 @@ impl Capabilities {
     }
 }
 
+/// Adds an entry, unless there are very many already.
+fn keep(entries: &mut Vec<Range<usize>>, entry: Range<usize>) {
+    if entries.len() < MOST_KEYWORDS {
+        entries.push(entry);
+    }
+}
+
 /// Splits an entry: the keyword ends at the first blank. Only AUTH may be followed by `=`, as in
 /// IMAP and from old servers of SMTP; elsewhere, `=` is a part of the keyword
 /// (`THREAD=REFERENCES`), and `UIDL=no` is not UIDL.
@@ -286,6 +299,14 @@ pub(crate) fn behind<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn not_all_of_excessively_many_keywords_are_kept() {
+        let line = format!("* CAPABILITY IMAP4rev1{}\r\n", " X".repeat(MOST_KEYWORDS + 5));
+        let capabilities = Capabilities::remembered_words(line.as_bytes());
+        assert!(capabilities.has("IMAP4rev1"));
+        assert_eq!(capabilities.each_keyword().count(), MOST_KEYWORDS);
+    }
 
     #[test]
     fn keywords_are_found_whatever_their_case_and_all_are_kept() {

@@ -91,7 +91,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
     fn check_start(&self) -> io::Result<()> {
         let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
         let is_line = self.incoming.ends_with(b"\n") && self.incoming.iter().all(is_text);
-        if self.decompress.total_in() == 0 && is_line {
+        if self.decompress.total_in() == 0 && self.incoming.len() > 1 && is_line {
             return Err(broken("it is text"));
         }
         Ok(())

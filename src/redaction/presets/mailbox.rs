@@ -63,12 +63,12 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "MODSEQ",
         numbered: true,
         scope: scope::IMAP_BOTH,
-        regex: r"(?i)(?:HIGHESTMODSEQ |MODSEQ \(?|MODIFIED |CHANGEDSINCE |QRESYNC \(\d+ )(?P<v>\d+)",
+        regex: r"(?i)(?:HIGHESTMODSEQ |MODSEQ \(?|CHANGEDSINCE |QRESYNC \(\d+ )(?P<v>\d+)",
         samples: &[
             ("* OK [HIGHESTMODSEQ 715194045007]", "715194045007"),
             ("* 1 FETCH (MODSEQ (12121231))", "12121231"),
         ],
-        others: &[],
+        others: &["a3 OK [MODIFIED 7,9] Conditional STORE failed"],
     },
     Preset {
         name: "imap.appenduid",
