@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::process::ExitStatus;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::raise::Spot;
+use super::scope::Scope;
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{About, Excerpt, Transcript, What};
 use crate::transport::Program;
@@ -143,18 +145,39 @@ impl Drop for Taken {
     }
 }
 
-/// The programs of a run, in the order in which they were started.
+/// The programs of a run, in the order in which they were started, each with the scope that started
+/// it.
 #[derive(Default)]
-pub(super) struct Programs(RefCell<Vec<Running>>);
+pub(super) struct Programs(RefCell<Vec<(Rc<Scope>, Running)>>);
 
 impl Programs {
-    pub(super) fn add(&self, running: Running) -> Result<Running> {
+    pub(super) fn add(&self, scope: Rc<Scope>, running: Running) -> Result<Running> {
         let mut all = self.0.borrow_mut();
         if all.len() >= MOST {
             return Err(Error::usage(format!("the script has started {MOST} commands")));
         }
-        all.push(running.clone());
+        all.push((scope, running.clone()));
         Ok(running)
+    }
+
+    /// Kills the programs that an attempt has started which failed. How they ended is not judged.
+    pub(super) fn leave(&self, scope: &Scope, transcript: &Transcript) {
+        let all = self.0.take();
+        let (left, kept) = all.into_iter().partition(|(of, _)| scope.has(of));
+        self.0.replace(kept);
+        let left: Vec<(Rc<Scope>, Running)> = left;
+        for (_, running) in left {
+            let is_known = running.slot().status.is_some();
+            let status = running.look(Program::kill);
+            if !is_known {
+                let command = running.command();
+                let text = status.map_or_else(
+                    || format!("killed: {command}"),
+                    |status| format!("{command}: {status}"),
+                );
+                transcript.note(What::Note { about: About::Ended, text: text.into() });
+            }
+        }
     }
 
     /// Stops the programs that still run. Judges those that have ended by themselves, if the script
@@ -171,7 +194,7 @@ impl Programs {
     ) -> Option<(Error, Spot, Option<String>)> {
         let all = self.0.borrow().clone();
         let mut wrong = None;
-        for running in all {
+        for (_, running) in all {
             let is_seen = running.slot().is_seen;
             let age = if is_seen { Duration::ZERO } else { age };
             let ended = running.with(async |program| Ok(program.ends_within(age).await)).await;
@@ -204,7 +227,7 @@ impl Programs {
     /// Returns the place and the step in which the first program was started.
     pub(super) fn first(&self) -> (Option<Spot>, Option<String>) {
         let all = self.0.borrow();
-        let Some(running) = all.first() else { return (None, None) };
+        let Some((_, running)) = all.first() else { return (None, None) };
         let slot = running.slot();
         (Some(slot.spot.clone()), slot.step.clone())
     }
@@ -213,7 +236,7 @@ impl Programs {
     /// transcript shows how they ended, because a server that died is most often the reason for the
     /// failure.
     pub(super) async fn kill(&self, transcript: &Transcript) {
-        for running in self.0.take() {
+        for (_, running) in self.0.take() {
             let (program, known) = {
                 let mut slot = running.slot();
                 (slot.program.take(), slot.status)

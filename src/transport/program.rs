@@ -143,6 +143,13 @@ impl Program {
         self.status.or_else(|| self.child.try_wait().ok().flatten())
     }
 
+    /// Kills the program and its group. Returns how the program had ended, if it had before.
+    pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
+        let ended = self.status.or_else(|| self.child.try_wait().ok().flatten());
+        self.group.kill();
+        ended
+    }
+
     /// Asks the program and its group to end, and kills them if the program still runs `TO_END`
     /// later.
     pub(crate) async fn stop(&mut self) -> io::Result<ExitStatus> {

@@ -299,3 +299,62 @@ fn the_time_of_eventually_is_that_of_its_branch() {
     let outcome = outcome(script, MINUTE);
     assert!(outcome.is_ok(), "{}", said(&outcome));
 }
+
+#[test]
+fn an_attempt_and_a_case_stay_together_over_barriers() {
+    let script = "
+        fn tried(name) {
+            let tries = 0;
+            retry(2, \"1ms\", || {
+                tries += 1;
+                barrier();
+                print(`${name} ${tries}`);
+                barrier();
+                assert(tries == 2);
+            });
+        }
+        fn listed(name) {
+            cases([name], |row| { barrier(); print(row); barrier(); assert(true); });
+        }
+        together([|| tried(\"a\"), || tried(\"b\")]);
+        together([|| listed(\"c\"), || listed(\"d\")]);";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+    let told: Vec<_> = lines(&outcome.transcript).into_iter().map(|line| line.text).collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|line| if line.starts_with("attempt failed") { "attempt failed" } else { line })
+        .collect();
+    let wanted = [
+        ["attempt: 1", "print: a 1", "attempt failed"],
+        ["attempt: 1", "print: b 1", "attempt failed"],
+        ["attempt: 2", "print: a 2", "attempt passed: 2"],
+        ["attempt: 2", "print: b 2", "attempt passed: 2"],
+        ["case: c", "print: c", "end of case: c"],
+        ["case: d", "print: d", "end of case: d"],
+    ];
+    assert_eq!(told, wanted.concat());
+}
+
+#[test]
+fn what_a_failed_attempt_has_started_is_not_judged() {
+    let folder = folder(&[(
+        "a.rhai",
+        "
+        let n = 0;
+        let kept = ();
+        eventually(\"10s\", || {
+            n += 1;
+            kept = listen(\"smtp\");
+            let s = connect(kept.url);
+            let ran = run([\"sh\", \"-c\", if n < 3 { \"exit 69\" } else { \"echo empty\" }]);
+            assert(ran.output.contains(\"empty\"), \"not yet\");
+            together([
+                || { let c = kept.accept(); c.greet(220, \"mx\"); c.expect_quit(); },
+                || { s.expect(220); s.quit(); },
+            ]);
+        });",
+    )]);
+    let ran = run(folder.path(), &["run", "a.rhai", "--allow-run"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}

@@ -89,7 +89,8 @@ fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result
             "the words are parted at blanks and there is no shell; a list keeps blanks in words",
         )
     })?;
-    run.peers.programs.add(Running::new(shown, (Spot::of(ctx), run.steps.title()), program))
+    let running = Running::new(shown, (Spot::of(ctx), run.steps.title()), program);
+    run.peers.programs.add(run.scope(), running)
 }
 
 /// Waits until the command exits. Stops the command, with an error, if it is still running after

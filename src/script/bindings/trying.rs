@@ -71,7 +71,7 @@ impl Attempts {
             for beside in run.within(&attempt, deferred) {
                 let _ = write!(said, "; what was deferred: {}", beside.error.message());
             }
-            run.peers.leave_sessions(&attempt);
+            run.peers.leave(&attempt, &run.transcript);
             run.note(About::AttemptFailed, said);
             if failed.error().is_usage() {
                 // A mistake in the script would fail each attempt in the same way.
@@ -165,8 +165,9 @@ pub mod words {
 
     /// Calls a closure again and again until it does not fail, within the given time, and returns
     /// its result. When the time is up, the attempt in progress is cut off, and the script fails
-    /// with the last failure before it. If an attempt fails, the sessions that it opened are
-    /// closed. A mistake in the script is not tried again.
+    /// with the last failure before it. If an attempt fails, the sessions, listeners and servers
+    /// that it opened are closed, and the commands that it started are killed; none of them is
+    /// judged. A mistake in the script is not tried again.
     ///
     /// ```rhai
     /// let tries = 0;

@@ -17,6 +17,7 @@ use crate::script::programs::Programs;
 use crate::script::questions::Questions;
 use crate::script::scope::Scope;
 use crate::server::Embedded;
+use crate::transcript::Transcript;
 
 /// The dialogues of a script: with servers, with clients, and with the commands that it started.
 /// Each that is open is kept to the end of the script, and then judged.
@@ -24,9 +25,9 @@ use crate::server::Embedded;
 pub(in crate::script) struct Peers {
     sessions: RefCell<Sessions>,
     /// The listeners that the script opened.
-    listeners: RefCell<Vec<Listening>>,
+    listeners: RefCell<Vec<(Rc<Scope>, Listening)>>,
     /// The servers that run in the background.
-    servers: RefCell<Vec<Arc<Embedded>>>,
+    servers: RefCell<Vec<(Rc<Scope>, Arc<Embedded>)>>,
     /// The questions of the servers in the background.
     pub(in crate::script) questions: Questions,
     /// The commands that the script started.
@@ -36,25 +37,25 @@ pub(in crate::script) struct Peers {
 impl Peers {
     /// Whether one of the listeners listens on this unix socket.
     pub(super) fn has_listener_at(&self, path: &Path) -> bool {
-        self.listeners.borrow().iter().any(|own| own.listener().path() == path)
+        self.listeners.borrow().iter().any(|(_, own)| own.listener().path() == path)
     }
 
     pub(super) fn add_session(&self, scope: Rc<Scope>, session: Handle) {
         self.sessions.borrow_mut().add(scope, session);
     }
 
-    pub(super) fn add_listener(&self, listener: Listening) {
-        self.listeners.borrow_mut().push(listener);
+    pub(super) fn add_listener(&self, scope: Rc<Scope>, listener: Listening) {
+        self.listeners.borrow_mut().push((scope, listener));
     }
 
-    pub(super) fn add_server(&self, server: Arc<Embedded>) {
-        self.servers.borrow_mut().push(server);
+    pub(super) fn add_server(&self, scope: Rc<Scope>, server: Arc<Embedded>) {
+        self.servers.borrow_mut().push((scope, server));
     }
 
     /// Ends the listeners. Returns an error if a client has connected and was not accepted.
     pub(in crate::script) async fn end_listeners(&self) -> Option<(Error, Listening)> {
         let all = self.listeners.borrow().clone();
-        for listening in all {
+        for (_, listening) in all {
             if let Err(error) = listening.listener().finish().await {
                 return Some((error, listening));
             }
@@ -65,11 +66,11 @@ impl Peers {
     /// Stops the servers in the background. All connected clients together have `grace` to finish.
     pub(in crate::script) async fn end_servers(&self, grace: Duration) {
         let servers = self.servers.take();
-        for server in &servers {
+        for (_, server) in &servers {
             server.stop(grace);
         }
         let until = Instant::now() + grace;
-        for server in &servers {
+        for (_, server) in &servers {
             // Connections that are open after that are left as they are.
             let _ = timeout_at(until, server.idle()).await;
         }
@@ -77,7 +78,7 @@ impl Peers {
 
     /// Stops listening, without an error for clients that were not accepted.
     pub(in crate::script) fn close_listeners(&self) {
-        self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
+        self.listeners.borrow().iter().for_each(|(_, listening)| listening.listener().close());
     }
 
     /// Returns the sessions that were opened in a scope and are kept.
@@ -88,6 +89,26 @@ impl Peers {
     /// Returns how many sessions are open or can still be used.
     pub(in crate::script) fn kept(&self) -> usize {
         self.sessions.borrow().kept()
+    }
+
+    /// Ends what an attempt has opened and started which failed, without judging it.
+    pub(in crate::script) fn leave(&self, scope: &Scope, transcript: &Transcript) {
+        self.leave_sessions(scope);
+        self.programs.leave(scope, transcript);
+        self.listeners.borrow_mut().retain(|(of, listening)| {
+            let is_left = scope.has(of);
+            if is_left {
+                listening.listener().close();
+            }
+            !is_left
+        });
+        self.servers.borrow_mut().retain(|(of, server)| {
+            let is_left = scope.has(of);
+            if is_left {
+                server.stop(Duration::ZERO);
+            }
+            !is_left
+        });
     }
 
     /// Closes the sessions of a scope, without judging them.

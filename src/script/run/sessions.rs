@@ -38,7 +38,7 @@ impl Run {
         if !to.contains(':') {
             self.note_place(listener.port(), &listener.path());
         }
-        self.peers.add_listener(listening.clone());
+        self.peers.add_listener(self.scope(), listening.clone());
         listening
     }
 
@@ -59,7 +59,7 @@ impl Run {
         if let Some(at) = server.addr(scheme) {
             self.note_place(at.port(), Path::new(""));
         }
-        self.peers.add_server(Arc::clone(&server));
+        self.peers.add_server(self.scope(), Arc::clone(&server));
         server
     }
 
