@@ -7,8 +7,9 @@
 //! other branches wait too.
 //!
 //! What a branch records goes to its own part of the transcript. The parts are appended in the
-//! order of the branches, at each barrier and at the end. So the transcript does not depend on
-//! which branch was quicker.
+//! order of the branches, at each barrier and at the end; a case or an attempt that goes on over a
+//! barrier is appended when it has ended. So the transcript does not depend on which branch was
+//! quicker.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -236,7 +237,9 @@ impl Branches {
         if let Some(place) = ended {
             self.barrier.ended.set(Some(place + 1));
         } else {
-            self.gather();
+            for branch in &mut self.all {
+                self.transcript.append_ended(&mut branch.part);
+            }
             self.barrier.passed.set(self.barrier.passed.get() + 1);
         }
         for branch in self.all.iter().filter(|branch| is_there(branch)) {

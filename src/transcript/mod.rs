@@ -182,6 +182,12 @@ impl Transcript {
         self.record().append(part);
     }
 
+    /// Moves the events of `part` that are in no case or attempt which has not ended.
+    #[cfg(feature = "script")]
+    pub(crate) fn append_ended(&self, part: &mut Part) {
+        self.record().append_ended(part);
+    }
+
     fn masked(&self, mut events: Vec<Event>) -> Vec<Event> {
         masked::mask(&mut events, &self.learned);
         events

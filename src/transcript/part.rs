@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::event::{Event, What};
+use super::note::About;
 
 /// The number of first events that are always kept, and the number of their bytes. That is enough
 /// for some lines each for thousands of commands, but not for a flood from a hostile server.
@@ -24,6 +25,8 @@ pub(crate) struct Part {
     last_held: usize,
     /// The number of bytes of memory that all these events take.
     bytes: usize,
+    /// The places in `events` at which cases and attempts begin that have not ended.
+    begun: Vec<usize>,
     /// The number of events left out between `events` and `last`.
     omitted: u64,
     /// The branch of these events, from 1; 0 outside of all branches.
@@ -50,6 +53,7 @@ impl Part {
         self.bytes += event.bytes();
         if self.last.is_empty() && self.events.len() < FIRST.0 && self.held < FIRST.1 {
             self.held += event.octets();
+            self.note_begun(&event);
             self.events.push(event);
             return;
         }
@@ -60,6 +64,19 @@ impl Part {
             self.last_held -= dropped.octets();
             self.bytes -= dropped.bytes();
             self.omitted += 1;
+        }
+    }
+
+    fn note_begun(&mut self, event: &Event) {
+        match &event.what {
+            What::Note { about: About::Case(_) | About::Attempt, .. } => {
+                self.begun.push(self.events.len());
+            }
+            What::Note {
+                about: About::CaseEnded(_) | About::AttemptPassed | About::AttemptFailed,
+                ..
+            } => drop(self.begun.pop()),
+            _ => {}
         }
     }
 
@@ -82,6 +99,20 @@ impl Part {
         events.extend(self.omission());
         events.extend(std::mem::take(&mut self.last));
         (self.held, self.last_held, self.bytes, self.omitted) = (0, 0, 0, 0);
+        self.begun.clear();
         events
+    }
+
+    /// Takes out the events before the first case or attempt that has not ended: what happens in
+    /// one stays together, although other branches record meanwhile.
+    #[cfg(feature = "script")]
+    pub(super) fn take_ended(&mut self) -> Vec<Event> {
+        let Some(place) = self.begun.first().copied().filter(|_| self.last.is_empty()) else {
+            return self.take();
+        };
+        let rest = self.events.split_off(place);
+        let ended = self.take();
+        rest.into_iter().for_each(|event| self.keep(event));
+        ended
     }
 }

@@ -129,6 +129,14 @@ impl Record {
         self.measure();
     }
 
+    /// Moves the events of `part` that are in no case or attempt which has not ended.
+    pub(super) fn append_ended(&mut self, part: &mut Part) {
+        self.elsewhere = self.elsewhere.saturating_sub(part.bytes());
+        part.take_ended().into_iter().for_each(|event| self.part.keep(event));
+        self.elsewhere += part.bytes();
+        self.measure();
+    }
+
     /// The most bytes that all events have taken.
     pub(super) fn most(&self) -> usize {
         self.most
