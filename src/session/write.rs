@@ -59,12 +59,13 @@ impl Session {
         let mut flushed = !self.stream.transport().is_some_and(Transport::holds_back);
         while at < bytes.len() || !flushed {
             match timeout_at(wait.deadline(), self.write_or_read(&bytes[at..])).await {
-                Ok(Ok(written)) => {
+                Ok(Ok(Ok(written))) => {
                     flushed |= at == bytes.len();
                     at += written;
                 }
-                Ok(Err(error)) if is_reset(&error) => return Err(self.cannot_send(wait).await),
-                Ok(Err(error)) => {
+                Ok(Err(broken)) => return Err(broken),
+                Ok(Ok(Err(error))) if is_reset(&error) => return Err(self.cannot_send(wait).await),
+                Ok(Ok(Err(error))) => {
                     return Err(self.fault(Kind::Io, format!("writing failed: {error}")));
                 }
                 Err(_) => return Err(self.stuck(wait, &format!("{} bytes", bytes.len() - at))),
@@ -109,20 +110,23 @@ impl Session {
 
     /// Writes some bytes, or flushes if `bytes` is empty. While neither is possible, reads what the
     /// peer says.
-    async fn write_or_read(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    ///
+    /// # Errors
+    /// If what the peer says breaks TLS or the compression.
+    async fn write_or_read(&mut self, bytes: &[u8]) -> Result<io::Result<usize>> {
         poll_fn(|cx| {
             let Some(transport) = self.stream.transport_mut() else {
-                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+                return Poll::Ready(Ok(Err(io::ErrorKind::NotConnected.into())));
             };
             let transport = Pin::new(&mut *transport);
             if bytes.is_empty() {
                 if let Poll::Ready(flushed) = transport.poll_flush(cx) {
-                    return Poll::Ready(flushed.map(|()| 0));
+                    return Poll::Ready(Ok(flushed.map(|()| 0)));
                 }
             } else if let Poll::Ready(written) = transport.poll_write(cx, bytes) {
-                return Poll::Ready(written.and_then(|count| {
+                return Poll::Ready(Ok(written.and_then(|count| {
                     if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
-                }));
+                })));
             }
             let reads = !self.ending.is_seen() && self.stream.pace().is_none();
             while reads && self.stream.buffer().left() > 0 {
@@ -135,10 +139,11 @@ impl Session {
                     Poll::Ready(read) => {
                         let count = room.filled().len();
                         self.stream.buffer_mut().push(room.filled());
-                        // The next expectation reports what an end or a failed read means; the
-                        // writing goes on.
-                        if !matches!(self.received(read.map(|()| count)), Ok(Arrival::Bytes)) {
-                            break;
+                        match self.received(read.map(|()| count)) {
+                            Ok(Arrival::Bytes) => {}
+                            // The next expectation reports what the end means; the writing goes on.
+                            Ok(_) => break,
+                            Err(broken) => return Poll::Ready(Err(broken)),
                         }
                     }
                 }

@@ -261,6 +261,31 @@ fn bytes_that_are_no_tls_in_the_middle_of_it_are_an_error() {
     server.end();
 }
 
+/// The server reads a part of the message, sends what is no TLS, and reads no more, so the client is
+/// in the middle of writing when it comes.
+#[test]
+fn bytes_that_are_no_tls_break_a_write_as_they_break_a_read() {
+    let ca = Ca::new("test CA");
+    let config = ca.sign(&params("localhost")).config();
+    let (over, is_over) = std::sync::mpsc::channel::<()>();
+    let server = Server::new(move |stream| {
+        let mut stream = tls(config, stream);
+        stream.write_all(b"hi\n").unwrap();
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        stream.sock.write_all(b"in clear\r\n").unwrap();
+        let _ = is_over.recv();
+    });
+    block_on(async {
+        let mut session = connect(&server.url("tls"), ca.trusted()).await.unwrap();
+        session.expect("hi\n").await.unwrap();
+        let error = session.send_raw(vec![b'y'; 64 << 20]).await.unwrap_err();
+        assert!(error.is_tls(), "{error}");
+        session.reset().unwrap();
+    });
+    drop(over);
+    server.end();
+}
+
 #[test]
 fn a_key_log_has_the_secrets_of_each_session() {
     let ca = Ca::new("test CA");
