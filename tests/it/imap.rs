@@ -290,6 +290,23 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
     assert_eq!(peer.heard(), b"a1 IDLE\r\nDONE\r\na2 IDLE\r\n");
 }
 
+/// What comes before DONE, and nobody takes, stands where it would stand if it came a moment later.
+#[test]
+fn news_that_nobody_took_stands_behind_done() {
+    let peer = Peer::parse(
+        "S: * OK hi\nC\nS: + idling\nS: * 4 EXISTS\\r\\n* 1 RECENT\nC\nS: a1 OK done\nstall",
+    );
+    let shown = block_on(async {
+        let mut s = greeted(&peer).await;
+        s.idle().await.unwrap();
+        s.expect("* 4 EXISTS").await.unwrap();
+        s.done().await.unwrap();
+        s.transcript().to_string()
+    });
+    let place = |line: &str| shown.find(line).unwrap_or_else(|| panic!("{line}: {shown}"));
+    assert!(place("* 4 EXISTS") < place("C: DONE") && place("C: DONE") < place("* 1 RECENT"));
+}
+
 /// The news comes after the server has told the client to go on, and is more than one read takes.
 #[test]
 fn an_end_of_idle_behind_much_news_is_seen_before_done() {

@@ -34,7 +34,7 @@ impl Session {
             ));
         }
         running.tag = self.tags.idle.take();
-        self.check_idle(&mut running).await?;
+        self.check_idle(&running).await?;
         self.write(b"DONE\r\n".as_slice().into(), running.verb.wait).await?;
         match self.next_response(&mut running).await? {
             Next::Tagged(tagged) => self.finish_running(running, tagged),
@@ -42,33 +42,47 @@ impl Session {
         }
     }
 
-    /// Takes the responses that came during IDLE. The server may send untagged ones, but must not
-    /// end the command (RFC 2177 section 3).
-    async fn check_idle(&mut self, running: &mut Running) -> Result<()> {
+    /// Checks the responses that came during IDLE and that nobody took: the server may send untagged
+    /// ones, but must not end the command (RFC 2177 section 3). Untagged ones are not taken yet.
+    /// What comes a moment later is taken behind DONE, too, so that the transcript does not depend
+    /// on the moment.
+    async fn check_idle(&mut self, running: &Running) -> Result<()> {
         // The end may be behind much news.
         let mut seen = None;
         while seen != Some(self.stream.held().len()) {
             seen = Some(self.stream.held().len());
             self.read_ready().await?;
         }
-        while let Some(response) = self.response_held(running)? {
-            if response.is_continuation() {
-                let why = "the server asks to go on with the IDLE, which it has done before";
-                let error = self.fault(Kind::Unexpected, why);
-                let error = error.with_expected("untagged responses, up to DONE (RFC 2177, 3)");
-                return Err(error.with_got(self.shown_lines(response.bytes())));
-            }
-            if response
-                .ends()
-                .is_none_or(|tag| running.tag.as_deref().map(str::as_bytes) != Some(tag))
-            {
-                self.take_untagged(response, running)?;
+        let mut at = 0;
+        while let Some(length) = self.framed_from(at) {
+            let response = &self.stream.held()[at..at + length];
+            let tag = response.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let why = if response.starts_with(b"+") {
+                "the server asks to go on with the IDLE, which it has done before"
+            } else if running.tag.as_deref().map(str::as_bytes) == Some(tag) {
+                "the server ended the IDLE before DONE"
+            } else {
+                at += length;
                 continue;
-            }
-            let error = self.fault(Kind::Unexpected, "the server ended the IDLE before DONE");
-            let error = error.with_expected("untagged responses, up to DONE (RFC 2177, 3)");
-            return Err(error.with_got(self.shown_lines(response.bytes())));
+            };
+            let got = self.shown_lines(response);
+            self.take(at + length);
+            let error = self.fault(Kind::Unexpected, why);
+            return Err(error
+                .with_expected("untagged responses, up to DONE (RFC 2177, 3)")
+                .with_got(got));
         }
         Ok(())
+    }
+
+    /// The length of the response at this place of the buffer, if it is there whole. One that is
+    /// malformed is left to the word that takes it.
+    fn framed_from(&mut self, at: usize) -> Option<usize> {
+        let held = self.stream.held();
+        let framing = self.turn.framing()?;
+        framing.restart();
+        let length = framing.frame(&held[at..]).ok().flatten();
+        framing.restart();
+        length
     }
 }

@@ -158,21 +158,6 @@ impl Session {
         }
     }
 
-    /// Takes the next response, if all of it has arrived.
-    pub(super) fn response_held(&mut self, running: &Running) -> Result<Option<Response>> {
-        let held = self.stream.held();
-        match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
-            Ok(None) => Ok(None),
-            Ok(Some(length)) => {
-                let frame = self.take_reply(length);
-                Response::of_frame(frame).map(Some)
-            }
-            Err(malformed) => {
-                Err(self.malformed(&malformed, &running.verb.wanted, running.verb.wait))
-            }
-        }
-    }
-
     pub(super) fn take_untagged(&self, response: Response, running: &mut Running) -> Result<()> {
         running.held += response.bytes().len() + OVERHEAD;
         let wait = running.verb.wait;
