@@ -51,6 +51,15 @@ assert_eq(s.peer_certificate().subject, \"CN=localhost\");";
 }
 
 #[test]
+fn the_servers_side_knows_its_tls_however_the_stream_is_cut() {
+    let whole = ran(&(pair("", "") + "assert_eq(s.tls.version, \"1.3\");"));
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    let cut = pair("", "").replacen("\"smtps\", #{", "\"smtps\", #{segment: \"bytes\", ", 1);
+    let cut = ran(&(cut + "assert_eq(s.tls.version, \"1.3\");"));
+    assert_eq!(cut.code, Some(0), "{cut:?}");
+}
+
+#[test]
 fn a_session_of_the_servers_side_in_clear_says_how_tls_begins() {
     let clear = ran("let l = listen(\"smtp\");
 let c = connect(l.url);

@@ -143,7 +143,8 @@ impl Session {
 
     /// Records the TLS parameters of a connection from a client, if TLS is on.
     pub(in crate::session) fn note_accepted_tls(&mut self) {
-        let Some(Transport::Tls(tls)) = self.stream.transport() else { return };
+        let transport = self.stream.transport_mut().map(Transport::uncut);
+        let Some(Transport::Tls(tls)) = transport else { return };
         let Some(connection) = tls.server() else { return };
         let words = tls::spoken(connection);
         let established = Established::accepted(connection);
