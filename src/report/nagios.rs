@@ -2,6 +2,7 @@
 //! below it, and an exit code of its own
 //! (<https://www.monitoring-plugins.org/doc/guidelines.html>).
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,11 +19,11 @@ use crate::visible;
 
 /// The number of bytes that Nagios reads of a plugin's output.
 const LONGEST: usize = 8 << 10;
-/// The number of characters of text in the first line, limited so that its performance data is
-/// never cut off.
+/// The number of characters of text in the first line, at most 4000 bytes.
 const HEADLINE: usize = 1000;
-/// The maximum number of metrics in the first line.
-const MOST_METRICS: usize = 60;
+/// The number of bytes of performance data, limited so that the first line is never cut. Metrics
+/// that find no room are only left out of the output: thresholds are judged on all of them.
+const LONGEST_DATA: usize = 4 << 10;
 /// The number of transcript lines shown.
 const LAST_LINES: usize = 20;
 
@@ -124,7 +125,9 @@ impl Report for Nagios {
         if let Some(unknown) = self.thresholds.without(&measures).filter(|_| is_well) {
             alerts.push((State::Unknown, unknown));
         }
-        let worst = alerts.iter().map(|(state, _)| *state).max();
+        // The worst comes first, because the first line may be cut.
+        alerts.sort_by_key(|(state, _)| Reverse(*state));
+        let worst = alerts.first().map(|(state, _)| *state);
         state = state.max(worst);
         let state = state.unwrap_or(State::Unknown);
         self.state = Some(state);
@@ -251,7 +254,6 @@ fn measures(outcomes: &[&Outcome], elapsed: Duration) -> Vec<Measure> {
     for (measure, name) in found.iter_mut().zip(names) {
         measure.label = name;
     }
-    found.truncate(MOST_METRICS);
     found
 }
 
@@ -305,29 +307,42 @@ impl Thresholds {
         })
     }
 
-    /// Adds the performance data after a bar: `'label'=value[unit];[warn];[crit];[min]`.
+    /// Adds the performance data after a bar. If there is not room for all, metrics with a threshold
+    /// come first.
     fn performance(&self, text: &mut String, measures: &[Measure]) {
-        text.push_str(" |");
-        for measure in measures {
-            let range = |all: &[Threshold]| {
-                let found = all.iter().find(|threshold| threshold.is_for(measure));
-                found.map(|found| found.range.clone()).unwrap_or_default()
-            };
-            let label = &measure.label;
-            let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            let quote = if is_plain { "" } else { "'" };
-            let (warning, critical) = (range(&self.warning), range(&self.critical));
-            let min = if measure.from_zero { "0" } else { "" };
-            let bounds = format!(";{warning};{critical};{min}");
-            let bounds = bounds.trim_end_matches(';');
-            let _ = write!(
-                text,
-                " {quote}{}{quote}={}{}{bounds}",
-                visible::escape(label.as_bytes()),
-                shown(measure.value),
-                measure.unit
-            );
+        let is_limited = |measure: &Measure| {
+            self.warning.iter().chain(&self.critical).any(|one| one.is_for(measure))
+        };
+        let data = measures.iter().map(|measure| (!is_limited(measure), self.datum(measure)));
+        let mut data: Vec<_> = data.collect();
+        let mut room = LONGEST_DATA;
+        if data.iter().map(|(_, datum)| datum.len()).sum::<usize>() > room {
+            data.sort_by_key(|(is_last, _)| *is_last);
         }
+        text.push_str(" |");
+        for (_, datum) in data {
+            if let Some(rest) = room.checked_sub(datum.len()) {
+                room = rest;
+                text.push_str(&datum);
+            }
+        }
+    }
+
+    /// The performance data of a metric: `'label'=value[unit];[warn];[crit];[min]`.
+    fn datum(&self, measure: &Measure) -> String {
+        let range = |all: &[Threshold]| {
+            let found = all.iter().find(|threshold| threshold.is_for(measure));
+            found.map(|found| found.range.clone()).unwrap_or_default()
+        };
+        let label = &measure.label;
+        let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let quote = if is_plain { "" } else { "'" };
+        let (warning, critical) = (range(&self.warning), range(&self.critical));
+        let min = if measure.from_zero { "0" } else { "" };
+        let bounds = format!(";{warning};{critical};{min}");
+        let bounds = bounds.trim_end_matches(';');
+        let (label, value) = (visible::escape(label.as_bytes()), shown(measure.value));
+        format!(" {quote}{label}{quote}={value}{}{bounds}", measure.unit)
     }
 }
 

@@ -59,6 +59,25 @@ fn a_threshold_that_is_crossed_warns_or_is_critical() {
 }
 
 #[test]
+fn a_threshold_is_judged_on_every_metric_however_many_there_are() {
+    let long = "long ".repeat(30);
+    let many: Vec<_> = (0..90).map(|n| format!("metric(\"{long}{n}\", {n});\n")).collect();
+    let many = many.concat();
+    let script = format!("// Counts.\nconnect().expect(220);\n{many}metric(\"last\", 1);\n");
+    let ran = nagios(&script, &["-w", "last=0", "-c", &format!("{long}70=:69")]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let alerts = format!("SMTP CRITICAL - {long}70 is 70 (range :69), last is 1 (range 0), ");
+    assert!(ran.out.starts_with(&alerts), "{ran:?}");
+    let ran = nagios(&script, &["-w", "last=0"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let (_, measures) = ran.out.trim_end().split_once(" | ").unwrap();
+    assert!(measures.starts_with("last=1;0 total="), "{measures}");
+    assert!((3000..4096).contains(&measures.len()), "{measures}");
+    let (_, last) = measures.rsplit_once(" '").unwrap();
+    assert!(last.contains("'="), "the data ends with a whole metric: {measures}");
+}
+
+#[test]
 fn a_wrong_reply_and_a_refused_port_are_critical_and_a_wrong_script_is_unknown() {
     let wrong = SCRIPT.replace("#{expect: 550}", "#{expect: 250}");
     let ran = nagios(&wrong, &[]);
