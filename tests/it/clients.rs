@@ -140,8 +140,9 @@ fn a_client_that_shows_what_was_injected_before_tls_is_found_out() {
         print(s.expect_any(["* BYE", eof()], #{timeout: "1s"}).text);
     "#;
     let folder = folder(&[("fetch.rhai", script)]);
+    // The words stand in the output, however much comes after them.
     let client = format!(
-        "{} run fetch.rhai --set url={{url}} --set ca={{ca}} | tee {{dir}}/said; exit 0",
+        "{} run fetch.rhai --set url={{url}} --set ca={{ca}} | tee {{dir}}/said; seq 2000; exit 0",
         me()
     );
     let client = ["--scheme", "imap", "--only", "inject", "--", "sh", "-c", &client];

@@ -7,6 +7,9 @@ use serde::Deserialize;
 use crate::error::{Error, Kind, Result};
 use crate::tls::Flaw;
 
+/// The words in each line that a server injects before TLS.
+pub(super) const INJECTED: &str = "injected before TLS";
+
 /// One server of the battery, and what a client should do with it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,7 +143,7 @@ mod tests {
                     "{}",
                     case.name
                 );
-                let injects = case.rules.values().any(|turn| turn.contains("injected before TLS"));
+                let injects = case.rules.values().any(|turn| turn.contains(INJECTED));
                 assert_eq!(case.should == Should::Unfooled, injects, "{}", case.name);
                 for (command, turn) in &case.rules {
                     drop(Embedded::options().always(command, turn.clone()).unwrap());

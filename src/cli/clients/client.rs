@@ -1,14 +1,16 @@
 //! A client under test: the command, run against one server.
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use memchr::memmem;
 use tokio::process::Command;
 
-use super::battery::Case;
+use super::battery::{Case, INJECTED};
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::server::{Embedded, Mail};
@@ -17,8 +19,10 @@ use crate::transcript::{Transcript, What};
 use crate::transport::Group;
 use crate::visible;
 
-/// How many bytes of a client's output are kept: the last ones.
+/// How many bytes of a client's output are shown: the last ones.
 const LONGEST_OUTPUT: u64 = 4 << 10;
+/// How many bytes of a client's output are searched at a time.
+const LONGEST_PIECE: u64 = 64 << 10;
 /// The message that a client reads on its stdin and finds in the mailbox.
 const MESSAGE: &str = "From: Kim <kim@example.com>\r\nTo: hoge@example.com\r\nSubject: a client is tested\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@client.example>\r\n\r\nHi.\r\n";
 /// The sender of the message.
@@ -47,6 +51,8 @@ pub(super) struct Did {
     pub(super) mails: Vec<Mail>,
     /// The end of the client's output.
     pub(super) output: String,
+    /// Whether the output contains a line that the server injected before TLS.
+    pub(super) shows_injected: bool,
     pub(super) transcript: String,
 }
 
@@ -77,7 +83,9 @@ impl Client {
         let dir = tempfile::tempdir().map_err(|error| cannot("make a folder", &error))?;
         let url = server.url(&self.scheme).unwrap_or_default();
         let words = self.filled(&url, ca.path(), dir.path());
-        let (status, output) = block_on(self.execute(&words))?;
+        let (status, mut printed) = block_on(self.execute(&words))?;
+        let unread = |error| cannot("read what the client printed", &error);
+        let shows_injected = is_in(&mut printed, INJECTED.as_bytes()).map_err(unread)?;
         let mails = server.mails();
         drop(server);
         Ok(Did {
@@ -85,7 +93,8 @@ impl Client {
             commands: commands(&transcript, &self.scheme),
             tls: has_tls(&transcript),
             mails,
-            output,
+            output: last_of(printed),
+            shows_injected,
             transcript: transcript.to_string(),
         })
     }
@@ -117,8 +126,9 @@ impl Client {
         self.command.iter().map(fill).collect()
     }
 
-    async fn execute(&self, words: &[String]) -> Result<(Option<ExitStatus>, String)> {
-        let cannot = |error: std::io::Error| {
+    /// Runs the command. Returns how it ended, and the file with what it printed.
+    async fn execute(&self, words: &[String]) -> Result<(Option<ExitStatus>, File)> {
+        let cannot = |error: io::Error| {
             let program = visible::escape(words.first().map_or(&b""[..], |word| word.as_bytes()));
             Error::usage(format!("cannot run `{program}`: {error}"))
                 .hint("the command of the client comes after `--`, as in a shell")
@@ -149,16 +159,34 @@ impl Client {
             () = self.interrupt.pressed() => None,
         };
         drop(group);
-        Ok((status, last_of(output)))
+        Ok((status, output))
     }
 }
 
-fn cannot(what: &str, error: &std::io::Error) -> Error {
+fn cannot(what: &str, error: &io::Error) -> Error {
     Error::new(Kind::Io, format!("cannot {what}: {error}"))
 }
 
+/// Whether a file contains the text. It is read in pieces, because a client may print a lot.
+fn is_in(file: &mut File, text: &[u8]) -> io::Result<bool> {
+    // A child of the client that is still alive may go on printing.
+    let mut unread = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut piece = Vec::new();
+    while unread > 0 {
+        // The text may be in both this piece and the one before.
+        piece.drain(..piece.len().saturating_sub(text.len()));
+        let count = (&*file).take(unread.min(LONGEST_PIECE)).read_to_end(&mut piece)?;
+        if memmem::find(&piece, text).is_some() {
+            return Ok(true);
+        }
+        unread = if count == 0 { 0 } else { unread.saturating_sub(count as u64) };
+    }
+    Ok(false)
+}
+
 /// The end of what a client printed.
-fn last_of(mut output: std::fs::File) -> String {
+fn last_of(mut output: File) -> String {
     let length = output.seek(SeekFrom::End(0)).unwrap_or(0);
     let mut text = Vec::new();
     if output.seek(SeekFrom::Start(length.saturating_sub(LONGEST_OUTPUT))).is_ok() {
@@ -214,6 +242,23 @@ impl Did {
                 (None, Some(signal)) => format!("killed by signal {signal}"),
                 (None, None) => "ended".to_owned(),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_wherever_it_is_in_the_output() {
+        let piece = usize::try_from(LONGEST_PIECE).unwrap();
+        for before in [0, 1, piece - 4, piece, 3 * piece - 1, 3 * piece + 1] {
+            let mut file = tempfile::tempfile().unwrap();
+            write!(file, "{}", "x".repeat(before)).unwrap();
+            assert!(!is_in(&mut file, b"injected").unwrap(), "{before}");
+            write!(file, "injected{}", "x".repeat(piece)).unwrap();
+            assert!(is_in(&mut file, b"injected").unwrap(), "{before}");
         }
     }
 }

@@ -5,9 +5,6 @@ use std::time::Duration;
 use super::battery::{Case, Should};
 use super::client::Did;
 
-/// The words in each line that a server injects before TLS.
-const INJECTED: &str = "injected before TLS";
-
 /// The result of a client with one server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -57,7 +54,7 @@ pub(super) fn of(case: &Case, did: &Did, baseline: &Did, timeout: Duration) -> V
 /// Whether the client went on with TLS and took an injected line for an answer, even if that did no
 /// harm.
 fn is_fooled(case: &Case, did: &Did) -> bool {
-    case.should == Should::Unfooled && did.tls && did.output.contains(INJECTED)
+    case.should == Should::Unfooled && did.tls && did.shows_injected
 }
 
 fn on_success(case: &Case, did: &Did, baseline: &Did) -> Verdict {
