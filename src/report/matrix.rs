@@ -23,9 +23,10 @@ pub(super) struct Matrix {
     rows: BTreeMap<String, Vec<Option<Cell>>>,
 }
 
-/// The verdict on one script for one target.
+/// The verdict on one script for one target. If the script ran more than once, the worst counts,
+/// which is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Cell {
+pub(super) enum Cell {
     Skip,
     Pass,
     Flaky,
@@ -34,7 +35,7 @@ enum Cell {
 }
 
 impl Cell {
-    fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         match outcome.verdict {
             Verdict::Passed if outcome.is_flaky() => Self::Flaky,
             Verdict::Passed => Self::Pass,

@@ -15,6 +15,7 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Output, State, Value, context};
 use sha2::{Digest as _, Sha256};
 
+use super::matrix::Cell;
 use super::{Planned, Report, Summary, Tally};
 use crate::outcome::Outcome;
 use crate::{duration, visible};
@@ -39,6 +40,8 @@ struct Rendered {
     path: String,
     target: String,
     status: &'static str,
+    /// The verdict for the table of targets.
+    verdict: Cell,
     html: String,
 }
 
@@ -91,7 +94,9 @@ impl Report for Html {
             let script = Script::of(&id, outcome);
             let html = self.rendered("script.html", Value::from(Serde(&script)));
             let Script { path, target, status, .. } = script;
-            self.scripts.insert((number, row), Rendered { id, path, target, status, html });
+            let verdict = Cell::of(outcome);
+            let rendered = Rendered { id, path, target, status, verdict, html };
+            self.scripts.insert((number, row), rendered);
         }
         String::new()
     }
@@ -181,17 +186,25 @@ fn statuses(scripts: &BTreeMap<(usize, usize), Rendered>) -> Vec<Value> {
     there.map(|(status, word)| context! { status, word }).collect()
 }
 
-/// A row for each script, with a cell for each target.
+/// A row for each script, with a cell for each target. Of several runs of a script, the cell shows
+/// the first of the worst.
 fn matrix(scripts: &BTreeMap<(usize, usize), Rendered>, targets: &[String]) -> Vec<Value> {
-    let mut rows: BTreeMap<&str, Vec<Option<Value>>> = BTreeMap::new();
+    let mut rows: BTreeMap<&str, Vec<Option<&Rendered>>> = BTreeMap::new();
     for script in scripts.values() {
         let row = rows.entry(&script.path).or_insert_with(|| vec![None; targets.len()]);
         let at = targets.iter().position(|target| *target == script.target);
-        if let Some(cell) = at.and_then(|at| row.get_mut(at)) {
-            *cell = Some(context! { number => script.id.as_str(), status => script.status });
+        if let Some(cell) = at.and_then(|at| row.get_mut(at))
+            && cell.is_none_or(|shown| shown.verdict < script.verdict)
+        {
+            *cell = Some(script);
         }
     }
-    rows.into_iter().map(|(path, cells)| context! { path, cells }).collect()
+    let cell = |script: &Rendered| context! { number => &script.id, status => script.status };
+    let row = |(path, cells): (&str, Vec<Option<&Rendered>>)| {
+        let cells: Vec<_> = cells.into_iter().map(|script| script.map(cell)).collect();
+        context! { path, cells }
+    };
+    rows.into_iter().map(row).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +218,9 @@ mod tests {
 
     fn page(outcomes: &[Outcome]) -> String {
         let mut html = Html::default();
-        let planned = Planned { scripts: Some(outcomes.len()), targets: Vec::new() };
+        let mut targets: Vec<_> = outcomes.iter().filter_map(|one| one.target.clone()).collect();
+        targets.dedup();
+        let planned = Planned { scripts: Some(outcomes.len()), targets };
         let mut tally = Tally::default();
         html.run_started(&planned);
         for (number, outcome) in outcomes.iter().enumerate() {
@@ -240,6 +255,21 @@ mod tests {
         assert_eq!(page.matches("<script>").count(), 1, "the page's own: {page}");
         assert!(!page.contains(['\u{202e}', '\u{1b}']), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;"), "{page}");
+    }
+
+    #[test]
+    fn the_table_of_targets_shows_the_worst_of_several_runs() {
+        let failed = || Verdict::Failed(Box::new(Error::usage("x").into()));
+        let one = |target: &str, verdict| {
+            let target = Some(target.into());
+            Outcome { target, ..Outcome::new(Path::new("a.rhai"), verdict) }
+        };
+        let rounds = [Verdict::Passed, failed(), Verdict::Passed].map(|verdict| one("t1", verdict));
+        let page = page(&[&rounds[..], &[one("t2", Verdict::Passed)]].concat());
+        let cells: Vec<_> = page.split("<a class=\"pill ").skip(1).collect();
+        assert!(cells.len() == 2, "{page}");
+        assert!(cells[0].starts_with("fail\" href=\"#r1\""), "{}", cells[0]);
+        assert!(cells[1].starts_with("pass\" href=\"#r3\""), "{}", cells[1]);
     }
 
     #[test]
