@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use super::matrix::Cell;
 use super::unique::unique;
 use super::{Report, Summary};
 use crate::outcome::{Measured, Outcome, Verdict};
@@ -48,7 +49,7 @@ impl Report for Prometheus {
     fn run_ended(&mut self, _: &Summary) -> String {
         self.outcomes.sort_by_key(|(number, _)| *number);
         let mut samples = Samples::new();
-        for (_, outcome) in &self.outcomes {
+        for outcome in one_of_each(&self.outcomes) {
             // A script that was skipped has no samples.
             if !matches!(outcome.verdict, Verdict::Skipped(_)) {
                 whole(&mut samples, outcome);
@@ -65,18 +66,40 @@ impl Report for Prometheus {
     }
 }
 
+/// One run of each script for each target: the last of the worst. Two runs would have samples with
+/// the same labels, which Prometheus does not accept.
+fn one_of_each(outcomes: &[(usize, Outcome)]) -> Vec<&Outcome> {
+    let mut found: BTreeMap<_, &Outcome> = BTreeMap::new();
+    for (_, outcome) in outcomes {
+        let known = found.entry(labels(outcome)).or_insert(outcome);
+        if Cell::of(outcome) >= Cell::of(known) {
+            *known = outcome;
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The labels of all samples of a script.
+fn labels(outcome: &Outcome) -> Vec<String> {
+    let script = outcome.path.to_string_lossy();
+    let target = outcome.target.as_deref().map(|target| ("target", target));
+    [("script", &*script)].into_iter().chain(target).map(label).collect()
+}
+
+fn label((name, value): (&str, &str)) -> String {
+    format!("{name}=\"{}\"", escaped(value))
+}
+
 /// Adds a sample. Its labels follow those of the script.
 fn add(
     samples: &mut Samples,
     name: &'static str,
     outcome: &Outcome,
-    labels: &[(&str, &str)],
+    own: &[(&str, &str)],
     value: f64,
 ) {
-    let script = outcome.path.to_string_lossy();
-    let target = outcome.target.as_deref().map(|target| ("target", target));
-    let all = [("script", &*script)].into_iter().chain(target).chain(labels.iter().copied());
-    let all: Vec<_> = all.map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+    let mut all = labels(outcome);
+    all.extend(own.iter().copied().map(label));
     let line = format!("{name}{{{}}} {value}", all.join(","));
     samples.entry(name).or_default().push(line);
 }
@@ -187,4 +210,38 @@ fn code(reply: &[u8]) -> Option<u16> {
     let is_code = digits.iter().all(u8::is_ascii_digit)
         && matches!(reply.get(3), None | Some(b' ' | b'-' | b'\r' | b'\n'));
     is_code.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn a_script_that_ran_more_than_once_has_the_samples_of_its_last_failure() {
+        let mut report = Prometheus::default();
+        for (number, failed) in [None, Some("first"), Some("last"), None].into_iter().enumerate() {
+            let verdict = failed.map_or(Verdict::Passed, |step| {
+                let mut failure = crate::outcome::Failure::from(Error::usage("x"));
+                failure.step = Some(step.to_owned());
+                Verdict::Failed(Box::new(failure))
+            });
+            let mut outcome = Outcome::new(Path::new("a.rhai"), verdict);
+            outcome.elapsed = Duration::from_secs(number as u64);
+            report.script_ended(number, &outcome);
+        }
+        let text = report.run_ended(&Summary::default());
+        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            samples,
+            [
+                "probe_success{script=\"a.rhai\"} 0",
+                "probe_duration_seconds{script=\"a.rhai\"} 2",
+                "mailexpect_failure_info{script=\"a.rhai\",kind=\"usage\",step=\"last\"} 1"
+            ]
+        );
+    }
 }

@@ -7,7 +7,7 @@ use super::style::ODD;
 use crate::outcome::ExitCode;
 
 /// The totals of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Summary {
     /// The number of scripts to run, or of those that ran if the number was not known before.
     pub(crate) scripts: usize,
