@@ -161,13 +161,12 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
         }
     });
     let is_cut_short = most.is_some_and(|most| closed.available_permits() < most as usize);
-    let code = match served.code() {
+    // The end of the server drops the senders of events, which ends the thread that shows them. If
+    // nobody reads the screen, the thread is abandoned.
+    let code = match served.end() {
         ExitCode::Passed if is_cut_short => ExitCode::Interrupted,
         code => code,
     };
-    // Dropping the server drops the senders of events, which ends the thread that shows them. If
-    // nobody reads the screen, the thread is abandoned.
-    drop(served);
     let _ = end.recv_timeout(LAST);
     Ok(code)
 }
@@ -247,11 +246,13 @@ impl Served {
         }
     }
 
-    fn code(&self) -> ExitCode {
-        match self {
-            Self::Recording(player) if !player.departures().is_empty() => ExitCode::Failed,
-            _ => ExitCode::Passed,
-        }
+    /// Waits for the dialogues in progress, whose departures count as well.
+    fn end(self) -> ExitCode {
+        let departures = match self {
+            Self::Embedded(_) => Vec::new(),
+            Self::Recording(player) => player.end(),
+        };
+        if departures.is_empty() { ExitCode::Passed } else { ExitCode::Failed }
     }
 }
 

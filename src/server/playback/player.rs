@@ -129,6 +129,15 @@ impl Player {
         self.host.stop(grace);
     }
 
+    /// Ends the server as a drop does, and returns the departures of all clients: the first 1000.
+    #[cfg(feature = "cli")]
+    pub(crate) fn end(self) -> Vec<Departed> {
+        let Self { host, departures, .. } = self;
+        drop(host);
+        let mut departures = departures.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut departures)
+    }
+
     /// The departures of clients so far: the first 1000.
     #[must_use]
     pub fn departures(&self) -> Vec<Departed> {
@@ -172,6 +181,19 @@ mod tests {
         stream.write_all(bytes).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_departure_counts_that_comes_after_the_server_was_told_to_stop() {
+        let at = |_: &str| SocketAddr::from(([127, 0, 0, 1], 0));
+        let player = Player::start("S: 220 hi\nC: QUIT\nS: 221 bye", at, None, |_| {}).unwrap();
+        let mut stream = TcpStream::connect(player.addresses[0].1).unwrap();
+        stream.read_exact(&mut [0; 8]).unwrap();
+        player.stop(Duration::from_mins(1));
+        stream.write_all(b"NOOP\r\nQUIT\r\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(player.end().len(), 1);
     }
 
     #[test]
