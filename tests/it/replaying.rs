@@ -241,6 +241,16 @@ fn a_line_that_ends_with_a_bare_lf_departs_from_one_that_ends_with_crlf() {
 }
 
 #[test]
+fn a_line_that_departs_is_no_answer_to_a_prompt() {
+    let login = "S: 220 hi\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: [SECRET]\nS: 334 UGFzc3dvcmQ6\n\
+                 C: [SECRET]\nS: 235 in\nC: QUIT\nS: 221 bye\n";
+    let (code, said) = said_of(login, "NOOP\r\nAUTH LOGIN\r\ndQ==\r\ncHBwd3d3\r\nQUIT\r\n");
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(said.matches("departed").count(), 1, "{said}");
+    assert!(said.contains("S: 500 ") && said.contains("S: 235 in"), "{said}");
+}
+
+#[test]
 fn a_replay_that_is_interrupted_before_its_connections_have_ended_has_not_passed() {
     let smtp = "S: 220 hi\nC: EHLO x\nS: 250 hi\nC: QUIT\nS: 221 bye\n";
     let folder = folder(&[("r.txt", smtp)]);

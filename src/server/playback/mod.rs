@@ -211,12 +211,15 @@ impl Playback {
     /// playback continues there.
     fn departed(&mut self, text: &[u8]) -> Said {
         let is_imap = self.recording.speech.facts().has_tags;
-        let later = self.recording.steps.iter().enumerate().skip(self.at + 1).find(|(_, step)| {
-            matches!(step, Step::Hear { line, .. } if Tokens::default().fits(line, text, is_imap))
-        });
-        match later.map(|(place, _)| place) {
+        // A recorded line that fits any line is the answer to something, such as the prompt of AUTH
+        // LOGIN, and this line answers nothing.
+        let fits = |line: &[u8]| {
+            !tokens::fits_any(line, is_imap) && Tokens::default().fits(line, text, is_imap)
+        };
+        let is_it = |step: &Step| matches!(step, Step::Hear { line, .. } if fits(line));
+        match self.recording.steps.iter().skip(self.at + 1).position(is_it) {
             Some(place) => {
-                self.at = place;
+                self.at += 1 + place;
                 self.hear(text)
             }
             None => self.refused(text),

@@ -39,10 +39,7 @@ impl Tokens {
         if let Some(((_, ours), (_, theirs))) = chunks {
             return ours == theirs;
         }
-        let mut parts = parts(wanted, |token, before| {
-            // `BODY[TEXT]` is a section, not a token.
-            token.contains('#') || !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
-        });
+        let mut parts = parts_of_client(wanted);
         // The size of a literal is left out, because the client's literal may have another size.
         if got.ends_with(b"}") && wanted.ends_with(b"}") {
             let end = |line: &[u8]| memchr::memrchr(b'{', line).unwrap_or(line.len());
@@ -95,6 +92,14 @@ impl Tokens {
     }
 }
 
+/// Whether a line of the recording consists of tokens alone, so that any line fits it.
+pub(super) fn fits_any(wanted: &[u8], tagged: bool) -> bool {
+    let wanted = chomp(wanted);
+    let wanted = split(wanted).filter(|_| tagged).map_or(wanted, |(_, command)| command);
+    let parts = parts_of_client(wanted);
+    parts.len() > 1 && text_of(&parts).trim_ascii().is_empty()
+}
+
 /// The texts of these parts, without the tokens.
 fn text_of(parts: &[Part<'_>]) -> Vec<u8> {
     let texts = parts.iter().filter_map(|part| match part {
@@ -126,6 +131,14 @@ fn as_cased<'a>(wanted: &[u8], got: &'a [u8]) -> Cow<'a, [u8]> {
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let blank = memchr::memchr(b' ', line)?;
     Some((&line[..blank], &line[blank + 1..]))
+}
+
+/// The tokens of a client's line, and the texts between them.
+fn parts_of_client(line: &[u8]) -> Vec<Part<'_>> {
+    parts(line, |token, before| {
+        // `BODY[TEXT]` is a section, not a token.
+        token.contains('#') || !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// The tokens of a line, such as `[DATE]` and `[QUEUE_ID#1]`, and the texts between them.
