@@ -241,6 +241,35 @@ fn a_line_that_ends_with_a_bare_lf_departs_from_one_that_ends_with_crlf() {
 }
 
 #[test]
+fn a_client_that_breaks_off_what_is_not_compared_has_departed() {
+    let smtp =
+        "S: 220 hi\nC: DATA\nS: 354 go\nC: hello\nC: .\nS: 250 ok\n*** closed by the client\n";
+    let chunk = "S: 220 hi\nC: BDAT 7 LAST\nC: hello\nS: 250 ok\n";
+    let imap = "S: * OK hi\nC: a APPEND x {5+}\nC: hello\nS: a OK\n";
+    let tls = "S: 220 hi\nC: STARTTLS\nS: 220 go\n*** TLS 1.3\nS: 220 in\n";
+    for (recording, sent, missing) in [
+        (smtp, "DATA\r\nhel", "the end of the message"),
+        (smtp, "DATA\r\nhello\n.\n", "the end of the message"),
+        (chunk, "BDAT 7 LAST\r\nhel", "the end of a chunk"),
+        (imap, "a APPEND x {5+}\r\nhel", "the end of a literal"),
+        (imap, "a APPEND x {5+}\r\nhello", "the end of a command"),
+        (tls, "STARTTLS\r\n", "a TLS handshake"),
+    ] {
+        let (code, said) = said_of(recording, sent);
+        let missing = format!("departed: connection 1: expected {missing}, and the client closed");
+        assert!(code == 1 && said.contains(&missing), "{sent}: {said}");
+    }
+    for (recording, sent) in [
+        (smtp, "DATA\r\nhello\r\n.\r\n"),
+        (chunk, "BDAT 7 LAST\r\nhallo\r\n"),
+        (imap, "a APPEND x {5+}\r\nhallo\r\n"),
+    ] {
+        let (code, said) = said_of(recording, sent);
+        assert_eq!(code, 0, "{sent}: {said}");
+    }
+}
+
+#[test]
 fn a_line_that_departs_is_no_answer_to_a_prompt() {
     let login = "S: 220 hi\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: [SECRET]\nS: 334 UGFzc3dvcmQ6\n\
                  C: [SECRET]\nS: 235 in\nC: QUIT\nS: 221 bye\n";

@@ -78,6 +78,9 @@ pub struct Departed {
     /// What the client sent, of a long line the first 1000 bytes, with secrets masked; `None` if it
     /// closed.
     pub got: Option<String>,
+    /// What the client broke off when it closed: `the end of the message`, `the end of a literal`,
+    /// `the end of a chunk`, `the end of a command` or `a TLS handshake`.
+    pub missing: Option<&'static str>,
 }
 
 impl fmt::Display for Departed {
@@ -86,9 +89,9 @@ impl fmt::Display for Departed {
         if let Some(line) = self.line {
             write!(f, ", line {line} of the recording")?;
         }
-        match &self.wanted {
-            Some(wanted) => write!(f, ": expected `{wanted}`")?,
-            None => f.write_str(": expected a close")?,
+        match (&self.wanted, self.missing) {
+            (Some(wanted), _) => write!(f, ": expected `{wanted}`")?,
+            (None, missing) => write!(f, ": expected {}", missing.unwrap_or("a close"))?,
         }
         match &self.got {
             Some(got) => write!(f, ", got `{got}`"),
@@ -111,9 +114,14 @@ pub(super) struct Playback {
     shown: Vec<u8>,
     /// The last line announced a literal, after which the rest of the command follows.
     in_command: bool,
+    /// What the client has to send before its next line.
+    missing: Option<&'static str>,
     /// The recording was played to its end, or the client's early close was reported.
     is_over: bool,
 }
+
+/// What the client has to send if it breaks off a TLS handshake.
+const HANDSHAKE: &str = "a TLS handshake";
 
 impl fmt::Debug for Playback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,6 +133,7 @@ impl Playback {
     pub(super) fn new(recording: Arc<Recording>, connection: usize, tell: Arc<Tell>) -> Self {
         Self {
             tokens: Tokens::default(),
+            missing: recording.is_tls.then_some(HANDSHAKE),
             recording,
             at: 0,
             connection,
@@ -133,6 +142,19 @@ impl Playback {
             in_command: false,
             is_over: false,
         }
+    }
+
+    /// Notes what the client has to send next, if that is no line.
+    fn asking(&mut self, said: Said) -> Said {
+        self.missing = match said.next {
+            Next::Content => Some("the end of the message"),
+            Next::Literal(_) => Some("the end of a literal"),
+            Next::Skip(_) => Some("the end of a chunk"),
+            Next::Tls => Some(HANDSHAKE),
+            _ if self.in_command => Some("the end of a command"),
+            _ => None,
+        };
+        said
     }
 
     fn step(&self) -> Option<&Step> {
@@ -238,16 +260,38 @@ impl Playback {
     /// Reports that the client's last line is not the one that the recording has here.
     fn tell(&mut self, wanted: Option<(&[u8], usize)>) {
         let got = shown(&self.shown);
-        self.report(wanted, Some(got));
+        self.report(wanted, Some(got), None);
     }
 
-    fn report(&self, wanted: Option<(&[u8], usize)>, got: Option<String>) {
+    fn report(
+        &self,
+        wanted: Option<(&[u8], usize)>,
+        got: Option<String>,
+        missing: Option<&'static str>,
+    ) {
         (self.tell)(Departed {
             connection: self.connection,
             line: wanted.map(|(_, number)| number),
             wanted: wanted.map(|(wanted, _)| shown(wanted)),
             got,
+            missing,
         });
+    }
+
+    /// The answer to a line.
+    fn answer(&mut self, text: &[u8]) -> Said {
+        if std::mem::take(&mut self.in_command) {
+            // The line is the rest of a command after its literal.
+            return match self.step() {
+                Some(Step::Hear { .. }) if !text.is_empty() => self.hear(text),
+                Some(Step::Hear { line, .. }) if chomp(line).is_empty() => {
+                    self.at += 1;
+                    self.go_on()
+                }
+                _ => self.after(text),
+            };
+        }
+        self.hear(text)
     }
 }
 
@@ -273,7 +317,8 @@ fn announced(line: &[u8], speech: Speech) -> Option<(u64, bool)> {
 
 impl Dialogue for Playback {
     fn greeting(&mut self) -> Said {
-        self.go_on()
+        let said = self.go_on();
+        self.asking(said)
     }
 
     fn idle(&mut self) -> Said {
@@ -285,18 +330,8 @@ impl Dialogue for Playback {
     }
 
     fn line(&mut self, text: &[u8]) -> Said {
-        if std::mem::take(&mut self.in_command) {
-            // The line is the rest of a command after its literal.
-            return match self.step() {
-                Some(Step::Hear { .. }) if !text.is_empty() => self.hear(text),
-                Some(Step::Hear { line, .. }) if chomp(line).is_empty() => {
-                    self.at += 1;
-                    self.go_on()
-                }
-                _ => self.after(text),
-            };
-        }
-        self.hear(text)
+        let said = self.answer(text);
+        self.asking(said)
     }
 
     fn takes_any_line(&self) -> bool {
@@ -304,16 +339,14 @@ impl Dialogue for Playback {
     }
 
     fn malformed(&mut self, why: &str) -> Said {
-        self.report(None, Some(why.to_owned()));
+        self.report(None, Some(why.to_owned()), None);
         self.refused(b"*")
     }
 
     fn octets(&mut self, _: Option<Vec<u8>>) -> Said {
-        if self.recording.speech.facts().has_literals {
-            self.in_command = true;
-            return Said::nothing();
-        }
-        self.go_on()
+        self.in_command = self.recording.speech.facts().has_literals;
+        let said = if self.in_command { Said::nothing() } else { self.go_on() };
+        self.asking(said)
     }
 
     fn crowded(&mut self) -> Said {
@@ -321,21 +354,25 @@ impl Dialogue for Playback {
     }
 
     fn secured(&mut self) -> Said {
-        if self.at == 0 { Said::nothing() } else { self.go_on() }
+        let said = if self.at == 0 { Said::nothing() } else { self.go_on() };
+        self.asking(said)
     }
 
     fn closed(&mut self) {
-        let wanted = self.recording.steps[self.at.min(self.recording.steps.len())..]
-            .iter()
-            .find_map(|step| match step {
-                Step::Hear { shown, number, .. } => Some((shown.clone(), *number)),
-                _ => None,
-            });
-        if let Some((wanted, number)) = wanted
-            && !std::mem::replace(&mut self.is_over, true)
-        {
-            self.report(Some((&wanted, number)), None);
+        if self.is_over {
+            return;
         }
+        let left = self.recording.steps.get(self.at..).unwrap_or_default();
+        let wanted = left.iter().find_map(|step| match step {
+            Step::Hear { shown, number, .. } => Some((&**shown, *number)),
+            _ => None,
+        });
+        match (self.missing, wanted) {
+            (None, None) => return,
+            (Some(missing), _) => self.report(None, None, Some(missing)),
+            (None, wanted) => self.report(wanted, None, None),
+        }
+        self.is_over = true;
     }
 
     fn longest_line(&self) -> usize {
