@@ -29,6 +29,7 @@ mod man;
 mod merge;
 mod new;
 mod options;
+mod passwords;
 mod probe;
 mod progress;
 mod record;
@@ -133,7 +134,8 @@ pub fn main() -> process::ExitCode {
         }
     };
     let written = screen.written();
-    let code = done.and_then(|code| written.map(|()| code)).unwrap_or_else(|error| {
+    let code = done.and_then(|code| written.map(|()| code)).unwrap_or_else(|mut error| {
+        error.mask(screen.passwords());
         if is_for_nagios {
             let (text, code) = report::unknown(&error);
             screen.show(&text);

@@ -14,8 +14,10 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::passwords;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
+use crate::secrets::Learned;
 use crate::visible;
 
 /// When output has colours.
@@ -37,6 +39,8 @@ pub(super) struct Screen {
     failed: Arc<OnceLock<io::Error>>,
     /// The progress bar, if one is drawn.
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    /// The passwords in the arguments, which are masked in errors and notes.
+    passwords: Learned,
 }
 
 impl Screen {
@@ -46,7 +50,18 @@ impl Screen {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, is_muted: false, failed: Arc::default(), bar: Arc::default() }
+        Self {
+            choice,
+            is_muted: false,
+            failed: Arc::default(),
+            bar: Arc::default(),
+            passwords: passwords::given(),
+        }
+    }
+
+    /// The passwords in the arguments.
+    pub(super) fn passwords(&self) -> &Learned {
+        &self.passwords
     }
 
     /// The same screen, without notes on stderr if `is_muted`.
@@ -181,10 +196,12 @@ impl Screen {
         if self.is_muted {
             return;
         }
+        let mut text = text.to_owned();
+        self.passwords.mask_data(&mut text);
         // If stderr fails too, the user cannot be told.
         let _ = self.beside_bar(|| {
             let mut out = AutoStream::new(io::stderr(), self.choice).lock();
-            out.write_all(visible::for_terminal(text).as_bytes())
+            out.write_all(visible::for_terminal(&text).as_bytes())
         });
     }
 

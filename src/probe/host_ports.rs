@@ -51,7 +51,9 @@ impl HostPorts {
             return Self::of_url(text);
         }
         let (host, ports) = split(text);
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/?#@".contains(c)) {
+        let is_host = |c: char| !c.is_whitespace() && !"/?#".contains(c);
+        // In `user:password@host`, nothing is a port.
+        if host.is_empty() || !host.chars().all(is_host) || text.contains('@') {
             let error = Error::usage(format!("`{text}` names no host"));
             return Err(
                 error.hint("name it as mail.example.com, mail.example.com:25,587 or [::1]:25")

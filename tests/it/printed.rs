@@ -184,3 +184,30 @@ fn a_value_of_any_type_is_printed_and_named_in_the_words_of_scripts() {
     }
     assert!(ran.out.contains("error: shown"), "{}", ran.out);
 }
+
+#[test]
+fn no_error_shows_a_password_that_stands_in_an_argument() {
+    let folder = folder(&[("a.rhai", "connect(param(\"smtp\")).expect(220);\n")]);
+    for url in ["me:Zq7Xy9Kw@mail.invalid", "smtp://me:Zq7Xy9Kw@mail.invalid:25"] {
+        let (set, server) = (format!("smtp={url}"), format!("--server={url}"));
+        for args in [
+            &["doctor", url][..],
+            &["probe", url],
+            &["talk", url],
+            &["send", "--to", "a@b.example", &server],
+            &["send", url],
+            &["run", "a.rhai", "--set", &set],
+            &["run", "a.rhai", "--target", url],
+            &["run", "a.rhai", "--format", "nagios", "--target", url],
+            &["run", "a.rhai", url],
+            &["record", "--listen", "smtp://127.0.0.1:0", "--to", url],
+            &["serve", "--smtp", url],
+            &["list", url],
+            &[url],
+        ] {
+            let ran = run(folder.path(), args);
+            assert!(!format!("{ran:?}").contains("Zq7X"), "{args:?} {ran:?}");
+            assert!(ran.code != Some(0) && ran.out.len() + ran.err.len() > 0, "{args:?}");
+        }
+    }
+}
