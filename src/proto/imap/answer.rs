@@ -7,6 +7,7 @@ use super::code::Code;
 use super::fetched::Fetched;
 use super::response::{Response, unlike};
 use super::scanner::{NO_RESPONSE, Scanner, Status};
+use super::set::Spare;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::reply::Reply;
@@ -102,7 +103,13 @@ impl Answer {
     /// `READ-WRITE`.
     #[must_use]
     pub fn codes(&self) -> Vec<Code> {
-        self.responses().filter_map(Response::code).collect()
+        let mut spare = Spare::default();
+        self.plain_codes().map(|code| code.spelt_out(&mut spare)).collect()
+    }
+
+    /// All response codes, with sets as they came.
+    pub(super) fn plain_codes(&self) -> impl Iterator<Item = Code> {
+        self.responses().filter_map(Response::plain_code)
     }
 
     /// The number of messages, from the last EXISTS.

@@ -153,15 +153,15 @@ impl Answer {
 
     /// The first message that the server did not change, and that the command did not name.
     fn modified_of_none(&self, asked: &Asked) -> Option<u64> {
-        let code = self.code().filter(|code| code.name == "MODIFIED")?;
+        let code = self.tagged().plain_code().filter(|code| code.name == "MODIFIED")?;
         Set::of(code.words().first()?).first_outside(&asked.messages)
     }
 
     /// The first message that the answer has to have and has not. None is missing if the server
     /// says that messages are gone (RFC 5530 section 3).
     fn absent(&self, asked: &Asked, all: &[Fetched]) -> Option<u64> {
-        let is_gone = |code: &Code| code.name == "EXPUNGEISSUED";
-        if !asked.every || self.status() != Some(Status::Ok) || self.codes().iter().any(is_gone) {
+        let is_gone = |code: Code| code.name == "EXPUNGEISSUED";
+        if !asked.every || self.status() != Some(Status::Ok) || self.plain_codes().any(is_gone) {
             return None;
         }
         let numbers = all.iter().map(Fetched::number).collect();

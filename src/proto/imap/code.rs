@@ -1,7 +1,7 @@
 //! Response codes, and the form of those whose values a caller uses (RFC 3501 section 7.1, RFC 4315
 //! section 3, RFC 7162 section 3.1).
 
-use super::set::{self, is_message, is_modseq};
+use super::set::{self, Spare, is_message, is_modseq};
 use super::value::{Value, is_objectid};
 
 /// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
@@ -13,11 +13,28 @@ pub struct Code {
     /// The first word of the code in capitals: `APPENDUID`.
     pub name: String,
     /// The values after the first word; empty if they cannot be parsed. A set of messages is the
-    /// list of its numbers, and an atom if it has more than 1 048 576 of them.
+    /// list of its numbers, and an atom if all sets have more than 1 048 576 of them together.
     pub values: Vec<Value>,
 }
 
 impl Code {
+    /// The same code, with sets as lists of numbers (RFC 4315 section 3, RFC 7162 section 3.1.3). A
+    /// set of more numbers than there are to spare stays as it came. For an APPEND of one message,
+    /// the identifier is a single number, and no set (`append-uid` there).
+    pub(super) fn spelt_out(mut self, spare: &mut Spare) -> Self {
+        let values = &mut self.values;
+        let sets = match self.name.as_str() {
+            "APPENDUID" if matches!(values.get(1), Some(Value::Number(_))) => 0..0,
+            "APPENDUID" | "COPYUID" => 1..values.len(),
+            "MODIFIED" => 0..values.len(),
+            _ => 0..0,
+        };
+        for value in values.get_mut(sets).unwrap_or_default() {
+            let _ = set::spell_out(value, spare);
+        }
+        self
+    }
+
     /// The words after the name, as they came.
     pub(super) fn words(&self) -> Vec<&str> {
         self.text.split_ascii_whitespace().skip(1).collect()
@@ -65,7 +82,17 @@ pub(super) fn wrong_form(code: &Code) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::tests::answer;
     use super::super::response::Response;
+
+    #[test]
+    fn the_sets_of_an_answer_are_spelt_out_up_to_a_number_of_all() {
+        let copied = "* OK [COPYUID 5 1:400000 1:400000] x";
+        let codes = answer(&[copied, copied, "a1 OK [MODIFIED 7:8] x"]).codes();
+        let values = codes.iter().flat_map(|code| &code.values);
+        let lengths: Vec<_> = values.map(|value| value.list().map(<[_]>::len)).collect();
+        assert_eq!(lengths, [None, Some(400_000), Some(400_000), None, None, None, Some(2)]);
+    }
 
     #[test]
     fn a_code_has_the_values_that_its_name_requires() {

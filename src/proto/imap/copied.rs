@@ -14,7 +14,7 @@ impl Answer {
         count: Count,
     ) -> Option<String> {
         let messages = Set::of(messages);
-        let code = self.codes().into_iter().find(|code| code.name == "COPYUID")?;
+        let code = self.plain_codes().find(|code| code.name == "COPYUID")?;
         let [_, from, to] = &*code.words() else { return None };
         let outside = Set::of(from).first_outside(&messages).filter(|_| by_uid);
         if let Some(uid) = outside {
@@ -37,7 +37,7 @@ impl Answer {
 
     /// What APPENDUID should have been after an APPEND of one message, if it gives more UIDs.
     pub(crate) fn wrong_append(&self) -> Option<String> {
-        let code = self.codes().into_iter().find(|code| code.name == "APPENDUID")?;
+        let code = self.plain_codes().find(|code| code.name == "APPENDUID")?;
         let uids = set::length(code.words().get(1)?)?;
         (uids > 1).then(|| "APPENDUID with one UID for one message (RFC 4315, 3)".to_owned())
     }

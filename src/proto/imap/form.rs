@@ -5,7 +5,7 @@ use super::compose::is_atom;
 use super::fetched::Fetched;
 use super::mailbox::Mailbox;
 use super::response::{Response, unlike};
-use super::search::{listed, threads};
+use super::search::{listed, results_of, threads};
 use super::value::Value;
 use crate::error::{Error, Kind, Result};
 use crate::visible;
@@ -71,7 +71,7 @@ impl Response {
             ("STATUS", _) => self.status_items().map(drop),
             ("SEARCH" | "SORT", _) => listed(self).map(drop),
             ("THREAD", _) => threads(self).map(drop),
-            ("ESEARCH", _) => self.search_results().map(drop),
+            ("ESEARCH", _) => results_of(self, self.plain_values()?).map(drop),
             ("CAPABILITY" | "ENABLED", _) => match Value::List(self.values()?).atoms() {
                 Some(_) => Ok(()),
                 None => Err(unlike(self, "the names of capabilities")),

@@ -7,8 +7,9 @@ use super::answer::Answer;
 use super::expunged::Expunged;
 use super::fetched::Fetched;
 use super::response::{Response, unlike};
+use super::search::results_of;
 use super::selected::{Count, Selected};
-use super::set::Set;
+use super::set::{Set, largest};
 use super::value::Value;
 use crate::error::Result;
 
@@ -89,7 +90,7 @@ impl Answer {
 impl Response {
     /// Whether what follows is about the mailbox that is selected next (RFC 7162 section 3.2.11).
     pub(super) fn is_of_next_mailbox(&self) -> bool {
-        self.status().is_some() && self.code().is_some_and(|code| code.name == "CLOSED")
+        self.status().is_some() && self.plain_code().is_some_and(|code| code.name == "CLOSED")
     }
 
     /// Whether the response removes a message now. `VANISHED (EARLIER)` tells of removals before
@@ -121,7 +122,7 @@ fn unseen(response: &Response) -> Option<u64> {
     if response.name() != "OK" {
         return None;
     }
-    let code = response.code().filter(|code| code.name == "UNSEEN")?;
+    let code = response.plain_code().filter(|code| code.name == "UNSEEN")?;
     code.values.first()?.number()
 }
 
@@ -137,14 +138,16 @@ fn is_beyond(response: &Response, most: u64) -> bool {
 }
 
 fn has_more_results(response: &Response, most: u64) -> bool {
-    let by_uid = |values: &[Value]| values.iter().take(2).any(|value| value.is_atom("UID"));
-    if response.values().is_ok_and(|values| by_uid(&values)) {
+    let Ok(values) = response.plain_values() else { return false };
+    if values.iter().take(2).any(|value| value.is_atom("UID")) {
         return false;
     }
-    let is_more = |(name, value): &(String, Value)| {
-        ["ALL", "COUNT", "MAX", "MIN"].contains(&&**name) && holds_more(value, most)
+    let is_more = |(name, value): &(String, Value)| match name.as_str() {
+        "ALL" => largest(value).is_some_and(|last| last > most),
+        "COUNT" | "MAX" | "MIN" => holds_more(value, most),
+        _ => false,
     };
-    response.search_results().is_ok_and(|results| results.iter().any(is_more))
+    results_of(response, values).is_ok_and(|results| results.iter().any(is_more))
 }
 
 /// Whether a number, or one in a list without a name, is above `most`.
@@ -175,6 +178,8 @@ mod tests {
             (["* ESEARCH (TAG \"a1\") COUNT 4", "* 0 RECENT"], false),
             (["* ESEARCH (TAG \"a1\") ALL 2:4", "* 0 RECENT"], false),
             (["* ESEARCH (TAG \"a1\") COUNT 3 MODSEQ 9", "* 0 RECENT"], true),
+            (["* ESEARCH (TAG \"a1\") ALL 4,1", "* 0 RECENT"], false),
+            (["* ESEARCH (TAG \"a1\") ALL 3,1", "* 0 RECENT"], true),
             (["* ESEARCH (TAG \"a1\") UID ALL 7:9", "* 0 RECENT"], true),
         ] {
             let answer = answer(&[responses[0], responses[1], "a1 OK"]);

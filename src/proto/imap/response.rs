@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::code::{Code, wrong_form};
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
-use super::set::{are_known, is_message, spell_out, spell_out_results};
+use super::set::{Spare, are_known, is_message, spell_out, spell_out_results};
 use super::value::{Grammar, Unreadable, Value, single, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
@@ -65,7 +65,7 @@ impl Response {
             let wanted = "(EARLIER) or nothing, and a set of UIDs without * (RFC 7162, 3.2.10)";
             return Err(unlike(&response, wanted));
         }
-        if let Some(form) = response.code().as_ref().and_then(wrong_form) {
+        if let Some(form) = response.plain_code().as_ref().and_then(wrong_form) {
             return Err(unlike(&response, &format!("{form} in the code")));
         }
         Ok(response)
@@ -198,6 +198,27 @@ impl Response {
     /// # Errors
     /// Malformed if the values cannot be parsed.
     pub fn values(&self) -> Result<Vec<Value>> {
+        self.spelt_out(self.plain_values()?, &mut Spare::default())
+    }
+
+    /// These values of the response, with sets as lists of numbers.
+    pub(super) fn spelt_out(
+        &self,
+        mut values: Vec<Value>,
+        spare: &mut Spare,
+    ) -> Result<Vec<Value>> {
+        match &*self.name() {
+            // The set of VANISHED (RFC 7162 section 3.2.10).
+            "VANISHED" => values.last_mut().map_or(Ok(()), |set| spell_out(set, spare)),
+            "ESEARCH" => spell_out_results(&mut values, spare),
+            _ => Ok(()),
+        }
+        .map_err(|error| error.with_got(visible::excerpt(&self.bytes, SHOWN)))?;
+        Ok(values)
+    }
+
+    /// The values of data, with sets as they came.
+    pub(super) fn plain_values(&self) -> Result<Vec<Value>> {
         if self.said != Said::Data {
             return Ok(Vec::new());
         }
@@ -205,45 +226,28 @@ impl Response {
         let rest = words(self.body()).take(names).fold(self.body(), |rest, word| {
             rest.trim_ascii_start().get(word.len()..).unwrap_or_default()
         });
-        let name = self.name();
-        let came = |error: Error| error.with_got(visible::excerpt(&self.bytes, SHOWN));
-        let (mut values, _) =
-            values(rest, Grammar::of(&name)).map_err(|unreadable| match unreadable {
-                Unreadable::NoRoom(error) => error,
-                Unreadable::Malformed(why) => {
-                    came(Error::new(Kind::Malformed, format!("{why} in a response")))
-                }
-            })?;
-        match &*name {
-            // The set of VANISHED (RFC 7162 section 3.2.10).
-            "VANISHED" => values.last_mut().map_or(Ok(()), spell_out),
-            "ESEARCH" => spell_out_results(&mut values),
-            _ => Ok(()),
-        }
-        .map_err(came)?;
-        Ok(values)
+        let read = values(rest, Grammar::of(&self.name()));
+        read.map(|(values, _)| values).map_err(|unreadable| match unreadable {
+            Unreadable::NoRoom(error) => error,
+            Unreadable::Malformed(why) => {
+                Error::new(Kind::Malformed, format!("{why} in a response"))
+                    .with_got(visible::excerpt(&self.bytes, SHOWN))
+            }
+        })
     }
 
     /// The response code in brackets after the status.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
+        Some(self.plain_code()?.spelt_out(&mut Spare::default()))
+    }
+
+    /// The response code, with sets as they came.
+    pub(super) fn plain_code(&self) -> Option<Code> {
         let (code, values) = self.bracketed()?;
         let name =
             String::from_utf8_lossy(words(code).next().unwrap_or_default()).to_ascii_uppercase();
-        let mut values: Vec<_> = values.into_iter().skip(1).collect();
-        // The sets of RFC 4315 section 3 and RFC 7162 section 3.1.3. For an APPEND of one message,
-        // the identifier is a single number, and no set (`append-uid` there).
-        let sets = match name.as_str() {
-            "APPENDUID" if matches!(values.get(1), Some(Value::Number(_))) => 0..0,
-            "APPENDUID" | "COPYUID" => 1..values.len(),
-            "MODIFIED" => 0..values.len(),
-            _ => 0..0,
-        };
-        for set in values.get_mut(sets).unwrap_or_default() {
-            // A set of excessively many messages stays as it came.
-            let _ = spell_out(set);
-        }
-        let values = values.into_iter().map(|value| single(&name, value)).collect();
+        let values = values.into_iter().skip(1).map(|value| single(&name, value)).collect();
         Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values })
     }
 

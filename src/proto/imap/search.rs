@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::answer::Answer;
 use super::pairs::{pairs, singles};
 use super::response::{Response, unlike};
-use super::set::{is_message, is_modseq};
+use super::set::{Spare, is_message, is_modseq, largest};
 use super::value::Value;
 use crate::error::Result;
 
@@ -79,10 +79,11 @@ impl Answer {
     /// # Errors
     /// Malformed if a response cannot be read.
     pub fn search_results(&self) -> Result<Vec<(String, Value)>> {
-        let mut results = Vec::new();
+        let (mut results, mut spare) = (Vec::new(), Spare::default());
         for response in self.named("ESEARCH") {
-            let values = response.values()?;
+            let values = response.plain_values()?;
             if self.is_own(values.first()) {
+                let values = response.spelt_out(values, &mut spare)?;
                 results.extend(results_of(response, values)?);
             }
         }
@@ -105,7 +106,7 @@ impl Answer {
     pub(crate) fn has_results(&self, by_uid: bool) -> Result<bool> {
         let mut has_results = false;
         for response in self.named("ESEARCH") {
-            let values = response.values()?;
+            let values = response.plain_values()?;
             if !self.is_own(values.first()) {
                 continue;
             }
@@ -154,9 +155,9 @@ impl Response {
     }
 }
 
-/// The results in an ESEARCH response. If a name comes again, as `ADDTO` may, its lists are put
+/// The results in the values of an ESEARCH response. If a name comes again, as `ADDTO` may, its lists are put
 /// together.
-fn results_of(response: &Response, values: Vec<Value>) -> Result<Vec<(String, Value)>> {
+pub(super) fn results_of(response: &Response, values: Vec<Value>) -> Result<Vec<(String, Value)>> {
     let wrong = || unlike(response, "a tag, UID, and names and values by turns (RFC 4731, 3.1)");
     let values = values
         .into_iter()
@@ -237,12 +238,15 @@ fn is_thread(value: &Value) -> bool {
     branches.len() != 1 && branches.iter().all(is_thread)
 }
 
-/// The result, if it has the form that its name requires. A set of messages becomes a list of
-/// numbers.
+/// The result, if it has the form that its name requires. A set of messages is a list of numbers,
+/// or as it came.
 fn of_form(name: &str, value: Value) -> Option<Value> {
     match name {
         "ALL" => {
-            let is_set = value.list()?.iter().all(|number| number.number().is_some());
+            let is_set = match value.list() {
+                Some(all) => all.iter().all(|number| number.number().is_some()),
+                None => largest(&value).is_some(),
+            };
             is_set.then_some(value)
         }
         "MIN" | "MAX" => value.number().filter(|number| is_message(*number)).map(Value::Number),
@@ -339,7 +343,20 @@ mod tests {
             assert!(error.is_malformed(), "{wrong}");
             assert_eq!(error.got().unwrap().split('\\').next(), Some(wrong));
         }
-        let excessive = answer(&["* ESEARCH ALL 1:1000000,1:1000000", "a1 OK"]);
-        assert_eq!(excessive.found().unwrap_err().kind(), crate::error::Kind::TooLong);
+        let half = "* ESEARCH ALL 1:600000";
+        let others = "* ESEARCH (TAG \"b\") ALL 1:1000000";
+        for (excessive, is_read) in [
+            (&["* ESEARCH ALL 1:1000000,1:1000000"][..], false),
+            (&["* ESEARCH ALL 1:600000 ALL 1:600000"], false),
+            (&["* ESEARCH PARTIAL (1:9 1:600000) ADDTO (0 1:600000)"], false),
+            (&[half, half], false),
+            (&[half, others], true),
+        ] {
+            let lines: Vec<_> = excessive.iter().copied().chain(["a1 OK"]).collect();
+            let error = answer(&lines).found().err();
+            let kind = (!is_read).then_some(crate::error::Kind::TooLong);
+            assert_eq!(error.map(|error| error.kind()), kind, "{excessive:?}");
+            assert!(answer(&lines).check_forms("").is_ok(), "{excessive:?}");
+        }
     }
 }

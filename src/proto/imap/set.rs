@@ -6,8 +6,28 @@ use super::selected::Count;
 use super::value::Value;
 use crate::error::{Error, Kind, Result};
 
-/// The most numbers that a set in a response is expanded to; a larger set is an error.
+/// The most numbers that the sets in a response, or in an answer, are expanded to; more are an
+/// error. A line of 10 kB has room for a thousand sets, and each can name all messages there are.
 const MOST_NUMBERS: u64 = 1 << 20;
+
+/// How many more numbers the sets of a response, or of an answer, may be expanded to.
+pub(super) struct Spare(u64);
+
+impl Default for Spare {
+    fn default() -> Self {
+        Self(MOST_NUMBERS)
+    }
+}
+
+impl Spare {
+    fn take(&mut self, count: u64) -> Result<()> {
+        self.0 = self.0.checked_sub(count).ok_or_else(|| {
+            let message = format!("the sets of messages have more than {MOST_NUMBERS} numbers");
+            Error::new(Kind::TooLong, message)
+        })?;
+        Ok(())
+    }
+}
 
 /// A set by which a command names messages.
 #[derive(Clone, Debug)]
@@ -149,6 +169,16 @@ pub(super) fn repeated(text: &str) -> Option<u64> {
     Some(twice[1].0)
 }
 
+/// The largest number of a set in a response; `None` if the value is not a set.
+pub(super) fn largest(value: &Value) -> Option<u64> {
+    ranges(&text(value)?)?.iter().map(|(_, to)| *to).max()
+}
+
+/// The text of a value that can be a set, which is never a string.
+fn text(value: &Value) -> Option<String> {
+    value.text().filter(|_| !matches!(value, Value::Text(_) | Value::Literal(_)))
+}
+
 /// The ranges of a set in a response, which never has `*`.
 fn ranges(text: &str) -> Option<Vec<(u64, u64)>> {
     let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
@@ -158,14 +188,10 @@ fn ranges(text: &str) -> Option<Vec<(u64, u64)>> {
 /// The numbers of a set, one by one; `None` if the text is not a set.
 ///
 /// # Errors
-/// Too long if the set has more than `MOST_NUMBERS` numbers.
-pub(super) fn numbers(text: &str) -> Result<Option<Vec<u64>>> {
+/// Too long if the set has more numbers than there are to spare.
+fn numbers(text: &str, spare: &mut Spare) -> Result<Option<Vec<u64>>> {
     let Some(ranges) = ranges(text) else { return Ok(None) };
-    let count: u64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
-    if count > MOST_NUMBERS {
-        let message = format!("a set of messages has more than {MOST_NUMBERS} numbers");
-        return Err(Error::new(Kind::TooLong, message));
-    }
+    spare.take(ranges.iter().map(|(from, to)| to - from + 1).sum())?;
     Ok(Some(ranges.into_iter().flat_map(|(from, to)| from..=to).collect()))
 }
 
@@ -194,12 +220,9 @@ pub fn set(numbers: &[u64]) -> String {
 ///
 /// # Errors
 /// See [`numbers`].
-pub(super) fn spell_out(value: &mut Value) -> Result<()> {
-    let Some(text) = value.text().filter(|_| !matches!(value, Value::Text(_) | Value::Literal(_)))
-    else {
-        return Ok(());
-    };
-    if let Some(all) = numbers(&text)? {
+pub(super) fn spell_out(value: &mut Value, spare: &mut Spare) -> Result<()> {
+    let Some(text) = text(value) else { return Ok(()) };
+    if let Some(all) = numbers(&text, spare)? {
         *value = Value::List(all.into_iter().map(Value::Number).collect());
     }
     Ok(())
@@ -210,13 +233,14 @@ pub(super) fn spell_out(value: &mut Value) -> Result<()> {
 ///
 /// # Errors
 /// See [`numbers`].
-pub(super) fn spell_out_results(values: &mut [Value]) -> Result<()> {
+pub(super) fn spell_out_results(values: &mut [Value], spare: &mut Spare) -> Result<()> {
     let mut name = String::new();
     for value in values {
         match (name.as_str(), value) {
-            ("ALL", value) => spell_out(value)?,
+            ("ALL", value) => spell_out(value, spare)?,
             ("PARTIAL" | "ADDTO" | "REMOVEFROM", Value::List(parts)) => {
-                parts.iter_mut().skip(1).step_by(2).try_for_each(spell_out)?;
+                let mut sets = parts.iter_mut().skip(1).step_by(2);
+                sets.try_for_each(|set| spell_out(set, spare))?;
             }
             (_, Value::Atom(atom)) => {
                 name = String::from_utf8_lossy(atom).to_ascii_uppercase();
@@ -284,6 +308,7 @@ mod tests {
 
     #[test]
     fn a_set_is_spelt_out() {
+        let numbers = |text: &str| numbers(text, &mut Spare::default());
         assert_eq!(numbers("2,12:10,7").unwrap(), Some(vec![2, 10, 11, 12, 7]));
         for hostile in ["", "x", "0", "1:", "+1", "1,,2", "*", "1:*", "1:18446744073709551615"] {
             assert_eq!(numbers(hostile).unwrap(), None, "{hostile}");
@@ -293,7 +318,7 @@ mod tests {
         {
             assert_eq!(length(excessive), Some(count));
             let error = numbers(excessive).unwrap_err();
-            assert_eq!(error.message(), "a set of messages has more than 1048576 numbers");
+            assert_eq!(error.message(), "the sets of messages have more than 1048576 numbers");
         }
     }
 
