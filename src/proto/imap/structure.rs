@@ -1,5 +1,8 @@
 //! The structure of a message (`body` in RFC 3501 section 9).
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::envelope::{Envelope, string};
 use super::value::Value;
 
@@ -37,8 +40,43 @@ pub struct BodyStructure {
     pub envelope: Option<Envelope>,
     /// The parts of a multipart, or of an enclosed message.
     pub parts: Vec<BodyStructure>,
-    /// The whole structure as it came.
-    pub value: Value,
+    source: Source,
+}
+
+/// The list that describes a part, as it came. All parts share the list of the whole message: if
+/// each kept its own, one that is nested a hundred deep would be copied a hundred times.
+#[derive(Clone, Default)]
+struct Source {
+    whole: Arc<Value>,
+    /// The places that lead from the whole list to that of the part.
+    places: Vec<usize>,
+}
+
+impl Source {
+    fn inner(&self, place: usize) -> Self {
+        let places = self.places.iter().copied().chain([place]).collect();
+        Self { whole: Arc::clone(&self.whole), places }
+    }
+
+    fn value(&self) -> &Value {
+        self.places.iter().fold(&self.whole, |value, place| {
+            value.list().and_then(|values| values.get(*place)).unwrap_or(&Value::Nil)
+        })
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl Eq for Source {}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
 }
 
 impl BodyStructure {
@@ -46,7 +84,14 @@ impl BodyStructure {
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let is_multipart = matches!(value.list()?.first()?, Value::List(_));
-        read(value, if is_multipart { "" } else { "1" })
+        let source = Source { whole: Arc::new(value.clone()), places: Vec::new() };
+        read(value, if is_multipart { "" } else { "1" }, source)
+    }
+
+    /// The whole structure of this part as it came.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        self.source.value()
     }
 
     /// The part with this number, such as `3.2`.
@@ -59,21 +104,25 @@ impl BodyStructure {
     }
 }
 
-fn read(value: &Value, number: &str) -> Option<BodyStructure> {
+/// The place of the enclosed message in the list of a part.
+const ENCLOSED: usize = 8;
+
+fn read(value: &Value, number: &str, source: Source) -> Option<BodyStructure> {
     let values = value.list()?;
     let is_multipart = matches!(values.first()?, Value::List(_));
-    let mut body = if is_multipart { multipart(values, number)? } else { single(values, number)? };
+    let of = if is_multipart { multipart } else { single };
+    let mut body = of(values, number, &source)?;
     number.clone_into(&mut body.number);
-    body.value = value.clone();
+    body.source = source;
     Some(body)
 }
 
-fn multipart(values: &[Value], number: &str) -> Option<BodyStructure> {
+fn multipart(values: &[Value], number: &str, source: &Source) -> Option<BodyStructure> {
     let count = values.iter().take_while(|value| matches!(value, Value::List(_))).count();
     let (parts, rest) = values.split_at(count);
     let numbered = |(place, part)| {
         let dot = if number.is_empty() { "" } else { "." };
-        read(part, &format!("{number}{dot}{}", place + 1))
+        read(part, &format!("{number}{dot}{}", place + 1), source.inner(place))
     };
     let (subtype, rest) = rest.split_first()?;
     let mut body = BodyStructure {
@@ -89,7 +138,7 @@ fn multipart(values: &[Value], number: &str) -> Option<BodyStructure> {
     Some(body)
 }
 
-fn single(values: &[Value], number: &str) -> Option<BodyStructure> {
+fn single(values: &[Value], number: &str, source: &Source) -> Option<BodyStructure> {
     let [kind, subtype, given, id, description, encoding, size, rest @ ..] = values else {
         return None;
     };
@@ -103,16 +152,20 @@ fn single(values: &[Value], number: &str) -> Option<BodyStructure> {
         size: Some(size.number()?),
         ..BodyStructure::default()
     };
-    let is_message =
-        body.r#type == "message" && ["rfc822", "global"].contains(&body.subtype.as_str());
     let mut rest = rest;
+    let is_message = body.r#type == "message"
+        && match body.subtype.as_str() {
+            "rfc822" => true,
+            "global" => true,
+            _ => false,
+        };
     if is_message {
         let [envelope, enclosed, lines, others @ ..] = rest else { return None };
         body.envelope = Some(Envelope::of(envelope)?);
         let has_parts = matches!(enclosed.list()?.first()?, Value::List(_));
         // The parts of an enclosed multipart continue the number of the part that encloses it.
         let inner = if has_parts { number.to_owned() } else { format!("{number}.1") };
-        let mut enclosed = read(enclosed, &inner)?;
+        let mut enclosed = read(enclosed, &inner, source.inner(ENCLOSED))?;
         if has_parts {
             enclosed.number.clear();
         }
@@ -230,6 +283,13 @@ mod tests {
             body.part("3").unwrap().envelope.as_ref().unwrap().subject.as_deref(),
             Some("inner")
         );
+        for (number, value) in [("1", TEXT), ("2", &inner), ("3.2", TEXT), ("4", &single)] {
+            let (values, _) = values(value.as_bytes(), Grammar::Data).unwrap();
+            assert_eq!(body.part(number).unwrap().value(), &values[0], "{number}");
+        }
+        let deepest = body.part("4.1").unwrap();
+        let shared = &body.value().list().unwrap()[3].list().unwrap()[ENCLOSED];
+        assert!(std::ptr::eq(deepest.value(), shared), "a part copies its list");
         assert_eq!(body.part("5"), None);
         assert_eq!(body.part("4.2"), None);
     }

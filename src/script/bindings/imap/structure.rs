@@ -160,7 +160,7 @@ pub mod words {
     /// The whole structure as nested lists, as the server sent it.
     #[rhai_fn(get = "data", return_raw, pure)]
     pub fn data(ctx: NativeCallContext, body: &mut BodyStructure) -> Result<Dynamic, Raised> {
-        super::super::values::value(body.value.clone()).map_err(|error| raise(&ctx, error))
+        super::super::values::value(body.value().clone()).map_err(|error| raise(&ctx, error))
     }
 
     #[rhai_fn(name = "to_string", name = "to_debug", pure)]
