@@ -156,7 +156,8 @@ fn single(values: &[Value], number: &str, source: &Source) -> Option<BodyStructu
     let is_message = body.r#type == "message"
         && match body.subtype.as_str() {
             "rfc822" => true,
-            "global" => true,
+            // Only IMAP4rev2 describes what it encloses (RFC 9051 section 7.5.2).
+            "global" => matches!(rest.first(), Some(Value::List(_))),
             _ => false,
         };
     if is_message {
@@ -292,6 +293,22 @@ mod tests {
         assert!(std::ptr::eq(deepest.value(), shared), "a part copies its list");
         assert_eq!(body.part("5"), None);
         assert_eq!(body.part("4.2"), None);
+    }
+
+    #[test]
+    fn a_global_message_is_described_with_or_without_what_it_encloses() {
+        let basic = structure(r#"("MESSAGE" "GLOBAL" NIL NIL NIL "8BIT" 300 NIL NIL "en")"#);
+        let basic = basic.unwrap();
+        assert_eq!((basic.parts.len(), basic.size, basic.lines), (0, Some(300), None));
+        assert_eq!(basic.language, ["en"]);
+        let envelope = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
+        let whole = format!(r#"("MESSAGE" "GLOBAL" NIL NIL NIL "8BIT" 300 {envelope} {TEXT} 20)"#);
+        let whole = structure(&whole).unwrap();
+        assert_eq!((&*whole.parts[0].subtype, whole.lines), ("plain", Some(20)));
+        assert_eq!(
+            structure(&format!("(\"MESSAGE\" \"GLOBAL\" NIL NIL NIL \"8BIT\" 300 {TEXT})")),
+            None
+        );
     }
 
     #[test]
