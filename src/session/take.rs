@@ -1,6 +1,7 @@
 //! Taking: replies, lines and matches come off the front of the session's buffer.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -18,6 +19,9 @@ use crate::reply::Reply;
 /// The greatest effort of a search that runs on the thread of the session. It takes about 10 ms in
 /// the worst case; see [`Pattern::effort`].
 const AT_ONCE: usize = 1 << 20;
+
+/// For how long after the deadline a search goes on in bytes that came in time.
+const TO_SEARCH: Duration = Duration::from_millis(100);
 
 impl Session {
     /// Returns the pattern if replies of this protocol can match it, and a usage error otherwise.
@@ -140,14 +144,22 @@ impl Session {
     ) -> Result<Reply> {
         let mut search = Search::new(pattern)?;
         loop {
-            let is_open = match search.advance(self.stream.held(), self.ending.is_seen())? {
-                Progress::Found(found) => {
+            let held = self.stream.held();
+            let is_open = match search.advance_a_while(held, self.ending.is_seen())? {
+                Some(Progress::Found(found)) => {
                     let reply = self.take_found(found, search.gone(), keep);
                     return Ok(reply.after(wait.started.elapsed()));
                 }
-                Progress::Absent => return Err(self.closed(wait, pattern, None)),
-                Progress::More => false,
-                Progress::Open => true,
+                Some(Progress::Absent) => return Err(self.closed(wait, pattern, None)),
+                Some(Progress::More) => false,
+                Some(Progress::Open) => true,
+                None if Instant::now() >= wait.deadline() + TO_SEARCH => {
+                    return Err(self.timed_out(wait, pattern));
+                }
+                None => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
             };
             if !keep {
                 self.skip_spare(&mut search);

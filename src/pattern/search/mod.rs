@@ -19,6 +19,11 @@ use super::skip::{Jump, Skip};
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};
 
+/// How many bytes an automaton that is built while searching takes in one go. In the worst case it
+/// builds a state for each byte, which takes 50 µs; an automaton that was built in advance takes
+/// megabytes in that time.
+const PIECE: usize = 1 << 10;
+
 /// A search for one pattern in the unread bytes of a session, from their beginning to the first
 /// match.
 pub(crate) struct Search<'p> {
@@ -119,22 +124,38 @@ impl<'p> Search<'p> {
     /// # Errors
     /// If the regex engine gives up, which the configured limits rule out.
     pub(crate) fn advance(&mut self, held: &[u8], ended: bool) -> Result<Progress> {
+        loop {
+            if let Some(progress) = self.advance_a_while(held, ended)? {
+                return Ok(progress);
+            }
+        }
+    }
+
+    /// Does a part of what [`Search::advance`] does, which takes 100 ms at most. Returns `None` if
+    /// more is left to do, so that the caller can look at its deadline in between.
+    ///
+    /// # Errors
+    /// See [`Search::advance`].
+    pub(crate) fn advance_a_while(&mut self, held: &[u8], ended: bool) -> Result<Option<Progress>> {
         let progress = match self.finder {
             Finder::Literal(finder) => self.find_literal(finder, held),
-            Finder::Regex(regex) => self.find_regex(regex, held, ended)?,
+            Finder::Regex(regex) => match self.find_regex(regex, held, ended)? {
+                Some(progress) => progress,
+                None => return Ok(None),
+            },
             Finder::Nothing => Progress::More,
         };
         if !ended || !matches!(progress, Progress::More) {
-            return Ok(progress);
+            return Ok(Some(progress));
         }
-        Ok(self.eof.map_or(Progress::Absent, |index| {
+        Ok(Some(self.eof.map_or(Progress::Absent, |index| {
             Progress::Found(Found {
                 range: held.len()..held.len(),
                 index,
                 captures: None,
                 is_eof: true,
             })
-        }))
+        })))
     }
 
     /// Returns the present match, for a peer that has sent nothing for long enough.
@@ -179,13 +200,24 @@ impl<'p> Search<'p> {
         }
     }
 
-    fn find_regex(&mut self, regex: &StreamRegex, held: &[u8], ended: bool) -> Result<Progress> {
+    fn find_regex(
+        &mut self,
+        regex: &StreamRegex,
+        held: &[u8],
+        ended: bool,
+    ) -> Result<Option<Progress>> {
         let end = match (&mut self.state, regex.forward()) {
             (State::Dense(id), Forward::Dense(dfa)) => {
-                self.cursor.scan(&mut DenseRun { dfa, id }, regex, held)?
+                self.cursor.scan(&mut DenseRun { dfa, id }, regex, held, held.len())?
             }
             (State::Lazy(id, cache), Forward::Lazy(dfa)) => {
-                self.cursor.scan(&mut LazyRun { dfa, id, cache, lost: false }, regex, held)?
+                let until = held.len().min(self.cursor.at.saturating_add(PIECE));
+                self.cursor.scan(
+                    &mut LazyRun { dfa, id, cache, lost: false },
+                    regex,
+                    held,
+                    until,
+                )?
             }
             _ => End::None,
         };
@@ -194,13 +226,14 @@ impl<'p> Search<'p> {
             End::Open(end) if ended => (Some(end), None),
             End::Open(end) => (None, Some(end)),
             End::None => (None, None),
+            End::Unknown => return Ok(None),
         };
         self.open = open;
-        Ok(match settled {
+        Ok(Some(match settled {
             Some(end) => Progress::Found(self.found(regex, held, end).ok_or_else(astray)?),
             None if open.is_some() => Progress::Open,
             None => Progress::More,
-        })
+        }))
     }
 
     fn found(&self, regex: &StreamRegex, held: &[u8], end: usize) -> Option<Found> {
@@ -219,21 +252,30 @@ enum End {
     None,
     Open(usize),
     Settled(usize),
+    /// Not all bytes were looked at yet.
+    Unknown,
 }
 
 impl Cursor {
-    /// Runs the automaton over the bytes that it has not seen yet, and skips bytes that cannot be
-    /// part of a match.
-    fn scan(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
+    /// Runs the automaton over the bytes before `until` that it has not seen yet, and skips bytes
+    /// that cannot be part of a match.
+    fn scan(
+        &mut self,
+        run: &mut impl Run,
+        regex: &StreamRegex,
+        held: &[u8],
+        until: usize,
+    ) -> Result<End> {
         // Up to this offset, the automaton runs without trying to skip.
         let mut through = 0;
-        while self.at < held.len() {
+        while self.at < until {
             match run.mark() {
                 Mark::Dead => break,
                 Mark::Start if self.last.is_none() => {
                     self.keep = self.at;
                     if let (Some(skip), true) = (regex.skip(), self.at >= through) {
                         match self.jump(run, skip, held)? {
+                            Some(_) if self.at >= until => break,
                             Some(place) => through = place,
                             None => return Ok(End::None),
                         }
@@ -242,9 +284,9 @@ impl Cursor {
                 _ => {}
             }
             let ran = if self.at < through {
-                run.run(&held[self.at..through], false)?
+                run.run(&held[self.at..through.min(until)], false)?
             } else {
-                run.run(&held[self.at..], regex.skip().is_some())?
+                run.run(&held[self.at..until], regex.skip().is_some())?
             };
             if let (Some(idle), None) = (ran.idle, self.last) {
                 self.keep = self.at + idle;
@@ -254,6 +296,9 @@ impl Cursor {
                 // The automaton reports a match one byte late, because it looks ahead by one byte.
                 self.last = Some(self.at - 1);
             }
+        }
+        if self.at < held.len() && run.mark() != Mark::Dead {
+            return Ok(End::Unknown);
         }
         self.end(run, regex, held)
     }

@@ -120,6 +120,23 @@ fn little_is_held_while_nothing_is_under_way() {
     }
 }
 
+#[test]
+fn a_wide_regex_stops_in_between_and_finds_the_same() {
+    let pattern = Pattern::regex("(?s)x.{0,3000}END").unwrap();
+    let stream = [&b"y".repeat(5000)[..], b"x", &b"xyz".repeat(700), b"END", b"more"].concat();
+    let mut search = Search::new(&pattern).unwrap();
+    let mut pauses = 0;
+    let found = loop {
+        match search.advance_a_while(&stream, true).unwrap() {
+            Some(Progress::Found(found)) => break found.range,
+            Some(other) => panic!("{other:?}"),
+            None => pauses += 1,
+        }
+    };
+    assert_eq!(found, 5000..7104);
+    assert!(pauses > 1, "{pauses} pauses");
+}
+
 const SOURCES: [&str; 38] = [
     r"a.*\.x",
     r"[ab]+\.x|^x\. ",

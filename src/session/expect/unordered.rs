@@ -42,7 +42,7 @@ impl Session {
             let found = open[reply.index()];
             let mut fits = vec![found];
             for (place, pattern) in patterns.iter().enumerate() {
-                if place != found && found_in(reply.bytes(), pattern)?.is_some() {
+                if place != found && found_in(reply.bytes(), pattern).await?.is_some() {
                     fits.push(place);
                 }
             }
@@ -50,14 +50,16 @@ impl Session {
             taken.push((reply, found));
         }
         let served = assignment.served_by().iter().flatten().zip(patterns).enumerate();
-        served
-            .map(|(place, (reply, pattern))| match &taken[*reply] {
-                (reply, found) if *found == place => Ok(reply.clone()),
+        let mut replies = Vec::new();
+        for (place, (reply, pattern)) in served {
+            replies.push(match &taken[*reply] {
+                (reply, found) if *found == place => reply.clone(),
                 (reply, _) => {
-                    Ok(found_in(reply.bytes(), pattern)?.unwrap_or_else(|| reply.clone()))
+                    found_in(reply.bytes(), pattern).await?.unwrap_or_else(|| reply.clone())
                 }
-            })
-            .collect()
+            });
+        }
+        Ok(replies)
     }
 
     /// Takes a reply for each pattern. Which reply counts for which pattern is decided after all
@@ -98,16 +100,18 @@ impl Session {
 }
 
 /// Matches a pattern in a piece of a stream. The pattern must not see the end of the piece as the
-/// end of the stream.
-fn found_in(piece: &[u8], pattern: &Pattern) -> Result<Option<Reply>> {
+/// end of the stream. The script's deadline is looked at in between.
+async fn found_in(piece: &[u8], pattern: &Pattern) -> Result<Option<Reply>> {
     if pattern.eof_index().is_some() {
         return Ok(None);
     }
     let mut search = Search::new(pattern)?;
-    let progress = search.advance(piece, false)?;
-    let found = match progress {
-        Progress::Found(found) => Some(found),
-        _ => search.settle(piece),
+    let found = loop {
+        match search.advance_a_while(piece, false)? {
+            Some(Progress::Found(found)) => break Some(found),
+            Some(_) => break search.settle(piece),
+            None => tokio::task::yield_now().await,
+        }
     };
     Ok(found.map(|Found { range, index, captures, .. }| {
         Reply::new(Bytes::copy_from_slice(piece), range, Match { index, captures })
