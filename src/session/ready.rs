@@ -10,6 +10,7 @@ use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::target::Target;
+use crate::tls;
 use crate::transcript::{Transcript, What};
 
 /// How long to wait before connecting again, at first and at most. No system reports when a server
@@ -25,8 +26,8 @@ impl Options {
     /// the capabilities of ManageSieve). For `tcp` and `tls`, whose greeting is not known, a
     /// connection is enough.
     ///
-    /// If nothing listens yet, if the connection is closed before a greeting, or if SMTP is not
-    /// available yet (421), it connects again until the deadline, which is [`Options::timeout`].
+    /// If nothing listens yet, if the connection is closed before a greeting or in the middle of the
+    /// TLS handshake, or if SMTP is not available yet (421), it connects again until the deadline, which is [`Options::timeout`].
     /// Certificates are not verified, and nothing is sent. The transcript gets one line when the
     /// server is ready, however many connections that took.
     ///
@@ -46,7 +47,7 @@ impl Options {
     /// # Errors
     /// Unreachable if the server does not greet in time, with the outcome of the last connection;
     /// mismatch or malformed at once if it greets with something else; `tls` if the handshake
-    /// fails; a usage error for a URL that cannot be read.
+    /// fails in another way; a usage error for a URL that cannot be read.
     pub async fn wait_ready(self, url: &str) -> Result<()> {
         // The future is boxed so that a script which waits for something else later does not keep
         // room for it on its stack.
@@ -96,9 +97,11 @@ impl Options {
 }
 
 /// Whether another connection may succeed: the server does not listen yet, or is not available yet.
+/// A proxy in front of it accepts connections before the server does, and closes them at once.
 fn is_passing(error: &Error) -> bool {
     let is_busy = error.is_mismatch() && error.got().is_some_and(|reply| reply.starts_with("421"));
-    error.is_unreachable() || is_busy
+    let is_cut = error.is_tls() && tls::CUT.iter().any(|why| error.message().contains(why));
+    error.is_unreachable() || is_busy || is_cut
 }
 
 impl Greeting {

@@ -36,6 +36,6 @@ pub(crate) use config::Attempt;
 pub use established::Established;
 pub(crate) use established::spoken;
 pub use options::{Options, Version};
-pub(crate) use reason::{looks_like_tls, of_stream};
+pub(crate) use reason::{CUT, looks_like_tls, of_stream};
 pub use server::ServerOptions;
 pub(crate) use wording::Reason;

@@ -21,6 +21,12 @@ pub(super) fn fault(error: &io::Error) -> Option<&Fault> {
     error.get_ref()?.downcast_ref()
 }
 
+/// Why a handshake failed that the peer ended by closing the connection, and by resetting it.
+pub(crate) const CUT: [&str; 2] = [
+    "the server closed the connection in the middle of the handshake",
+    "the connection broke in the middle of the handshake",
+];
+
 /// Explains why a handshake failed.
 pub(super) fn of_handshake(
     error: &io::Error,
@@ -63,15 +69,11 @@ pub(super) fn of_handshake(
             "look at the server's log",
         ),
         None if error.kind() == io::ErrorKind::UnexpectedEof => Reason::handshake(
-            "the server closed the connection in the middle of the handshake",
+            CUT[0],
             "the close",
             "look at the server's log: a certificate or key that it cannot read looks like this",
         ),
-        None => Reason::handshake(
-            "the connection broke in the middle of the handshake",
-            error.to_string(),
-            "look at the server's log",
-        ),
+        None => Reason::handshake(CUT[1], error.to_string(), "look at the server's log"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Real servers as fixtures: started for a test, waited for, and ended with it.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -144,6 +145,25 @@ async fn the_greeting_of_each_protocol_is_known_and_leaves_one_line_in_the_trans
         options.wait_ready(&peer.url(scheme)).await.unwrap();
         assert_eq!(transcript.to_string(), format!("*** {} ready\n", peer.url(scheme)));
         assert_eq!(peer.heard(), b"");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_before_or_in_the_handshake_is_tried_again() {
+    for scheme in ["smtp", "smtps"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let closing = std::thread::spawn(move || {
+            // The first handshake is closed without a word, the second is reset.
+            drop(listener.accept().unwrap());
+            let (mut client, _) = listener.accept().unwrap();
+            let _ = client.read(&mut [0; 1]);
+        });
+        let options = Session::options().timeout(Duration::from_millis(500));
+        let error = options.wait_ready(&url).await.unwrap_err();
+        closing.join().unwrap();
+        assert!(error.is_unreachable(), "{error}");
+        assert_eq!(error.message(), format!("{url} was not ready in time"));
     }
 }
 
