@@ -1,6 +1,7 @@
 //! The way to a server, and who may be spoken to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use super::{Proxy, ThreadUse};
@@ -42,7 +43,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Fails unless connections to this endpoint are allowed.
+    /// Fails unless connections to this endpoint are allowed, and can come from the source address.
     pub(super) fn check(&self, endpoint: &Endpoint) -> Result<()> {
         let host = match endpoint {
             Endpoint::Host { host, .. } => host,
@@ -60,11 +61,25 @@ impl Route {
             _ => allowed.eq_ignore_ascii_case(host),
         };
         if self.allowed.is_empty() || self.allowed.iter().any(fits) {
-            return Ok(());
+            return self.check_source();
         }
         let error = Error::usage(format!("connections to {host} are not allowed"));
         Err(error
             .with_expected(format!("one of {}", self.allowed.join(", ")))
             .hint(format!("allow it, too: --allow-host {host}")))
+    }
+
+    /// Fails if this machine does not have the source address. When connecting, the system has the
+    /// same error for a machine that has no port left.
+    fn check_source(&self) -> Result<()> {
+        let Some(source) = self.source_ip else { return Ok(()) };
+        match UdpSocket::bind((source, 0)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                let error = Error::usage(format!("this machine has no address {source}"));
+                Err(error.hint("name one of its addresses as `source_ip`, as `ip address` shows them; or leave it out"))
+            }
+            // Other errors come back when connecting.
+            _ => Ok(()),
+        }
     }
 }

@@ -245,3 +245,11 @@ fn options_of_internet_addresses_are_refused_for_a_unix_socket() {
         assert_eq!(error.message(), said);
     }
 }
+
+#[test]
+fn a_source_address_that_this_machine_does_not_have_is_named() {
+    let options = Options::new().source_ip("192.0.2.77".parse().unwrap());
+    let error = connect(options, "smtp://127.0.0.1:2525").unwrap_err();
+    assert_eq!(error.kind().name(), "usage");
+    assert_eq!(error.message(), "this machine has no address 192.0.2.77");
+}
