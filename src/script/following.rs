@@ -63,19 +63,11 @@ impl Following {
     }
 
     /// Follows the stdout of a command.
-    ///
-    /// # Errors
-    /// Busy, if another word waits for the command.
-    pub(super) async fn command(running: &Running) -> Result<Self> {
-        running
-            .with(async |program| {
-                program.follow();
-                Ok(())
-            })
-            .await?;
+    pub(super) fn command(running: &Running) -> Self {
+        running.output().follow();
         let (running, name) = (running.clone(), running.command());
         let splitter = Splitter::default();
-        Ok(Self::of(format!("of `{name}`"), Source::Command { running, read: 0, splitter }))
+        Self::of(format!("of `{name}`"), Source::Command { running, read: 0, splitter })
     }
 
     fn of(name: String, source: Source) -> Self {
@@ -203,12 +195,15 @@ impl Source {
                 Ok(true)
             }
             Self::Command { running, read, .. } => {
-                let count = *read;
-                let may_come =
-                    running.with(async |program| Ok(program.writes_beyond(count).await)).await?;
+                let may_come = running.output().grows_beyond(*read).await;
                 if !may_come {
-                    // Its stderr may say why it ended, so wait until stderr was read too.
-                    running.with(async |program| program.ended().await).await?;
+                    // Its stderr may say why it ended, so wait until stderr was read too. If
+                    // another word waits for the command, that word waits for this.
+                    let ended = running.with(async |program| program.ended().await).await;
+                    ended.map(drop).or_else(|error| match error.kind() {
+                        Kind::Busy => Ok(()),
+                        _ => Err(error),
+                    })?;
                 }
                 Ok(may_come)
             }
@@ -219,7 +214,7 @@ impl Source {
     fn errors(&self) -> Vec<u8> {
         match self {
             Self::File { .. } => Vec::new(),
-            Self::Command { running, .. } => running.look(|program| program.errors()),
+            Self::Command { running, .. } => running.errors().first(),
         }
     }
 
@@ -243,7 +238,7 @@ impl Log {
                 read.map_err(|error| unreadable(path, &error))
             }
             Source::Command { running, read, splitter } => {
-                let (from, bytes) = running.look(|program| program.written_since(*read));
+                let (from, bytes) = running.output().since(*read);
                 if from > *read {
                     let lost = from - *read;
                     *read = from;

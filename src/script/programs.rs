@@ -12,7 +12,7 @@ use super::raise::Spot;
 use super::scope::Scope;
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{About, Excerpt, Transcript, What};
-use crate::transport::Program;
+use crate::transport::{Program, Written};
 use crate::visible;
 
 /// The most bytes of a program's output that an error shows.
@@ -32,6 +32,9 @@ struct Slot {
     /// The step in which the program was started.
     step: Option<String>,
     program: Option<Box<Program>>,
+    /// What the program writes, also while a word waits for it.
+    output: Written,
+    errors: Written,
     /// How the program ended, after that is known and in the transcript.
     status: Option<ExitStatus>,
     /// Whether the script has looked at how the program ended, or ended it.
@@ -44,8 +47,10 @@ impl Running {
         (spot, step): (Spot, Option<String>),
         program: Program,
     ) -> Self {
+        let (output, errors) = (program.output(), program.errors());
         let program = Some(Box::new(program));
-        let held = Slot { command, spot, step, program, status: None, is_seen: false };
+        let (status, is_seen) = (None, false);
+        let held = Slot { command, spot, step, program, output, errors, status, is_seen };
         Self(Arc::new(Mutex::new(held)))
     }
 
@@ -78,9 +83,14 @@ impl Running {
         })
     }
 
-    /// Calls `look` with the program. Returns the default if another word waits for the program.
-    pub(super) fn look<T: Default>(&self, look: impl FnOnce(&mut Program) -> T) -> T {
-        self.slot().program.as_deref_mut().map(look).unwrap_or_default()
+    /// What the program writes to stdout.
+    pub(super) fn output(&self) -> Written {
+        self.slot().output.clone()
+    }
+
+    /// What the program writes to stderr.
+    pub(super) fn errors(&self) -> Written {
+        self.slot().errors.clone()
     }
 
     /// Waits for the end of the program. The end goes into the transcript once.
@@ -119,9 +129,9 @@ impl Running {
         message: &str,
         status: ExitStatus,
     ) -> Error {
-        let mut said = self.look(|program| program.errors());
+        let mut said = self.errors().first();
         if said.is_empty() {
-            said = self.look(|program| program.output());
+            said = self.output().first();
         }
         let mut said = visible::excerpt(&said, SHOWN);
         transcript.learned().mask_text(&mut said);
@@ -168,7 +178,7 @@ impl Programs {
         let left: Vec<(Rc<Scope>, Running)> = left;
         for (_, running) in left {
             let is_known = running.slot().status.is_some();
-            let status = running.look(Program::kill);
+            let status = running.slot().program.as_deref_mut().and_then(Program::kill);
             if !is_known {
                 let command = running.command();
                 let text = status.map_or_else(
@@ -248,7 +258,7 @@ impl Programs {
                 None => format!("killed: {}", running.command()),
             };
             transcript.note(What::Note { about: About::Ended, text: text.into() });
-            let said = program.errors();
+            let said = program.errors().first();
             if status.is_some_and(|status| !status.success()) && !said.is_empty() {
                 let said = Bytes::copy_from_slice(&said[..said.len().min(SHOWN)]);
                 transcript.note(What::Complaint(Excerpt::from(said)));

@@ -39,7 +39,7 @@ pub(crate) use group::{Group, kill_processes};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 #[cfg(feature = "script")]
-pub(crate) use program::Program;
+pub(crate) use program::{Program, Written};
 pub use proxy::Proxy;
 pub(crate) use recorded::{Recorded, Recording};
 #[cfg(feature = "cli")]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::group::{Group, Piped};
@@ -20,6 +21,9 @@ const KEPT: (usize, usize) = (1 << 20, 64 << 10);
 const FOLLOWED: usize = 1 << 20;
 /// How many of these bytes are returned at once.
 const PIECE: usize = 8 << 10;
+/// How many bytes are read before the one who follows them gets a turn. More could be dropped before
+/// they are seen.
+const AT_ONCE: usize = FOLLOWED / 4;
 /// How long a program that was asked to end may take before it is killed.
 const TO_END: Duration = Duration::from_secs(2);
 /// How long a program may take to exit after it has closed its stdout and stderr.
@@ -40,9 +44,10 @@ pub(crate) struct Program {
     started: Instant,
 }
 
-/// What a program writes to stdout or to stderr.
+/// What a program writes to stdout or to stderr. It can be read while something else waits for the
+/// program, and after its end.
 #[derive(Clone, Debug)]
-struct Written {
+pub(crate) struct Written {
     bytes: Arc<Mutex<Kept>>,
     /// The number of bytes that were read; the channel is closed at the end of the stream.
     changed: watch::Receiver<u64>,
@@ -84,6 +89,14 @@ impl Kept {
         let from = from.max(start);
         let skipped = usize::try_from(from - start).unwrap_or(usize::MAX);
         (from, last.iter().skip(skipped).take(PIECE).copied().collect())
+    }
+
+    fn since_start(&self, from: u64) -> (u64, Vec<u8>) {
+        let first = usize::try_from(from).ok().and_then(|from| self.first.get(from..));
+        match first.filter(|first| !first.is_empty()) {
+            Some(first) => (from, first[..first.len().min(PIECE)].to_vec()),
+            None => self.since(from),
+        }
     }
 }
 
@@ -160,31 +173,14 @@ impl Program {
         self.ended().await
     }
 
-    /// What the program has written to stdout so far.
-    pub(crate) fn output(&self) -> Vec<u8> {
-        self.output.bytes().first.clone()
+    /// What the program writes to stdout.
+    pub(crate) fn output(&self) -> Written {
+        self.output.clone()
     }
 
-    /// What the program has written to stderr so far.
-    pub(crate) fn errors(&self) -> Vec<u8> {
-        self.errors.bytes().first.clone()
-    }
-
-    /// Keeps the end of what the program writes to stdout from now on.
-    pub(crate) fn follow(&mut self) {
-        self.output.bytes().follow();
-    }
-
-    /// Returns a piece of the program's stdout from the place `from` on, or from the first later
-    /// byte that is kept, with its place.
-    pub(crate) fn written_since(&self, from: u64) -> (u64, Vec<u8>) {
-        self.output.bytes().since(from)
-    }
-
-    /// Waits until the program has written more than `count` bytes to stdout; `false` if no more
-    /// can come.
-    pub(crate) async fn writes_beyond(&mut self, count: u64) -> bool {
-        self.output.changed.wait_for(|written| *written > count).await.is_ok()
+    /// What the program writes to stderr.
+    pub(crate) fn errors(&self) -> Written {
+        self.errors.clone()
     }
 }
 
@@ -194,6 +190,32 @@ impl Written {
         let (count, changed) = watch::channel(0);
         tokio::spawn(read(from, Arc::clone(&bytes), count, most));
         Self { bytes, changed }
+    }
+
+    /// The beginning of what was written so far.
+    pub(crate) fn first(&self) -> Vec<u8> {
+        self.bytes().first.clone()
+    }
+
+    /// Keeps the end of what is written from now on.
+    pub(crate) fn follow(&self) {
+        self.bytes().follow();
+    }
+
+    /// Returns a piece from the place `from` on, or from the first later byte that is kept, with
+    /// its place.
+    pub(crate) fn since(&self, from: u64) -> (u64, Vec<u8>) {
+        self.bytes().since(from)
+    }
+
+    /// Does the same as [`since`](Self::since), also with what was written before it was followed.
+    pub(crate) fn since_start(&self, from: u64) -> (u64, Vec<u8>) {
+        self.bytes().since_start(from)
+    }
+
+    /// Waits until more than `count` bytes were written; `false` if no more can come.
+    pub(crate) async fn grows_beyond(&mut self, count: u64) -> bool {
+        self.changed.wait_for(|written| *written > count).await.is_ok()
     }
 
     fn bytes(&self) -> MutexGuard<'_, Kept> {
@@ -214,12 +236,18 @@ async fn read(
     most: usize,
 ) {
     let mut room = vec![0; 8 << 10];
+    let mut at_once = 0;
     while let Ok(read @ 1..) = from.read(&mut room).await {
         {
             let mut kept = bytes.lock().unwrap_or_else(PoisonError::into_inner);
             kept.push(&room[..read], most);
         }
         count.send_modify(|count| *count += read as u64);
+        at_once += read;
+        if at_once >= AT_ONCE {
+            at_once = 0;
+            yield_now().await;
+        }
     }
 }
 
@@ -242,6 +270,19 @@ mod tests {
         kept.push(&vec![b'x'; FOLLOWED], 6);
         let (from, bytes) = kept.since(4);
         assert_eq!((from, bytes.len()), (7, PIECE));
+    }
+
+    #[test]
+    fn output_is_read_from_its_start_and_then_from_its_end() {
+        let mut kept = Kept::default();
+        kept.push(b"one ", 6);
+        assert_eq!(kept.since_start(1), (1, b"ne ".to_vec()));
+        assert_eq!(kept.since_start(4), (4, Vec::new()));
+        kept.follow();
+        kept.push(b"two", 6);
+        assert_eq!(kept.since_start(4), (4, b"tw".to_vec()));
+        assert_eq!(kept.since_start(6), (6, b"o".to_vec()));
+        assert_eq!(kept.since_start(7), (7, Vec::new()));
     }
 
     #[test]

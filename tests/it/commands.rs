@@ -114,3 +114,65 @@ fn the_command_of_a_session_has_to_exit_as_the_script_says() {
     assert_eq!(error.message(), "the command was started and never said a word");
     assert!(!error.to_string().contains("TLS"), "{error}");
 }
+
+#[test]
+fn output_is_searched_from_its_start_however_much_there_is() {
+    let much = outcome(
+        "let c = start([\"sh\", \"-c\", \"yes | head -c 3000000; echo READY; sleep 1000\"]);
+         c.expect_output(re(`\\Ay`));
+         c.expect_output(\"READY\");
+         c.stop();",
+    );
+    assert!(much.is_ok(), "{much:#?}");
+    let late = outcome(
+        "let c = start([\"sh\", \"-c\", \"yes\"]);
+         c.expect_output(\"READY\", #{timeout: \"200ms\"});",
+    );
+    let error = late.failure().unwrap().error.clone();
+    assert!(error.is_timeout() && error.message().contains("has not written it"), "{error}");
+    let lost = outcome(
+        "run([\"sh\", \"-c\", \"yes | head -c 3000000; echo READY\"]).expect_output(\"READY\");",
+    );
+    let error = lost.failure().unwrap().error.clone();
+    assert!(error.is_too_long() && error.message().contains("not kept any more"), "{error}");
+}
+
+#[test]
+fn a_match_in_output_does_not_depend_on_how_the_output_is_cut() {
+    let outcome = outcome(
+        "let c = start([\"sh\", \"-c\", \"printf 'port 4'; read x; printf '711\\n'\"], #{stdin: \"\\n\"});
+         assert_eq(c.expect_output(re(`port (\\d+)`))[1], \"4711\");
+         let c = start([\"sh\", \"-c\", \"printf 'port 4'; sleep 1000\"]);
+         assert_eq(c.expect_output(re(`port (\\d+)`))[1], \"4\");
+         c.stop();
+         assert_eq(run([\"printf\", \"port 4\"]).expect_output(re(`port (\\d+)`))[1], \"4\");",
+    );
+    assert!(outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn what_a_command_writes_is_seen_while_another_branch_waits_for_it() {
+    for seen in [
+        "assert_eq([server.output, server.errors], [\"ready\\n\", \"PANIC\\n\"])",
+        "follow(server).expect(\"ready\")",
+        "server.expect_output(\"ready\")",
+    ] {
+        let outcome = outcome(&format!(
+            "let server = start([\"sh\", \"-c\", \"echo PANIC >&2; echo ready; read x; sleep 1000\"]);
+             let log = follow(server);
+             log.expect(\"ready\");
+             run([\"sh\", \"-c\", \"sleep 0.1\"]).expect_exit(0);
+             let fails = |wait| {{
+                 let error = ();
+                 try {{ wait.call(); }} catch (e) {{ error = e; }}
+                 assert_eq(error.kind, \"timeout\");
+             }};
+             together([
+                 || fails.call(|| log.expect(\"never\", #{{timeout: \"300ms\"}})),
+                 || {{ {seen}; }},
+             ]);
+             server.stop();"
+        ));
+        assert!(outcome.is_ok(), "{seen}: {outcome:#?}");
+    }
+}

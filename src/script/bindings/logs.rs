@@ -144,7 +144,7 @@ pub mod words {
             let run = Run::current()?;
             if let Some(running) = log.read_lock::<Running>() {
                 options.keys().try_for_each(|name| check_known(name, &[]))?;
-                return Following::command(&running).await;
+                return Ok(Following::command(&running));
             }
             let mut from_start = false;
             for (name, value) in &options {

@@ -16,6 +16,7 @@ use super::{Handle, call, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::pattern::Pattern;
 use crate::reply::Reply;
+use crate::script::output;
 use crate::script::programs::Running;
 use crate::script::raise::{Raised, Spot, raise};
 use crate::script::run::Run;
@@ -110,7 +111,7 @@ async fn to_its_end(run: &Run, running: &Running, within: Duration) -> Result<()
 
 /// Returns the output of a command as an error shows it.
 fn written(run: &Run, running: &Running) -> String {
-    let mut text = visible::excerpt(&running.look(|program| program.output()), SHOWN);
+    let mut text = visible::excerpt(&running.output().first(), SHOWN);
     run.secrets().mask_text(&mut text);
     if text.is_empty() { "nothing".to_owned() } else { text }
 }
@@ -130,26 +131,13 @@ async fn exits(run: &Run, running: &Running, code: i64, within: Duration) -> Res
 /// Waits until the output of a command matches the pattern.
 async fn writes(run: &Run, running: &Running, pattern: Pattern, within: Duration) -> Result<Reply> {
     let began = Instant::now();
-    let wanted = pattern.to_string();
-    loop {
-        let output = running.look(|program| program.output());
-        if let Some(found) = pattern.find(&output)? {
-            run.count_check();
-            return Ok(found);
-        }
-        let count = output.len() as u64;
-        let more = running.with(async |program| Ok(program.writes_beyond(count).await));
-        let (kind, message) = match timeout_at(began + within, more).await {
-            Ok(Ok(true)) => continue,
-            Ok(Ok(false)) => (Kind::Closed, "will write no more, and it is not there"),
-            Ok(Err(error)) => return Err(error),
-            Err(_) => (Kind::Timeout, "has not written it in time"),
-        };
-        let error = Error::new(kind, format!("the command `{}` {message}", running.command()));
+    let found = output::expect(running, &pattern, began + within).await.map_err(|error| {
         let took = Waited { elapsed: began.elapsed(), allowed: within };
-        let error = error.with_expected(wanted).with_got(written(run, running));
-        return Err(error.with_waited(took));
-    }
+        let error = error.with_expected(pattern.to_string()).with_got(written(run, running));
+        error.with_waited(took)
+    })?;
+    run.count_check();
+    Ok(found)
 }
 
 fn no_status(status: i64) -> Error {
@@ -282,7 +270,8 @@ pub mod words {
     }
 
     /// Waits until what a command writes to stdout matches the pattern, and returns the match as
-    /// `expect` does. The pattern sees everything that the command has written since its start.
+    /// `expect` does. The pattern sees everything that the command has written since its start. A
+    /// match that the next byte could still extend is held back for 200 ms.
     ///
     /// ```rhai,ignore
     /// let server = start("./server --port 0");
@@ -327,13 +316,13 @@ pub mod words {
     /// What a command has written to stdout so far, as text, up to the first MiB.
     #[rhai_fn(get = "output", pure)]
     pub fn output(started: &mut Running) -> String {
-        text(started.look(|program| program.output()))
+        text(started.output().first())
     }
 
     /// What a command has written to stderr so far, as text, up to the first 64 KiB.
     #[rhai_fn(get = "errors", pure)]
     pub fn errors(started: &mut Running) -> String {
-        text(started.look(|program| program.errors()))
+        text(started.errors().first())
     }
 
     /// The exit status of a command; `()` if a signal ended it. Waits until the command exits.
