@@ -26,8 +26,10 @@ impl Options {
     /// the capabilities of ManageSieve). For `tcp` and `tls`, whose greeting is not known, a
     /// connection is enough.
     ///
-    /// If nothing listens yet, if the connection is closed before a greeting or in the middle of the
-    /// TLS handshake, or if SMTP is not available yet (421), it connects again until the deadline, which is [`Options::timeout`].
+    /// If nothing listens yet, if the connection is closed before a greeting is complete or in the
+    /// middle of the TLS handshake, or if the greeting says that the service is not available (4yz
+    /// or 5yz, `* BYE`, `-ERR`, `BYE`), it connects again until the deadline, which is
+    /// [`Options::timeout`].
     /// Certificates are not verified, and nothing is sent. The transcript gets one line when the
     /// server is ready, however many connections that took.
     ///
@@ -61,7 +63,7 @@ impl Options {
         let wait = Wait::new(self.allowed());
         let ready = self.greeted(url, &greeting, wait).await;
         let ready = ready.map_err(|last| match last.session() {
-            _ if is_passing(&last) => greeting.missing(&target, &last, wait),
+            _ if greeting.may_follow(&last) => greeting.missing(&target, &last, wait),
             // The error names the session of one attempt, which the caller never saw, and the time
             // that was left for this attempt. It has to name the target and the whole time.
             Some(_) => last.with_session(target.to_string()).with_waited(wait.waited()),
@@ -85,7 +87,7 @@ impl Options {
             // about the server.
             let attempt = options.clone().timeout(left).transcript(Transcript::new());
             let Err(error) = greeting.expect(attempt, url, wait).await else { return Ok(()) };
-            if !is_passing(&error) || Instant::now() + pause >= wait.deadline() {
+            if !greeting.may_follow(&error) || Instant::now() + pause >= wait.deadline() {
                 return Err(error);
             }
             // Nothing reports when a daemon that is starting will listen. It can only be tried
@@ -96,15 +98,23 @@ impl Options {
     }
 }
 
-/// Whether another connection may succeed: the server does not listen yet, or is not available yet.
-/// A proxy in front of it accepts connections before the server does, and closes them at once.
-fn is_passing(error: &Error) -> bool {
-    let is_busy = error.is_mismatch() && error.got().is_some_and(|reply| reply.starts_with("421"));
-    let is_cut = error.is_tls() && tls::CUT.iter().any(|why| error.message().contains(why));
-    error.is_unreachable() || is_busy || is_cut
-}
+/// How greetings begin that refuse a connection, in protocols without reply codes.
+const REFUSALS: [&str; 6] = ["* BYE", "* BAD", "* NO", "-ERR", "BYE", "NO"];
 
 impl Greeting {
+    /// Whether another connection may succeed after this error: the server does not listen yet, or
+    /// is not available yet. A proxy in front of it accepts connections before the server does, and
+    /// closes them at once or says that the server is away.
+    fn may_follow(&self, error: &Error) -> bool {
+        let refuses = |reply: &str| match self.0 {
+            Speech::Smtp | Speech::Lmtp => reply.starts_with(['4', '5']),
+            _ => REFUSALS.iter().any(|begins| reply.starts_with(begins)),
+        };
+        let is_refused = error.is_mismatch() && error.got().is_some_and(refuses);
+        let is_tls_cut = error.is_tls() && tls::CUT.iter().any(|why| error.message().contains(why));
+        error.is_unreachable() || is_refused || is_tls_cut || is_cut(error)
+    }
+
     async fn expect(&self, options: Options, url: &str, wait: Wait) -> Result<()> {
         let mut session = options.connect(url).await?;
         session.set_timeout(wait.deadline().saturating_duration_since(Instant::now()));
@@ -124,6 +134,13 @@ impl Greeting {
         let error = error.with_got(came).with_waited(wait.waited());
         error.hint("look at the server's log for why it has not come up; give a slow one longer with #{timeout: \"1m\"} as the last argument, or --timeout")
     }
+}
+
+/// Whether the peer left before its greeting was complete.
+fn is_cut(error: &Error) -> bool {
+    let is_incomplete =
+        error.kind() == Kind::Malformed && error.message().contains("in the middle of");
+    is_incomplete || error.kind() == Kind::Closed
 }
 
 impl fmt::Display for Greeting {

@@ -118,10 +118,11 @@ fn ports_can_be_had_before_for_a_configuration_file_and_come_by_variables() {
 }
 
 #[test]
-fn a_slow_start_an_early_close_and_a_421_are_waited_for() {
+fn a_slow_start_an_early_close_and_a_refusal_are_waited_for() {
     let script = format!(
         "select undef, undef, undef, 0.1; {LISTEN} $listener->accept->close; \
          print {{ $listener->accept }} qq(421 not yet\\r\\n); \
+         print {{ $listener->accept }} qq(554 starting\\r\\n); print {{ $listener->accept }} qq(22); \
          while ($client = $listener->accept) {{ print $client qq(220-wait\\r\\n220 now\\r\\n); print qq(greeted\\n) }}"
     );
     let server = Server::spawn(perl(&script)).wait_ready("smtp://127.0.0.1:{port}").unwrap();
