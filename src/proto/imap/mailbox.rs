@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::pairs::{ambiguous, pairs, singles};
 use super::response::{Response, unlike};
 use super::value::{Value, is_identifier};
-use super::wildcard;
+use super::wildcard::Wildcards;
 use crate::error::Result;
 use crate::room;
 
@@ -136,16 +136,17 @@ impl Answer {
 
 /// The mailboxes that a LIST or LSUB asks for.
 struct Asked {
-    /// The pattern in small letters; `None` if only the server knows what is asked for. What a
-    /// reference does to a pattern, and how names that are not ASCII are encoded, is the server's
-    /// to say.
-    pattern: Option<String>,
+    /// The pattern in small letters; `None` if only the server knows what is asked for, or if the
+    /// pattern is too long. What a reference does to a pattern, and how names that are not ASCII are
+    /// encoded, is the server's to say.
+    pattern: Option<Wildcards>,
 }
 
 impl Asked {
     fn of(reference: &str, pattern: &str) -> Self {
         let is_known = reference.is_empty() && !pattern.is_empty() && pattern.is_ascii();
-        Self { pattern: is_known.then(|| pattern.to_ascii_lowercase()) }
+        let pattern = is_known.then(|| pattern.to_ascii_lowercase());
+        Self { pattern: pattern.and_then(|pattern| Wildcards::of(pattern.as_bytes())) }
     }
 
     /// Whether this mailbox may be one of them. Letters match in either case, because names do on
@@ -153,9 +154,7 @@ impl Asked {
     fn may_have(&self, mailbox: &Mailbox) -> bool {
         let delimiter = mailbox.delimiter.as_ref().and_then(|text| text.bytes().next());
         let name = mailbox.name.to_ascii_lowercase();
-        self.pattern
-            .as_ref()
-            .is_none_or(|pattern| wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter))
+        self.pattern.as_ref().is_none_or(|pattern| pattern.match_name(name.as_bytes(), delimiter))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::section::Section;
 use super::structure::{Part, structure};
-use super::{Refusal, bad, envelope};
+use super::{LARGEST_ANSWER, Refusal, bad, envelope};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
+
+/// The most items of a FETCH.
+const MOST: usize = 100;
 
 /// The items that a client asked for.
 #[derive(Debug)]
@@ -50,6 +53,9 @@ impl Items {
                 ]),
                 _ => items.push(item(&name)?),
             }
+            if items.len() > MOST {
+                return Err(bad(format!("More than {MOST} items are too many")));
+            }
         }
         if by_uid && !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
@@ -79,6 +85,10 @@ impl Items {
                 lines.push(b' ');
             }
             item.show(lines, message, flags.0);
+            if lines.len() > LARGEST_ANSWER {
+                // The whole answer is refused.
+                return;
+            }
         }
         lines.extend_from_slice(b")\r\n");
     }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::arguments::Arguments;
 use super::view::View;
 use super::{Done, Imap, Refusal, bad, no};
-use crate::proto::imap::{Value, wildcard};
+use crate::proto::imap::Value;
+use crate::proto::imap::wildcard::{LONGEST, Wildcards};
 use crate::quoted;
 use crate::server::store::{Account, DELIMITER, canonical};
 
@@ -95,9 +96,11 @@ impl Imap {
         let (reference, pattern) = (arguments.text()?, arguments.text()?);
         arguments.end()?;
         let pattern = format!("{reference}{pattern}");
+        let wildcards = Wildcards::of(pattern.as_bytes())
+            .ok_or_else(|| no(format!("[LIMIT] A pattern has at most {LONGEST} octets")))?;
         let lines = self.account(|account| match pattern.as_str() {
             "" => format!("* {verb} (\\Noselect) \"{DELIMITER}\" \"\"\r\n"),
-            pattern => listed(account, verb, pattern),
+            pattern => listed(account, verb, pattern, &wildcards),
         });
         self.untagged.extend_from_slice(lines.as_bytes());
         Ok(())
@@ -141,7 +144,7 @@ fn arguments_end(verb: &str) -> Done {
     Ok(format!("{verb} completed"))
 }
 
-fn listed(account: &Account, verb: &str, pattern: &str) -> String {
+fn listed(account: &Account, verb: &str, pattern: &str, wildcards: &Wildcards) -> String {
     let names: BTreeSet<&str> = if verb == "LSUB" {
         account.subscribed.iter().map(String::as_str).collect()
     } else {
@@ -156,7 +159,7 @@ fn listed(account: &Account, verb: &str, pattern: &str) -> String {
         levels.map(|level| (level, false)).chain(names.iter().map(|name| (*name, true))).collect();
     let delimiter = u8::try_from(DELIMITER).ok();
     let matching = shown.into_iter().filter(|(name, _)| {
-        wildcard::matches(pattern.as_bytes(), name.as_bytes(), delimiter)
+        wildcards.match_name(name.as_bytes(), delimiter)
             || (pattern.eq_ignore_ascii_case("INBOX") && *name == "INBOX")
     });
     let lines = matching.map(|(name, is_mailbox)| {
