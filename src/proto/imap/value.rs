@@ -171,22 +171,31 @@ fn holds_names(attribute: &Value) -> bool {
     attribute.is_atom("FLAGS") || attribute.is_atom("X-GM-LABELS")
 }
 
+const GLUED: &str = "a value is directly after another one, without a blank, as after a literal that is longer than its content";
+
 /// Reads the values at the start of the bytes, up to their end or to the closing bracket of a
 /// response code. Returns them with the number of bytes that were read.
 pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usize), Unreadable> {
     let mut reader = Reader { bytes, at: 0, ends_with_bracket: grammar == Grammar::Code };
     let mut open = vec![Vec::new()];
     let mut count = 0_usize;
+    // Where the last value ended, until something else comes, and whether it was a list.
+    let (mut ended, mut is_list) = (None, false);
     while let Some(byte) = reader.next_byte(open.len()) {
         count += 1;
         if count.is_multiple_of(BETWEEN_CHECKS) {
             room::check().map_err(Unreadable::NoRoom)?;
+        }
+        // Only lists may be beside each other: addresses, parts of a body, threads.
+        if ended == Some(reader.at) && byte != b')' && !(byte == b'(' && is_list) {
+            return Err(GLUED.into());
         }
         let value = match byte {
             b'(' if open.len() > DEPTH => return Err("lists are nested too deep".into()),
             b'(' => {
                 open.push(Vec::new());
                 reader.at += 1;
+                ended = None;
                 continue;
             }
             b')' => {
@@ -203,6 +212,8 @@ pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usiz
                 if grammar.is_name(&open) { Value::Atom(atom.to_vec()) } else { of_atom(atom) }
             }
         };
+        is_list = matches!(value, Value::List(_));
+        ended = Some(reader.at);
         open.last_mut().ok_or("a list is closed that was not opened")?.push(value);
     }
     match (open.pop(), open.is_empty()) {

@@ -18,6 +18,29 @@ fn atom(text: &str) -> Value {
     Value::Atom(text.into())
 }
 
+#[test]
+fn values_are_apart_unless_they_are_lists() {
+    for (text, count) in [
+        ("(A {2}\r\nhi B ())", 1),
+        ("((1)(2) \"MIXED\")", 1),
+        ("(1)(2 3)", 2),
+        ("() \"/\" INBOX", 3),
+    ] {
+        assert_eq!(read(text).map(|values| values.len()), Ok(count), "{text}");
+    }
+    for text in [
+        "(A {3}\r\nhi B ())",
+        "(A \"hi\"B ())",
+        "(A ()B ())",
+        "() \"/\"INBOX",
+        "INBOX(A 3)",
+        "((\"\" \"/\"))NIL",
+        "\"\"(A 1)",
+    ] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
 fn text(text: &str) -> Value {
     Value::Text(text.into())
 }
