@@ -15,6 +15,8 @@ pub(super) struct Scanner {
     touches: bool,
     /// Whether the word in progress, or the last one, is directly after the end of another one.
     is_glued: bool,
+    /// Whether the last byte was CR and the last one of a literal.
+    literal_took_cr: bool,
 }
 
 /// The side that sends a line. A client's literals have a `+` after their size, and a client's
@@ -71,6 +73,8 @@ const UNCLOSED: &str = "a quoted string is not closed on its line (RFC 5804, 4)"
 const NO_SPECIAL: &str =
     "a backslash in quotes stands before neither a quote nor a backslash (RFC 5804, 4)";
 const NO_SIZE: &str = "the size of a literal is no number (RFC 5804, 4)";
+const TOO_LONG: &str =
+    "a literal is longer than its content: its last octet is the CR of the line end (RFC 5804, 4)";
 const NO_LINE_END: &str = "the size of a literal has no line end after it (RFC 5804, 4)";
 
 impl Scanner {
@@ -100,6 +104,10 @@ impl Scanner {
     }
 
     fn between(&mut self, byte: u8, at: &mut usize) -> Option<Event> {
+        if std::mem::take(&mut self.literal_took_cr) && byte == b'\n' && self.side == Side::Server {
+            self.state = State::Wrong;
+            return Some(Event::Wrong(TOO_LONG));
+        }
         let (place, event) = match byte {
             b' ' | b'\t' | b'\r' => (State::Between, None),
             b'\n' => (State::Between, Some(Event::End)),
@@ -235,6 +243,7 @@ impl Scanner {
         let some = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - *at);
         self.state = State::Literal(left - some as u64);
         *at += some;
+        self.literal_took_cr = left == some as u64 && bytes[*at - 1] == b'\r';
         Event::Content(Sort::Literal, *at - some..*at)
     }
 

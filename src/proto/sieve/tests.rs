@@ -63,6 +63,7 @@ fn bytes_that_are_no_response_say_why() {
         ("{5++}\r\n", "is no number"),
         ("{99999999999999999999999}\r\n", "is no number"),
         ("{5} hello\r\n", "has no line end after it"),
+        ("{6}\r\nkeep;\r\nOK\r\n", "is longer than its content"),
     ] {
         let error = frames(&[stream.as_bytes()]).unwrap_err();
         assert!(error.contains(why), "{stream:?}: {error}");
