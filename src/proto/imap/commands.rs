@@ -41,6 +41,8 @@ enum Refused {
     Sasl,
     /// A literal of this number of octets, and how many words after it the secret comes.
     Literal(u64, usize),
+    /// A LOGIN with a literal of a wrong form. Its arguments may be on this number of lines.
+    Login(usize),
 }
 
 impl Commands {
@@ -141,6 +143,7 @@ impl Commands {
             (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && secrets::is_base64(text) => {
                 Kind::Misplaced
             }
+            (_, Some(Refused::Login(_))) if !begins_a_command(text) => Kind::Misplaced,
             (_, Some(Refused::Literal(count, 0))) if *count == text.len() as u64 => Kind::Misplaced,
             (_, Some(Refused::Literal(count, further))) => {
                 let place = usize::try_from(*count).unwrap_or(usize::MAX);
@@ -190,9 +193,13 @@ impl Commands {
 
     fn end_command(&mut self, line: Line, secrets: &mut Secrets) -> Wants {
         line.teach(secrets);
-        if line.kind == Kind::Command && line.number > 1 {
-            self.refused = None;
-        }
+        self.refused = match self.refused.take() {
+            _ if line.is_broken_login() => Some(Refused::Login(2)),
+            Some(Refused::Login(lines)) if line.kind == Kind::Misplaced => {
+                (lines > 1).then_some(Refused::Login(lines - 1))
+            }
+            refused => refused.filter(|_| line.kind != Kind::Command || line.number <= 1),
+        };
         let tag = line.tag;
         let dialogue = if line.verb.eq_ignore_ascii_case(b"AUTHENTICATE") {
             Dialogue::Sasl { mechanism: line.before, step: usize::from(!line.secret.is_empty()) }
@@ -204,6 +211,13 @@ impl Commands {
         self.mode = Mode::Within { tag: tag.clone(), dialogue, asked: false };
         Wants::Step(tag)
     }
+}
+
+/// Whether a line begins with a tag and a command, or with a part of one.
+fn begins_a_command(line: &[u8]) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let verb = words.nth(1).map(|verb| String::from_utf8_lossy(verb).to_ascii_uppercase());
+    verb.is_some_and(|verb| super::FACTS.has_command(&verb))
 }
 
 /// Whether a line is a command without arguments, with or without a tag.

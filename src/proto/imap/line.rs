@@ -23,6 +23,10 @@ pub(super) struct Line {
     state: State,
     quoted: bool,
     escaped: bool,
+    /// Whether a brace has opened a literal since the last literal.
+    opens_literal: bool,
+    /// Whether the last byte was the last one of a literal.
+    after_literal: bool,
     /// The secret bytes as they were sent.
     pub(super) secret: Vec<u8>,
     pub(super) tail: Tail,
@@ -95,13 +99,16 @@ impl Line {
             }
             return inside;
         }
-        if self.state == State::Between {
+        // A literal directly after another one, which was too long, is a word of its own.
+        let is_next = std::mem::take(&mut self.after_literal) && byte == b'{';
+        if self.state == State::Between || is_next {
             self.number += 1;
             self.word.clear();
             self.state = if byte == b'{' || byte == b'~' { State::Announcing } else { State::Word };
         } else if !b"{0123456789+}".contains(&byte) {
             self.state = State::Word;
         }
+        self.opens_literal |= byte == b'{' && !self.quoted;
         self.quoted ^= byte == b'"' && !self.escaped;
         self.escaped = byte == b'\\' && self.quoted && !self.escaped;
         if !self.is_secret() {
@@ -153,7 +160,18 @@ impl Line {
         self.tail = Tail::default();
         self.quoted = false;
         self.escaped = false;
+        self.opens_literal = false;
+        self.after_literal = true;
         self.state = State::Word;
+    }
+
+    /// Whether the line is a LOGIN that ends with a literal of a wrong form, so that its arguments,
+    /// or some of them, are on the lines after it.
+    pub(super) fn is_broken_login(&self) -> bool {
+        self.kind == Kind::Command
+            && self.opens_literal
+            && self.secret_from.is_some()
+            && [&self.tag, &self.verb].iter().any(|word| word.eq_ignore_ascii_case(b"LOGIN"))
     }
 
     pub(super) fn teach(&self, secrets: &mut Secrets) {

@@ -136,6 +136,7 @@ enum Frame {
     },
     /// A map, and the key of the value that comes next.
     Map(Option<Range<usize>>),
+    List,
     Other,
 }
 
@@ -177,7 +178,8 @@ impl Walk<'_> {
                 },
             }),
             b'{' if before == Some(&Token::Sign(b'#')) => self.frames.push(Frame::Map(None)),
-            b'{' | b'[' => self.frames.push(Frame::Other),
+            b'{' => self.frames.push(Frame::Other),
+            b'[' => self.frames.push(Frame::List),
             b')' | b'}' | b']' => drop(self.frames.pop()),
             b':' => {
                 if let (Some(Frame::Map(key)), Some(name)) = (self.frames.last_mut(), name) {
@@ -224,9 +226,10 @@ impl Walk<'_> {
         if is_named {
             return true;
         }
-        let mut key = None;
+        let (mut key, mut is_listed) = (None, false);
         for frame in self.frames.iter().rev() {
             match frame {
+                Frame::List => is_listed = true,
                 Frame::Map(Some(name)) => key = key.or(Some(&self.script[name.clone()])),
                 Frame::Map(None) | Frame::Other => {}
                 Frame::Call { taker: None, .. } => break,
@@ -239,6 +242,8 @@ impl Walk<'_> {
                             !SHOWN.contains(&key)
                         }
                         Some(key) => is_secret_name(key),
+                        // No such function takes a list, so it is unclear what is in it.
+                        None if is_listed && matches!(taker, Taker::Auth | Taker::Login) => true,
                         None => takes(*taker, *argument, first, next),
                     };
                 }

@@ -13,6 +13,7 @@ fn the_source_of_a_script_is_masked_where_it_says_a_secret() {
         ("s.send(\"AUTH PLAIN AGFiAGNk\");", "s.send(\"AUTH PLAIN [SECRET]\");"),
         ("s.expect(250); // nothing here", "s.expect(250); // nothing here"),
         ("s.auth(\"me\", \"pw\");", "s.auth(\"me\", \"[SECRET]\");"),
+        ("s.auth(`PLAIN`, [`u`, `hunter2hunter`]);", "s.auth(`PLAIN`, [`[SECRET]`, `[SECRET]`]);"),
         (
             "s.auth(`PLAIN`, user, `pw`, #{timeout: 1})",
             "s.auth(`PLAIN`, user, `[SECRET]`, #{timeout: 1})",

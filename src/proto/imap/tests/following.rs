@@ -263,6 +263,19 @@ fn secrets_sent_ahead_or_after_a_refusal_are_masked_too() {
             &["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "a2 LOGOUT\r\n"],
             "a1 LOGIN alice {12}\r\na2 LOGOUT\r\n",
         ),
+        // The first literal is too long, or has a wrong form.
+        (
+            &["a1 LOGIN {6+}\r\nalice {12+}\r\nwonder-land1\r\na2 NOOP\r\n"],
+            "a1 LOGIN {6+}\r\nalice {12+}\r\n[SECRET]\r\na2 NOOP\r\n",
+        ),
+        (
+            &["a1 LOGIN {5 +}\r\nalice {12+}\r\nwonder-land1\r\na2 NOOP\r\na3 CHECK\r\n"],
+            "a1 LOGIN {5 [SECRET]\r\n[SECRET]\r\n[SECRET]\r\na2 NOOP\r\na3 CHECK\r\n",
+        ),
+        (
+            &["a1 LOGIN {99999999999999999999+}\r\nalice {12+}\r\nwonder-land1\r\n"],
+            "a1 LOGIN {99999999999999999999+}\r\n[SECRET]\r\n[SECRET]\r\n",
+        ),
     ] {
         assert_eq!(shown(steps, usize::MAX), masked);
     }
