@@ -9,7 +9,7 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
 use super::commands;
-use crate::target;
+use crate::{target, visible};
 
 /// The verbs of the protocol at a URL.
 pub(super) fn verbs(url: &str) -> Vec<String> {
@@ -57,7 +57,13 @@ impl Completer for Words {
                 ));
             }
             if commands::takes_file(line) {
-                return self.files.complete(line, at, context);
+                let (start, mut files) = self.files.complete(line, at, context)?;
+                files.retain(|file| {
+                    [&file.display, &file.replacement]
+                        .into_iter()
+                        .all(|text| visible::printable(text) == *text)
+                });
+                return Ok((start, files));
             }
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

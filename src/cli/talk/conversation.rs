@@ -362,8 +362,12 @@ impl Conversation {
 /// Whether a line is the command that begins TLS. A user who types it wants the handshake to
 /// follow.
 fn is_starttls(session: &Session, line: &[u8]) -> bool {
-    let command = session.speech().facts().tls.map(|tls| tls.command);
-    let last = line.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    session.owed() == 0
-        && command.is_some_and(|command| command.as_bytes().eq_ignore_ascii_case(last))
+    let facts = session.speech().facts();
+    let words: Vec<_> = line.trim_ascii_end().split(|byte| *byte == b' ').collect();
+    let (tag, command) = words.split_at(usize::from(facts.has_tags).min(words.len()));
+    let is_starttls = match (facts.tls, command) {
+        (Some(tls), [command]) => tls.command.as_bytes().eq_ignore_ascii_case(command),
+        _ => false,
+    };
+    is_starttls && tag.iter().all(|tag| !tag.is_empty()) && session.awaits_command()
 }

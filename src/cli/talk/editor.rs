@@ -20,6 +20,9 @@ use crate::file;
 const PROMPT: &str = "> ";
 /// How many lines the history keeps.
 const HISTORY: usize = 1000;
+/// The most words that Tab completes, and the longest of those that a server offers.
+const MOST_WORDS: usize = 1000;
+const LONGEST_WORD: usize = 100;
 
 /// The result of reading a line.
 #[derive(Debug)]
@@ -122,7 +125,7 @@ impl Editor {
     pub(super) fn learn(&self, words: impl IntoIterator<Item = String>) {
         let mut known = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         for word in words {
-            if !known.contains(&word) {
+            if is_keyword(&word) && known.len() < MOST_WORDS && !known.contains(&word) {
                 known.push(word);
             }
         }
@@ -132,6 +135,12 @@ impl Editor {
     pub(super) fn take_printer(&mut self) -> Option<Printer> {
         self.printer.take()
     }
+}
+
+/// Whether a word that a server offers can be a keyword. The line editor shows it as it is, so it
+/// must not drive the terminal.
+fn is_keyword(word: &str) -> bool {
+    word.len() <= LONGEST_WORD && word.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn editor(words: Words) -> rustyline::Result<LineEditor> {
@@ -172,4 +181,17 @@ fn read(editor: &mut LineEditor) -> Input {
 
 fn broken(error: &ReadlineError) -> Error {
     Error::new(Kind::Io, format!("the terminal cannot be used: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_drive_the_terminal_is_no_keyword() {
+        assert!(is_keyword("8BITMIME") && is_keyword("AUTH=PLAIN"));
+        for word in ["XA\u{1b}]0;owned\u{7}Q", "a\u{9b}2J", "x\u{202e}y", "two words"] {
+            assert!(!is_keyword(word), "{word:?}");
+        }
+    }
 }
