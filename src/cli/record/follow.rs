@@ -54,6 +54,9 @@ pub(super) struct Follower {
     meaning: Option<Vec<u8>>,
     /// The beginning of a reply that is not complete.
     reply: Vec<u8>,
+    /// What the server said and is not recorded yet: replies are recorded whole, so that neither
+    /// masks nor the recorded script depend on the packets.
+    heard: Vec<u8>,
     block: Option<Multiline>,
     /// The tag of a command that asks for TLS and is not answered yet; empty in protocols without
     /// tags.
@@ -88,6 +91,7 @@ impl Follower {
             length: 0,
             meaning: None,
             reply: Vec::new(),
+            heard: Vec::new(),
             block: None,
             asks_for_tls: None,
             kept: 0,
@@ -96,6 +100,7 @@ impl Follower {
 
     /// The client sent these bytes.
     pub(super) fn client(&mut self, bytes: &[u8]) {
+        self.pass_heard(0);
         self.kept += bytes.len();
         self.line.extend_from_slice(bytes);
         let end = memchr::memrchr(b'\n', &self.line).map_or(0, |at| at + 1);
@@ -132,7 +137,7 @@ impl Follower {
         self.kept += bytes.len();
         self.client_is_done();
         if !self.is_cut() {
-            self.pass(Passed::Server(bytes.to_vec().into()));
+            self.heard.extend_from_slice(bytes);
             match self.turns.last_mut() {
                 Some(Turn::Server(before)) => before.extend_from_slice(bytes),
                 _ => self.turns.push(Turn::Server(bytes.to_vec())),
@@ -154,7 +159,17 @@ impl Follower {
                 framing.restart();
             }
         }
+        self.pass_heard(self.reply.len());
         goes_ahead && self.reply.is_empty()
+    }
+
+    /// Records what the server said, except for the last `held_back` bytes.
+    fn pass_heard(&mut self, held_back: usize) {
+        let rest = self.heard.split_off(self.heard.len().saturating_sub(held_back));
+        let heard = mem::replace(&mut self.heard, rest);
+        if !heard.is_empty() {
+            self.pass(Passed::Server(heard.into()));
+        }
     }
 
     /// The length of the first complete reply in the buffer.
@@ -196,6 +211,9 @@ impl Follower {
 
     /// Ends the client's turn, which is recorded as one piece, as a script would send it.
     fn client_is_done(&mut self) {
+        if !self.line.is_empty() || !self.said.is_empty() {
+            self.pass_heard(0);
+        }
         let rest = mem::take(&mut self.line);
         self.sent(&rest);
         let (bytes, meaning) = (mem::take(&mut self.said), self.meaning.take());
@@ -214,6 +232,7 @@ impl Follower {
 
     /// TLS with the server was established.
     pub(super) fn secured(&mut self, established: &Established) {
+        self.pass_heard(0);
         self.happened(What::Tls(established.to_string()));
         self.pass(Passed::Secured(established.facts()));
         self.turns.push(Turn::Tls);
@@ -221,12 +240,14 @@ impl Follower {
 
     /// TLS could not be established with one of the sides.
     pub(super) fn insecure(&mut self, why: &str) {
+        self.pass_heard(0);
         self.happened(What::Tls(format!("failed: {why}")));
     }
 
     /// One side has closed the connection.
     pub(super) fn closed(&mut self, close: Close) {
         self.client_is_done();
+        self.pass_heard(0);
         self.happened(What::Closed(close));
         self.turns.push(Turn::Closed(close));
     }
@@ -243,6 +264,7 @@ impl Follower {
     /// and may have been learned after it was said.
     pub(super) fn finish(mut self) -> Followed {
         self.client_is_done();
+        self.pass_heard(0);
         let is_cut = self.is_cut();
         for turn in &mut self.turns {
             if let Turn::Client { bytes, .. } | Turn::Server(bytes) = turn {
@@ -270,5 +292,22 @@ mod tests {
         let Some(Turn::Server(said)) = record.turns.last() else { panic!("the server's turn") };
         assert_eq!(String::from_utf8_lossy(said), "535 wrong: [SECRET]\r\n");
         assert!(!format!("{:?}", record.recorded).contains("xyzab"));
+    }
+
+    #[test]
+    fn replies_are_recorded_whole_however_they_came() {
+        let scheme = crate::target::scheme("imap").unwrap();
+        let recorded = |pieces: &[&str]| {
+            let mut follower = Follower::new(scheme, "imap://mail.example");
+            follower.server(b"* OK hi\r\n");
+            follower.client(b"a1 NOOP\r\n");
+            pieces.iter().for_each(|piece| drop(follower.server(piece.as_bytes())));
+            follower.client(b"a2 LOGOUT\r\n");
+            follower.server(b"* BYE\r\na2 OK\r\n");
+            follower.closed(Close::ByServer);
+            let passages = follower.finish().recorded.passages;
+            passages.iter().map(|passage| format!("{:?}", passage.what)).collect::<Vec<_>>()
+        };
+        assert_eq!(recorded(&["a", "1 O", "K\r\n"]), recorded(&["a1 OK\r\n"]));
     }
 }
