@@ -140,10 +140,13 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
         }
     });
     let served = Served::start(args, transcript, shown)?;
+    // Whoever is told that the server listens may read the file at once.
+    if let Some(path) = &args.ca {
+        write_ca(served.ca(), path)?;
+    }
     served.tell(ready)?;
     screen.show(&served.first_lines());
     if let Some(path) = &args.ca {
-        write_ca(served.ca(), path)?;
         screen.show(&Human::ca_written(path));
     }
     let (ended, end) = mpsc::channel::<()>();
