@@ -84,7 +84,8 @@ struct Dialogue {
     /// Name this recipient: `--to rcpt --rcpt postmaster@example.com`.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_recipient)]
     rcpt: Option<String>,
-    /// Authenticate as this user. Certificates have to be valid then, except with --insecure.
+    /// Authenticate as this user. TLS with a valid certificate is required then, except with
+    /// --insecure.
     #[arg(long, value_name = "USER", requires = "password")]
     user: Option<String>,
     /// Take the password from `env:NAME`, `file:PATH`, `cmd:PROGRAM` or `prompt`.
@@ -140,7 +141,8 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     for mut at in hosts {
         at.add(expected.iter().flat_map(|expected| expected.ports.iter().copied()));
         if own_mailbox {
-            prober.mailbox = Some(at.url("imaps", 993));
+            let account = prober.account.clone();
+            prober.mailbox = account.map(|account| (at.url("imaps", 993), account));
         }
         let Some(found) = block_on(interrupt.unless_pressed(prober.host(&at))) else {
             return Ok(ExitCode::Interrupted);
@@ -254,6 +256,7 @@ fn prober(args: Probe) -> Result<probe::Probe> {
     prober.depth = depth;
     prober.wants_tls = args.to == Some(Depth::Tls);
     (prober.helo, prober.from, prober.rcpt) = (helo, from, rcpt);
-    (prober.account, prober.mailbox) = (account, imap);
+    prober.mailbox = imap.zip(account.clone());
+    prober.account = account;
     Ok(prober)
 }

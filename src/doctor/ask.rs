@@ -1,15 +1,19 @@
 //! A dialogue that accepts any reply as an answer.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::pattern::Regex;
+use crate::secrets::Learned;
 use crate::session::{Options, Session};
 use crate::visible;
 
 /// The number of characters of a reply that are kept.
 const SHOWN: usize = 200;
+
+/// How long after the deadline a server may take to close the dialogue.
+const GOODBYE: Duration = Duration::from_millis(400);
 
 /// The dialogue, line by line.
 #[derive(Debug, Default)]
@@ -37,7 +41,10 @@ impl Asked {
     }
 
     async fn dialogue(&mut self, options: Options, talk: Talk<'_>) -> Result<()> {
+        let until = Instant::now() + options.operation_timeout();
+        let secrets = options.secrets();
         let mut session = options.connect(&talk.url).await?;
+        session.set_until(Some(until));
         self.from = session.addresses();
         let helo = talk.helo.map_or_else(|| session.own_literal(), str::to_owned);
         session.expect(220).await?;
@@ -47,14 +54,14 @@ impl Asked {
             session.ehlo(&helo).await?;
         }
         for line in talk.lines {
-            let reply = one(&mut session, line).await?;
+            let reply = one(&mut session, line, &secrets).await?;
             let is_over = reply.starts_with("421");
             self.said.push((line.clone(), reply));
             if is_over {
                 break;
             }
         }
-        session.set_timeout(Duration::from_secs(1));
+        session.set_until(Some(until + GOODBYE));
         // The result says nothing about the server.
         let _ = session.quit().await;
         session.hang_up();
@@ -84,10 +91,11 @@ impl Asked {
     }
 }
 
-async fn one(session: &mut Session, line: &str) -> Result<String> {
+async fn one(session: &mut Session, line: &str, secrets: &Learned) -> Result<String> {
     session.send(line).await?;
     let reply = session.expect(Regex::new("")?).await?;
     let lines = reply.lines();
-    let last = lines.last().cloned().unwrap_or_default();
+    let mut last = lines.last().cloned().unwrap_or_default();
+    secrets.mask_text(&mut last);
     Ok(visible::printable(&last).chars().take(SHOWN).collect())
 }

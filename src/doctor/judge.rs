@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::ask::Asked;
+use super::refusal::{Refusal, is_same};
 use super::{Answer, FOREIGN, Note, Proof, Question, Said};
 use crate::error::{Error, Kind};
 use crate::probe::{Found, Host, State};
@@ -149,10 +150,15 @@ impl Seen<'_> {
                 proof,
             );
         }
-        let is_refusal = |reply: &str| reply.starts_with('5') || is_relay_refusal(reply);
         // A sender that is deferred may be accepted later, and its mail relayed.
-        if !replies.is_empty() && replies.iter().all(|(_, reply)| is_refusal(reply)) {
-            return self.answer(Question::Relays, Said::No, Some(true), proof);
+        if !replies.is_empty() && replies.iter().all(|(_, reply)| Refusal::of(reply).is_some()) {
+            let doubt = replies.iter().find_map(|(_, reply)| self.doubt(reply));
+            let (said, is_well) = match doubt {
+                Some(_) => (Said::Unknown, None),
+                None => (Said::No, Some(true)),
+            };
+            proof.extend(doubt.map(Proof::Note));
+            return self.answer(Question::Relays, said, is_well, proof);
         }
         let sender = asked.refused_sender();
         proof.extend(sender.map(|(line, reply)| said(line, reply)));
@@ -165,6 +171,26 @@ impl Seen<'_> {
         }
         proof.extend(asked.failure.iter().map(|error| Proof::Line(error.in_short())));
         self.answer(Question::Relays, Said::Unknown, None, proof)
+    }
+
+    /// Why a refusal of the foreign recipient does not show that the server does not relay.
+    fn doubt(&self, reply: &str) -> Option<Note> {
+        match Refusal::of(reply)? {
+            Refusal::Relaying => None,
+            Refusal::Destination => Some(Note::OfDestination),
+            Refusal::Client => Some(Note::OfClient),
+            Refusal::Unsaid => {
+                let (_, own) = self.own_recipient()?;
+                is_same(reply, own).then_some(Note::OfClient)
+            }
+        }
+    }
+
+    /// The domain's own recipient, with the reply.
+    fn own_recipient(&self) -> Option<&(String, String)> {
+        let asked = self.accepts.as_ref().or(self.relay.as_ref())?;
+        let foreign = format!("RCPT TO:<{FOREIGN}>");
+        asked.of_recipients().find(|(line, _)| *line != foreign)
     }
 
     fn demands_auth(&self) -> Answer {
@@ -182,16 +208,19 @@ impl Seen<'_> {
             .iter()
             .find(|(line, reply)| !line.starts_with("RSET") && !reply.starts_with('2'));
         if let Some((line, reply)) = refused {
-            if reply.starts_with('4') && !is_relay_refusal(reply) {
-                let proof = vec![said(line, reply), Proof::Note(Note::PutOff)];
-                return self.answer(Question::DemandsAuth, Said::Unknown, None, proof);
-            }
-            return self.answer(
-                Question::DemandsAuth,
-                Said::Yes,
-                Some(true),
-                vec![said(line, reply)],
-            );
+            let proof = vec![said(line, reply)];
+            let with = |note| [&proof[..], &[Proof::Note(note)]].concat();
+            let unknown =
+                |note| self.answer(Question::DemandsAuth, Said::Unknown, None, with(note));
+            return match Refusal::of(reply) {
+                Some(Refusal::Client) => unknown(Note::OfClient),
+                Some(Refusal::Destination) => unknown(Note::OfDestination),
+                None if reply.starts_with('4') => unknown(Note::PutOff),
+                Some(Refusal::Unsaid) if !denies(reply) => {
+                    self.answer(Question::DemandsAuth, Said::Unknown, None, proof)
+                }
+                _ => self.answer(Question::DemandsAuth, Said::Yes, Some(true), proof),
+            };
         }
         let mut proof: Vec<_> = asked
             .said
@@ -277,9 +306,7 @@ impl Seen<'_> {
         let Some(asked) = self.accepts.as_ref().or(self.relay.as_ref()) else {
             return self.answer(Question::Accepts, Said::Unknown, None, Vec::new());
         };
-        let foreign = format!("RCPT TO:<{FOREIGN}>");
-        let reply = asked.of_recipients().find(|(line, _)| *line != foreign);
-        let Some((line, reply)) = reply else {
+        let Some((line, reply)) = self.own_recipient() else {
             let sender = asked.refused_sender();
             let mut proof: Vec<_> =
                 sender.map(|(line, reply)| said(line, reply)).into_iter().collect();
@@ -313,11 +340,12 @@ fn said(line: &str, reply: &str) -> Proof {
     Proof::Line(format!("{line} -> {reply}"))
 }
 
-/// Whether a temporary refusal is about relaying: Postfix gives one if it is configured so
-/// (`relay_domains` from a table that no longer exists).
-fn is_relay_refusal(reply: &str) -> bool {
+/// Whether a reply denies access, without a word of why.
+fn denies(reply: &str) -> bool {
     let lower = reply.to_ascii_lowercase();
-    reply.starts_with('4') && lower.contains("relay")
+    ["5.7.", "denied", "prohibited", "not permitted", "not allowed"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 /// The address that the question was asked from, if a server is likely to trust it.

@@ -4,6 +4,7 @@
 
 mod ask;
 mod judge;
+mod refusal;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -83,6 +84,10 @@ pub(crate) enum Note {
     EnvelopeOnly,
     /// The server deferred its decision, which proves nothing.
     PutOff,
+    /// The refusal is about the foreign domain, which takes no mail.
+    OfDestination,
+    /// The refusal is about the client or its name, whatever it asks for.
+    OfClient,
     /// The password would be sent in clear.
     InClear,
     /// The question was not asked, because no message is delivered unless the caller asks for it.
@@ -141,6 +146,9 @@ impl Doctor {
     /// Unresolved, if the name is neither a domain with MX records nor a host; a failed look-up,
     /// which does not show whether it is one.
     pub(crate) async fn examine(&self, domain: &str) -> Result<Examined> {
+        if let Some((account, _)) = &self.deliver {
+            self.options.secrets().keep(account.password.as_bytes());
+        }
         let (hosts, first) = self.exchangers(domain).await?;
         let mut answers = vec![first];
         let mut tasks = JoinSet::new();
@@ -226,6 +234,7 @@ impl Doctor {
         let all = HostPorts { host: host.to_owned(), ports, is_named: true };
         let mut probe = Probe::new(self.options.clone(), self.timeout);
         probe.helo.clone_from(&self.helo);
+        probe.masked = self.deliver.as_ref().map(|(account, _)| account.password.clone());
         probe.options = probe.options.tls(self.options.tls_options().clone().verify(false));
         let probed = match probe.host(&all).await {
             Ok(probed) => probed,
@@ -297,11 +306,12 @@ impl Doctor {
         let mut probe = Probe::new(self.options.clone(), self.timeout);
         probe.helo.clone_from(&self.helo);
         probe.depth = Depth::Delivered;
-        probe.account = Some(account.clone());
+        probe.masked = Some(account.password.clone());
         probe.rcpt =
             Some(self.rcpt.clone().unwrap_or_else(|| format!("postmaster@{}", bare(domain))));
         let at = HostPorts { host: host.to_owned(), ports: Vec::new(), is_named: true };
-        probe.mailbox = Some(mailbox.clone().unwrap_or_else(|| at.url("imaps", 993)));
+        let mailbox = mailbox.clone().unwrap_or_else(|| at.url("imaps", 993));
+        probe.mailbox = Some((mailbox.clone(), account.clone()));
         let ports = vec![Port { number: self.ports.0, scheme: Some("smtp") }];
         let all = HostPorts { host: host.to_owned(), ports, is_named: true };
         let outcome: Result<Host, Error> = probe.host(&all).await;
@@ -309,7 +319,6 @@ impl Doctor {
         let found = outcome.map(|host| host.found.into_iter().find(is_open));
         match found {
             Ok(Some(Found { failure: None, reached: Some(Depth::Delivered), .. })) => {
-                let mailbox = probe.mailbox.unwrap_or_default();
                 answer(Said::Yes, Some(true), vec![Proof::Line(format!("{mailbox} INBOX"))])
             }
             Ok(Some(found)) => {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::left;
 use super::delivery;
+use super::encrypted::check_encrypted;
 use super::{Depth, Found, Port, Probe, State, host_ports};
 use crate::error::{Error, Kind, Result};
 use crate::message::Draft;
@@ -18,8 +19,9 @@ use crate::visible;
 const GREETING: usize = 400;
 /// How long a port with an unknown protocol may be silent before TLS is tried.
 const SILENT: Duration = Duration::from_secs(3);
-/// How long a server may take to close the dialogue; its replies to that are ignored.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long after the deadline a server may take to close the dialogue; its replies to that are
+/// ignored.
+const GOODBYE: Duration = Duration::from_millis(400);
 
 /// The service at an open port.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +60,9 @@ impl Talk<'_> {
         };
         self.found.service.speech = Some(speech);
         self.found.service.is_tls = is_tls;
-        let Some(session) = self.connect(scheme(speech), deadline).await? else { return Ok(()) };
+        let connected = self.connect(scheme(speech), deadline).await?;
+        let Some(mut session) = connected else { return Ok(()) };
+        session.set_until(Some(deadline));
         let own = self.probe.helo.clone().unwrap_or_else(|| session.own_literal());
         let mut steps = Steps { session, speech, deadline, own, token: String::new(), talk: self };
         let done = steps.all().await;
@@ -99,10 +103,16 @@ impl Talk<'_> {
             }
             session.hang_up();
             let line = line.unwrap_or_default();
-            self.found.service.greeting = Some(shown(&line));
+            self.found.service.greeting = Some(self.shown(&line));
             return Ok(Speech::of_greeting(&line).map(|speech| (speech, is_tls)));
         }
         Ok(None)
+    }
+
+    /// A line of the server as reports show it.
+    fn shown(&self, line: &[u8]) -> String {
+        let line = crate::proto::chomp(line);
+        visible::excerpt(&self.options.secrets().mask(line, &[]), GREETING)
     }
 
     /// The result for a port that speaks no mail protocol or could not be reached.
@@ -126,10 +136,6 @@ fn scheme(speech: Speech) -> &'static str {
     speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name)
 }
 
-fn shown(line: &[u8]) -> String {
-    visible::excerpt(crate::proto::chomp(line), GREETING)
-}
-
 /// A dialogue in progress.
 struct Steps<'a> {
     session: Session,
@@ -148,7 +154,6 @@ impl Steps<'_> {
     async fn all(&mut self) -> Result<()> {
         let mut depth = Depth::Banner;
         while depth <= self.goal() {
-            self.session.set_timeout(left(self.deadline));
             self.talk.found.at = depth;
             let was_done = match depth {
                 Depth::Banner => self.greeting().await?,
@@ -191,7 +196,7 @@ impl Steps<'_> {
             }
         };
         let first = reply.bytes().split(|byte| *byte == b'\n').next().unwrap_or_default();
-        self.talk.found.service.greeting = Some(shown(first));
+        self.talk.found.service.greeting = Some(self.talk.shown(first));
         Ok(true)
     }
 
@@ -213,6 +218,12 @@ impl Steps<'_> {
             service.starttls = Some(capabilities.is_some_and(|capabilities| capabilities.has(tls)));
         }
         service.mechanisms = capabilities.map(Capabilities::auth).unwrap_or_default();
+        // Mechanisms are shown in capitals, in which a password is not searched for.
+        for password in self.talk.probe.passwords().map(|password| password.to_uppercase()) {
+            for mechanism in service.mechanisms.iter_mut().filter(|one| one.contains(&password)) {
+                *mechanism = "[SECRET]".to_owned();
+            }
+        }
         Ok(true)
     }
 
@@ -233,21 +244,21 @@ impl Steps<'_> {
         Ok(false)
     }
 
-    /// Authenticates if there is an account. On a port without AUTH, a deeper probe goes on
-    /// without.
+    /// Authenticates if there is an account. Where other servers deliver, few servers offer AUTH,
+    /// and a deeper probe goes on without.
     async fn auth(&mut self) -> Result<bool> {
         let Some(account) = &self.talk.probe.account else { return Ok(false) };
+        let is_exchange = self.speech == Speech::Lmtp || self.talk.port.scheme == Some("smtp");
+        let offers = !self.talk.found.service.mechanisms.is_empty();
+        if is_exchange && !offers && self.talk.probe.depth != Depth::Auth {
+            return Ok(false);
+        }
+        check_encrypted(&self.session)?;
         match self.speech {
             Speech::Imap | Speech::Pop3 => {
                 self.session.login(&account.user, &account.password).await?;
             }
-            _ => {
-                let offers = !self.talk.found.service.mechanisms.is_empty();
-                if !offers && self.talk.probe.depth != Depth::Auth {
-                    return Ok(false);
-                }
-                self.session.auth(account.credentials()).await?;
-            }
+            _ => drop(self.session.auth(account.credentials()).await?),
         }
         Ok(true)
     }
@@ -275,9 +286,7 @@ impl Steps<'_> {
     /// Waits for the message in the mailbox.
     async fn delivered(&mut self) -> Result<bool> {
         let probe = self.talk.probe;
-        let (Some(mailbox), Some(account)) = (&probe.mailbox, &probe.account) else {
-            return Ok(false);
-        };
+        let Some((mailbox, account)) = &probe.mailbox else { return Ok(false) };
         // The mailbox may be on another host, so the options that are tied to this one are not
         // used.
         let options = probe.options.clone().transcript(self.session.transcript().clone());
@@ -288,7 +297,7 @@ impl Steps<'_> {
     /// Ends the session politely, so that the server logs no error. After a failure this is only
     /// done if no reply is due.
     async fn leave(&mut self, is_well: bool) {
-        self.session.set_timeout(GOODBYE);
+        self.session.set_until(Some(self.deadline + GOODBYE));
         if is_well || (self.session.is_open() && self.session.owed() == 0) {
             // The result says nothing about the server.
             let _ = self.session.quit().await;

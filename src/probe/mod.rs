@@ -5,6 +5,7 @@ mod deadline;
 mod delivery;
 mod depth;
 mod dialogue;
+mod encrypted;
 mod host_ports;
 mod state;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 pub(crate) use depth::Depth;
 pub(crate) use dialogue::Service;
@@ -38,19 +40,23 @@ pub(crate) struct Probe {
     pub(crate) wants_tls: bool,
     /// The name for EHLO; our own address as a literal if `None`.
     pub(crate) helo: Option<String>,
+    /// The account to authenticate with.
     pub(crate) account: Option<Account>,
+    /// A password that is masked where a server shows it, beside that of the account.
+    pub(crate) masked: Option<Zeroizing<String>>,
     /// The sender in the envelope of a transaction; empty for the null sender.
     pub(crate) from: String,
     pub(crate) rcpt: Option<String>,
-    /// The IMAP URL of the mailbox in which the message is looked for after it was sent.
-    pub(crate) mailbox: Option<String>,
+    /// The IMAP URL of the mailbox in which the message is looked for after it was sent, and its
+    /// account.
+    pub(crate) mailbox: Option<(String, Account)>,
 }
 
-/// The account of the mailbox in which the message is looked for.
+/// The account of a user.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) user: String,
-    pub(crate) password: zeroize::Zeroizing<String>,
+    pub(crate) password: Zeroizing<String>,
 }
 
 impl std::fmt::Debug for Account {
@@ -128,6 +134,7 @@ impl Probe {
             wants_tls: false,
             helo: None,
             account: None,
+            masked: None,
             from: String::new(),
             rcpt: None,
             mailbox: None,
@@ -168,10 +175,16 @@ impl Probe {
         Ok(Host { name: at.host.clone(), found })
     }
 
+    /// The passwords that are masked.
+    fn passwords(&self) -> impl Iterator<Item = &Zeroizing<String>> {
+        self.account.iter().map(|account| &account.password).chain(&self.masked)
+    }
+
     /// Probes one port of one address.
     async fn port(&self, host: &str, address: IpAddr, port: Port) -> Result<Found> {
         let started = Instant::now();
         let transcript = Transcript::new();
+        self.passwords().for_each(|password| transcript.learned().keep(password.as_bytes()));
         let options = self.options.clone().pinned_to(host, address).transcript(transcript.clone());
         let mut found = Found {
             address: SocketAddr::new(address, port.number),

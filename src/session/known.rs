@@ -39,6 +39,29 @@ impl Session {
         self.stream.set_timeout(timeout);
     }
 
+    /// Whether certificates have to be valid.
+    #[cfg(feature = "cli")]
+    pub(crate) fn verifies(&self) -> bool {
+        self.stream.tls_options().verifies()
+    }
+
+    /// Whether the server waits for a command: all replies have come, and no message, literal or
+    /// SASL response is due.
+    #[cfg(feature = "cli")]
+    pub(crate) fn awaits_command(&self) -> bool {
+        let protocol = self.turn.protocol();
+        self.turn.owed_to_us() == 0
+            && protocol.asks().is_none()
+            && !protocol.wants_message()
+            && !protocol.is_within_command()
+    }
+
+    /// Sets the deadline of all operations together, which bounds that of each.
+    #[cfg(feature = "cli")]
+    pub(crate) fn set_until(&mut self, until: Option<std::time::Instant>) {
+        self.stream.set_until(until);
+    }
+
     /// The number of replies that the peer owes: one after connecting, and one for each command.
     /// For a message over LMTP, the peer owes one for each recipient that it accepted.
     #[must_use]

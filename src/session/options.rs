@@ -242,6 +242,12 @@ impl Options {
         self.timeout
     }
 
+    /// The secrets that the sessions mask.
+    #[cfg(feature = "cli")]
+    pub(crate) fn secrets(&self) -> crate::secrets::Learned {
+        self.transcript.learned()
+    }
+
     /// The transcript that records the session.
     pub(super) fn recorded(&self) -> &Transcript {
         &self.transcript

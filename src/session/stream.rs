@@ -1,7 +1,7 @@
 //! The stream of a session: its transport, the bytes that arrived and were not taken, and its
 //! deadlines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
@@ -24,6 +24,8 @@ pub(super) struct Stream {
     outgoing: BytesMut,
     /// The deadline of each operation.
     timeout: Duration,
+    /// The deadline of all operations together, if there is one.
+    until: Option<Instant>,
     settle: Duration,
     waiting: Waiting,
     /// The limit on how fast the peer's bytes are read; `None` for no limit.
@@ -58,6 +60,7 @@ impl Stream {
             buffer: Buffer::new(terms.limit),
             outgoing: BytesMut::new(),
             timeout: terms.timeout,
+            until: None,
             settle: terms.settle,
             waiting: Waiting::default(),
             pace: None,
@@ -188,8 +191,17 @@ impl Stream {
         &mut self.waiting
     }
 
+    /// The deadline of the next operation, which ends before that of the whole dialogue. An
+    /// operation without any time could not say what it had waited for.
     pub(super) fn timeout(&self) -> Duration {
-        self.timeout
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(self.timeout, |left| self.timeout.min(left.max(Duration::from_millis(1))))
+    }
+
+    /// Sets the deadline of the whole dialogue.
+    #[cfg(feature = "cli")]
+    pub(super) fn set_until(&mut self, until: Option<Instant>) {
+        self.until = until;
     }
 
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
