@@ -40,6 +40,11 @@ impl Peers {
         self.listeners.borrow().iter().any(|(_, own)| own.listener().path() == path)
     }
 
+    /// Whether the script listens, or runs a server in the background.
+    pub(super) fn have_servers(&self) -> bool {
+        !self.listeners.borrow().is_empty() || !self.servers.borrow().is_empty()
+    }
+
     pub(super) fn add_session(&self, scope: Rc<Scope>, session: Handle) {
         self.sessions.borrow_mut().add(scope, session);
     }

@@ -8,10 +8,12 @@ use rhai::NativeCallContext;
 
 use super::Run;
 use crate::outcome::Measured;
+use crate::script::branch::Branch;
 use crate::script::handle::Handle;
 use crate::script::listening::Listening;
 use crate::server::Embedded;
 use crate::session::{Options, Session};
+use crate::transport::ThreadUse;
 
 impl Run {
     /// Returns the deadline of each operation, unless the script sets another.
@@ -28,7 +30,14 @@ impl Run {
     /// Returns the options of sessions, unless the script sets others.
     pub(in crate::script) fn options(&self) -> Options {
         let options = self.settings().options.clone().pace(self.shared.pace.clone());
-        options.thread(self.thread).transcript(self.transcript.clone())
+        options.thread(self.thread()).transcript(self.transcript.clone())
+    }
+
+    /// Returns whether a session may hold up the thread: other branches, and the server's side of a
+    /// dialogue, would wait with it.
+    fn thread(&self) -> ThreadUse {
+        let is_alone = Branch::current().is_none() && !self.peers.have_servers();
+        if is_alone { self.thread } else { ThreadUse::Shared }
     }
 
     /// Keeps a listener until the script ends. Its port or path differs from run to run, unless the
