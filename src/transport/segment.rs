@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// seconds.
 const PACED: usize = 64;
 /// How many bytes at the beginning and at the end of a write are cut. The middle of a large message
-/// is sent in one piece.
+/// is sent in one piece. Also how many bytes are cut of what is received between two writes. In one
+/// second, about a third of a megabyte is read byte by byte.
 const CUT: usize = 64 << 10;
 
 /// How a stream is cut into pieces.
@@ -119,6 +120,8 @@ pub(crate) struct Cut<T> {
     /// How many bytes of the present write are sent, and how many are left.
     gone: usize,
     left: usize,
+    /// How many bytes were received since the last write.
+    came: usize,
     pause: Option<Pin<Box<Sleep>>>,
     /// The error that came after the bytes of the last piece.
     broke: Option<io::Error>,
@@ -126,7 +129,7 @@ pub(crate) struct Cut<T> {
 
 impl<T> Cut<T> {
     pub(super) fn new(transport: T, way: Segment) -> Self {
-        Self { transport, way, gone: 0, left: 0, pause: None, broke: None }
+        Self { transport, way, gone: 0, left: 0, came: 0, pause: None, broke: None }
     }
 
     /// The length of the next piece.
@@ -151,7 +154,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
             return Poll::Ready(Err(error));
         }
         let before = buf.filled().len();
-        while buf.remaining() > 0 {
+        if cut.came >= CUT {
+            return Pin::new(&mut cut.transport).poll_read(cx, buf);
+        }
+        while buf.remaining() > 0 && cut.came < CUT {
             let mut one = buf.take(1);
             let read = Pin::new(&mut cut.transport).poll_read(cx, &mut one);
             let byte = one.filled().first().copied();
@@ -167,6 +173,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
                 return Poll::Ready(Ok(()));
             };
             buf.put_slice(&[byte]);
+            cut.came += 1;
             if cut.way.ends_behind(byte) {
                 break;
             }
@@ -191,6 +198,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Cut<T> {
         }
         let piece = cut.piece(bytes);
         let written = ready!(Pin::new(&mut cut.transport).poll_write(cx, &bytes[..piece]))?;
+        cut.came = 0;
         cut.gone += written;
         cut.left -= written;
         if cut.left > 0 && (cut.gone <= PACED || cut.left <= PACED) {
@@ -256,6 +264,22 @@ mod tests {
         assert_eq!(read(Segment::Bytes, b"a\r\n").await, [b"a", b"\r", b"\n"]);
         assert_eq!(read(Segment::Lines, b"ab\r\nc\r\nd").await, [&b"ab\r\n"[..], b"c\r\n", b"d"]);
         assert_eq!(read(Segment::Crlf, b"ab\r\nc\r\nd").await, [&b"ab\r"[..], b"\nc\r", b"\nd"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_received_after_a_write_is_cut_at_its_beginning() {
+        let (mut cut, mut peer) = cut(Segment::Bytes);
+        let mut room = [0; 64];
+        for command in [b"a1", b"a2"] {
+            cut.write_all(command).await.unwrap();
+            peer.read_exact(&mut room[..2]).await.unwrap();
+            assert_eq!(&room[..2], command);
+            peer.write_all(&vec![b'x'; CUT + 64]).await.unwrap();
+            for _ in 0..CUT {
+                assert_eq!(cut.read(&mut room).await.unwrap(), 1);
+            }
+            assert_eq!(cut.read(&mut room).await.unwrap(), 64);
+        }
     }
 
     #[tokio::test]
