@@ -112,7 +112,9 @@ impl Part {
         };
         let rest = self.events.split_off(place);
         let ended = self.take();
-        rest.into_iter().for_each(|event| self.keep(event));
+        for event in rest {
+            self.keep(event);
+        }
         ended
     }
 }
