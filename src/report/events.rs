@@ -142,7 +142,8 @@ struct Kept {
 }
 
 impl Events {
-    /// Reads the runs of a file, to which several runs may have appended their events.
+    /// Reads the runs of a file, to which several runs may have appended their events. A run that
+    /// was killed may have ended within a line, or before its first one.
     ///
     /// # Errors
     /// Usage for a file that cannot be read or is not a stream of events.
@@ -155,11 +156,22 @@ impl Events {
         };
         let headless = || wrong("it does not tell the beginning of a run".to_owned());
         let lines = file::Lines::open(path).map_err(|error| wrong(error.to_string()))?;
+        let mut lines = lines.enumerate().peekable();
         let mut runs: Vec<Self> = Vec::new();
-        for (number, line) in lines.enumerate() {
+        while let Some((number, line)) = lines.next() {
             let line = line.map_err(|error| wrong(error.to_string()))?;
-            let event = serde_json::from_str(&line)
-                .map_err(|error| wrong(format!("line {}: {error}", number + 1)))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let event = match serde_json::from_str(&line) {
+                Err(error) if error.is_eof() && lines.peek().is_none() => {
+                    if runs.last().is_none_or(|run| run.is_whole) {
+                        runs.push(Self::default());
+                    }
+                    break;
+                }
+                read => read.map_err(|error| wrong(format!("line {}: {error}", number + 1)))?,
+            };
             if let Event::RunStarted { version, .. } = event {
                 if version > VERSION {
                     let why =
@@ -170,11 +182,14 @@ impl Events {
             }
             runs.last_mut().ok_or_else(headless)?.take(event);
         }
+        if runs.is_empty() {
+            runs.push(Self::default());
+        }
         for run in runs.iter_mut().filter(|run| !run.is_whole) {
             let ended = run.outcomes.len();
             run.not_run = run.scripts.unwrap_or(ended).saturating_sub(ended);
         }
-        if runs.is_empty() { Err(headless()) } else { Ok(runs) }
+        Ok(runs)
     }
 
     fn take(&mut self, event: Event) {

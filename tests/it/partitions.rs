@@ -76,6 +76,31 @@ fn a_part_that_was_cut_off_or_is_no_stream_says_so() {
 }
 
 #[test]
+fn a_part_that_was_cut_within_a_line_or_is_empty_does_not_cost_the_other_parts() {
+    let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
+    let whole = run(folder.path(), &["run", "--format", "json=whole.json"]);
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    let text = fs::read_to_string(folder.path().join("whole.json")).unwrap();
+    let merge = ["report", "merge", "whole.json", "part.json", "--junit", "report.xml"];
+    let first = text.lines().next().unwrap();
+    for part in ["", &first[..10], &text[..text.len() - 30], &format!("{text}{}", &text[..9])] {
+        fs::write(folder.path().join("part.json"), part).unwrap();
+        let merged = run(folder.path(), &merge);
+        assert_eq!(merged.code, Some(1), "{part:?} {merged:?}");
+        assert!(merged.err.contains("part.json does not tell the end of its run"), "{merged:?}");
+        let report = fs::read_to_string(folder.path().join("report.xml")).unwrap();
+        assert!(report.contains("a.rhai"), "{report}");
+        fs::remove_file(folder.path().join("report.xml")).unwrap();
+    }
+    // A blank line is no event.
+    fs::write(folder.path().join("part.json"), format!("{text}\n")).unwrap();
+    assert_eq!(run(folder.path(), &merge).code, Some(0));
+    let cut = text.replacen("\"}", "", 1);
+    fs::write(folder.path().join("part.json"), cut).unwrap();
+    assert_eq!(run(folder.path(), &merge).code, Some(2), "a cut line is only at the end");
+}
+
+#[test]
 fn the_exit_code_is_the_worst_of_the_runs_that_a_file_has() {
     let folder = folder(&[
         ("a.rhai", "connect(\"smtp://127.0.0.1:1\").expect(220);\n"),
