@@ -152,6 +152,26 @@ fn a_client_that_shows_what_was_injected_before_tls_is_found_out() {
 }
 
 #[test]
+fn the_lines_of_a_message_are_no_commands_of_the_client() {
+    let script = r#"// Submits in clear.
+        let s = connect(param("url"));
+        s.expect(220);
+        s.helo("client.example");
+        s.mail("kim@example.com");
+        s.rcpt(param("user"));
+        s.data("Subject: hi\r\n\r\nStartTLS is off.\r\nAuth is off.\r\n");
+        s.quit();
+    "#;
+    let folder = folder(&[("submit.rhai", script)]);
+    let set = ["--set", "url={url}", "--set", "user={user}"];
+    let client = [&[me(), "run", "submit.rhai"], &set[..]].concat();
+    let args = ["clients", "--scheme", "smtp", "--only", "starttls", "--"];
+    let ran = run(folder.path(), &[&args[..], &client].concat());
+    assert!(ran.out.contains("the client does not send STARTTLS"), "{}", ran.out);
+    assert!(ran.out.contains("0 as it should, 0 not, "), "{}", ran.out);
+}
+
+#[test]
 fn a_client_that_fails_with_a_good_server_is_not_judged() {
     let folder = folder(&[]);
     let ran = run(folder.path(), &["clients", "--", "false"]);

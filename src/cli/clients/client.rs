@@ -197,18 +197,19 @@ fn last_of(mut output: File) -> String {
 }
 
 /// The commands of a client with their arguments, in upper case. Tags and UID are left out for
-/// IMAP.
+/// IMAP. The lines of a message or a literal are no commands: of what was recorded together, only
+/// the last line is not content.
 fn commands(transcript: &Transcript, scheme: &str) -> Vec<String> {
     let is_imap = scheme.starts_with("imap");
     let mut commands = Vec::new();
     for event in transcript.events() {
         let What::Client(excerpt) = &event.what else { continue };
-        for line in String::from_utf8_lossy(excerpt.head()).lines() {
-            let line =
-                if is_imap { line.split_once(' ').map_or("", |(_, line)| line) } else { line };
-            let upper = line.to_ascii_uppercase();
-            commands.push(upper.strip_prefix("UID ").unwrap_or(&upper).to_owned());
-        }
+        let end = if excerpt.tail().is_empty() { excerpt.head() } else { excerpt.tail() };
+        let text = String::from_utf8_lossy(end);
+        let line = text.lines().last().unwrap_or_default();
+        let line = if is_imap { line.split_once(' ').map_or("", |(_, line)| line) } else { line };
+        let upper = line.to_ascii_uppercase();
+        commands.push(upper.strip_prefix("UID ").unwrap_or(&upper).to_owned());
     }
     commands
 }
