@@ -52,8 +52,8 @@ impl Selection {
             scripts.retain(|script| self.selects(&filters, script));
         }
         if self.rerun_failed {
-            let failed = Failed::load()?;
-            scripts.retain(|script| failed.scripts.contains(&absolute(script)));
+            let failed = failed_before()?;
+            scripts.retain(|script| failed.contains(&absolute(script)));
         }
         if scripts.is_empty() {
             let error = Error::usage(format!("none of {found} scripts is selected"));
@@ -94,46 +94,37 @@ impl Selection {
     }
 }
 
-/// The scripts that failed when they last ran from the current folder. They are stored one path a
-/// line, in the user's state folder (XDG), so that nothing is written beside the scripts.
+/// What a run changes in the list of the scripts that failed when they last ran from the current
+/// folder. They are stored one path a line, in the user's state folder (XDG), so that nothing is
+/// written beside the scripts.
 #[derive(Debug, Default)]
 pub(super) struct Failed {
     /// `None` if the environment names no state folder. Then nothing is stored.
     file: Option<PathBuf>,
-    /// Why the file cannot be read. Then it is not written either.
-    unread: Option<Error>,
-    scripts: BTreeSet<PathBuf>,
     /// The scripts that failed in this run.
     of_this_run: BTreeSet<PathBuf>,
+    /// The scripts that passed in this run, each time.
+    passed: BTreeSet<PathBuf>,
+}
+
+/// The list for `--rerun-failed`.
+///
+/// # Errors
+/// If the file exists and cannot be read.
+fn failed_before() -> Result<BTreeSet<PathBuf>> {
+    let Some(file) = state_file() else { return Ok(BTreeSet::new()) };
+    read(&file).map_err(|error| {
+        let said = format!("cannot read which scripts failed, {}: {error}", file.display());
+        Error::new(Kind::Io, said).hint(
+            "remove the file and run once without --rerun-failed, or set XDG_STATE_HOME to another folder",
+        )
+    })
 }
 
 impl Failed {
-    /// The list for `--rerun-failed`.
-    ///
-    /// # Errors
-    /// If the file exists and cannot be read.
-    fn load() -> Result<Self> {
-        let Some(file) = state_file() else { return Ok(Self::default()) };
-        let scripts = read(&file).map_err(|error| {
-            let said = format!("cannot read which scripts failed, {}: {error}", file.display());
-            Error::new(Kind::Io, said).hint(
-                "remove the file and run once without --rerun-failed, or set XDG_STATE_HOME to another folder",
-            )
-        })?;
-        Ok(Self { file: Some(file), scripts, ..Self::default() })
-    }
-
-    /// The list that a run updates. A file that cannot be read is no error here, because a run
-    /// without `--rerun-failed` does not need it: a container often has the `HOME` of another user.
+    /// The changes of a run that begins.
     pub(super) fn to_update() -> Self {
-        let Some(file) = state_file() else { return Self::default() };
-        let (scripts, unread) = match read(&file) {
-            Ok(scripts) => (scripts, None),
-            // A damaged list is lost; the run begins a new one.
-            Err(error) if error.kind() == ErrorKind::InvalidData => (BTreeSet::new(), None),
-            Err(error) => (BTreeSet::new(), Some(cannot_keep(&file, &error))),
-        };
-        Self { file: Some(file), unread, scripts, ..Self::default() }
+        Self { file: state_file(), ..Self::default() }
     }
 
     /// Records how a script ended. A script that failed on any target of this run counts as failed,
@@ -141,33 +132,47 @@ impl Failed {
     pub(super) fn note(&mut self, outcome: &Outcome) {
         let script = absolute(&outcome.path);
         if !outcome.is_ok() {
-            self.of_this_run.insert(script.clone());
-            self.scripts.insert(script);
+            self.passed.remove(&script);
+            self.of_this_run.insert(script);
         } else if matches!(outcome.verdict, Verdict::Passed) && !self.of_this_run.contains(&script)
         {
-            self.scripts.remove(&script);
+            self.passed.insert(script);
         }
     }
 
     /// Writes the file for the next run.
     ///
     /// # Errors
-    /// If the file cannot be written. If it cannot be read either, only if a script of this run
-    /// failed, because otherwise nothing is lost.
+    /// If a script failed and the file cannot be written. Otherwise nothing is lost: a container
+    /// often has the `HOME` of another user.
     pub(super) fn save(self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        if let Some(error) = self.unread {
-            return if self.of_this_run.is_empty() { Ok(()) } else { Err(error) };
-        }
-        if self.scripts.is_empty() && !file.exists() {
+        if self.of_this_run.is_empty() && !file.exists() {
             return Ok(());
         }
-        let lines: Vec<_> = self.scripts.iter().map(|script| script.to_string_lossy()).collect();
-        let text = lines.join("\n");
+        match self.merge(file) {
+            Err(error) if !self.of_this_run.is_empty() => Err(cannot_keep(file, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the changes in the file. Another run from this folder may end at the same time, so the
+    /// file is read only now, and the folder is locked until it is written.
+    fn merge(&self, file: &Path) -> io::Result<()> {
         let folder = file.parent().unwrap_or(Path::new("."));
-        let written =
-            fs::create_dir_all(folder).and_then(|()| crate::file::replace(file, text.as_bytes()));
-        written.map_err(|error| cannot_keep(file, &error))
+        fs::create_dir_all(folder)?;
+        let folder = fs::File::open(folder)?;
+        // Some network file systems have no locks. Then the last run wins.
+        let _ = folder.lock();
+        let mut scripts = match read(file) {
+            // A damaged list is lost; the run begins a new one.
+            Err(error) if error.kind() == ErrorKind::InvalidData => BTreeSet::new(),
+            read => read?,
+        };
+        scripts.retain(|script| !self.passed.contains(script));
+        scripts.extend(self.of_this_run.iter().cloned());
+        let lines: Vec<_> = scripts.iter().map(|script| script.to_string_lossy()).collect();
+        crate::file::replace(file, lines.join("\n").as_bytes())
     }
 }
 
@@ -196,4 +201,29 @@ fn state_file() -> Option<PathBuf> {
     let hash = Sha256::digest(here.as_os_str().as_encoded_bytes());
     let name = u64::from_be_bytes(*hash.first_chunk()?);
     Some(state?.join("mailexpect").join(format!("failed-{name:016x}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_at_once_both_change_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state/failed");
+        let run = |scripts: &[(&str, bool)]| {
+            let mut failed = Failed { file: Some(file.clone()), ..Failed::default() };
+            for (script, is_ok) in scripts {
+                let error = || Box::new(Error::usage("x").into());
+                let verdict = if *is_ok { Verdict::Passed } else { Verdict::Failed(error()) };
+                failed.note(&Outcome::new(Path::new(script), verdict));
+            }
+            failed
+        };
+        run(&[("/a", false), ("/b", false)]).save().unwrap();
+        let (one, other) = (run(&[("/a", true), ("/c", false)]), run(&[("/d", false)]));
+        other.save().unwrap();
+        one.save().unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "/b\n/c\n/d");
+    }
 }
