@@ -101,7 +101,7 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
     let (scheme, listener) = listen(&args.listen)?;
     let target = target_of(&args.to, scheme)?;
     let redaction = goldens::redaction(&Project::of(Path::new("."))?, None, &args.redacting)?;
-    let folder = Folder::new(&args.folder, redaction)?;
+    let folder = Folder::new(&args.folder, redaction, interrupt.clone())?;
     let terms = Arc::new(Terms {
         scheme,
         tls: args.tls.options(Options::new())?,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::exchange::exchange;
 use super::follow::{Followed, Turn};
@@ -12,6 +14,7 @@ use crate::cli::written;
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::golden::{Goldens, Policy};
+use crate::interrupt::Interrupt;
 use crate::outcome::{Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
 use crate::report::{Report as _, Trace};
@@ -29,14 +32,20 @@ const SHORTER: &str = "what is masked is not as long as what the server said, wh
                        --record makes the golden with the server";
 /// The parameter for the password of a SASL exchange.
 const PASSWORD: &str = "password";
-/// The deadline of an operation on the trace, which answers at once or never.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The deadline of an operation on the trace, which answers at once or never. It never does if a
+/// literal is shorter since its secret was masked.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long all goldens may take after Ctrl-C.
+const AFTER_INTERRUPT: Duration = Duration::from_secs(2);
 
 /// The folder in which sessions are saved.
 pub(super) struct Folder {
     path: PathBuf,
     /// The redaction of the goldens.
     redaction: Arc<Redaction>,
+    interrupt: Interrupt,
+    /// When the interrupt was noticed.
+    since: OnceLock<Instant>,
     /// The number of the next session.
     next: usize,
 }
@@ -51,10 +60,11 @@ pub(super) struct Saved {
 impl Folder {
     /// # Errors
     /// Usage if the folder cannot be created.
-    pub(super) fn new(path: &Path, redaction: Redaction) -> Result<Self> {
+    pub(super) fn new(path: &Path, redaction: Redaction, interrupt: Interrupt) -> Result<Self> {
         std::fs::create_dir_all(path)
             .map_err(|error| Error::usage(format!("cannot make {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_owned(), redaction: redaction.into(), next: 1 })
+        let (redaction, since) = (redaction.into(), OnceLock::new());
+        Ok(Self { path: path.to_owned(), redaction, interrupt, since, next: 1 })
     }
 
     /// The path of the next script. Numbers of which any file exists are skipped.
@@ -128,9 +138,15 @@ impl Folder {
         };
         let runner = Runner::new(settings);
         let runner = runner.play(Arc::new(recording), &written.params, TIMEOUT);
-        let mut outcome = block_on(runner.run(script, std::future::pending()));
+        let cancelled = async {
+            self.interrupt.pressed().await;
+            let until = *self.since.get_or_init(Instant::now) + AFTER_INTERRUPT;
+            tokio::time::sleep_until(until).await;
+        };
+        let mut outcome = block_on(runner.run(script, cancelled));
         Goldens { policy: Policy::Record, ..Goldens::default() }.hold(&mut outcome);
         Ok(match (&outcome.golden, &outcome.verdict) {
+            (_, Verdict::Interrupted(_)) => Some("there was no time for it".to_owned()),
             (Golden::None, _) | (_, Verdict::Failed(_)) => Some(why(&outcome)),
             _ => None,
         })
