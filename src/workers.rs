@@ -160,20 +160,29 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
 
 /// How long all teardowns may take after the run was interrupted.
 const TEARDOWN: Duration = Duration::from_millis(400);
+/// How long all teardowns may take after the time of the run is up.
+const TEARDOWN_LATE: Duration = Duration::from_secs(2);
 
 /// Runs the teardowns of the folders whose scripts have run.
 fn tear_down<A: Audience>(shared: &Shared<A>) -> Result<()> {
     let runtime = runtime::current_thread()?;
     let since = OnceLock::new();
-    let interrupt = || async {
+    let pressed = || async {
         shared.work.interrupt.pressed().await;
         let until = *since.get_or_init(tokio::time::Instant::now) + TEARDOWN;
         tokio::time::sleep_until(until).await;
+    };
+    let interrupt = || async {
+        tokio::select! {
+            () = pressed() => {}
+            () = shared.time_is_up(TEARDOWN_LATE) => shared.timed_out.store(true, Ordering::Relaxed),
+        }
     };
     for job in &shared.work.jobs {
         let torn = runtime.block_on(job.against.runner.tear_down(ThreadUse::Exclusive, interrupt));
         for mut outcome in torn {
             outcome.target.clone_from(&job.against.target);
+            attempts::blame_time(shared, &mut outcome);
             if outcome.is_ok() {
                 shared.audience().teardown_passed(outcome);
             } else {
@@ -196,10 +205,14 @@ struct Shared<A> {
 }
 
 impl<A> Shared<A> {
-    /// Ready when the time limit of the run is reached; pending for ever without a limit.
-    async fn time_is_up(&self) {
+    /// Ready when the time limit of the run is reached and `more` time has passed; pending for ever
+    /// without a limit.
+    async fn time_is_up(&self, more: Duration) {
         match self.work.rules.time {
-            Some(time) => tokio::time::sleep(time.saturating_sub(self.started.elapsed())).await,
+            Some(time) => {
+                let left = time.saturating_add(more).saturating_sub(self.started.elapsed());
+                tokio::time::sleep(left).await;
+            }
             None => std::future::pending().await,
         }
     }
@@ -246,7 +259,7 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
         tokio::task::spawn_local(async move {
             tokio::select! {
                 () = first => {}
-                () = watched.time_is_up() => watched.timed_out.store(true, Ordering::Relaxed),
+                () = watched.time_is_up(Duration::ZERO) => watched.timed_out.store(true, Ordering::Relaxed),
             }
             // Dropped so that the lanes, once they have ended, leave no other owner of the shared
             // state.

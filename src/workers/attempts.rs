@@ -36,11 +36,7 @@ pub(super) async fn run<A>(
         outcome.target.clone_from(&against.target);
         outcome.cases.iter_mut().for_each(|case| case.target.clone_from(&against.target));
         against.goldens.hold(&mut outcome);
-        if let (Verdict::Interrupted(failure), Some(time), true) =
-            (&mut outcome.verdict, work.rules.time, shared.timed_out.load(Ordering::Relaxed))
-        {
-            outcome.verdict = Verdict::Failed(Box::new(out_of_time(failure, time)));
-        }
+        blame_time(shared, &mut outcome);
         // A script with a usage error would fail again in the same way.
         let is_final = outcome.is_ok() || outcome.exit_code() == ExitCode::Wrong;
         if is_final || failed.len() >= work.rules.retries as usize || shared.is_cancelled() {
@@ -97,6 +93,15 @@ fn incomplete(work: &Work, against: &Against, script: &Path) -> Option<String> {
     }
     let lacking = against.runner.lacking(script);
     (!lacking.is_empty()).then(|| format!("no value for {}", lacking.join(", ")))
+}
+
+/// Makes the outcome a failure if the time limit of the run has cut the script off.
+pub(super) fn blame_time<A>(shared: &Shared<A>, outcome: &mut Outcome) {
+    if let (Verdict::Interrupted(failure), Some(time), true) =
+        (&outcome.verdict, shared.work.rules.time, shared.timed_out.load(Ordering::Relaxed))
+    {
+        outcome.verdict = Verdict::Failed(Box::new(out_of_time(failure, time)));
+    }
 }
 
 /// The failure of a script that was cut off by the time limit of the run.

@@ -131,3 +131,15 @@ fn the_time_of_a_run_ends_the_scripts_that_are_in_progress() {
     assert!(ran.out.contains("the time of the run, 300 ms, is up"), "{}", ran.out);
     assert!(ran.out.contains("--> a.rhai:3:3") && ran.out.contains("1 not run, "), "{}", ran.out);
 }
+
+#[test]
+fn the_time_of_a_run_ends_a_teardown_as_well() {
+    let peer = Peer::parse("stall");
+    let folder = folder(&[("a.rhai", "assert(true);\n"), ("teardown.rhai", GREETING)]);
+    let set = format!("smtp={}", peer.url("smtp"));
+    let args = ["run", "--set", &set, "--timeout", "1h", "--global-timeout", "300ms"];
+    let ran = run(folder.path(), &args);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("FAIL teardown.rhai"), "{}", ran.out);
+    assert!(ran.out.contains("the time of the run, 300 ms, is up"), "{}", ran.out);
+}
