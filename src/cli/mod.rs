@@ -29,6 +29,7 @@ mod man;
 mod merge;
 mod new;
 mod options;
+mod outlet;
 mod passwords;
 mod probe;
 mod progress;

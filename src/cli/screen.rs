@@ -9,12 +9,13 @@
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::passwords;
+use super::{outlet, passwords};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
 use crate::secrets::Learned;
@@ -72,10 +73,8 @@ impl Screen {
     /// Writes to stdout.
     pub(super) fn show(&mut self, text: &str) {
         if self.failed.get().is_none() && !text.is_empty() {
-            let write = || {
-                let mut out = AutoStream::new(io::stdout(), self.choice).lock();
-                out.write_all(visible::for_terminal(text).as_bytes()).and_then(|()| out.flush())
-            };
+            let text = self.rendered(text);
+            let write = || outlet::write(&io::stdout().lock(), text.as_bytes());
             if let Err(error) = self.beside_bar(write) {
                 self.failed.get_or_init(|| error);
             }
@@ -135,9 +134,13 @@ impl Screen {
     /// Renders a text as `show` would write it to stdout, for code that writes there in another
     /// way.
     pub(super) fn rendered(&self, text: &str) -> String {
+        self.rendered_for(&io::stdout(), text)
+    }
+
+    fn rendered_for(&self, stream: &impl RawStream, text: &str) -> String {
         let text = visible::for_terminal(text);
         let choice = match self.choice {
-            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            ColorChoice::Auto => AutoStream::choice(stream),
             choice => choice,
         };
         match choice {
@@ -199,18 +202,18 @@ impl Screen {
         let mut text = text.to_owned();
         self.passwords.mask_data(&mut text);
         // If stderr fails too, the user cannot be told.
-        let _ = self.beside_bar(|| {
-            let mut out = AutoStream::new(io::stderr(), self.choice).lock();
-            out.write_all(visible::for_terminal(&text).as_bytes())
-        });
+        let _ = self.beside_bar(|| self.write_error(&text));
     }
 
     /// Writes an error to stderr.
     pub(super) fn complain(&self, error: &Error) {
-        let mut out = AutoStream::new(io::stderr(), self.choice).lock();
         let style = anstyle::AnsiColor::Red.on_default().bold();
         // If stderr fails too, the user cannot be told.
-        let text = visible::for_terminal(&format!("{style}error{style:#}: {error}\n"));
-        let _ = out.write_all(text.as_bytes());
+        let _ = self.write_error(&format!("{style}error{style:#}: {error}\n"));
+    }
+
+    fn write_error(&self, text: &str) -> io::Result<()> {
+        let text = self.rendered_for(&io::stderr(), text);
+        outlet::write(&io::stderr().lock(), text.as_bytes())
     }
 }

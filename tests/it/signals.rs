@@ -143,6 +143,19 @@ fn a_second_signal_ends_a_program_that_ignores_the_first() {
 }
 
 #[test]
+fn a_program_whose_output_nobody_reads_ends_after_one_signal() {
+    // More than a pipe takes. The transcript is written when the script has ended.
+    let script = "// Talks.\nlet s = connect(param(\"url\"));\n\
+                  for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\n\
+                  s.send(\"x\");\ns.expect_bytes(\"never\");\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let (mut child, mut stream) = connected(folder.path(), &["-v"]);
+    stream.read_exact(&mut [0]).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
 fn an_interrupted_run_says_how_many_did_not_run() {
     let waiting = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n";
     let quick = "// Quick.\nconnect(param(\"url\"));\n";
