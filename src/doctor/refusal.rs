@@ -41,7 +41,9 @@ impl Refusal {
     /// 3); `None` if it is no refusal. A temporary one counts only if it is of relaying: Postfix
     /// gives one if it is configured so (`relay_domains` from a table that no longer exists).
     pub(super) fn of(reply: &str) -> Option<Self> {
-        let lower = reply.to_ascii_lowercase();
+        // The address that was tried may have any word in it.
+        let words = reply.split_whitespace().filter(|word| !word.contains('@'));
+        let lower = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
         let is_temporary = reply.starts_with('4');
         if is_temporary {
             return lower.contains("relay").then_some(Self::Relaying);
@@ -90,7 +92,7 @@ mod tests {
                 Some(Refusal::Relaying),
             ),
             (
-                "556 5.1.10 <a@example.net>: Recipient address rejected: Domain example.net does not accept mail (nullMX)",
+                "556 5.1.10 <relay-test@example.net>: Recipient address rejected: Domain example.net does not accept mail (nullMX)",
                 Some(Refusal::Destination),
             ),
             ("550 Unrouteable address", Some(Refusal::Destination)),

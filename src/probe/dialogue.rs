@@ -221,7 +221,7 @@ impl Steps<'_> {
         // Mechanisms are shown in capitals, in which a password is not searched for.
         for password in self.talk.probe.passwords().map(|password| password.to_uppercase()) {
             for mechanism in service.mechanisms.iter_mut().filter(|one| one.contains(&password)) {
-                *mechanism = "[SECRET]".to_owned();
+                "[SECRET]".clone_into(mechanism);
             }
         }
         Ok(true)

@@ -301,7 +301,9 @@ mod tests {
             let mut follower = Follower::new(scheme, "imap://mail.example");
             follower.server(b"* OK hi\r\n");
             follower.client(b"a1 NOOP\r\n");
-            pieces.iter().for_each(|piece| drop(follower.server(piece.as_bytes())));
+            for piece in pieces {
+                assert!(!follower.server(piece.as_bytes()), "no TLS begins");
+            }
             follower.client(b"a2 LOGOUT\r\n");
             follower.server(b"* BYE\r\na2 OK\r\n");
             follower.closed(Close::ByServer);

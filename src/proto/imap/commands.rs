@@ -159,7 +159,7 @@ impl Commands {
             (self.line.kind, self.line.tail.announced())
         {
             self.literal = count;
-            self.line.go_on();
+            self.line.go_on(count);
             found.wants.extend(waits.then(|| Wants::Continuation(self.line.tag.clone())));
             return;
         }

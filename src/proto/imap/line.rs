@@ -25,8 +25,6 @@ pub(super) struct Line {
     escaped: bool,
     /// Whether a brace has opened a literal since the last literal.
     opens_literal: bool,
-    /// Whether the last byte was the last one of a literal.
-    after_literal: bool,
     /// The secret bytes as they were sent.
     pub(super) secret: Vec<u8>,
     pub(super) tail: Tail,
@@ -40,6 +38,8 @@ enum State {
     /// In a word that may still turn out to announce a literal.
     Announcing,
     Word,
+    /// Directly after a literal.
+    AfterLiteral,
 }
 
 /// The kind of a line.
@@ -100,12 +100,12 @@ impl Line {
             return inside;
         }
         // A literal directly after another one, which was too long, is a word of its own.
-        let is_next = std::mem::take(&mut self.after_literal) && byte == b'{';
+        let is_next = self.state == State::AfterLiteral && byte == b'{';
         if self.state == State::Between || is_next {
             self.number += 1;
             self.word.clear();
             self.state = if byte == b'{' || byte == b'~' { State::Announcing } else { State::Word };
-        } else if !b"{0123456789+}".contains(&byte) {
+        } else if self.state == State::AfterLiteral || !b"{0123456789+}".contains(&byte) {
             self.state = State::Word;
         }
         self.opens_literal |= byte == b'{' && !self.quoted;
@@ -155,14 +155,18 @@ impl Line {
         }
     }
 
-    /// Prepares for the rest of the line, after a literal that the line has announced.
-    pub(super) fn go_on(&mut self) {
+    /// Prepares for the rest of the line, after a literal of this number of octets that the line
+    /// has announced.
+    pub(super) fn go_on(&mut self, octets: u64) {
+        if octets > LINE_HEAD as u64 && self.secret_from.is_some() {
+            // No user name is this long: the secret may be within the octets.
+            self.secret_from = Some(self.number);
+        }
         self.tail = Tail::default();
         self.quoted = false;
         self.escaped = false;
         self.opens_literal = false;
-        self.after_literal = true;
-        self.state = State::Word;
+        self.state = State::AfterLiteral;
     }
 
     /// Whether the line is a LOGIN that ends with a literal of a wrong form, so that its arguments,

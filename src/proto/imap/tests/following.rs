@@ -273,6 +273,10 @@ fn secrets_sent_ahead_or_after_a_refusal_are_masked_too() {
             "a1 LOGIN {5 [SECRET]\r\n[SECRET]\r\n[SECRET]\r\na2 NOOP\r\na3 CHECK\r\n",
         ),
         (
+            &["a1 LOGIN {99999999999+}\r\nalice {12+}\r\nwonder-land1\r\n"],
+            "a1 LOGIN {99999999999+}\r\n[SECRET]",
+        ),
+        (
             &["a1 LOGIN {99999999999999999999+}\r\nalice {12+}\r\nwonder-land1\r\n"],
             "a1 LOGIN {99999999999999999999+}\r\n[SECRET]\r\n[SECRET]\r\n",
         ),
