@@ -52,8 +52,14 @@ impl Names {
     }
 
     /// The name, with its sign, and the number of the token whose text after `[` begins here.
+    ///
+    /// No name contains a bracket, so the search ends at the next one of either kind. A search for
+    /// `]` alone would go on to the end of the line for each `[` of it.
     fn token<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
-        let inside = text.split_once(']')?.0;
+        let (inside, rest) = text.split_at(text.find(['[', ']'])?);
+        if !rest.starts_with(']') {
+            return None;
+        }
         let (name, number) = inside.split_at(inside.rfind(['#', '_'])? + 1);
         let word = &name[..name.len() - 1];
         let is_named = if name.ends_with('#') {
@@ -347,6 +353,15 @@ mod tests {
             ] {
                 assert_ne!(shown(&old, &new), old, "{new}");
             }
+        }
+    }
+
+    /// Quadratic work would take hours here.
+    #[test]
+    fn a_line_of_many_brackets_is_read_in_linear_time() {
+        for unit in ["[", "[_", "[QUEUE_ID#1", "[QUEUE_ID#1]"] {
+            let line = format!("S: {}", unit.repeat(1 << 20));
+            assert_eq!(shown("S: 250 ok", &line), line + "\n", "{unit}");
         }
     }
 

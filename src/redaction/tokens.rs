@@ -86,7 +86,8 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.bytes().all(fits)
 }
 
-/// The places where tokens with these names stand, and the names.
+/// The places where tokens with these names stand, and the names. No name contains a bracket, so
+/// the search for the end of a token goes no further than the next bracket.
 pub(super) fn standing<'a>(
     text: &'a [u8],
     names: &HashSet<Box<str>>,
@@ -94,7 +95,8 @@ pub(super) fn standing<'a>(
     memchr::memchr_iter(b'[', text)
         .filter_map(|start| {
             let inside = &text[start + 1..text.len().min(start + LONGEST + 24)];
-            let inside = &inside[..memchr::memchr(b']', inside)?];
+            let end = memchr::memchr2(b'[', b']', inside).filter(|end| inside[*end] == b']')?;
+            let inside = &inside[..end];
             let end = start + inside.len() + 2;
             let inside = std::str::from_utf8(inside).ok()?;
             let (name, number) = inside.split_once('#').unwrap_or((inside, "1"));

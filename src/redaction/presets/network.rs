@@ -94,7 +94,9 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::HEADER_LOG,
         // The version of TLS stays: a change from 1.3 to 1.2 has to be noticed.
-        regex: r"TLSv?1(?:[._][0-3])?(?: with cipher |:|\) tls | cipher=)(?P<v>\S+ \(\d+/\d+ bits\)|\S+ bits=\d+/\d+|[A-Za-z0-9_-]+:\d+|TLS_\S+)",
+        // The name before `bits` has no sign that ends it in the other forms: a search that passes
+        // over them all takes quadratic time.
+        regex: r"TLSv?1(?:[._][0-3])?(?: with cipher |:|\) tls | cipher=)(?P<v>[A-Za-z0-9_-]+(?: \(\d+/\d+ bits\)| bits=\d+/\d+|:\d+)|TLS_\S+)",
         samples: &[
             (
                 "(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits))",

@@ -373,3 +373,11 @@ fn a_set_of_numbers_keeps_its_form() {
     let redacted = redacted(&Redaction::new().preset("imap").unwrap(), &events);
     assert!(redacted.contains("[UID#1]:[UID#2] [UID#3]:[UID#4],[UID#5]]"), "{redacted}");
 }
+
+/// Quadratic work would take minutes here.
+#[test]
+fn many_values_in_a_line_are_found_in_linear_time() {
+    let preset = presets().find(|preset| preset.name() == "tls.params").unwrap();
+    let line = "X=TLS1.3:TLS_AES_256_GCM_SHA384:2".repeat(16 << 10);
+    assert_eq!(Rule::of(preset).unwrap().spans(line.as_bytes()).count(), 16 << 10);
+}
