@@ -17,9 +17,40 @@ pub(super) const SETUP: &str = "setup.rhai";
 /// The script that runs after them.
 pub(super) const TEARDOWN: &str = "teardown.rhai";
 
-/// What a folder's setup passes on, if there is a setup, or the verdict of the scripts that need it.
+/// What a folder's setup passes on, if there is a setup, or why the scripts that need it cannot run.
 /// The first script that needs the setup runs it, and the others wait for it.
-pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Given>>, Verdict>>>;
+pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Given>>, Unready>>>;
+
+/// Why a script cannot run.
+#[derive(Clone, Debug)]
+pub(super) struct Unready {
+    verdict: Verdict,
+    /// The outcome of the setup that did not pass. The first script that it keeps from running takes
+    /// it, so that reports show the dialogue of the setup, and show it once.
+    setup: Arc<Mutex<Option<Outcome>>>,
+}
+
+impl From<Verdict> for Unready {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, setup: Arc::default() }
+    }
+}
+
+impl Unready {
+    /// Returns the verdict of the scripts that need a setup with this outcome, which did not pass.
+    pub(super) fn of_setup(verdict: Verdict, setup: Outcome) -> Self {
+        Self { verdict, setup: Arc::new(Mutex::new(Some(setup))) }
+    }
+
+    /// Returns the outcome of the script.
+    pub(super) fn outcome(self, script: &Path) -> Outcome {
+        let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = Outcome::new(script, self.verdict);
+        let Some(setup) = setup else { return outcome };
+        let Outcome { beside, transcript, recorded, secrets, .. } = setup;
+        Outcome { beside, transcript, recorded, secrets, ..outcome }
+    }
+}
 
 /// What a setup passes on to the scripts of its folder: its last value, and what it knows about
 /// parts of that value, which the scripts may send, and servers may echo.

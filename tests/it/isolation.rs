@@ -96,6 +96,19 @@ fn a_setup_that_fails_fails_every_script_of_its_folder_and_the_teardown_runs() {
 }
 
 #[test]
+fn the_dialogue_of_a_setup_that_failed_is_shown_once() {
+    let setup = "let s = connect(); s.expect(220); s.send(\"NOOP\"); s.expect(354);";
+    let user = "connect().expect(220);";
+    let folder = folder(&[("t/setup.rhai", setup), ("t/a.rhai", user), ("t/b.rhai", user)]);
+    let ran = run(folder.path(), &["run", "t", "--junit", "junit.xml"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let junit = std::fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    for report in [&ran.out, &junit] {
+        assert_eq!(report.matches("C: NOOP").count(), 1, "{report}");
+    }
+}
+
+#[test]
 fn a_setup_that_is_skipped_skips_every_script_of_its_folder() {
     let folder = folder(&[
         ("t/setup.rhai", "connect().expect(220); skip(\"no quota here\");"),

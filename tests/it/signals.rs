@@ -109,6 +109,27 @@ fn a_script_that_failed_and_is_interrupted_at_its_end_is_interrupted() {
 }
 
 #[test]
+fn a_setup_that_is_interrupted_ends_with_its_deferred_closures_and_its_dialogue() {
+    let setup = "// Waits.\nlet s = connect(param(\"url\"));\ndefer(|| s.send_raw(\"BYE\\r\\n\"));\n\
+                 s.send(\"HELLO\");\ns.expect_bytes(\"never\");\n";
+    let user = "connect().expect(220);";
+    let folder = folder(&[("setup.rhai", setup), ("a.rhai", user), ("b.rhai", user)]);
+    // Another script of the folder may wait for the same setup.
+    let (child, mut stream) = connected(folder.path(), &["b.rhai", "-j", "2", "--timeout", "60s"]);
+    let mut heard = [0; 7];
+    stream.read_exact(&mut heard).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "BYE\r\n");
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    for part in ["interrupted while setup.rhai ran", "--> setup.rhai:5:", "C: HELLO", "C: BYE"] {
+        assert!(ran.out.contains(part), "{part}: {ran:?}");
+    }
+}
+
+#[test]
 fn no_core_is_dumped_that_would_hold_passwords() {
     let folder = folder(&[(
         "a.rhai",

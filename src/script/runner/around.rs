@@ -1,16 +1,19 @@
 //! Prepares what a script needs before it runs: the names that no other script may hold, and the
 //! setup of its folder. Also runs the teardowns.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::Runner;
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::outcome::{Failure, Outcome, Verdict};
-use crate::script::fixtures::Given;
+use crate::script::fixtures::{Given, Unready};
 use crate::script::stoppable::stoppable;
 use crate::script::{fixtures, serial};
 use crate::transport::ThreadUse;
@@ -24,40 +27,28 @@ pub(super) struct Around {
 }
 
 impl Runner {
-    /// Waits for the names that no other script may hold, and for the setup of the script's folder,
-    /// which the first script of the folder runs.
+    /// Waits for the setup of the script's folder, which the first script of the folder runs, and
+    /// for the names that no other script may hold.
     ///
     /// # Errors
-    /// The verdict of the script if it cannot run.
+    /// Why the script cannot run.
     pub(super) async fn around(
         &self,
         thread: ThreadUse,
         path: &Path,
         interrupt: impl Future<Output = ()>,
-    ) -> Result<Around, Verdict> {
+    ) -> Result<Around, Unready> {
         let mut interrupt = pin!(interrupt);
-        let failed = |failure: Failure| Verdict::Failed(Box::new(failure));
         self.prepare(&path.to_string_lossy(), interrupt.as_mut()).await?;
         // If the script cannot be read, its own run reports that.
         let Ok(unit) = self.library.load(self.engine(), &path.to_string_lossy()) else {
             return Ok(Around::default());
         };
-        if unit.serial.is_empty() && unit.fixture.is_none() {
-            return Ok(Around::default());
-        }
-        let ready = async {
-            let given = match &unit.fixture {
-                Some(folder) => self.set_up(thread, folder).await?,
-                None => None,
-            };
-            let locks = serial::hold(&unit.serial).await;
-            let locks = locks.map_err(|error| failed(error.into()))?;
-            Ok(Around { _locks: locks, given })
+        let given = match &unit.fixture {
+            Some(folder) => self.set_up(thread, folder, interrupt.as_mut()).await?,
+            None => None,
         };
-        tokio::select! {
-            ready = ready => ready,
-            () = interrupt => Err(interrupted()),
-        }
+        Ok(Around { _locks: locked(&unit.serial, interrupt).await?, given })
     }
 
     /// Reads, compiles and checks a script with its imports, so that this need not be done when it
@@ -97,33 +88,41 @@ impl Runner {
     /// Returns what the setup of a folder passes on. Runs the setup if it has not run yet.
     ///
     /// # Errors
-    /// The verdict of the scripts that need the setup, if it did not pass.
+    /// Why the scripts that need the setup cannot run, if it did not pass.
     async fn set_up(
         &self,
         thread: ThreadUse,
         folder: &Path,
-    ) -> Result<Option<Arc<Given>>, Verdict> {
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<Option<Arc<Given>>, Unready> {
         let setup = self.fixtures.of(folder);
-        let run = async {
-            let path = folder.join(fixtures::SETUP);
+        let path = folder.join(fixtures::SETUP);
+        let (runs_here, stop) = (Cell::new(false), Notify::new());
+        // A setup that was interrupted does not count as run: the interrupt may be that of one script.
+        let mut ready = pin!(setup.get_or_try_init(|| async {
+            runs_here.set(true);
             if !file::is_there(&path) {
-                return Ok(None);
+                return Ok(Ok(None));
             }
-            let (outcome, value) =
-                self.run_alone(thread, &path, None, std::future::pending()).await;
-            if let Verdict::Skipped(reason) = &outcome.verdict {
-                return Err(Verdict::Skipped(format!("{} is skipped: {reason}", path.display())));
+            let (outcome, value) = self.run_alone(thread, &path, None, stop.notified()).await;
+            match unready(&path, &outcome.verdict) {
+                None => Ok(Ok(Some(Arc::new(Given::of(outcome, value))))),
+                Some(verdict @ Verdict::Interrupted(_)) => Err(Unready::of_setup(verdict, outcome)),
+                Some(verdict) => Ok(Err(Unready::of_setup(verdict, outcome))),
             }
-            match outcome.failure() {
-                Some(failure) => {
-                    let message = format!("{} failed: {}", path.display(), failure.error.message());
-                    let error = failure.error.clone().say(&message);
-                    Err(Verdict::Failed(Box::new(Failure { error, ..failure.clone() })))
-                }
-                None => Ok(Some(Arc::new(Given::of(outcome, value)))),
-            }
-        };
-        setup.get_or_init(|| run).await.clone()
+        }));
+        tokio::select! {
+            biased;
+            ready = ready.as_mut() => return ready?.clone(),
+            () = interrupt => {}
+        }
+        if !runs_here.get() {
+            return Err(interrupted().into());
+        }
+        // The setup ends as a script does, with its deferred closures.
+        stop.notify_one();
+        ready.await?.clone()?;
+        Err(interrupted().into())
     }
 
     /// Runs the teardowns of all folders whose scripts have run, each until it is interrupted; their
@@ -146,7 +145,51 @@ impl Runner {
     }
 }
 
+/// Waits until nobody else holds these names. They are held until the files are dropped.
+///
+/// # Errors
+/// The verdict of the script that needs the names.
+async fn locked(
+    names: &[String],
+    interrupt: impl Future<Output = ()>,
+) -> Result<Vec<std::fs::File>, Verdict> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    tokio::select! {
+        locks = serial::hold(names) => locks.map_err(|e| Verdict::Failed(Box::new(e.into()))),
+        () = interrupt => Err(interrupted()),
+    }
+}
+
+/// Returns the verdict of the scripts that need a setup with this verdict; `None` if they can run.
+fn unready(setup: &Path, verdict: &Verdict) -> Option<Verdict> {
+    let setup = setup.display();
+    let saying = |failure: &Failure, message: &str| {
+        let error = failure.error.clone().say(message);
+        Box::new(Failure { error, ..failure.clone() })
+    };
+    match verdict {
+        Verdict::Passed | Verdict::Differs(_) => None,
+        Verdict::Skipped(reason) => Some(Verdict::Skipped(format!("{setup} is skipped: {reason}"))),
+        Verdict::Failed(failure) => {
+            let message = format!("{setup} failed: {}", failure.error.message());
+            Some(Verdict::Failed(saying(failure, &message)))
+        }
+        Verdict::Interrupted(failure) => {
+            let message = match failure.error.message() {
+                "interrupted" => format!("interrupted while {setup} ran"),
+                failed => format!("interrupted after {setup} failed: {failed}"),
+            };
+            Some(Verdict::Interrupted(saying(failure, &message)))
+        }
+    }
+}
+
+/// The message of a script that was interrupted while it waited for what it needs.
+const BEFORE: &str = "interrupted before it began";
+
 fn interrupted() -> Verdict {
-    let error = Error::new(Kind::Timeout, "interrupted before it began");
+    let error = Error::new(Kind::Timeout, BEFORE);
     Verdict::Interrupted(Box::new(error.into()))
 }

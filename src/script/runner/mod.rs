@@ -173,10 +173,10 @@ impl Runner {
         let (started, mut interrupt) = (Instant::now(), pin!(interrupt));
         let around = match self.around(thread, path, interrupt.as_mut()).await {
             Ok(around) => around,
-            Err(verdict) => {
+            Err(unready) => {
                 let title = self.title(&path.to_string_lossy());
                 let elapsed = started.elapsed();
-                return Outcome { title, elapsed, ..Outcome::new(path, verdict) };
+                return Outcome { title, elapsed, ..unready.outcome(path) };
             }
         };
         self.run_alone(thread, path, around.given, interrupt).await.0
