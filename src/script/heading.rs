@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+#[cfg(feature = "cli")]
+use super::fixtures;
 use super::shipped;
 use crate::file;
 use crate::visible;
@@ -54,10 +56,13 @@ pub(super) fn serial_names(text: &str) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// Returns these names of a script. A script that cannot be read has none, and fails when it is run.
+/// Returns these names of a script, and those of its setup and its teardown, which run wherever the
+/// script does. A file that cannot be read has none, and fails when it is run.
 #[cfg(feature = "cli")]
 pub(crate) fn serial_names_of(script: &Path) -> Vec<String> {
-    file::read_text(script).map(|text| serial_names(&text)).unwrap_or_default()
+    let files = fixtures::around(script).chain([script.to_owned()]);
+    let texts = files.filter_map(|file| file::read_text(&file).ok());
+    texts.flat_map(|text| serial_names(&text)).collect()
 }
 
 /// Returns the lines of the first comment, without their slashes. A `#!` line may precede the

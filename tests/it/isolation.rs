@@ -40,6 +40,34 @@ fn scripts_of_one_name_never_run_at_once_in_any_worker_or_process() {
     }
 }
 
+#[test]
+fn the_names_of_setups_and_teardowns_are_held_too() {
+    let names: Vec<_> = (0..4)
+        .flat_map(|n| ["setup", "teardown", "a", "b"].map(|name| format!("t{n}/{name}.rhai")))
+        .collect();
+    let text = |name: &str| {
+        if name.contains("/a") || name.contains("/b") { "connect().expect(220);" } else { ALONE }
+    };
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), text(name))).collect();
+    let folder = folder(&files);
+    let start = || {
+        let mut command = program();
+        command.current_dir(folder.path()).args(["run", "-j", "8", "--allow-run", "."]);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    for child in [start(), start()] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    // The parts may run on different machines, so all scripts that need the setups are in one.
+    let mut parts = [1, 2, 3].map(|n| {
+        let part = format!("slice:{n}/3");
+        run(folder.path(), &["list", ".", "--partition", &part]).out.lines().count()
+    });
+    parts.sort_unstable();
+    assert_eq!(parts, [0, 0, 8]);
+}
+
 const SETUP: &str =
     "run(\"mkdir up\").expect_exit(0);\n#{ name: unique(\"box\"), sizes: [1, 2] }\n";
 const TEARDOWN: &str = "run(\"rmdir up\").expect_exit(0); print(fixture().name);\n";

@@ -20,7 +20,8 @@ pub(super) const INTRO: &str = "The first line of a script's first comment is it
 in that comment excludes the script from `cargo test`, unless ignored tests are asked for (`mailexpect run` runs it). A line \
 `// serial: carol's maildrop` names something that no two scripts may use at once; several names are separated by commas. \
 Scripts that have a name in common never run at the same time, not even in other workers, or in other runs of the same user \
-on the machine (a lock on a file ensures this). `--partition` keeps all scripts of a name in one part.\n\n`print(...)` writes \
+on the machine (a lock on a file ensures this). `--partition` keeps all scripts of a name in one part. \
+The names of a setup or a teardown are held while it runs.\n\n`print(...)` writes \
 to the report. A script fails if it met no expectation and no assertion. Scripts are sandboxed: they have access only to \
 files, environment variables and processes that their caller has granted, and they cannot run, recurse or allocate without a \
 limit.";

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::Runner;
+use super::{Runner, lasting};
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::outcome::{Failure, Outcome, Verdict};
@@ -104,7 +104,7 @@ impl Runner {
             if !file::is_there(&path) {
                 return Ok(Ok(None));
             }
-            let (outcome, value) = self.run_alone(thread, &path, None, stop.notified()).await;
+            let (outcome, value) = self.run_fixture(thread, &path, None, stop.notified()).await;
             match unready(&path, &outcome.verdict) {
                 None => Ok(Ok(Some(Arc::new(Given::of(outcome, value))))),
                 Some(verdict @ Verdict::Interrupted(_)) => Err(Unready::of_setup(verdict, outcome)),
@@ -125,6 +125,31 @@ impl Runner {
         Err(interrupted().into())
     }
 
+    /// Runs a setup or a teardown once no other script holds its names. Returns its outcome, and for
+    /// a setup its last value.
+    async fn run_fixture(
+        &self,
+        thread: ThreadUse,
+        path: &Path,
+        given: Option<Arc<Given>>,
+        interrupt: impl Future<Output = ()>,
+    ) -> (Outcome, Option<serde_json::Value>) {
+        let mut interrupt = pin!(lasting(interrupt));
+        let name = path.to_string_lossy();
+        let locks = async {
+            self.prepare(&name, interrupt.as_mut()).await?;
+            // If the file cannot be read, its run reports that.
+            match self.library.load(self.engine(), &name) {
+                Ok(unit) => locked(&unit.serial, interrupt.as_mut()).await,
+                Err(_) => Ok(Vec::new()),
+            }
+        };
+        match locks.await {
+            Ok(_locks) => self.run_alone(thread, path, given, interrupt).await,
+            Err(verdict) => (Outcome::new(path, verdict), None),
+        }
+    }
+
     /// Runs the teardowns of all folders whose scripts have run, each until it is interrupted; their
     /// outcomes.
     pub(crate) async fn tear_down<I: Future<Output = ()>>(
@@ -137,7 +162,7 @@ impl Runner {
             let path = folder.join(fixtures::TEARDOWN);
             if file::is_there(&path) {
                 let given = setup.get().and_then(|setup| setup.clone().ok().flatten());
-                let torn = self.run_alone(thread, &path, given, interrupt()).await;
+                let torn = self.run_fixture(thread, &path, given, interrupt()).await;
                 outcomes.push(torn.0);
             }
         }
@@ -179,6 +204,7 @@ fn unready(setup: &Path, verdict: &Verdict) -> Option<Verdict> {
         Verdict::Interrupted(failure) => {
             let message = match failure.error.message() {
                 "interrupted" => format!("interrupted while {setup} ran"),
+                BEFORE => format!("interrupted before {setup} began"),
                 failed => format!("interrupted after {setup} failed: {failed}"),
             };
             Some(Verdict::Interrupted(saying(failure, &message)))
