@@ -60,12 +60,25 @@ pub(super) fn staying(
         .collect()
 }
 
+/// The token of the times that a run made.
+const TIME: &str = "NOW";
+
+/// The length from which on other text hardly equals a time by chance. `30` and `Nov` are shorter.
+const TELLING: usize = 8;
+
+/// Whether other text may equal a time by chance. The name of a month or a day may have any length.
+fn is_common_time(time: &str) -> bool {
+    time.len() < TELLING || time.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 /// The redaction with values that the run made up, each given after its token. A value of digits
-/// only is a port.
+/// only is a port, or a time that is like one.
 pub(super) fn with_made_up(mut redaction: Redaction, known: &[(String, String)]) -> Redaction {
     for (token, value) in known {
         // A value that cannot be a known value is not replaced.
-        let _ = if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        let _ = if token == TIME && is_common_time(value) {
+            redaction.add_common(value, token)
+        } else if value.bytes().all(|byte| byte.is_ascii_digit()) {
             redaction.add_own_port(value, token)
         } else {
             redaction.add_known(value.as_bytes(), token)
@@ -178,6 +191,33 @@ mod tests {
                 "*** snapshot x: [PORT_1]",
                 "*** snapshot x: 394130",
                 "*** snapshot x: #{port: [PORT_1]}",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_time_that_other_text_may_equal_is_a_token_only_where_the_script_has_put_it() {
+        let times = ["30", "Nov", "Wednesday", "30-Nov-2026", "20261130"];
+        let known = times.map(|time| ("NOW".to_owned(), time.to_owned()));
+        let redaction = with_made_up(Redaction::none(), &known);
+        let text = "S: * 30 EXISTS, 17-Nov-2026, 30-Nov-2026, Wednesday, 20261130\n\
+                    C: a SEARCH ON 30-Nov-2026 SUBJECT \"30 Nov, Wednesday\"\n";
+        let mut events = crate::transcript::read(text).0;
+        for text in ["30", "Nov", "30 messages in Nov", "20261130"] {
+            events.push(Event::new(None, What::Snapshot { name: "x".into(), text: text.into() }));
+        }
+        let redacted = redaction.apply(&events).unwrap().events;
+        let lines = crate::transcript::lines(&redacted);
+        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                "S: * 30 EXISTS, 17-Nov-2026, [NOW], Wednesday, [NOW]",
+                "C: a SEARCH ON [NOW] SUBJECT \"[NOW] [NOW], [NOW]\"",
+                "*** snapshot x: [NOW]",
+                "*** snapshot x: [NOW]",
+                "*** snapshot x: 30 messages in Nov",
+                "*** snapshot x: [NOW]",
             ]
         );
     }

@@ -79,6 +79,17 @@ impl Redaction {
         self.insert(Known::port(port, checked(token)?));
         self.add_port(port, token)
     }
+
+    /// Adds a known value that other text may equal by chance, such as the day of the month. It is
+    /// replaced only in client lines and as the whole of a value, after all other rules.
+    ///
+    /// # Errors
+    /// Usage for a token that is not written like `NOW`; then nothing is changed.
+    #[cfg(feature = "script")]
+    pub(crate) fn add_common(&mut self, value: &str, token: &str) -> Result<()> {
+        self.insert(Known::common(value, checked(token)?));
+        Ok(())
+    }
 }
 
 #[cfg(test)]

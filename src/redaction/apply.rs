@@ -140,16 +140,17 @@ impl<'a> Run<'a> {
     }
 
     /// Redacts a value of the script. A number is a value that a script has computed, even if some
-    /// ids are numbers; only a port that the run chose is replaced.
+    /// ids are numbers; only a port or a time that the run made up is replaced.
     fn value(&mut self, text: &str) -> String {
         if !text.parse::<f64>().is_ok_and(f64::is_finite) {
             return self.text(text, Part::Value, 0);
         }
         let rules = self.rules;
-        let is_it = |known: &&Known| known.is_port && *known.value == *text.as_bytes();
-        let Some(port) = rules.known.iter().find(is_it) else { return text.to_owned() };
-        let token = tokens::plain(&port.label.token);
-        self.changed(0..text.len(), &port.label.rule, text.as_bytes(), token.as_bytes());
+        let is_it =
+            |known: &&Known| (known.is_port || known.is_common) && *known.value == *text.as_bytes();
+        let Some(known) = rules.known.iter().find(is_it) else { return text.to_owned() };
+        let token = tokens::plain(&known.label.token);
+        self.changed(0..text.len(), &known.label.rule, text.as_bytes(), token.as_bytes());
         token
     }
 

@@ -13,12 +13,21 @@ pub(super) struct Known {
     pub(super) label: Label,
     /// Whether the value is the number of a port, which other numbers may contain.
     pub(super) is_port: bool,
+    /// Whether other text may equal the value by chance. Such a value is replaced only where the
+    /// script has put it: in what the client says, and as the whole of a value.
+    pub(super) is_common: bool,
 }
 
 impl Known {
     pub(super) fn new(value: &[u8], token: &str) -> Self {
         let label = Label::new(&format!("known {token}"), token, false);
-        Self { value: value.into(), label, is_port: false }
+        Self { value: value.into(), label, is_port: false, is_common: false }
+    }
+
+    /// A value that other text may equal by chance.
+    #[cfg(feature = "script")]
+    pub(super) fn common(value: &str, token: &str) -> Self {
+        Self { is_common: true, ..Self::new(value.as_bytes(), token) }
     }
 
     /// The number of a port, which is looked for as a number of its own.

@@ -111,7 +111,9 @@ impl<'a> Run<'a> {
         // In a greeting or a reply to EHLO, such a word is more likely the server's own than a
         // known value.
         let says_what_it_is = seen.part == Part::Greeting || seen.answering == Verb::Ehlo;
-        for known in rules.known.iter().filter(|known| !(says_what_it_is && known.is_word())) {
+        let (common, telling): (Vec<_>, Vec<_>) =
+            rules.known.iter().partition(|known| known.is_common);
+        for known in telling.iter().filter(|known| !(says_what_it_is && known.is_word())) {
             known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
         }
         if let Some(label) = &rules.boundary {
@@ -124,6 +126,10 @@ impl<'a> Run<'a> {
             for (span, name) in self.tokens.again(text) {
                 claims.claim(span, rules.again.get(name));
             }
+        }
+        let is_value = |value: &[u8]| seen.part == Part::Value && *value == *text;
+        for known in common.iter().filter(|known| around.is_client || is_value(&known.value)) {
+            known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
         }
         claims
     }

@@ -14,7 +14,7 @@ use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "Values that differ from run to run on purpose. In a golden transcript, a name made by \
-`unique` and a time made by `now` are tokens wherever they occur: `[BOX_1]` and `[NOW]`.";
+`unique` and a time made by `now` are tokens: `[BOX_1]` and `[NOW]`.";
 
 /// The characters of unique names. Every server accepts them in names, and they stay distinct if a
 /// server changes the case of letters.
@@ -24,11 +24,11 @@ const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// bits.
 const UNIQUE: usize = 10;
 
-/// Returns random bytes from the operating system.
 /// The longest prefix of a unique name and the longest form of a time, in bytes. Each character of a
 /// form takes a hundred times its size.
 const LONGEST: usize = 1000;
 
+/// Returns random bytes from the operating system.
 fn chance(count: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; count];
     getrandom::fill(&mut bytes)
@@ -149,7 +149,9 @@ pub mod words {
     }
 
     /// Returns the current time (UTC) in a format of strftime. For example, `now("%d-%b-%Y")` is a
-    /// date as SEARCH of IMAP takes it. In a golden transcript the time is `[NOW]`.
+    /// date as SEARCH of IMAP takes it. In a golden transcript the time is `[NOW]`. Other text may
+    /// equal a time of fewer than 8 characters, or of letters only, such as `30` or `Nov`: such a
+    /// time is `[NOW]` only in what the client sends, and in a `snapshot` of the time alone.
     ///
     /// ```rhai
     /// assert_eq(now("%d-%b-%Y").len(), 11);
