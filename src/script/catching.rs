@@ -15,6 +15,45 @@ use crate::visible;
 /// The text in a message between an error and the call, closure or module that it came through.
 const WITHIN: [&str; 3] = ["\nin call to function", "\nin closure call", "\nin module"];
 
+/// The entries that the map of any error of Rhai may have.
+const COMMON: [&str; 5] = ["error", "message", "source", "line", "position"];
+
+/// The errors of Rhai that a script can catch, and the other entries of their maps. Any other map is
+/// a value of the script, such as the answer of a web service.
+const KINDS: [(&[&str], &[&str]); 9] = [
+    (&["ErrorUnboundThis", "ErrorFor", "ErrorArithmetic"], &[]),
+    (
+        &["ErrorFunctionNotFound", "ErrorNonPureMethodCallOnConstant", "ErrorInFunctionCall"],
+        &["function"],
+    ),
+    (&["ErrorMismatchDataType", "ErrorMismatchOutputType"], &["requested", "actual"]),
+    (&["ErrorArrayBounds", "ErrorStringBounds", "ErrorBitFieldBounds"], &["length", "index"]),
+    (
+        &[
+            "ErrorVariableExists",
+            "ErrorForbiddenVariable",
+            "ErrorVariableNotFound",
+            "ErrorPropertyNotFound",
+            "ErrorDataRace",
+            "ErrorAssignmentToConstant",
+        ],
+        &["variable"],
+    ),
+    (&["ErrorIndexNotFound"], &["index"]),
+    (&["ErrorInModule", "ErrorModuleNotFound"], &["module"]),
+    (&["ErrorDotExpr"], &["property"]),
+    (&["ErrorIndexingType"], &["type"]),
+];
+
+/// Whether a map has the entries with which Rhai makes the map of this error, and no others.
+fn is_of_rhai(map: &Map, error: &str) -> bool {
+    let kind = KINDS.iter().find(|(errors, _)| errors.contains(&error));
+    kind.is_some_and(|(_, own)| {
+        let is_known = |entry: &str| COMMON.contains(&entry) || own.contains(&entry);
+        own.iter().all(|entry| map.contains_key(*entry)) && map.keys().all(|entry| is_known(entry))
+    })
+}
+
 /// Changes the variable of this name if it is such a map. If several variables have the name, this
 /// is the innermost one, which is also the one that is read.
 pub(super) fn change(name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) {
@@ -36,7 +75,7 @@ fn of_map(map: &Map) -> Option<Caught> {
         let text = map.get(name).and_then(|value| value.as_immutable_string_ref().ok());
         text.map(|text| visible::shortened(text.as_str()))
     };
-    let name = text("error").filter(|name| name.starts_with("Error"))?;
+    let name = text("error").filter(|name| is_of_rhai(map, name))?;
     let message = text("message")?;
     let number = |name: &str| {
         let number = map.get(name).and_then(|value| value.as_int().ok());
@@ -187,6 +226,10 @@ mod tests {
         for script in [
             "let m = #{error: \"none\", message: \"x\"}; return m.error;",
             "let m = #{error: \"ErrorArithmetic\"}; return m.error;",
+            "let m = #{error: \"ErrorItemNotFound\", message: \"x\"}; return m.error;",
+            "let m = #{error: \"ErrorFor\", message: \"x\", status: 404}; return m.status;",
+            "let m = #{error: \"ErrorDotExpr\", message: \"x\"}; return m.error;",
+            "try { throw #{error: \"ErrorX\", message: \"x\", code: 5}; } catch (e) { return e.code; }",
             "let m = #{}; m[\"new\"] = 1; m.other = 2; return m.other;",
         ] {
             let mut engine = Engine::new();
