@@ -118,6 +118,11 @@ impl Assembler {
         self.sessions.get(self.current).is_some_and(|open| open.sending.is_open())
     }
 
+    /// Whether IDLE of IMAP is in progress, which the client ends with `DONE`.
+    pub(super) fn is_idle(&self) -> bool {
+        self.sessions.get(self.current).is_some_and(Open::is_idle)
+    }
+
     /// Whether the server waits for a SASL response.
     pub(super) fn is_challenged(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.challenged)

@@ -25,7 +25,8 @@ pub(super) struct Open {
     pub(super) unanswered: VecDeque<String>,
     /// Whether the server waits for a SASL response.
     pub(super) challenged: bool,
-    /// The verb of the last command, in upper case; empty if TLS was agreed on or refused after it.
+    /// The verb of the last command, in upper case; empty if TLS was agreed on or refused after it,
+    /// or if IDLE has ended.
     pub(super) command: String,
     /// Whether the server has agreed to TLS, and no line has reported the handshake yet.
     pub(super) tls_is_due: bool,
@@ -52,6 +53,11 @@ impl Open {
     /// Whether the client is in the middle of a message.
     pub(super) fn is_in_message(&self) -> bool {
         self.message || self.sending.is_in_literal()
+    }
+
+    /// Whether IDLE of IMAP is in progress (RFC 2177).
+    pub(super) fn is_idle(&self) -> bool {
+        self.speech == Some(Speech::Imap) && self.command == "IDLE"
     }
 
     /// Updates the state after a complete reply.
@@ -98,6 +104,11 @@ impl Open {
                 } else if !last.starts_with('*') {
                     self.sending = Sending::default();
                     self.unanswered.pop_front();
+                    if self.is_idle()
+                        && last.split(' ').next() == self.tags.last().map(|tag| &**tag)
+                    {
+                        self.command.clear();
+                    }
                 }
             }
             _ => {}

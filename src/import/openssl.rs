@@ -64,14 +64,24 @@ pub(super) fn read(lines: &[Line]) -> Read {
             continue;
         }
         left_over &= line.trim().is_empty() || line == "---";
-        let is_own = line == "---" || OWN.iter().any(|own| line.starts_with(own));
-        if is_own && !paste.assembler.is_in_message() {
+        if is_own(&paste, &line) {
             of_its_own(&mut paste, at, &line);
             continue;
         }
         paste.line(at, &line);
     }
     paste.finish()
+}
+
+/// Whether `s_client` itself prints this line. A message of either side may have any line, and `DONE`
+/// is the client's command that ends IDLE (RFC 2177).
+fn is_own(paste: &Paste, line: &str) -> bool {
+    let Paste { assembler, .. } = paste;
+    if assembler.is_in_message() || assembler.is_in_block() {
+        return false;
+    }
+    let ends_idle = line.eq_ignore_ascii_case("DONE") && assembler.is_idle();
+    !ends_idle && (line == "---" || OWN.iter().any(|own| line.starts_with(own)))
 }
 
 /// Takes a line that `s_client` itself prints in the middle of a dialogue. Without -quiet,

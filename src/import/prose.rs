@@ -63,7 +63,7 @@ pub(super) fn is_command(speech: Option<Speech>, line: &str, has_reply: bool) ->
         Some(Speech::Imap) => {
             let tag = words.first().copied().unwrap_or_default();
             let verb = words.get(1).copied().unwrap_or_default();
-            if line == "DONE" || line == "*" {
+            if line.eq_ignore_ascii_case("DONE") || line == "*" {
                 return true;
             }
             // An IMAP command is a tag, one blank and a verb.

@@ -42,6 +42,31 @@ fn a_session_with_openssl_begins_where_its_report_ends() {
 }
 
 #[test]
+fn only_what_s_client_says_itself_is_no_part_of_the_dialogue() {
+    let idle = "S: * OK ready\nC: c idle\nS: + idling\nS: * 4 EXISTS\nC: DONE\nS: c OK done\n\
+                C: e logout\nS: * BYE bye\nS: e OK bye\nclose";
+    let mail = "S: +OK ready\nC: retr 1\nS: +OK 60 octets\nS: closed for maintenance\nS: depth=3\n\
+                S: DONE\nS: ---\nS: .\nC: quit\nS: +OK bye\nclose";
+    for (place, scheme, said) in
+        [("imap.example:993", "imaps", idle), ("pop.example:995", "pop3s", mail)]
+    {
+        let lines = said.lines().filter_map(|line| Some(line.split_once(": ")?.1));
+        let pasted: Vec<_> = lines.collect();
+        let text =
+            format!("$ openssl s_client -connect {place} -quiet\n{}\nDONE\n", pasted.join("\n"));
+        let imported = import("session.txt", &text);
+        imported.holds(&[(scheme, scheme.trim_end_matches('s'), said)], &[]);
+        assert!(!imported.said.contains("not read"), "{}", imported.said);
+        let small = said.replace("DONE", "done");
+        let text =
+            format!("$ telnet {} 143\n{}\n", place, pasted.join("\n").replace("DONE", "done"));
+        if scheme == "imaps" {
+            import("telnet.txt", &text).holds(&[("imap", "imap", &small)], &[]);
+        }
+    }
+}
+
+#[test]
 fn a_transcript_and_a_golden_of_this_program_are_scripts() {
     let text = "---\nsource: relay.rhai\ndescription: x\n---\n*** connecting to smtp://[HOST]\n*** [HOST] connected\n\
         S: 220 mail ESMTP [DATE]\n*** step: hello\nC: EHLO me\nS: 250-mail\nS: 250 SIZE 1000\nC: AUTH PLAIN [SECRET]\n\
