@@ -140,10 +140,22 @@ enum Frame {
     Other,
 }
 
+/// The innermost call around a place and, within that call, the innermost key of a map, and whether
+/// the place is in a list. Each open bracket keeps what is around it: a search through all open
+/// brackets for each string would take quadratic time.
+#[derive(Clone, Debug, Default)]
+struct Around {
+    /// The index of the call among the open brackets.
+    call: Option<usize>,
+    key: Option<Range<usize>>,
+    is_listed: bool,
+}
+
 /// Walks over the tokens of a script and collects the secret spans.
 struct Walk<'a> {
     script: &'a str,
-    frames: Vec<Frame>,
+    /// The open brackets, each with what is around it.
+    frames: Vec<(Frame, Around)>,
     /// The name to which a value is being assigned, and the number of brackets open at that point.
     assigned: Option<(Range<usize>, usize)>,
     spans: Vec<Range<usize>>,
@@ -167,7 +179,7 @@ impl Walk<'_> {
             _ => None,
         };
         match sign {
-            b'(' => self.frames.push(match name.map(|name| &self.script[name]) {
+            b'(' => self.open(match name.map(|name| &self.script[name]) {
                 // A conversion passes its argument on, so it is treated like a parenthesis.
                 Some("bytes" | "to_string") | None => Frame::Other,
                 Some(name) => Frame::Call {
@@ -177,18 +189,18 @@ impl Walk<'_> {
                     first: None,
                 },
             }),
-            b'{' if before == Some(&Token::Sign(b'#')) => self.frames.push(Frame::Map(None)),
-            b'{' => self.frames.push(Frame::Other),
-            b'[' => self.frames.push(Frame::List),
+            b'{' if before == Some(&Token::Sign(b'#')) => self.open(Frame::Map(None)),
+            b'{' => self.open(Frame::Other),
+            b'[' => self.open(Frame::List),
             b')' | b'}' | b']' => drop(self.frames.pop()),
             b':' => {
-                if let (Some(Frame::Map(key)), Some(name)) = (self.frames.last_mut(), name) {
+                if let (Some((Frame::Map(key), _)), Some(name)) = (self.frames.last_mut(), name) {
                     *key = Some(name);
                 }
             }
             b',' => match self.frames.last_mut() {
-                Some(Frame::Call { argument, .. }) => *argument += 1,
-                Some(Frame::Map(key)) => *key = None,
+                Some((Frame::Call { argument, .. }, _)) => *argument += 1,
+                Some((Frame::Map(key), _)) => *key = None,
                 _ => {}
             },
             b';' => self.assigned = None,
@@ -202,7 +214,9 @@ impl Walk<'_> {
 
     fn literal(&mut self, literal: &Literal, next: Option<&Token>) {
         let inside = literal.inside.clone();
-        if next == Some(&Token::Sign(b':')) && matches!(self.frames.last(), Some(Frame::Map(_))) {
+        if next == Some(&Token::Sign(b':'))
+            && matches!(self.frames.last(), Some((Frame::Map(_), _)))
+        {
             return;
         }
         let text = &self.script[inside.clone()];
@@ -211,7 +225,7 @@ impl Walk<'_> {
         } else {
             secret_of_text(text, self.is_sent())
         };
-        if let Some(Frame::Call { argument: 0, first, .. }) = self.frames.last_mut() {
+        if let Some((Frame::Call { argument: 0, first, .. }, _)) = self.frames.last_mut() {
             first.get_or_insert(inside.clone());
         }
         let secret = secret.map(|span| inside.start + span.start..inside.start + span.end);
@@ -226,39 +240,48 @@ impl Walk<'_> {
         if is_named {
             return true;
         }
-        let (mut key, mut is_listed) = (None, false);
-        for frame in self.frames.iter().rev() {
-            match frame {
-                Frame::List => is_listed = true,
-                Frame::Map(Some(name)) => key = key.or(Some(&self.script[name.clone()])),
-                Frame::Map(None) | Frame::Other => {}
-                Frame::Call { taker: None, .. } => break,
-                Frame::Call { taker: Some(taker), argument, first, .. } => {
+        let around = self.around();
+        let key = around.key.map(|key| &self.script[key]);
+        match around.call.map(|call| &self.frames[call].0) {
+            Some(Frame::Call { taker: Some(taker), argument, first, .. }) => match key {
+                // If a function takes credentials by name, an unknown name may be a misspelling of
+                // the password's.
+                Some(key) if matches!(taker, Taker::Auth | Taker::Login) => !SHOWN.contains(&key),
+                Some(key) => is_secret_name(key),
+                // No such function takes a list, so it is unclear what is in it.
+                None if around.is_listed && matches!(taker, Taker::Auth | Taker::Login) => true,
+                None => {
                     let first = first.clone().map(|first| &self.script[first]);
-                    return match key {
-                        // If a function takes credentials by name, an unknown name may be a
-                        // misspelling of the password's.
-                        Some(key) if matches!(taker, Taker::Auth | Taker::Login) => {
-                            !SHOWN.contains(&key)
-                        }
-                        Some(key) => is_secret_name(key),
-                        // No such function takes a list, so it is unclear what is in it.
-                        None if is_listed && matches!(taker, Taker::Auth | Taker::Login) => true,
-                        None => takes(*taker, *argument, first, next),
-                    };
+                    takes(*taker, *argument, first, next)
                 }
-            }
+            },
+            _ => key.is_some_and(is_secret_name),
         }
-        key.is_some_and(is_secret_name)
     }
 
     /// Whether the innermost call sends a text as it is.
     fn is_sent(&self) -> bool {
-        let call = self.frames.iter().rev().find_map(|frame| match frame {
-            Frame::Call { is_sent, .. } => Some(*is_sent),
-            _ => None,
-        });
-        call == Some(true)
+        let call = self.around().call.map(|call| &self.frames[call].0);
+        matches!(call, Some(Frame::Call { is_sent: true, .. }))
+    }
+
+    /// Opens a bracket.
+    fn open(&mut self, frame: Frame) {
+        let around = self.around();
+        self.frames.push((frame, around));
+    }
+
+    /// What is around the place after the last open bracket.
+    fn around(&self) -> Around {
+        match self.frames.last() {
+            None => Around::default(),
+            Some((Frame::Call { .. }, _)) => {
+                Around { call: Some(self.frames.len() - 1), ..Around::default() }
+            }
+            Some((Frame::Map(Some(key)), outer)) => Around { key: Some(key.clone()), ..*outer },
+            Some((Frame::List, outer)) => Around { is_listed: true, ..outer.clone() },
+            Some((Frame::Map(None) | Frame::Other, outer)) => outer.clone(),
+        }
     }
 }
 
@@ -304,17 +327,21 @@ fn open_lines(script: &str, tokens: &[Token]) -> Vec<Range<usize>> {
         Token::Literal(literal) if literal.is_open => Some(literal.inside.start),
         _ => None,
     });
+    let names = tokens.iter().filter_map(|token| match token {
+        Token::Name(name) => Some(name),
+        _ => None,
+    });
+    // They are in order, so those of a line are found without a look at all others.
+    let names: Vec<_> = names.collect();
     let lines = open.filter_map(|at| {
         let start = script[..at].rfind('\n').map_or(0, |end| end + 1);
         let end = script[at..].find('\n').map_or(script.len(), |length| at + length);
         let line = &script[start..end];
         let quote = line.find(['"', '`'])?;
-        let takes = tokens.iter().any(|token| match token {
-            Token::Name(name) if start <= name.start && name.end <= end => {
-                let name = &script[name.clone()];
-                Taker::of(name).is_some_and(|taker| taker != Taker::Param) || is_secret_name(name)
-            }
-            _ => false,
+        let names = &names[names.partition_point(|name| name.start < start)..];
+        let takes = names.iter().take_while(|name| name.end <= end).any(|name| {
+            let name = &script[(*name).clone()];
+            Taker::of(name).is_some_and(|taker| taker != Taker::Param) || is_secret_name(name)
         });
         let says = line[quote + 1..]
             .split(['"', '`'])

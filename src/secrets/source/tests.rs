@@ -142,3 +142,27 @@ fn the_column_moves_with_what_is_masked_before_it() {
     assert_eq!(masked_line(line, &spans, 20).1, 14, "within the secret");
     assert_eq!(masked_line("é x", &[], 3), ("é x".to_owned(), 3));
 }
+
+/// Quadratic work would take minutes here.
+#[test]
+fn a_script_that_does_not_parse_is_read_in_linear_time() {
+    for unit in ["pass(\"x\n", "[\"x\",", "f([\"x\",", "#{a:\"x\",", "\"\n", "`x"] {
+        mask_source(&unit.repeat(100_000));
+    }
+}
+
+#[test]
+fn a_key_counts_within_its_call_only() {
+    for (line, shown) in [
+        ("#{password: [[\"pw\"]], user: \"me\"}", "#{password: [[\"[SECRET]\"]], user: \"me\"}"),
+        ("#{password: #{x: \"pw\"}}", "#{password: #{x: \"pw\"}}"),
+        ("#{password: f(\"me\")}", "#{password: f(\"me\")}"),
+        (
+            "s.auth(#{user: [\"me\"], pas: [\"pw\"]})",
+            "s.auth(#{user: [\"me\"], pas: [\"[SECRET]\"]})",
+        ),
+        ("s.send([\"PASS pw\"])", "s.send([\"PASS [SECRET]\"])"),
+    ] {
+        assert_eq!(mask_source(line), shown);
+    }
+}
