@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Whether certificates have to be valid.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "script")]
     pub(crate) fn verifies(&self) -> bool {
         self.stream.tls_options().verifies()
     }
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// Sets the deadline of all operations together, which bounds that of each.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "script")]
     pub(crate) fn set_until(&mut self, until: Option<std::time::Instant>) {
         self.stream.set_until(until);
     }

@@ -243,7 +243,7 @@ impl Options {
     }
 
     /// The secrets that the sessions mask.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "script")]
     pub(crate) fn secrets(&self) -> crate::secrets::Learned {
         self.transcript.learned()
     }

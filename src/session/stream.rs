@@ -199,7 +199,7 @@ impl Stream {
     }
 
     /// Sets the deadline of the whole dialogue.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "script")]
     pub(super) fn set_until(&mut self, until: Option<Instant>) {
         self.until = until;
     }

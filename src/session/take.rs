@@ -18,7 +18,7 @@ use crate::reply::Reply;
 
 /// The greatest effort of a search that runs on the thread of the session. It takes about 10 ms in
 /// the worst case; see [`Pattern::effort`].
-const AT_ONCE: usize = 1 << 20;
+pub(super) const AT_ONCE: usize = 1 << 20;
 
 /// For how long after the deadline a search goes on in bytes that came in time.
 const TO_SEARCH: Duration = Duration::from_millis(100);
@@ -316,6 +316,14 @@ impl Session {
         let verdict = self.turn.protocol().verdict(taken);
         let (bytes, pattern) = (taken.clone(), pattern.clone());
         let matching = move || pattern.matches_with(chomp(&bytes), &verdict);
+        self.aside(matching).await
+    }
+
+    /// Tries a pattern on another thread.
+    pub(super) async fn aside<T: Send + 'static>(
+        &mut self,
+        matching: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
         // The runtime cancels the task only if it ends, and then this future ends too.
         tokio::task::spawn_blocking(matching)
             .await

@@ -93,7 +93,7 @@ impl Options {
     }
 
     /// Whether a certificate has to hold.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "script")]
     pub(crate) fn verifies(&self) -> bool {
         !self.0.unverified
     }

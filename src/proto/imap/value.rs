@@ -171,7 +171,8 @@ fn holds_names(attribute: &Value) -> bool {
     attribute.is_atom("FLAGS") || attribute.is_atom("X-GM-LABELS")
 }
 
-const GLUED: &str = "a value is directly after another one, without a blank, as after a literal that is longer than its content";
+/// A literal that is longer than its content takes the blank behind it.
+const GLUED: &str = "a blank is missing between two values";
 
 /// Reads the values at the start of the bytes, up to their end or to the closing bracket of a
 /// response code. Returns them with the number of bytes that were read.

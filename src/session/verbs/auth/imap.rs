@@ -50,7 +50,7 @@ impl Session {
                     tagged
                 }
             };
-            return self.finish_running(running, last).map(Answer::into_reply);
+            return self.finish_running(running, last).await.map(Answer::into_reply);
         }
     }
 }

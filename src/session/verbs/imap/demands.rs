@@ -159,6 +159,13 @@ impl Demands {
         Ok(())
     }
 
+    /// An estimate of the work to check a response of this number of bytes, as
+    /// [`Pattern::effort`] has it.
+    pub(super) fn effort(&self, bytes: usize) -> usize {
+        let patterns = self.required.iter().chain(&self.allowed).chain(&self.forbidden);
+        patterns.fold(0, |all, pattern| all.saturating_add(pattern.effort(bytes)))
+    }
+
     /// The responses that met the required patterns, in the order of the patterns. `came` are all
     /// responses.
     pub(super) fn replies(&self, came: &[Response]) -> Vec<Reply> {

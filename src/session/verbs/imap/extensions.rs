@@ -194,7 +194,7 @@ impl Session {
                 let error = error.with_expected(format!("one of {}", tags.join(", ")));
                 return Err(error.with_got(self.shown_lines(tagged.bytes())));
             };
-            *answer = Some(self.finish_running(running, tagged)?);
+            *answer = Some(self.finish_running(running, tagged).await?);
         }
         Ok(answers.into_iter().flatten().collect())
     }

@@ -17,10 +17,10 @@ impl Session {
         running.tag = Some(tag.clone());
         self.send_line(format!("{tag} IDLE").as_bytes(), running.verb.wait).await?;
         match self.next_response(&mut running).await? {
-            Next::Tagged(tagged) => self.finish_running(running, tagged),
+            Next::Tagged(tagged) => self.finish_running(running, tagged).await,
             Next::Continuation(response) => {
                 self.tags.idle = Some(tag);
-                self.finish_running(running, response)
+                self.finish_running(running, response).await
             }
         }
     }
@@ -37,7 +37,7 @@ impl Session {
         self.check_idle(&running).await?;
         self.write(b"DONE\r\n".as_slice().into(), running.verb.wait).await?;
         match self.next_response(&mut running).await? {
-            Next::Tagged(tagged) => self.finish_running(running, tagged),
+            Next::Tagged(tagged) => self.finish_running(running, tagged).await,
             Next::Continuation(response) => Err(self.asks_for_more(&running, &response)),
         }
     }

@@ -128,7 +128,7 @@ impl Session {
                 let (mut running, _) = session.prepare("finish", call)?;
                 running.tag = Some(tag);
                 match session.next_response(&mut running).await? {
-                    Next::Tagged(tagged) => session.finish_running(running, tagged),
+                    Next::Tagged(tagged) => session.finish_running(running, tagged).await,
                     Next::Continuation(response) => Err(session.asks_for_more(&running, &response)),
                 }
             })

@@ -1,13 +1,16 @@
 //! A command while it runs: the responses to it, up to the one that ends it.
 
-use super::demands::Demands;
+use super::demands::{Demands, Unwanted};
 use super::known::Known;
 use super::required::{BARE, Required};
 use crate::buffer::DEFAULT_LIMIT;
 use crate::error::{Error, Kind, Result};
+use crate::pattern::Pattern;
 use crate::proto::Speech;
 use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
+use crate::reply::Reply;
 use crate::room;
+use crate::session::take::AT_ONCE;
 use crate::session::taken::Taken;
 use crate::session::verbs::Verb;
 use crate::session::waiting::Wait;
@@ -77,11 +80,11 @@ impl Session {
                 Next::Tagged(tagged) if tagged.status() == Some(Status::Ok) => {
                     return Err(self.succeeds_early(&running, &tagged));
                 }
-                Next::Tagged(tagged) => return self.finish_running(running, tagged),
+                Next::Tagged(tagged) => return self.finish_running(running, tagged).await,
             }
         }
         match self.next_response(&mut running).await? {
-            Next::Tagged(tagged) => self.finish_running(running, tagged),
+            Next::Tagged(tagged) => self.finish_running(running, tagged).await,
             Next::Continuation(response) => Err(self.asks_for_more(&running, &response)),
         }
     }
@@ -141,7 +144,7 @@ impl Session {
                 return Ok(Next::Continuation(response));
             }
             let Some(tag) = response.ends() else {
-                self.take_untagged(response, running)?;
+                self.take_untagged(response, running).await?;
                 continue;
             };
             if running.tag.as_ref().is_none_or(|wanted| wanted.as_bytes() == tag) {
@@ -158,7 +161,7 @@ impl Session {
         }
     }
 
-    pub(super) fn take_untagged(&self, response: Response, running: &mut Running) -> Result<()> {
+    async fn take_untagged(&mut self, response: Response, running: &mut Running) -> Result<()> {
         running.held += response.bytes().len() + OVERHEAD;
         let wait = running.verb.wait;
         room::check()
@@ -176,7 +179,7 @@ impl Session {
             let error = error.with_got(format!("{} responses", running.untagged.len() + 1));
             return Err(error.hint(self.larger_limit(running.held)));
         }
-        if let Err(unwanted) = running.demands.came(&response) {
+        if let Err(unwanted) = self.came(&response, running).await? {
             let error = self.fault(Kind::Unexpected, unwanted.message);
             let error = error.with_expected(unwanted.wanted);
             let got = self.shown_lines(response.bytes());
@@ -191,6 +194,48 @@ impl Session {
         Ok(())
     }
 
+    /// Checks a response against what the command demands and counts it. On another thread if that
+    /// may take long, because it would delay the deadlines of the script and of other sessions.
+    async fn came(
+        &mut self,
+        response: &Response,
+        running: &mut Running,
+    ) -> Result<Result<(), Unwanted>> {
+        if running.demands.effort(response.bytes().len()) < AT_ONCE {
+            return Ok(running.demands.came(response));
+        }
+        let (mut demands, response) = (std::mem::take(&mut running.demands), response.clone());
+        let checked = self
+            .aside(move || {
+                let came = demands.came(&response);
+                (demands, came)
+            })
+            .await?;
+        running.demands = checked.0;
+        Ok(checked.1)
+    }
+
+    /// Whether the response that ends a command fits what the verb expects.
+    async fn fits(&mut self, tagged: &Response, wanted: &Pattern) -> Result<bool> {
+        if wanted.effort(tagged.bytes().len()) < AT_ONCE {
+            return Ok(tagged.fits(wanted));
+        }
+        let (tagged, wanted) = (tagged.clone(), wanted.clone());
+        self.aside(move || tagged.fits(&wanted)).await
+    }
+
+    /// The replies that met the required patterns.
+    async fn required(&mut self, running: Running) -> Result<(Running, Vec<Reply>)> {
+        let bytes = running.untagged.iter().map(|response| response.bytes().len()).sum();
+        if running.demands.effort(bytes) < AT_ONCE {
+            let required = running.demands.replies(&running.untagged);
+            return Ok((running, required));
+        }
+        let (demands, untagged) = (running.demands.clone(), running.untagged.clone());
+        let required = self.aside(move || demands.replies(&untagged)).await?;
+        Ok((running, required))
+    }
+
     /// Makes the error for a server that said BYE unasked: it will not answer any more (RFC 3501
     /// section 7.1.5).
     fn left_by_server(&self, running: &Running) -> Error {
@@ -203,13 +248,13 @@ impl Session {
 
     /// Checks the response that ends the command, and all responses before it, against what is
     /// expected.
-    pub(in crate::session::verbs) fn finish_running(
+    pub(in crate::session::verbs) async fn finish_running(
         &mut self,
         running: Running,
         tagged: Response,
     ) -> Result<Answer> {
         let wait = running.verb.wait;
-        if !tagged.fits(&running.verb.wanted) {
+        if !self.fits(&tagged, &running.verb.wanted).await? {
             let error = self
                 .fault(Kind::Mismatch, "the reply is not the one that was expected")
                 .with_expected(&running.verb.wanted);
@@ -230,7 +275,7 @@ impl Session {
             came.push(self.shown_lines(tagged.bytes()));
             return Err(error.with_got(came.shown()).with_waited(wait.waited()));
         }
-        let required = running.demands.replies(&running.untagged);
+        let (running, required) = self.required(running).await?;
         let answer = Answer::new(running.untagged, tagged).with_required(required);
         self.tags.answer = Some(answer.clone());
         self.check_known(running.known, &answer, wait)?;
