@@ -35,13 +35,13 @@ pub(crate) fn is_answer_to(answered: &[u8], command: &str) -> bool {
 const MOST_MECHANISMS: usize = 1000;
 
 /// The most keywords that are kept; real servers have some dozens.
-const MOST_KEYWORDS: usize = 100_000;
+const MOST_KEYWORDS: usize = 1_000_000;
 
 /// The capabilities that a server announces: keywords in the server's order, each with its
 /// parameters.
 ///
 /// Keywords match in letters of either case. All keywords are kept, including verbs that are not
-/// registered (`X-...`). If a malicious server announces more than 100 000 keywords, the first of
+/// registered (`X-...`). If a malicious server announces more than a million keywords, the first of
 /// them are kept.
 ///
 /// ```
