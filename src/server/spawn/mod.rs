@@ -48,7 +48,7 @@ const NOT_FOUND: i32 = 127;
 ///
 /// // In place of this, the command line of any server that stays in the foreground.
 /// const SERVER: &str = r#"
-///     my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:$ARGV[0]") or die "cannot listen: $!";
+///     my $listener = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1, LocalAddr => "127.0.0.1:$ARGV[0]") or die "cannot listen: $!";
 ///     while (my $client = $listener->accept) {
 ///         print $client "220 localhost ESMTP\r\n";
 ///         while (<$client>) { print $client /^QUIT/i ? "221 bye\r\n" : "250 ok\r\n"; last if /^QUIT/i }
@@ -297,7 +297,7 @@ impl Spawn {
     /// ```
     /// # use std::process::Command;
     /// # use mailexpect::Server;
-    /// # const SERVER: &str = r#"$l = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:$ARGV[0]"); 1 while $l->accept;"#;
+    /// # const SERVER: &str = r#"$l = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1, LocalAddr => "127.0.0.1:$ARGV[0]"); 1 while $l->accept;"#;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> mailexpect::Result<()> {
     /// let mut command = Command::new("perl");

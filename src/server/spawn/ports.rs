@@ -2,7 +2,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::error::{Error, Kind, Result};
 
@@ -72,10 +74,16 @@ impl Block {
 impl Iterator for Block {
     type Item = u16;
 
-    /// The next port on which no process listens.
+    /// The next port on which no process listens, and no connection of the last minute lingers: a
+    /// server without `SO_REUSEADDR` could not listen there.
     fn next(&mut self) -> Option<u16> {
-        self.ports.find(|port| listen(*port).is_ok())
+        self.ports.find(|port| bind(*port).is_ok())
     }
+}
+
+fn bind(port: u16) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
 }
 
 fn listen(port: u16) -> io::Result<TcpListener> {
@@ -94,6 +102,20 @@ mod tests {
         assert_eq!(one.choose("smtp").unwrap(), first);
         assert_ne!(one.choose("imap").unwrap(), first);
         assert!(Block::lock(first - 1).is_none(), "a block that is taken was taken again");
+    }
+
+    #[test]
+    fn a_port_with_a_connection_that_lingers_is_passed_over() {
+        let mut block = Block::take().unwrap();
+        let port = block.next().unwrap();
+        let listener = listen(port).unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // The side that closes first is the one that lingers.
+        drop(listener.accept().unwrap());
+        assert_eq!(std::io::Read::read(&mut &client, &mut [0]).unwrap(), 0);
+        drop((client, listener));
+        block.ports.start = port;
+        assert_eq!(block.next(), Some(port + 1));
     }
 
     #[test]
