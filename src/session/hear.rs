@@ -19,9 +19,6 @@ const LONG: usize = 16 << 10;
 /// stop.
 const FOREVER: Duration = Duration::from_hours(24);
 
-/// How long to wait for a greeting that shows which protocol is spoken.
-const GREETING: Duration = Duration::from_secs(3);
-
 /// What a peer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
@@ -67,12 +64,12 @@ impl Session {
     }
 
     /// Finds out the protocol from the greeting, if the URL does not name it. For a server that
-    /// says nothing, the protocol stays as it is.
+    /// says nothing in this time, the protocol stays as it is.
     ///
     /// # Errors
     /// If the connection breaks.
-    pub(crate) async fn recognise(&mut self) -> Result<()> {
-        let until = Instant::now() + GREETING;
+    pub(crate) async fn recognise(&mut self, within: Duration) -> Result<()> {
+        let until = Instant::now() + within;
         while memchr::memchr(b'\n', self.stream.held()).is_none()
             && self.stream.held().len() < LONG
             && self.read(until).await? == Arrival::Bytes

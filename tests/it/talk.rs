@@ -410,3 +410,27 @@ fn a_server_that_floods_whole_replies_is_given_up() {
     assert!(err.contains(&url) && why.iter().any(|why| err.contains(why)), "{err}");
     assert!(out.len() < 64 << 20, "{}", out.len());
 }
+
+#[test]
+fn a_line_of_a_message_begins_no_tls() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let message = "Subject: x\n\nplease turn on STARTTLS\nSTARTTLS\n.\n";
+    let lines = format!(
+        "EHLO x\nMAIL FROM:<a@example.com>\nRCPT TO:<hoge@example.com>\nDATA\n{message}HELP STARTTLS\nQUIT\n"
+    );
+    let (code, out, err) = piped(&folder, &[&server.smtp()], &lines);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("C: please turn on STARTTLS") && !out.contains("TLS 1."), "{out}");
+}
+
+#[test]
+fn a_stream_that_is_no_mail_protocol_is_saved_as_one() {
+    let server = crate::peer::answering("hello\r\n", |_| "221 done\r\n".to_owned());
+    let folder = folder(&[]);
+    let port = server.port().to_string();
+    let (code, out, err) = piped(&folder, &["127.0.0.1", &port, "--save", "saved.rhai"], "PING\n");
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(saved(&folder).contains("\"tcp://127.0.0.1:"), "{}", saved(&folder));
+    assert_eq!(run(folder.path(), &["run", "saved.rhai"]).code, Some(0), "{}", saved(&folder));
+}

@@ -20,11 +20,14 @@ use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
+use crate::proto::Speech;
 use crate::report::Human;
 use crate::script::written;
 use crate::session::{Heard, Options, Session};
 use crate::transcript::{Event, Transcript};
 
+/// How long to wait at a terminal for a greeting that shows which protocol is spoken.
+const GREETING: Duration = Duration::from_secs(3);
 /// How long to wait for a line on stdin that the server is not there for any more.
 const UNSENT: Duration = Duration::from_millis(200);
 
@@ -87,11 +90,15 @@ impl Conversation {
             self.editor.ask();
         }
         if !self.is_told {
-            match interrupt.unless_pressed(session.recognise()).await {
+            // What comes from a pipe would be sent before a greeting that is late.
+            let patience = if self.is_terminal { GREETING } else { session.timeout() };
+            match interrupt.unless_pressed(session.recognise(patience)).await {
                 Some(recognised) => recognised?,
                 None => return Ok(ExitCode::Interrupted),
             }
-            if let Some(rest) = self.url.strip_prefix("tcp:") {
+            if session.speech() != Speech::Stream
+                && let Some(rest) = self.url.strip_prefix("tcp:")
+            {
                 self.url = format!("{}:{rest}", session.protocol());
                 self.editor.learn(super::completion::verbs(&self.url));
             }
