@@ -98,10 +98,12 @@ mod tests {
     fn two_servers_have_no_port_in_common_and_a_name_keeps_its_own() {
         let (mut one, mut other) = (Ports::default(), Ports::default());
         let (first, second) = (one.choose("smtp").unwrap(), other.choose("smtp").unwrap());
-        assert!(first.abs_diff(second) >= BLOCK, "{first} {second}");
+        // The first ports of a block may linger, so they need not be the ones that are chosen.
+        let block = |port: u16| FIRST + (port - FIRST) / BLOCK * BLOCK;
+        assert_ne!(block(first), block(second), "{first} {second}");
         assert_eq!(one.choose("smtp").unwrap(), first);
         assert_ne!(one.choose("imap").unwrap(), first);
-        assert!(Block::lock(first - 1).is_none(), "a block that is taken was taken again");
+        assert!(Block::lock(block(first)).is_none(), "a block that is taken was taken again");
     }
 
     #[test]
@@ -115,14 +117,16 @@ mod tests {
         assert_eq!(std::io::Read::read(&mut &client, &mut [0]).unwrap(), 0);
         drop((client, listener));
         block.ports.start = port;
-        assert_eq!(block.next(), Some(port + 1));
+        assert!(block.next().is_some_and(|next| next > port));
     }
 
     #[test]
     fn a_port_in_use_is_passed_over_and_the_end_of_the_block_is_said() {
         let mut block = Block::take().unwrap();
-        let taken = listen(block.ports.start);
-        assert_eq!(block.next(), Some(taken.unwrap().local_addr().unwrap().port() + 1));
+        let free = block.next().unwrap();
+        let _taken = listen(free).unwrap();
+        block.ports.start = free;
+        assert!(block.next().is_some_and(|next| next > free));
         let mut ports = Ports { block: Some(block), named: Vec::new() };
         let error = (0..BLOCK).find_map(|n| ports.choose(&n.to_string()).err()).unwrap();
         assert!(error.message().contains("in use"), "{error}");
