@@ -1,19 +1,17 @@
 //! A dialogue that accepts any reply as an answer.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::pattern::Regex;
+use crate::probe::GOODBYE;
 use crate::secrets::Learned;
 use crate::session::{Options, Session};
 use crate::visible;
 
 /// The number of characters of a reply that are kept.
 const SHOWN: usize = 200;
-
-/// How long after the deadline a server may take to close the dialogue.
-const GOODBYE: Duration = Duration::from_millis(400);
 
 /// The dialogue, line by line.
 #[derive(Debug, Default)]

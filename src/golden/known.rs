@@ -171,20 +171,23 @@ mod tests {
         );
     }
 
+    /// The lines of a transcript with these snapshots at its end, redacted.
+    fn shown(redaction: &Redaction, text: &str, snapshots: &[&str]) -> Vec<String> {
+        let mut events = crate::transcript::read(text).0;
+        events.extend(snapshots.iter().map(|text| {
+            Event::new(None, What::Snapshot { name: "x".into(), text: (*text).into() })
+        }));
+        let redacted = redaction.apply(&events).unwrap().events;
+        crate::transcript::lines(&redacted).iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn a_port_that_the_run_chose_is_a_token_also_alone() {
         let known = [("PORT_1".to_owned(), "39413".to_owned())];
         let redaction = with_made_up(Redaction::none(), &known);
         let text = "C: NOOP 39413\nS: 250 at [::1]:39413, (39413), 139413 39413.5 1.39413 {39413} a39413\n";
-        let mut events = crate::transcript::read(text).0;
-        for text in ["39413", "394130", "#{port: 39413}"] {
-            events.push(Event::new(None, What::Snapshot { name: "x".into(), text: text.into() }));
-        }
-        let redacted = redaction.apply(&events).unwrap().events;
-        let lines = crate::transcript::lines(&redacted);
-        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
         assert_eq!(
-            lines,
+            shown(&redaction, text, &["39413", "394130", "#{port: 39413}"]),
             [
                 "C: NOOP [PORT_1]",
                 "S: 250 at [::1]:[PORT_1], ([PORT_1]), 139413 39413.5 1.39413 {39413} a39413",
@@ -202,15 +205,8 @@ mod tests {
         let redaction = with_made_up(Redaction::none(), &known);
         let text = "S: * 30 EXISTS, 17-Nov-2026, 30-Nov-2026, Wednesday, 20261130\n\
                     C: a SEARCH ON 30-Nov-2026 SUBJECT \"30 Nov, Wednesday\"\n";
-        let mut events = crate::transcript::read(text).0;
-        for text in ["30", "Nov", "30 messages in Nov", "20261130"] {
-            events.push(Event::new(None, What::Snapshot { name: "x".into(), text: text.into() }));
-        }
-        let redacted = redaction.apply(&events).unwrap().events;
-        let lines = crate::transcript::lines(&redacted);
-        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
         assert_eq!(
-            lines,
+            shown(&redaction, text, &["30", "Nov", "30 messages in Nov", "20261130"]),
             [
                 "S: * 30 EXISTS, 17-Nov-2026, [NOW], Wednesday, [NOW]",
                 "C: a SEARCH ON [NOW] SUBJECT \"[NOW] [NOW], [NOW]\"",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::Account;
-use super::deadline::left;
+use super::deadline::{GOODBYE, left};
 use super::encrypted::check_encrypted;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Regex;
@@ -14,9 +14,6 @@ use crate::session::{Options, Session};
 
 /// The pause before looking again into a mailbox whose server has no IDLE.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// How much later than the deadline what has begun may end.
-const GOODBYE: Duration = Duration::from_millis(400);
 
 /// Waits until the INBOX contains a message with this token in its subject, and marks the message
 /// deleted. On a server with UIDPLUS, it is removed.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::deadline::left;
+use super::deadline::{GOODBYE, left};
 use super::delivery;
 use super::encrypted::check_encrypted;
 use super::{Depth, Found, Port, Probe, State, host_ports};
@@ -19,10 +19,6 @@ use crate::visible;
 const GREETING: usize = 400;
 /// How long a port with an unknown protocol may be silent before TLS is tried.
 const SILENT: Duration = Duration::from_secs(3);
-/// How long after the deadline a server may take to close the dialogue; its replies to that are
-/// ignored.
-const GOODBYE: Duration = Duration::from_millis(400);
-
 /// The service at an open port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Service {

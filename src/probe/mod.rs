@@ -18,6 +18,8 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "cli")]
+pub(crate) use deadline::GOODBYE;
 pub(crate) use depth::Depth;
 pub(crate) use dialogue::Service;
 pub(crate) use host_ports::{HostPorts, Port, ports};

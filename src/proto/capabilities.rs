@@ -41,8 +41,7 @@ const MOST_KEYWORDS: usize = 1_000_000;
 /// parameters.
 ///
 /// Keywords match in letters of either case. All keywords are kept, including verbs that are not
-/// registered (`X-...`). If a malicious server announces more than a million keywords, the first of
-/// them are kept.
+/// registered (`X-...`). Of more than a million keywords, the first million are kept.
 ///
 /// ```
 /// use mailexpect::{Session, server::Embedded};

@@ -21,21 +21,17 @@ pub(super) struct Scope {
 impl Scope {
     /// A scope for an attempt or a branch.
     pub(super) fn within(around: &Rc<Self>) -> Rc<Self> {
-        Rc::new(Self {
-            limit: Cell::new(around.limit()),
-            around: Some(Rc::clone(around)),
-            ..Self::default()
-        })
+        Self::new(around, false)
     }
 
     /// A scope for a case of a table.
     pub(super) fn of_case(around: &Rc<Self>) -> Rc<Self> {
-        Rc::new(Self {
-            limit: Cell::new(around.limit()),
-            around: Some(Rc::clone(around)),
-            is_case: true,
-            ..Self::default()
-        })
+        Self::new(around, true)
+    }
+
+    fn new(around: &Rc<Self>, is_case: bool) -> Rc<Self> {
+        let (limit, around) = (Cell::new(around.limit()), Some(Rc::clone(around)));
+        Rc::new(Self { around, is_case, limit, proofs: Cell::default() })
     }
 
     /// This scope and those around it.

@@ -66,8 +66,8 @@ fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised>
     Ok(if text.is_empty() { "(empty)".to_owned() } else { text })
 }
 
-/// Runs one case, whose scope has begun, and what belongs to its end: the closures that it deferred, and the check of the
-/// sessions that it opened.
+/// Runs one case, whose scope has begun, and what belongs to its end: the closures that it deferred,
+/// and the check of the sessions that it opened.
 fn case(
     ctx: &NativeCallContext<'_>,
     run: &Run,
