@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -9,24 +10,37 @@ use rustix::io::Errno;
 
 use crate::interrupt;
 
-/// How long a write may wait for its reader after a signal that ends the program. A pager or a
-/// collector of logs that has stopped would otherwise keep it from ending.
+/// How long a write may wait for its reader after a signal that ends the program, or after the time
+/// of the run. A pager or a collector of logs that has stopped would otherwise keep it from ending.
 const GRACE: Duration = Duration::from_secs(1);
 /// The number of bytes that every pipe that is ready takes at once (`PIPE_BUF` of POSIX).
 const PIECE: usize = 512;
 /// How often a write that waits looks for a signal.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// When the time of the run is up; `None` if the run may take any time.
+static TIME_IS_UP: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Sets when the time of the run is up.
+pub(super) fn set_end(end: Option<Instant>) {
+    *TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner) = end;
+}
+
 /// Writes everything.
 ///
 /// # Errors
-/// The system's error; `BrokenPipe` if nobody reads after a signal.
+/// The system's error; `BrokenPipe` if nobody reads after a signal, `TimedOut` if nobody reads after
+/// the time of the run.
 pub(super) fn write(to: &impl AsFd, mut text: &[u8]) -> io::Result<()> {
     let mut since = Instant::now();
     while !text.is_empty() {
         if !is_ready(to)? {
-            if interrupt::pressed_at().is_some_and(|at| at.max(since).elapsed() > GRACE) {
+            if is_long_past(interrupt::pressed_at(), since) {
                 return Err(ErrorKind::BrokenPipe.into());
+            }
+            if is_long_past(*TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner), since) {
+                let why = "nobody reads it, and the time of the run is up";
+                return Err(io::Error::new(ErrorKind::TimedOut, why));
             }
             continue;
         }
@@ -38,6 +52,11 @@ pub(super) fn write(to: &impl AsFd, mut text: &[u8]) -> io::Result<()> {
         since = Instant::now();
     }
     Ok(())
+}
+
+/// Whether a write that has waited since then has waited too long after this moment.
+fn is_long_past(end: Option<Instant>, since: Instant) -> bool {
+    end.is_some_and(|end| end.max(since).elapsed() > GRACE)
 }
 
 /// Waits for a moment until the descriptor can be written to. A pipe without a reader can.

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 
 use super::descriptors;
 use super::goldens;
 use super::options::Goldens;
+use super::outlet;
 use super::progress::Progress;
 use super::reporting::{Reports, Written};
 use super::rerun::{self, Watch};
@@ -208,6 +210,7 @@ fn once(
 ) -> Result<ExitCode> {
     let failed = Failed::to_update();
     let interrupt = work.interrupt.clone();
+    outlet::set_end(work.rules.time.and_then(|time| Instant::now().checked_add(time)));
     let planned = planned(&work);
     let progress = progress.then(|| Progress::start(&planned, screen)).flatten();
     let reports = Reports::start(reports, &planned);

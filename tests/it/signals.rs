@@ -163,17 +163,25 @@ fn a_second_signal_ends_a_program_that_ignores_the_first() {
     assert_eq!(code, Some(130));
 }
 
+/// Prints more than a pipe takes, and waits. What it printed is written when it has ended.
+const PRINTS: &str = "// Talks.\nlet s = connect(param(\"url\"));\n\
+    for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\n\
+    s.send(\"x\");\ns.expect_bytes(\"never\");\n";
+
 #[test]
 fn a_program_whose_output_nobody_reads_ends_after_one_signal() {
-    // More than a pipe takes. The transcript is written when the script has ended.
-    let script = "// Talks.\nlet s = connect(param(\"url\"));\n\
-                  for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\n\
-                  s.send(\"x\");\ns.expect_bytes(\"never\");\n";
-    let folder = folder(&[("a.rhai", script)]);
+    let folder = folder(&[("a.rhai", PRINTS)]);
     let (mut child, mut stream) = connected(folder.path(), &["-v"]);
     stream.read_exact(&mut [0]).unwrap();
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_program_whose_output_nobody_reads_ends_after_the_time_of_the_run() {
+    let folder = folder(&[("a.rhai", PRINTS)]);
+    let (mut child, _stream) = connected(folder.path(), &["-v", "--global-timeout", "300ms"]);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

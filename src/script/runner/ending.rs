@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rhai::{Dynamic, NativeCallContext};
 use tokio::task::coop::unconstrained;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::Runner;
+use super::{Runner, after};
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Verdict};
 use crate::script::coroutine::{Coroutine, Stop};
@@ -24,12 +24,19 @@ use crate::script::run::Run;
 
 /// Waits until the script's deadline. If the script has deferred closures by then, waits less, so
 /// that they have some of the time.
-async fn time_is_up(run: &Run, deadline: Duration) {
-    let kept = finally::kept_of(deadline);
-    sleep(deadline.saturating_sub(kept)).await;
+async fn time_is_up(run: &Run, deadline: Instant, kept: Duration) {
+    clock_shows(deadline - kept).await;
     if run.ending.deferred.is_empty() {
-        sleep(kept).await;
+        clock_shows(deadline).await;
     }
+}
+
+/// Waits until a moment. A timer of the runtime tells of it only after the runtime had a turn, which
+/// a script that is always ready does not give it, so the clock is asked first.
+async fn clock_shows(moment: Instant) {
+    let mut timer = pin!(sleep_until(moment));
+    poll_fn(|cx| if Instant::now() >= moment { Poll::Ready(()) } else { timer.as_mut().poll(cx) })
+        .await;
 }
 
 /// How a script ended, and the failures of its deferred closures.
@@ -65,18 +72,19 @@ impl Runner {
                 return (Err(End::Failed(error.into())), Vec::new());
             }
         };
-        let (started, deadline) = (Instant::now(), self.shared.settings.deadline);
+        let kept = finally::kept_of(self.deadline());
+        let deadline = after(self.deadline());
         // A peer that always has data uses up what tokio lets one task do in a turn, and then every
         // timer and channel of the task would seem to be not ready yet.
         let stop = tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            () = unconstrained(time_is_up(run, deadline)) => Stop::Deadline,
+            () = unconstrained(time_is_up(run, deadline, kept)) => Stop::Deadline,
             () = unconstrained(interrupt) => Stop::Interrupt,
         };
         script.stop(stop);
         let left = match stop {
-            Stop::Deadline => deadline.saturating_sub(started.elapsed()),
+            Stop::Deadline => deadline.saturating_duration_since(Instant::now()),
             _ => Duration::ZERO,
         };
         let ran = tokio::select! {
@@ -223,6 +231,21 @@ fn nothing_expected() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_is_looked_at_before_the_runtime_had_a_turn() {
+        let runtime = crate::runtime::current_thread().unwrap();
+        runtime.block_on(async {
+            let moment = Instant::now() + Duration::from_millis(2);
+            let mut shown = pin!(clock_shows(moment));
+            let mut is_shown =
+                async || poll_fn(|cx| Poll::Ready(shown.as_mut().poll(cx).is_ready())).await;
+            while Instant::now() < moment {
+                is_shown().await;
+            }
+            assert!(is_shown().await);
+        });
+    }
 
     #[test]
     fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {

@@ -151,7 +151,7 @@ impl Session {
                     .with_items(&items)
                     .in_mailbox(session.turn.protocol().selected());
                 let answer = session.run("fetch", text, Vec::new(), call).await?;
-                session.parsed(answer.fetched_of(&asked))
+                session.read_of(&answer, |answer| answer.fetched_of(&asked)).await
             })
         })
     }
@@ -185,7 +185,7 @@ impl Session {
             Box::pin(async move {
                 let asked = Asked::of(&messages, call.by_uid, call.bare).with_change(&change);
                 let answer = session.run("store", text, Vec::new(), call).await?;
-                session.parsed(answer.fetched_of(&asked))
+                session.read_of(&answer, |answer| answer.fetched_of(&asked)).await
             })
         })
     }

@@ -14,7 +14,7 @@ pub use demands::Untagged;
 use known::Known;
 use required::{BARE, Required};
 pub(in crate::session::verbs) use running::Next;
-use running::Running;
+use running::{Running, give_turn};
 
 use super::{Call, Operation, Session};
 use crate::error::{Error, Kind, Result};
@@ -190,7 +190,7 @@ impl Session {
     }
 
     /// A verb that sends one command and returns the data that `read` finds in the answer.
-    fn imap_read<T: 'static>(
+    fn imap_read<T: Send + 'static>(
         &mut self,
         name: &'static str,
         text: impl Into<Vec<u8>>,
@@ -201,7 +201,7 @@ impl Session {
         self.operation(move |session, call| {
             Box::pin(async move {
                 let answer = session.run(name, text, arguments, call).await?;
-                session.parsed(read(&answer))
+                session.read_of(&answer, read).await
             })
         })
     }
@@ -223,6 +223,17 @@ impl Session {
         }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_prepared(running, &text, &arguments, literals).await
+    }
+
+    /// Reads the data of an answer.
+    async fn read_of<T>(
+        &self,
+        answer: &Answer,
+        read: impl FnOnce(&Answer) -> Result<T>,
+    ) -> Result<T> {
+        let data = self.parsed(read(answer))?;
+        give_turn(answer).await;
+        Ok(data)
     }
 
     /// Returns the data that was read from an answer, or the error with the session and the

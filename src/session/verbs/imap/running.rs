@@ -21,6 +21,17 @@ use crate::session::{Session, hint};
 /// a flood of short responses.
 const OVERHEAD: usize = 32;
 
+/// From how many responses on other scripts get a turn, and deadlines are looked at, between two
+/// steps of reading an answer.
+const MANY: usize = 10_000;
+
+/// Gives other scripts their turn, if the answer is so long that a step of reading it takes a while.
+pub(super) async fn give_turn(answer: &Answer) {
+    if answer.untagged().len() >= MANY {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A command in progress.
 pub(in crate::session::verbs) struct Running {
     pub(in crate::session::verbs) verb: Verb,
@@ -279,8 +290,10 @@ impl Session {
         let answer = Answer::new(running.untagged, tagged).with_required(required);
         self.tags.answer = Some(answer.clone());
         self.check_known(running.known, &answer, wait)?;
+        give_turn(&answer).await;
         self.check_required(&running.required, &answer, wait)?;
         self.turn.expected();
+        give_turn(&answer).await;
         Ok(answer)
     }
 
