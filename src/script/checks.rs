@@ -13,9 +13,14 @@ pub(super) enum When {
     Indexed,
     /// As `After`, of a value that `switch` goes through to find the case.
     Hashed,
+    /// As `After`, of a property that is compared with a literal.
+    Compared,
 }
 
 impl When {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Before, Self::After, Self::Indexed, Self::Hashed, Self::Compared];
+
     /// The name of the expression. No script can write it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -23,6 +28,7 @@ impl When {
             Self::After => "a value that was made",
             Self::Indexed => "an index",
             Self::Hashed => "a value to switch on",
+            Self::Compared => "a property to compare",
         }
     }
 }

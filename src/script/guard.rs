@@ -57,6 +57,15 @@ fn is_made(operand: &Expr) -> bool {
     }
 }
 
+/// The operators for which values of different types are unequal without a word.
+const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
+
+/// Whether an expression is a property of a variable.
+fn is_property(expression: &Expr) -> bool {
+    let Expr::Dot(parts, ..) = expression else { return false };
+    matches!((&parts.lhs, &parts.rhs), (Expr::Variable(..), Expr::Property(..)))
+}
+
 fn is_range(index: &Expr) -> bool {
     match index {
         Expr::FnCall(call, _) => ["..", "..="].contains(&call.name.as_str()),
@@ -202,6 +211,17 @@ impl Guard {
         }
     }
 
+    /// Goes through a comparison of a property with a literal.
+    fn comparison(&mut self, call: &mut FnCallExpr) {
+        let [a, b] = call.args.as_mut_slice() else { return };
+        let (property, literal) = if is_property(a) { (a, b) } else { (b, a) };
+        if is_property(property)
+            && let Some(literal) = literal.get_literal_value(None)
+        {
+            self.put(property, When::Compared, literal);
+        }
+    }
+
     fn call(&mut self, call: &mut FnCallExpr) {
         let is_operator = call.is_operator_call();
         let is_own = call.is_qualified() || self.functions.contains(call.name.as_str());
@@ -213,6 +233,9 @@ impl Guard {
                 _ if is_operand => self.operand(argument),
                 _ => self.value(argument),
             }
+        }
+        if is_operator && COMPARISONS.contains(&call.name.as_str()) {
+            self.comparison(call);
         }
     }
 
@@ -321,6 +344,10 @@ mod tests {
             ("const X = f(); fn f() { 1 }", 1),
             ("if f()[0] { m::X } else { for x in m::X { switch m::X { 1 => m::X, _ => 2 } } }", 6),
             ("switch x { 1 => 2, _ => 3 } switch 1 { 1 => 2, _ => 3 }", 1),
+            (
+                "r.code == \"1\"; 1 < r.code; r.code == r.code; r.code == x; r.x.y == 1; f(r.code, 1)",
+                3,
+            ),
             ("#{a: m::X, b: [m::X, m::X ?? m::X]}; return m::X;", 5),
             ("t[0] = 1; t.x[i].y[-1] += 1; x = t[1..2]; t[..=i].len(); t.x = 1", 4),
             ("t[f()][0] = 1", 0),

@@ -5,13 +5,14 @@ use rhai::{Dynamic, Engine, EvalContext, Expr, Expression, Module, Shared};
 use super::checks::{BODY, When};
 use super::copies::{self, Copies};
 use super::places::Place;
-use super::raise::Raised;
-use super::{bounds, coroutine, reading};
+use super::raise::{self, Raised, raised_at};
+use super::{bounds, coroutine, reading, unlike};
+use crate::error::Error;
 
 /// Makes the engine understand the expressions. Below `looks_from`, see `reading::looks_from`,
 /// nothing is checked.
 pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
-    for when in [When::Before, When::After, When::Indexed, When::Hashed] {
+    for when in When::ALL {
         handle(engine, when.name(), move |context, inputs, state| {
             let copies = || state.read_lock::<Copies>().map(|copies| *copies);
             if when == When::Before && coroutine::held() >= looks_from {
@@ -30,7 +31,12 @@ pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
             if when == When::Hashed && copies::walked(&value, bounds::LONGEST) > bounds::LONGEST {
                 return Err(bounds::too_long().into());
             }
-            Ok(value)
+            match when {
+                When::Hashed => unlike::case(&value),
+                When::Compared if is_own(&inputs[0], context) => unlike::literal(&value, state),
+                _ => None,
+            }
+            .map_or(Ok(value), |why| Err(raised_at(inputs[0].position(), Error::usage(why))))
         });
     }
     handle(engine, BODY, |context, _, state| {
@@ -53,6 +59,13 @@ fn handle(
 ) {
     // Never an error if the expression declares no variables.
     let _ = engine.register_custom_syntax_handler(name, false, evaluate);
+}
+
+/// Whether an expression is a property of a value of this crate.
+fn is_own(expression: &Expr, context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> bool {
+    let Expr::Dot(parts, ..) = expression else { return false };
+    let Expr::Variable(variable, ..) = &parts.lhs else { return false };
+    context.scope().get(variable.1.as_str()).is_some_and(raise::is_own)
 }
 
 /// Checks the variable at the beginning of an expression.

@@ -58,6 +58,7 @@ mod stoppable;
 mod survey;
 mod table;
 mod texts;
+mod unlike;
 mod variables;
 mod vocabulary;
 #[cfg(feature = "cli")]

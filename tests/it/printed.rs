@@ -141,7 +141,7 @@ const ALL_TYPES: &str = r#"// All types.
                 || assert_same([value], [1]), || parse_int(value), || if value { 1 },
                 || connect(server.url, #{timeout: value}), || connect(server.url, #{sni: value}),
                 || step(value), || throw value, || for x in value { }, || value.call(1),
-                || value < 1, || s.search(value), || unique(value), || unique(1),
+                || value < 1, || switch value { 1 => 2, _ => 3 }, || s.search(value), || unique(value), || unique(1),
             ];
             for f in tries {
                 try { print(f.call()); } catch (e) { print(e); }
@@ -179,6 +179,8 @@ fn a_value_of_any_type_is_printed_and_named_in_the_words_of_scripts() {
         "command: command `true`",
         "log: log log.txt",
         "a reply never equals text: compare a property of the reply",
+        "a reply is never less or greater than an integer: compare a property of the reply",
+        "a reply fits no case of switch: switch on a property of it",
     ] {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);
     }

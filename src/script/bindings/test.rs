@@ -4,12 +4,12 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use super::unlike::unlike;
 use crate::error::{Error, Kind, Result};
 use crate::script::bounds::beginning;
 use crate::script::ended::Ended;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::{self, Run};
+use crate::script::unlike::unlike;
 use crate::script::{native, plain, showing};
 use crate::secrets;
 use crate::transcript::What;

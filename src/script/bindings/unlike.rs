@@ -1,5 +1,4 @@
-//! Comparison of values that are never equal because of their types. Rhai calls them unequal
-//! without a word, so that `reply != "550 no"` would pass whatever the reply says.
+//! The comparison of values of this crate's types with others, which is an error.
 
 use rhai::plugin::NativeCallContext;
 use rhai::{Dynamic, FuncRegistration, Module};
@@ -15,11 +14,12 @@ use crate::reply::Reply;
 use crate::script::following::Following;
 use crate::script::listening::Listening;
 use crate::script::programs::Running;
-use crate::script::raise::{self, Caught, Raised, raise};
+use crate::script::raise::{Caught, Raised, raise};
+use crate::script::unlike::{unlike, unordered};
 use crate::session::Command;
 
-/// Adds `==` and `!=` for the types of this crate, which raise an error unless the other value is
-/// `()`.
+/// Adds the comparisons of the types of this crate, which raise an error. Only `==` and `!=` do not
+/// for `()`.
 pub(super) fn add_to(module: &mut Module) {
     add::<Answer>(module);
     add::<Argument>(module);
@@ -39,6 +39,7 @@ pub(super) fn add_to(module: &mut Module) {
 }
 
 fn add<T: Clone + Send + Sync + 'static>(module: &mut Module) {
+    add_orders::<T>(module);
     for (operator, differ) in [("==", false), ("!=", true)] {
         FuncRegistration::new(operator).set_into_module(
             module,
@@ -55,6 +56,27 @@ fn add<T: Clone + Send + Sync + 'static>(module: &mut Module) {
     }
 }
 
+fn add_orders<T: Clone + Send + Sync + 'static>(module: &mut Module) {
+    for operator in ["<", "<=", ">", ">="] {
+        FuncRegistration::new(operator).set_into_module(
+            module,
+            |ctx: NativeCallContext<'_>, own: T, other: Dynamic| {
+                ordered(&ctx, &Dynamic::from(own), &other)
+            },
+        );
+        FuncRegistration::new(operator).set_into_module(
+            module,
+            |ctx: NativeCallContext<'_>, other: Dynamic, own: T| {
+                ordered(&ctx, &other, &Dynamic::from(own))
+            },
+        );
+    }
+}
+
+fn ordered(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
+    Err(raise(ctx, Error::usage(unordered(a, b))))
+}
+
 fn compared(
     ctx: &NativeCallContext<'_>,
     a: &Dynamic,
@@ -65,20 +87,4 @@ fn compared(
         Some(why) => Err(raise(ctx, Error::usage(why))),
         None => Ok(differ),
     }
-}
-
-/// Returns why two values cannot be equal, if that is because of their types.
-pub(super) fn unlike(a: &Dynamic, b: &Dynamic) -> Option<String> {
-    if a.is_unit() || b.is_unit() {
-        return None;
-    }
-    let [of_a, of_b] = [a, b].map(|value| raise::kind(value.type_name()));
-    let hint = match [of_a, of_b] {
-        ["integer", "text"] | ["text", "integer"] => "parse_int(text) reads a number".to_owned(),
-        _ if raise::is_own(a) => format!("compare a property of the {of_a}"),
-        _ if raise::is_own(b) => format!("compare a property of the {of_b}"),
-        _ => return None,
-    };
-    let [of_a, of_b] = [of_a, of_b].map(raise::with_article);
-    Some(format!("{of_a} never equals {of_b}: {hint}"))
 }
