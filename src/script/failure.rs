@@ -56,20 +56,26 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     let place = place.or_else(|| calls.first().map(|(_, place): &(String, Place)| place.clone()));
     let (error, place) = match root {
         EvalAltResult::ErrorTerminated(token, _) => {
-            let ended = token.try_cast::<Ended>().unwrap_or(Ended::StackShort);
-            return end_of_all(ended, place).called(calls);
+            match token.try_cast::<Ended>().unwrap_or(Ended::StackShort) {
+                Ended::AttemptCut(caught) | Ended::AnswerFailed(caught) => {
+                    at_its_place(&caught, &source, library)
+                }
+                ended => return end_of_all(ended, place).called(calls),
+            }
         }
         EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
-            Some(caught) => {
-                let source = caught.spot().source().unwrap_or(&source);
-                (caught.error().clone(), library.place(source, caught.position()))
-            }
+            Some(caught) => at_its_place(&caught, &source, library),
             None => (thrown(&value), place),
         },
         other => (wrong(&other), place),
     };
     let error = with_advice(error, place.as_ref(), library);
     End::Failed(Failure { error, place, calls, step: None })
+}
+
+fn at_its_place(caught: &Caught, source: &str, library: &Library) -> (Error, Option<Place>) {
+    let source = caught.spot().source().unwrap_or(source);
+    (caught.error().clone(), library.place(source, caught.position()))
 }
 
 /// Adds a hint from the script's own text to the error of an unexpected reply, if there is such a
@@ -139,6 +145,9 @@ pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
                 }
                 Stop::Memory => End::Failed(failed(holds_too_much())),
             }
+        }
+        Ended::AttemptCut(caught) | Ended::AnswerFailed(caught) => {
+            End::Failed(failed(caught.error().clone()))
         }
         Ended::StackShort => End::Failed(failed(out_of_bounds("it calls too deep"))),
     }

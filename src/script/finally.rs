@@ -9,7 +9,7 @@ use super::ended::Ended;
 use super::failure::{self, End};
 use super::library::Library;
 use super::raise::Raised;
-use super::run::Run;
+use super::run::{self, Run};
 use super::scope::Scope;
 use crate::error::Error;
 use crate::outcome::Failure;
@@ -25,15 +25,47 @@ pub(super) fn kept_of(deadline: Duration) -> Duration {
     (deadline / 5).min(MOST_KEPT)
 }
 
-/// Runs the deferred closures of a scope, the last one first. Returns their failures. Call this on the script's own stack.
+/// Runs the deferred closures of the whole script, the last one first. Returns their failures. Call
+/// this on the script's own stack.
 pub(super) fn run(
     context: &NativeCallContext<'_>,
     run: &Run,
     scope: &Scope,
     library: &Library,
 ) -> Vec<Failure> {
-    let mut failures = Vec::new();
     let ended = run.ending.reason();
+    let failures = run_all(context, run, scope, library);
+    // The script's own end counts, whatever happened in the closures.
+    run.ending.set(ended);
+    failures
+}
+
+/// Does the same for a case or an attempt.
+///
+/// # Errors
+/// The end of the script, if it was stopped in one of the closures.
+pub(super) fn run_within(
+    context: &NativeCallContext<'_>,
+    run: &Run,
+    scope: &Scope,
+    library: &Library,
+) -> Result<Vec<Failure>, Raised> {
+    let ended = run.ending.reason();
+    let failures = run_all(context, run, scope, library);
+    if let Some(stopped @ Ended::Stopped(..)) = run.ending.reason() {
+        return Err(run::end(context, stopped));
+    }
+    run.ending.set(ended);
+    Ok(failures)
+}
+
+fn run_all(
+    context: &NativeCallContext<'_>,
+    run: &Run,
+    scope: &Scope,
+    library: &Library,
+) -> Vec<Failure> {
+    let mut failures = Vec::new();
     while let Some((closure, spot)) = run.ending.deferred.pop(scope) {
         let is_stopped = matches!(run.ending.reason(), Some(Ended::Stopped(..)));
         if is_stopped && run.ending.deferred.is_pardoned() {
@@ -48,8 +80,6 @@ pub(super) fn run(
             failures.push(failed(raised, &source, library));
         }
     }
-    // The script's own end counts, whatever happened in the closures.
-    run.ending.set(ended);
     failures
 }
 

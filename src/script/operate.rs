@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use super::coroutine::{self, Stop};
 use super::ended::Ended;
 use super::handle::{Handle, Taken};
-use super::raise::{Raised, raise};
+use super::raise::{Caught, Raised, Spot, raise};
 use super::run::{self, Run};
 use crate::error::{Error, Kind, Result};
 use crate::server::Question;
@@ -54,25 +54,25 @@ fn operated<T>(
         // A closure that decides for a server failed, so this operation was cut off.
         drop(taken.session().ok().and_then(|session| session.cut_off()));
     })?;
-    let outcome = match attended {
-        Ok(Some(outcome)) => outcome,
+    match attended {
+        Ok(Some(outcome)) => outcome.map_err(|error| raise(context, error)),
         Ok(None) => {
             let waiting = taken.session().ok().and_then(|session| session.cut_off());
-            Err(waiting.map_or_else(time_is_up, |waiting| waiting.say(TIME_IS_UP)))
+            Err(attempt_is_cut(context, waiting))
         }
         Err(stop) => {
             let waiting = taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
-            return Err(run::end(context, Ended::Stopped(stop, waiting)));
+            Err(run::end(context, Ended::Stopped(stop, waiting)))
         }
-    };
-    outcome.map_err(|error| raise(context, error))
+    }
 }
 
-/// The message for an operation that was cut off because the time of `eventually` is up.
-const TIME_IS_UP: &str = "the time for it to pass is up";
-
-fn time_is_up() -> Error {
-    Error::new(Kind::Timeout, TIME_IS_UP)
+/// Ends an attempt of `eventually` whose time is up, in an operation that was cut off. The attempt
+/// cannot catch this: the server has not failed.
+fn attempt_is_cut(context: &NativeCallContext<'_>, waiting: Option<Error>) -> Raised {
+    let waiting = waiting.unwrap_or_else(|| Error::new(Kind::Timeout, ""));
+    let cut = Caught::new(waiting.say("the time for it to pass is up"), Spot::of(context));
+    run::end(context, Ended::AttemptCut(cut))
 }
 
 /// Returns the output of a future, or `None` if the limit comes first.
@@ -87,7 +87,8 @@ async fn within<F: Future>(limit: Option<Instant>, future: F) -> Option<F::Outpu
 /// background.
 ///
 /// # Errors
-/// The error that a closure raised; the wait for the future then ends.
+/// The end of the script, or of the part that started the server, because a closure failed; the wait
+/// for the future then ends.
 fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
     let run = Run::current().ok().filter(|run| run.peers.questions.are_expected());
     let Some(run) = run else { return Ok(coroutine::wait(future)) };
@@ -104,10 +105,21 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
         };
         match coroutine::wait(either) {
             Ok(Either::Over(output)) => return Ok(Ok(output)),
-            Ok(Either::Asked(question)) => run.peers.questions.decide(question, run.engine())?,
+            Ok(Either::Asked(question)) => decide(&run, question)?,
             Err(stop) => return Ok(Err(stop)),
         }
     }
+}
+
+/// Answers the question of a server, within the part of the script that started the server.
+///
+/// # Errors
+/// The end of that part, if the closure failed.
+fn decide(run: &Run, question: Question) -> Result<(), Raised> {
+    let questions = &run.peers.questions;
+    let Some(scope) = questions.scope(&question) else { return Ok(()) };
+    let decided = run.within(&scope, || questions.decide(question, run.engine()));
+    decided.inspect_err(|_| run.ending.note_failed_answer(scope))
 }
 
 /// The event that came first.
@@ -124,7 +136,7 @@ pub(super) fn wait<F: Future>(
     let limit = Run::current().ok().and_then(|run| run.limit());
     match attended(within(limit, future))? {
         Ok(Some(output)) => Ok(output),
-        Ok(None) => Err(raise(context, time_is_up())),
+        Ok(None) => Err(attempt_is_cut(context, None)),
         Err(stop) => Err(run::end(context, Ended::Stopped(stop, None))),
     }
 }

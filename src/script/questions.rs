@@ -3,13 +3,19 @@
 #![expect(deprecated, reason = "Rhai's name for what may change")]
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext, NativeCallContextStore};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, NativeCallContextStore,
+    Position,
+};
 use tokio::sync::{Mutex, mpsc};
 
-use super::raise::{Raised, raise};
+use super::ended::Ended;
+use super::raise::{Caught, Raised, raise};
+use super::scope::Scope;
 use crate::error::Result;
 use crate::server::{Asker, Question};
 use crate::session::Command;
@@ -28,12 +34,23 @@ pub(super) struct Questions {
 struct Decider {
     closure: FnPtr,
     stored: NativeCallContextStore,
-    /// Reads the closure's result as steps.
-    read: Read,
+    reading: Reading,
+    /// The scope in which the server was started.
+    scope: Rc<Scope>,
 }
 
-/// Reads what a server has to do as steps.
-pub(super) type Read = fn(&Dynamic) -> Result<String>;
+/// How the end of a closure is read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    /// Reads what a server has to do as steps.
+    pub(super) answer: fn(&Dynamic) -> Result<String>,
+    /// Reads an error, unless the script cannot catch it.
+    pub(super) failure: fn(Raised, Option<&str>) -> std::result::Result<Caught, Raised>,
+}
+
+fn ended(ended: Ended) -> Raised {
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE))
+}
 
 impl Default for Questions {
     fn default() -> Self {
@@ -44,17 +61,18 @@ impl Default for Questions {
 }
 
 impl Questions {
-    /// Adds a closure that decides. Returns the channel on which the server asks, and the number of
-    /// the closure.
+    /// Adds a closure that decides for a server of this scope. Returns the channel on which the
+    /// server asks, and the number of the closure.
     pub(super) fn add(
         &self,
         context: &NativeCallContext<'_>,
+        scope: Rc<Scope>,
         closure: FnPtr,
-        read: Read,
+        reading: Reading,
     ) -> (Asker, usize) {
         let stored = context.store_data();
         let mut deciders = self.deciders.borrow_mut();
-        deciders.push(Decider { closure, stored, read });
+        deciders.push(Decider { closure, stored, reading, scope });
         (self.asker.clone(), deciders.len() - 1)
     }
 
@@ -73,22 +91,34 @@ impl Questions {
         }
     }
 
+    /// The scope of the server that asks.
+    pub(super) fn scope(&self, question: &Question) -> Option<Rc<Scope>> {
+        Some(Rc::clone(&self.deciders.borrow().get(question.decider)?.scope))
+    }
+
     /// Calls the closure that is asked, and passes its decision to the server.
     ///
     /// # Errors
-    /// The error that the closure raised, or a usage error for a value that is not an answer. The
-    /// server then behaves normally.
+    /// The end of what started the server, if the closure fails or its value is not an answer. The
+    /// server then behaves normally. Whatever waits now may have nothing to do with the server, so
+    /// it cannot catch that.
     pub(super) fn decide(&self, question: Question, engine: &Arc<Engine>) -> Result<(), Raised> {
         let decider = self
             .deciders
             .borrow()
             .get(question.decider)
-            .map(|decider| (decider.closure.clone(), decider.stored.clone(), decider.read));
-        let Some((closure, stored, read)) = decider else { return Ok(()) };
+            .map(|decider| (decider.closure.clone(), decider.stored.clone(), decider.reading));
+        let Some((closure, stored, reading)) = decider else { return Ok(()) };
         let context = stored.create_context(engine);
-        let said: Dynamic = closure.call_within_context(&context, (shown(&question),))?;
-        let done = read(&said).and_then(|steps| question.decide(&steps));
-        done.map_err(|error| raise(&context, error))
+        let decided = || {
+            let said: Dynamic = closure.call_within_context(&context, (shown(&question),))?;
+            let done = (reading.answer)(&said).and_then(|steps| question.decide(&steps));
+            done.map_err(|error| raise(&context, error))
+        };
+        decided().map_err(|raised: Raised| {
+            let failed = (reading.failure)(raised, context.call_source());
+            failed.map_or_else(std::convert::identity, |caught| ended(Ended::AnswerFailed(caught)))
+        })
     }
 
     /// Ends the questions, because the script has ended. Servers behave normally from now on, and

@@ -111,6 +111,92 @@ fn eventually_cuts_off_what_an_attempt_waits_for_and_shows_the_last_failure() {
 }
 
 #[test]
+fn no_attempt_can_take_its_own_end_for_a_failure_of_the_server() {
+    for attempt in [
+        "fails(\"timeout\", || s.expect(250, #{timeout: \"1m\"}))",
+        "try { s.expect(250); } catch { }",
+        "together([|| { try { s.expect(250); } catch { } }])",
+        "eventually(\"1m\", || fails(\"timeout\", || s.expect(250, #{timeout: \"1m\"})))",
+        "retry(9, \"1ms\", || s.expect(250, #{timeout: \"1m\"}))",
+    ] {
+        let script = format!(
+            "let s = connect(); s.expect(220); eventually(\"200ms\", || {{ {attempt}; print(\"on\"); }});"
+        );
+        let outcome = outcome(&script);
+        let error = outcome.failure().unwrap_or_else(|| panic!("{attempt}: {outcome}"));
+        let message = error.error.message();
+        assert!(message.starts_with("it was tried once within 200 ms"), "{attempt}: {message}");
+        assert_eq!(error.error.expected(), Some("250"), "{attempt}");
+        assert!(printed(&outcome).is_empty() && error.place.is_some(), "{attempt}: {outcome}");
+    }
+}
+
+#[test]
+fn a_script_that_is_stopped_in_a_deferred_closure_of_a_row_or_an_attempt_goes_no_further() {
+    let waits = "let s = connect(); s.expect(220); defer(|| print(\"second\")); \
+                 defer(|| { s.expect_silence(\"1m\"); }); throw 1;";
+    for inner in [
+        format!("cases([1, 2], |row| {{ print(row); {waits} }})"),
+        format!("retry(2, \"1ms\", || {{ print(1); {waits} }})"),
+        format!("together([|| cases([1, 2], |row| {{ print(row); {waits} }})])"),
+    ] {
+        let script = format!("defer(|| print(\"last\")); {inner}; print(\"on\");");
+        let outcome = outcome_of(&script, |case| case.deadline(Duration::from_millis(300)));
+        let message = outcome.failure().unwrap().error.message().to_owned();
+        assert_eq!(message, "the deadline of the whole script ran out", "{inner}: {outcome}");
+        assert_eq!(printed(&outcome), ["1", "second", "last"], "{inner}: {outcome}");
+    }
+}
+
+#[test]
+fn a_closure_that_fails_for_a_server_fails_what_started_the_server() {
+    let start = "let relay = serve(\"smtp\", #{RCPT: |c| { assert(n > 1, \"sent RCPT\"); 250 }}); ";
+    let speak = "let s = connect(relay.url); s.expect(220); s.ehlo(\"x\"); s.mail(\"a@b\"); s.rcpt(\"c@d\"); ";
+    for around in [
+        "eventually(\"5s\", || { SPEAK });",
+        "retry(3, \"1ms\", || { n += 1; SPEAK });",
+        "try { SPEAK } catch { }",
+        "fails(\"assert\", || { SPEAK });",
+        "together([|| { SPEAK }, || eventually(\"5s\", || { connect().expect(220); })]);",
+        "cases([1, 2], |row| { SPEAK });",
+    ] {
+        let around = around.replace("SPEAK", speak);
+        let outcome = outcome(&format!("let n = 0; {start} {around} print(\"on\");"));
+        let failure = outcome.failure().unwrap_or_else(|| panic!("{around}: {outcome}"));
+        assert_eq!(failure.error.message(), "sent RCPT", "{around}: {outcome}");
+        assert!(printed(&outcome).is_empty() && failure.place.is_some(), "{around}: {outcome}");
+    }
+    let script =
+        format!("let n = 0; retry(3, \"1ms\", || {{ n += 1; {start} {speak} }}); print(n);");
+    let retried = outcome(&script);
+    assert!(retried.is_ok() && printed(&retried) == ["2"], "{retried}");
+    let script = format!("cases([1, 2], |n| {{ {start} {speak} }}); print(\"on\");");
+    let rows = outcome(&script);
+    assert_eq!(printed(&rows), ["on"], "{rows}");
+    let verdicts: Vec<_> = rows.cases.iter().map(|case| case.is_ok()).collect();
+    assert_eq!(verdicts, [false, true], "{rows}");
+}
+
+#[test]
+fn a_property_is_not_compared_with_a_literal_of_another_type() {
+    for (comparison, error) in [
+        ("r.code != \"503\"", "an integer never equals text: compare with an integer"),
+        ("\"503\" == r.code", "an integer never equals text: compare with an integer"),
+        ("r.code >= \"500\"", "an integer never equals text: compare with an integer"),
+        ("r.lines != \"220 x\"", "a list never equals text: compare with a list"),
+        ("r.text == 220", "text never equals an integer: compare with text"),
+    ] {
+        let outcome = outcome(&format!("let r = connect().expect(220); print({comparison});"));
+        let failure = outcome.failure().unwrap_or_else(|| panic!("{comparison}: {outcome}"));
+        assert_eq!(failure.error.message(), error, "{comparison}");
+        assert!(failure.error.is_usage() && failure.place.is_some(), "{outcome}");
+    }
+    let fine = "let s = connect(); let r = s.expect(220); let row = #{code: 220};
+        print([r.code == 220, r.code != 220.5, r.text != 'x', r.code == (), row.code == \"any\"]);";
+    assert_eq!(printed(&outcome(fine)), ["[true, true, true, false, false]"]);
+}
+
+#[test]
 fn a_mistake_in_the_script_is_not_tried_again() {
     let outcome =
         outcome("let n = 0; eventually(\"1m\", || { n += 1; print(n); 1.sub_string(2) });");

@@ -97,15 +97,19 @@ fn a_script_that_waits_at_its_end_for_the_server_to_close_is_interrupted() {
 }
 
 #[test]
-fn a_script_that_failed_and_is_interrupted_at_its_end_is_interrupted() {
-    let script = "// Fails.\nlet s = connect(param(\"url\"));\n\
-                  defer(|| { s.send(\"x\"); s.expect_bytes(\"never\"); });\nthrow \"no\";\n";
-    let folder = folder(&[("a.rhai", script)]);
-    let (child, mut stream) = connected(folder.path(), &[]);
-    stream.read_exact(&mut [0]).unwrap();
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let ran = ended(child);
-    assert!(ran.code == Some(130) && ran.out.contains("the script threw: no"), "{ran:?}");
+fn a_script_that_is_interrupted_at_its_end_is_interrupted() {
+    for (end, said) in [("throw \"no\";\n", "the script threw: no"), ("", "interrupted")] {
+        let script = format!(
+            "// Ends.\nlet s = connect(param(\"url\"));\n\
+             defer(|| {{ s.send(\"x\"); s.expect_bytes(\"never\"); }});\n{end}"
+        );
+        let folder = folder(&[("a.rhai", &script)]);
+        let (child, mut stream) = connected(folder.path(), &[]);
+        stream.read_exact(&mut [0]).unwrap();
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let ran = ended(child);
+        assert!(ran.code == Some(130) && ran.out.contains(said), "{ran:?}");
+    }
 }
 
 #[test]

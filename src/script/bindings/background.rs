@@ -202,7 +202,9 @@ pub mod words {
     /// RCPT), `bytes`, `connection` (the number of the server's connection, from 1) and `number`
     /// (how many of these commands have come so far, this one included). The closure returns one of
     /// the values above. For `MESSAGE`, `bytes` is the content of the message. The closure runs
-    /// while a word of the script waits. The client and that word wait until the closure returns.
+    /// while a word of the script waits. The client and that word wait until the closure returns. An
+    /// error in it fails the script, or the case or the attempt that started the server, and `catch`
+    /// cannot take it.
     ///
     /// `users` is a map of names and passwords. `limit: [20, "1m"]` turns away each client that
     /// connects after the 20th connection in a minute. `read_rate: 2000` reads at most 2000 octets

@@ -81,7 +81,7 @@ fn case(
         Ok(_) => Verdict::Passed,
         Err(raised) => ended(ctx, run, raised, &library)?,
     };
-    let mut beside = finally::run(ctx, run, &scope, &library);
+    let mut beside = finally::run_within(ctx, run, &scope, &library)?;
     let verdict = match verdict {
         Verdict::Passed => judged(ctx, run, &scope, &library)?,
         other => {
@@ -107,7 +107,8 @@ fn ended(
     raised: Raised,
     library: &Library,
 ) -> Result<Verdict, Raised> {
-    if finally::is_final(&raised) {
+    let is_own = run.ending.of_part(&raised, &run.scope(), None).is_some();
+    if finally::is_final(&raised) && !is_own {
         let Some(Ended::Skipped(reason)) = run.ending.reason() else { return Err(raised) };
         run.ending.set(None);
         return Ok(Verdict::Skipped(reason));

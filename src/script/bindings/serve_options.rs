@@ -7,6 +7,8 @@ use rhai::{Dynamic, FnPtr, Map, NativeCallContext};
 use super::argument::{boolean, check_known, duration, text_of};
 use super::{faults, listening};
 use crate::error::{Error, Result};
+use crate::script::failure;
+use crate::script::questions::Reading;
 use crate::script::run::Run;
 use crate::server::Options;
 use crate::session::Fault;
@@ -87,7 +89,10 @@ fn answers(
     value: &Dynamic,
 ) -> Result<Options> {
     if let Some(closure) = value.clone().try_cast::<FnPtr>() {
-        let (asker, decider) = Run::current()?.peers.questions.add(ctx, closure, faults::answer);
+        let run = Run::current()?;
+        let questions = &run.peers.questions;
+        let reading = Reading { answer: faults::answer, failure: failure::caught };
+        let (asker, decider) = questions.add(ctx, run.scope(), closure, reading);
         return server.ask(command, asker, decider);
     }
     if let Ok(turns) = value.as_array_ref() {

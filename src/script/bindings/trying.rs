@@ -60,15 +60,15 @@ impl Attempts {
                     run.note(About::AttemptPassed, number.to_string());
                     return Ok(value);
                 }
-                Err(raised) if is_final(&raised) => return Err(raised),
                 Err(raised) => raised,
             };
-            let failed = failure::caught(raised, ctx.call_source())?;
+            let own = run.ending.of_part(&raised, &attempt, self.until);
+            let failed = own.map_or_else(|| failure::caught(raised, ctx.call_source()), Ok)?;
             let mut said = format!("{number}: {}", failed.error().message());
             // What is deferred may need sessions and time that the attempt no longer has.
             attempt.set_limit(run.limit());
-            let deferred = || finally::run(ctx, &run, &attempt, &library);
-            for beside in run.within(&attempt, deferred) {
+            let deferred = || finally::run_within(ctx, &run, &attempt, &library);
+            for beside in run.within(&attempt, deferred)? {
                 let _ = write!(said, "; what was deferred: {}", beside.error.message());
             }
             run.peers.leave(&attempt, &run.transcript);
@@ -164,7 +164,7 @@ pub mod words {
     }
 
     /// Calls a closure again and again until it does not fail, within the given time, and returns
-    /// its result. When the time is up, the attempt in progress is cut off, and the script fails
+    /// its result. When the time is up, the attempt in progress is cut off, which it cannot catch, and the script fails
     /// with the last failure before it. If an attempt fails, the sessions, listeners and servers
     /// that it opened are closed, and the commands that it started are killed; none of them is
     /// judged. A mistake in the script is not tried again.

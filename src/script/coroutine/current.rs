@@ -25,12 +25,14 @@ thread_local! {
     pub(super) static CURRENT: RefCell<Option<Rc<Frame>>> = const { RefCell::new(None) };
 }
 
-/// Lets the running script wait again after it was stopped, for what it has to clean up. The caller
-/// that stopped the script has to bound the time that this takes.
+/// Lets the running script, and the script of which it is a branch, wait again after they were
+/// stopped, for what they have to clean up. The caller that stopped the script has to bound the time
+/// that this takes.
 pub(crate) fn pardon() {
     CURRENT.with_borrow(|frame| {
         if let Some(frame) = frame {
             frame.stop.set(None);
+            frame.whole().stop.set(None);
         }
     });
 }

@@ -101,9 +101,12 @@ impl Runner {
             guarded(script).await
         };
         match (ran, stop) {
-            // It had failed, and was interrupted in its deferred closures.
+            // It had failed, or passed, and was interrupted in its deferred closures.
             ((Err(End::Failed(failure)), beside), Stop::Interrupt) => {
                 (Err(End::Interrupted(failure)), beside)
+            }
+            ((Ok(()), mut beside), Stop::Interrupt) if !beside.is_empty() => {
+                (Err(End::Interrupted(beside.remove(0))), beside)
             }
             (ran, _) => ran,
         }
