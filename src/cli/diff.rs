@@ -53,7 +53,15 @@ pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
         ..options::Goldens::default()
     };
     let set = Set::of(args.reach.set()?, screen)?;
-    let asked = Asked { goldens: &goldens, cutting: None, at_once: workers::cores(), taped: false };
+    let asked = Asked {
+        goldens: &goldens,
+        cutting: None,
+        at_once: workers::cores(),
+        taped: false,
+        scripts: &scripts,
+        sources: None,
+        skip_incomplete: false,
+    };
     let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
     targets::check_names(&against, &project, &scripts, &set, screen)?;
     let interrupt = Interrupt::listen()?;

@@ -145,11 +145,11 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         cutting: Some(&args.cutting),
         at_once,
         taped: args.reporting.is_taped(),
+        scripts: &scripts,
+        sources: Some(&sources),
+        skip_incomplete: args.attempts.rules(&rules, is_measured).skip_incomplete,
     };
     let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
-    for against in &against {
-        sources.give(&against.runner);
-    }
     note_embedded(&scripts, &against, screen);
     targets::check_names(&against, &project, &scripts, &set, screen)?;
     // The runtime of a worker takes three descriptors. Its first connection and the embedded server

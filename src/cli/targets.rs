@@ -1,6 +1,6 @@
 //! The servers and settings of runs, from the command line, the environment and the project file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::goldens;
 use super::options::{Connecting, Goldens, params, parse_duration, parse_set, parse_size};
 use super::screen::Screen;
+use super::sources::Sources;
 use super::value;
 use crate::error::{Error, Result};
 use crate::project::{Profile, Project};
@@ -101,6 +102,44 @@ pub(super) struct Asked<'a> {
     pub(super) at_once: usize,
     /// Whether sessions are recorded.
     pub(super) taped: bool,
+    pub(super) scripts: &'a [PathBuf],
+    /// The scripts that are not files; `None` if there cannot be any.
+    pub(super) sources: Option<&'a Sources>,
+    /// Whether a script is skipped if a parameter of it has no value.
+    pub(super) skip_incomplete: bool,
+}
+
+impl Asked<'_> {
+    /// Gives a runner the scripts that are not files.
+    fn give(&self, runner: &Runner) {
+        if let Some(sources) = self.sources {
+            sources.give(runner);
+        }
+    }
+
+    /// Leaves out the values that would have to be fetched, and that no script takes: a program
+    /// would run for nothing, or a variable that is not set would stop scripts that do not need it.
+    fn leave_out_unused(&self, settings: &mut Settings) {
+        if self.skip_incomplete {
+            settings.params.retain(|_, value| !value::is_unset(value));
+        }
+        let params = settings.params.iter();
+        let fetched: BTreeSet<String> = params
+            .filter(|(_, value)| !value::is_clear(value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if fetched.is_empty() {
+            return;
+        }
+        let runner = Runner::new(settings.clone());
+        self.give(&runner);
+        let taken = runner.params_of_all(self.scripts, &fetched);
+        if !taken.others {
+            let is_needed =
+                |name: &String| !fetched.contains(name) || taken.known.contains_key(name);
+            settings.params.retain(|name, _| is_needed(name));
+        }
+    }
 }
 
 /// The parameters that the command line or the environment sets, with their fetched values.
@@ -175,9 +214,11 @@ pub(super) fn against(
     }
     let targets = project.expand(&asked.goldens.target)?;
     let one = |target: Option<&str>| {
-        let settings = settings(reach, asked, project, target)?;
+        let mut settings = settings(reach, asked, project, target)?;
+        asked.leave_out_unused(&mut settings);
         let runner =
             runner(settings, project.folder(), set)?.at_once(asked.at_once).taped(asked.taped);
+        asked.give(&runner);
         let goldens = goldens::goldens(asked.goldens, target)?;
         let (runner, goldens) = (Arc::new(runner), Arc::new(goldens));
         Ok(Arc::new(Against { target: target.map(Arc::from), runner, goldens }))

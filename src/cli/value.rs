@@ -101,6 +101,11 @@ pub(super) fn is_clear(value: &str) -> bool {
         && !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
 }
 
+/// Whether a value is to be fetched from a variable of the environment that is not set.
+pub(super) fn is_unset(value: &str) -> bool {
+    value.strip_prefix("env:").is_some_and(|name| std::env::var_os(name).is_none())
+}
+
 /// Asks for a password at the terminal. What is typed is not shown.
 ///
 /// # Errors

@@ -62,14 +62,16 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     sources.set(&scripts, &mut given)?;
     let set = Set::of(given, screen)?;
     let kept = Kept { target: args.target, ..Kept::default() };
-    let asked = Asked { goldens: &kept, cutting: None, at_once, taped: false };
-    let against = || -> Result<Vec<Arc<Against>>> {
-        let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
-        for against in &against {
-            sources.give(&against.runner);
-        }
-        Ok(against)
+    let asked = Asked {
+        goldens: &kept,
+        cutting: None,
+        at_once,
+        taped: false,
+        scripts: &scripts,
+        sources: Some(&sources),
+        skip_incomplete: false,
     };
+    let against = || targets::against(&args.reach, &asked, &project, &set, screen);
     targets::check_names(&against()?, &project, &scripts, &set, screen)?;
     let goldens = Arc::new(Goldens::passed_over());
     // A runner keeps the scripts that it has read. So each round gets new ones, and a script that

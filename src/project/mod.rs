@@ -25,6 +25,7 @@ mod keys;
 mod profile;
 mod says;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -63,10 +64,11 @@ impl Project {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         // A link to nowhere counts: without its settings, something else would be tested.
         let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
-        match folder.ancestors().map(|folder| folder.join(NAME)).find(is_there) {
-            Some(path) => Self::read(path),
-            None => Ok(Self::default()),
-        }
+        let Some(path) = folder.ancestors().map(|folder| folder.join(NAME)).find(is_there) else {
+            return Ok(Self::default());
+        };
+        check_owner(&path, &folder)?;
+        Self::read(path)
     }
 
     /// The path of the project file, if there is one.
@@ -175,156 +177,49 @@ impl Project {
     }
 }
 
+/// Makes sure that nobody has put a project file above a folder who could not put one into it. The
+/// file may start programs (`cmd:`), and send secrets to its servers.
+///
+/// # Errors
+/// Usage if the file belongs to another user than this one, root and the owner of the folder, or if
+/// everybody may change it.
+fn check_owner(path: &Path, folder: &Path) -> Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    let of_folder = folder.metadata().map_or(own, |folder| folder.uid());
+    for found in [path.symlink_metadata(), path.metadata()] {
+        // What cannot be looked at cannot be read either.
+        let Ok(found) = found else { continue };
+        let mode = if found.is_symlink() { 0 } else { found.mode() };
+        if let Some(why) = distrust((found.uid(), mode), &[own, 0, of_folder]) {
+            let shown = visible::escape(path.as_os_str().as_encoded_bytes());
+            let error = Error::usage(format!("{shown} is refused: {why}"));
+            return Err(error.hint(
+                "it may start programs: if you trust it, make it your own by chown, or chmod o-w",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Returns why a file with this owner and mode is not to be trusted, if it is not.
+fn distrust((owner, mode): (u32, u32), trusted: &[u32]) -> Option<String> {
+    if !trusted.contains(&owner) {
+        return Some(format!("it belongs to another user (uid {owner})"));
+    }
+    (mode & 0o002 != 0).then(|| "everybody may change it".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::redaction::Strictness;
-
-    fn project(text: &str) -> (tempfile::TempDir, Result<Project>) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("sub")).unwrap();
-        fs::write(folder.path().join(NAME), text).unwrap();
-        let project = Project::of(&folder.path().join("sub"));
-        (folder, project)
-    }
-
-    fn wrong(text: &str) -> String {
-        let (folder, project) = project(text);
-        let error = project.and_then(|project| project.redaction(None)).unwrap_err();
-        error.to_string().replace(&folder.path().display().to_string(), "")
-    }
 
     #[test]
-    fn the_nearest_file_above_says_what_is_redacted() {
-        let (_folder, project) = project(
-            "[golden]\nredact = [\"imap, -timing\"]\n[redact.x]\nregex = 'x (\\d)'\ntoken = \"X\"\n",
-        );
-        let redaction = project.unwrap().redaction(None).unwrap();
-        assert!(
-            redaction.is_on("imap.uidvalidity")
-                && !redaction.is_on("timing.seconds")
-                && redaction.is_on("date.ctime")
-        );
-    }
-
-    #[test]
-    fn a_project_file_that_nobody_writes_is_an_error() {
-        let error = wrong(&"[run.params]\n".repeat(30_000));
-        assert!(
-            error.contains("cannot read /mailexpect.toml: it has more than 262144 bytes"),
-            "{error}"
-        );
-        let rules =
-            |n: usize| format!("[redact.t{n}]\nregex = '(a{{100}}){{90}}'\ntoken = \"T\"\n");
-        let error = wrong(&(0..1000).map(rules).collect::<String>());
-        assert!(error.contains("regexes for redaction take more than 16 MiB"), "{error}");
-        let deep = wrong(&format!("a = {}", "[".repeat(200_000)));
-        assert!(deep.contains("mailexpect.toml, line 1"), "{deep}");
-    }
-
-    #[test]
-    fn a_mistake_in_the_project_file_is_named_with_its_place() {
-        insta::assert_snapshot!(
-            [
-                "[golden]\nstrictness = 3\n",
-                "[golden]\nstrict = \"codes\"\n",
-                "[golden]\nstrictness = \"code\"\n",
-                "[golden]\nredact = [\"imaps\"]\n",
-                "[redact.x]\nregex = '('\ntoken = \"X\"\n",
-                "golden = \n",
-                "[target.x]\nsmtp = [\"smtp://localhost\"]\n",
-                "[target.x]\ntimeout = \"soon\"\n",
-                "[run]\ntimout = \"5s\"\n",
-                "[run]\nflaky-result = \"maybe\"\n",
-                "[run]\njobs = 0\n",
-                "[targets.x]\nsmtp = \"x\"\n",
-                "[colours]\n",
-                "[golden]\n\n[target.x]\nsmtp = \"x\"\ntimout = \"5s\"\n",
-                "[target.\"a.b\"]\nredakt = [\"imap\"]\n",
-                "[target.x]\ntls = { insecur = true }\n",
-                "[run.tls]\ncertificate = \"x\"\n",
-                "[redact.x]\nregexp = 'a'\ntoken = \"X\"\n",
-                "[golden]\nredact = []\n[redact.x]\ntoken = \"X\"\n",
-                "[[run]]\n",
-                "target.x = \"smtp://localhost\"\n",
-                "[golden]\nredact = \"imap\"\n",
-                "[run]\njobs = 99999999999999999999\n",
-                "[run]\nretries = true\n",
-                "[run.tls]\ncacert = 1.5\n",
-            ]
-            .map(wrong)
-            .join("\n")
-        );
-    }
-
-    #[cfg(feature = "cli")]
-    #[test]
-    fn the_options_of_a_target_are_those_of_the_schema() {
-        let schema = Project::schema();
-        let options = schema["$defs"]["Target"]["properties"].as_object().unwrap();
-        let known: std::collections::BTreeSet<_> = says::TARGET.into_iter().collect();
-        assert!(options.keys().map(String::as_str).eq(known), "{options:?}");
-    }
-
-    #[test]
-    fn a_target_may_be_redacted_in_its_own_way() {
-        let (_folder, project) = project(
-            "[golden]\nredact = [\"imap\"]\n[target.exim]\nsmtp = \"smtp://h\"\nstrictness = \"codes\"\nredact = [\"-net\"]\n",
-        );
-        let project = project.unwrap();
-        let exim = project.redaction(Some("exim")).unwrap();
-        assert_eq!((exim.level(), exim.selection()), (Strictness::Codes, "imap, -net".to_owned()));
-        let other = project.redaction(Some("postfix")).unwrap();
-        assert_eq!((other.level(), other.selection()), (Strictness::Text, "imap".to_owned()));
-    }
-
-    #[cfg(feature = "cli")]
-    #[test]
-    fn a_target_is_its_parameters_and_says_more_than_run_does() {
-        let (_folder, project) = project(
-            "[run]\ntimeout = \"30s\"\ngrace = 2\n[run.params]\nuser = \"a\"\nfrom = \"b\"\n[target.postfix]\n\
-             smtp = \"smtp://localhost:2525\"\ncount = 3\nfull = true\nfrom = \"c\"\ntimeout = \"5s\"\n\
-             password = \"file:pw\"\nparams = { timeout = \"x\" }\n",
-        );
-        let project = project.unwrap();
-        let profile = project.profile(Some("postfix")).unwrap();
-        let params: Vec<_> =
-            profile.params.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let expected = "count=3 from=c full=true password=file:pw smtp=smtp://localhost:2525 timeout=x \
-                        user=a";
-        assert_eq!(params.join(" "), expected);
-        let seconds = |span: Option<std::time::Duration>| span.map(|span| span.as_secs());
-        assert_eq!((seconds(profile.timeout), seconds(profile.grace)), (Some(5), Some(2)));
-        assert_eq!(seconds(project.profile(None).unwrap().timeout), Some(30));
-        assert_eq!(
-            project.profile(Some("postfx")).unwrap_err().next_step(),
-            Some("did you mean `postfix`?")
-        );
-        assert!(Project::default().profile(Some("any")).unwrap().params.is_empty());
-    }
-
-    #[cfg(feature = "cli")]
-    #[test]
-    fn all_is_every_target_and_a_name_counts_once() {
-        let (_folder, project) = project("[target.b]\nsmtp = \"x\"\n[target.a]\nsmtp = \"x\"\n");
-        let project = project.unwrap();
-        let expand = |names: &[&str]| {
-            project.expand(&names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
-        };
-        assert_eq!(expand(&["b", "all"]), ["b", "a"]);
-        assert_eq!(expand(&[]), [""; 0]);
-        assert!(Project::default().expand(&["all".to_owned()]).unwrap_err().is_usage());
-    }
-
-    #[cfg(feature = "cli")]
-    #[test]
-    fn a_secret_in_clear_is_named() {
-        let (_folder, project) = project(
-            "[run.params]\npassword = \"hunter2\"\n[target.a]\npassword = \"env:X\"\ntoken = \"abc\"\n",
-        );
-        let clear = project.unwrap().secrets_in_clear(|value| !value.starts_with("env:"));
-        assert_eq!(clear, ["run.params.password", "target.a.token"]);
+    fn a_project_file_of_another_user_is_not_trusted() {
+        assert_eq!(distrust((1000, 0o100_664), &[1000, 0, 1000]), None);
+        assert_eq!(distrust((0, 0o100_644), &[1000, 0, 1000]), None);
+        let of_another = distrust((1001, 0o100_644), &[1000, 0, 1000]);
+        assert_eq!(of_another.as_deref(), Some("it belongs to another user (uid 1001)"));
+        let open = distrust((1000, 0o100_666), &[1000, 0, 1000]);
+        assert_eq!(open.as_deref(), Some("everybody may change it"));
     }
 }

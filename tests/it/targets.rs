@@ -186,6 +186,39 @@ fn a_secret_of_a_target_is_fetched_and_one_in_clear_is_warned_of() {
 }
 
 #[test]
+fn what_no_script_takes_is_not_fetched() {
+    let greets = "// Greets.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\n";
+    let logs_in = "param(\"token\");\nconnect(param(\"smtp\")).expect(220);\n";
+    let folder = folder(&[
+        ("greets.rhai", greets),
+        ("logs_in.rhai", logs_in),
+        ("mailexpect.toml", "[run.params]\ntoken = \"env:NOT_SET_ANYWHERE\"\n"),
+        ("sub/a.rhai", greets),
+        ("sub/mailexpect.toml", "[run.params]\ntoken = \"cmd:touch started\"\n"),
+    ]);
+    assert_eq!(run(folder.path(), &["run", "greets.rhai"]).code, Some(0));
+    let lacking = run(folder.path(), &["run", "greets.rhai", "logs_in.rhai"]);
+    assert!(lacking.code == Some(2) && lacking.err.contains("`token` has no value"), "{lacking:?}");
+    let skipped = run(folder.path(), &["run", "greets.rhai", "logs_in.rhai", "--skip-incomplete"]);
+    assert_eq!(skipped.code, Some(0), "{skipped:?}");
+    assert!(skipped.out.contains("no value for token"), "{skipped:?}");
+    assert_eq!(run(&folder.path().join("sub"), &["run", "a.rhai"]).code, Some(0));
+    assert!(!folder.path().join("sub/started").exists());
+}
+
+#[test]
+fn a_project_file_that_others_may_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = "// Greets.\nconnect().expect(220);\n";
+    let folder = folder(&[("sub/a.rhai", script), ("mailexpect.toml", "[run]\n")]);
+    let file = folder.path().join("mailexpect.toml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let ran = run(&folder.path().join("sub"), &["run", "a.rhai"]);
+    let refused = format!("{} is refused: everybody may change it", file.display());
+    assert!(ran.code == Some(2) && ran.err.contains(&refused), "{ran:?}");
+}
+
+#[test]
 fn paths_in_the_project_file_are_relative_to_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let script =
