@@ -45,6 +45,8 @@ struct Parts {
     waited: Option<Waited>,
     session: Option<String>,
     hint: Option<String>,
+    /// Whether the same call may succeed later.
+    is_of_moment: bool,
     /// The seed of the random decisions before the error, if there were any.
     seed: Option<u64>,
     /// Where in a Rust source the operation was called, and the end of the transcript then.
@@ -89,6 +91,7 @@ impl Error {
             waited: None,
             session: None,
             hint: None,
+            is_of_moment: false,
             seed: None,
             source: None,
         }))
@@ -103,12 +106,19 @@ impl Error {
     /// Makes an error about a file or a folder that cannot be read. Whoever gave its name has to
     /// give another one, or to mend the file.
     pub(crate) fn unreadable(what: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self::usage(format!("cannot read {what}: {why}"))
+        Self::usage(format!("cannot read {what}: {why}")).of_moment()
     }
 
     /// Makes an error about a file or a folder that cannot be written. See [`Error::unreadable`].
     pub(crate) fn unwritable(what: impl fmt::Display, why: impl fmt::Display) -> Self {
         Self::usage(format!("cannot write {what}: {why}"))
+    }
+
+    /// Notes that the same call may succeed later, although it is wrong now: a file may be written,
+    /// or a port become free.
+    pub(crate) fn of_moment(mut self) -> Self {
+        self.0.is_of_moment = true;
+        self
     }
 
     /// Returns the error with this text as its message.

@@ -3,6 +3,12 @@
 use super::{Error, Kind};
 
 impl Error {
+    /// Whether the call itself is wrong, so that it would fail each time in the same way.
+    #[cfg(feature = "script")]
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.is_usage() && !self.0.is_of_moment
+    }
+
     /// Whether the deadline ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {

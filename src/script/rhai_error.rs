@@ -58,6 +58,8 @@ pub(super) fn wrong(error: &EvalAltResult) -> Error {
         EvalAltResult::ErrorDataRace(..) => in_use(),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
         EvalAltResult::ErrorPropertyNotFound(name, _) => no_entry(name),
+        // A number that cannot be read, for example. It may be in what a server has sent.
+        EvalAltResult::ErrorArithmetic(..) => other(&visible::shortened(error)).of_moment(),
         error => other(&visible::shortened(error)),
     }
 }
@@ -105,6 +107,7 @@ pub(super) fn no_entry(name: &str) -> Error {
     let name = visible::quoted(name);
     Error::usage(format!("the map has no entry `{name}`"))
         .hint(format!("`\"{name}\" in` the map asks whether it has one"))
+        .of_moment()
 }
 
 /// Makes the error for a variable in use: a variable that closures share is locked while a method
@@ -192,7 +195,7 @@ fn unknown_property(message: &str) -> Error {
     let owner = kind(owner);
     if owner == kind("()") {
         let error = Error::usage(format!("there is nothing, `()`, that could have `{property}`"));
-        return error.hint(NOT_FOUND);
+        return error.hint(NOT_FOUND).of_moment();
     }
     let owner = with_article(owner);
     match value {

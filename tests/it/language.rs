@@ -197,6 +197,27 @@ fn a_property_is_not_compared_with_a_literal_of_another_type() {
 }
 
 #[test]
+fn a_file_a_port_or_a_value_that_is_not_there_yet_is_waited_for() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("listen(\"smtp://{}\")", port.local_addr().unwrap());
+    for (attempt, tries) in [
+        ("read(\"later.txt\")", 2),
+        ("mbox(\"later.mbox\")", 2),
+        ("connect(\"smtps://127.0.0.1:1\", #{tls: #{ca: \"later.pem\"}})", 2),
+        (&listen, 2),
+        ("parse_int(\"\")", 2),
+        ("#{}.later", 2),
+        ("().later", 2),
+        ("1.later", 1),
+    ] {
+        let script = format!("let n = 0; retry(2, \"1ms\", || {{ n += 1; print(n); {attempt} }});");
+        let outcome = outcome(&script);
+        assert_eq!(printed(&outcome).len(), tries, "{attempt}: {outcome}");
+        assert_eq!(outcome.exit_code() as u8, 2, "{attempt}: {outcome}");
+    }
+}
+
+#[test]
 fn a_mistake_in_the_script_is_not_tried_again() {
     let outcome =
         outcome("let n = 0; eventually(\"1m\", || { n += 1; print(n); 1.sub_string(2) });");

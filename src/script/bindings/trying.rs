@@ -73,7 +73,7 @@ impl Attempts {
             }
             run.peers.leave(&attempt, &run.transcript);
             run.note(About::AttemptFailed, said);
-            if failed.error().is_usage() {
+            if failed.error().is_lasting() {
                 // A mistake in the script would fail each attempt in the same way.
                 return Err(failed.raised());
             }

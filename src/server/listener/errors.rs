@@ -17,7 +17,7 @@ pub(super) struct Counts {
 /// Makes the error for an address on which the listener cannot listen.
 pub(super) fn unavailable(to: &str, error: &io::Error) -> Error {
     let unavailable = Error::usage(format!("cannot listen on {to}: {error}"));
-    let unavailable = runtime::explained(unavailable, error);
+    let unavailable = runtime::explained(unavailable, error).of_moment();
     let is_unix = to.contains("+unix:");
     match error.kind() {
         io::ErrorKind::AddrInUse if is_unix => {
