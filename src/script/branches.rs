@@ -107,6 +107,7 @@ pub(super) fn together(
     functions: Vec<FnPtr>,
 ) -> Result<Array, Raised> {
     let run = Run::current().map_err(|error| raise(context, error))?;
+    run.peers.share_thread(&run.whole);
     let mut branches = Branches::new(context, &run, functions)?;
     // In a box, so that a script that waits holds little of its stack.
     let ended = coroutine::wait(Box::pin(poll_fn(|cx| branches.poll(cx))));

@@ -274,6 +274,14 @@ impl Session {
         Ok(())
     }
 
+    /// Lets others have the thread while the session waits, from now on.
+    #[cfg(feature = "script")]
+    pub(crate) fn share_thread(&mut self) {
+        if let Some(transport) = self.stream.transport_mut() {
+            transport.share_thread();
+        }
+    }
+
     /// Ends the session without judging it; unread bytes go into the transcript.
     pub(crate) fn hang_up(&mut self) {
         if !self.stream.is_open() {

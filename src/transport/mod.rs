@@ -178,6 +178,14 @@ impl Transport {
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
     }
 
+    /// Lets others have the thread while this waits, from now on.
+    #[cfg(feature = "script")]
+    pub(crate) fn share_thread(&mut self) {
+        if let Self::Tcp(stream) = self {
+            stream.share_thread();
+        }
+    }
+
     /// Reads what arrives within a moment, if the thread belongs to the session and can wait
     /// without the runtime. Returns `None` if it does not, if nothing arrives, or if `until` is
     /// sooner than that moment.

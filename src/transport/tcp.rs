@@ -108,6 +108,13 @@ impl Tcp {
         }
     }
 
+    /// Lets others have the thread while the connection is waited for, from now on.
+    #[cfg(feature = "script")]
+    pub(super) fn share_thread(&mut self) {
+        // If the system refuses, the next read that has to wait tries again and reports it.
+        let _ = self.watch();
+    }
+
     /// Hands the connection to the runtime, which watches it from now on.
     fn watch(&mut self) -> io::Result<&mut TcpStream> {
         if let Self::Near(near) = self {

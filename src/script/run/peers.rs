@@ -45,6 +45,18 @@ impl Peers {
         !self.listeners.borrow().is_empty() || !self.servers.borrow().is_empty()
     }
 
+    /// Lets other branches, and the script's own servers, have the thread while one of the open
+    /// sessions waits.
+    pub(in crate::script) fn share_thread(&self, whole: &Scope) {
+        for handle in self.sessions(whole) {
+            if let Ok(mut taken) = handle.take()
+                && let Ok(session) = taken.session()
+            {
+                session.share_thread();
+            }
+        }
+    }
+
     pub(super) fn add_session(&self, scope: Rc<Scope>, session: Handle) {
         self.sessions.borrow_mut().add(scope, session);
     }

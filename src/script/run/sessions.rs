@@ -47,6 +47,7 @@ impl Run {
         if !to.contains(':') {
             self.note_place(listener.port(), &listener.path());
         }
+        self.peers.share_thread(&self.whole);
         self.peers.add_listener(self.scope(), listening.clone());
         listening
     }
@@ -68,6 +69,7 @@ impl Run {
         if let Some(at) = server.addr(scheme) {
             self.note_place(at.port(), Path::new(""));
         }
+        self.peers.share_thread(&self.whole);
         self.peers.add_server(self.scope(), Arc::clone(&server));
         server
     }
