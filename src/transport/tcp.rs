@@ -268,6 +268,18 @@ mod tests {
         assert!(matches!(tcp, Tcp::Near(_)));
     }
 
+    #[cfg(feature = "script")]
+    #[tokio::test]
+    async fn a_thread_that_is_shared_is_not_held_up() {
+        let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;
+        tcp.share_thread();
+        peer.write_all(b"220 hi\r\n").unwrap();
+        assert!(tcp.read_soon(&mut Vec::new(), later()).is_none());
+        let mut read = [0; 8];
+        tcp.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"220 hi\r\n");
+    }
+
     #[tokio::test]
     async fn a_longer_wait_is_for_the_runtime_from_then_on() {
         let (mut tcp, mut peer) = pair(ThreadUse::Exclusive).await;

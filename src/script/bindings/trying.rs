@@ -164,10 +164,11 @@ pub mod words {
     }
 
     /// Calls a closure again and again until it does not fail, within the given time, and returns
-    /// its result. When the time is up, the attempt in progress is cut off, which it cannot catch, and the script fails
-    /// with the last failure before it. If an attempt fails, the sessions, listeners and servers
-    /// that it opened are closed, and the commands that it started are killed; none of them is
-    /// judged. A mistake in the script is not tried again.
+    /// its result. When the time is up, the attempt in progress is cut off, which it cannot catch,
+    /// and the script fails with the last failure before it. If an attempt fails, the sessions,
+    /// listeners and servers that it opened are closed, and the commands that it started are killed;
+    /// none of them is judged. A mistake in the script is not tried again; a file that cannot be
+    /// read yet, or a port in use, is.
     ///
     /// ```rhai
     /// let tries = 0;
