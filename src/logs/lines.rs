@@ -47,29 +47,24 @@ impl Lines {
         self.dropped
     }
 
-    /// The kept lines from line `number` on, each with whether it was taken.
-    pub(crate) fn from(&self, number: u64) -> impl DoubleEndedIterator<Item = (&Bytes, bool)> {
-        let skipped = usize::try_from(number.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let skipped = skipped.min(self.kept.len());
-        self.kept.range(skipped..).map(|line| (&line.text, line.is_taken))
+    /// The kept lines from line `number` on, each with its number and whether it was taken.
+    pub(crate) fn from(&self, number: u64) -> impl DoubleEndedIterator<Item = (u64, &Bytes, bool)> {
+        let first = number.clamp(self.dropped, self.count());
+        let lines = self.kept.range(self.place(first)..).enumerate();
+        lines.map(move |(place, line)| (first + place as u64, &line.text, line.is_taken))
     }
 
-    /// Takes the first line from line `number` on that `looked_for` accepts and that was not taken
-    /// yet.
-    pub(crate) fn take<T>(
-        &mut self,
-        number: u64,
-        mut looked_for: impl FnMut(&Bytes) -> Option<T>,
-    ) -> Option<(Bytes, T)> {
-        let skipped = usize::try_from(number.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let lines = self.kept.iter_mut().skip(skipped).filter(|line| !line.is_taken);
-        for line in lines {
-            if let Some(found) = looked_for(&line.text) {
-                line.is_taken = true;
-                return Some((line.text.clone(), found));
-            }
+    /// Takes line `number`, if it is still kept.
+    pub(crate) fn take(&mut self, number: u64) {
+        let place = self.place(number);
+        if let Some(line) = self.kept.get_mut(place) {
+            line.is_taken = true;
         }
-        None
+    }
+
+    /// The place of line `number` among the kept lines.
+    fn place(&self, number: u64) -> usize {
+        number.checked_sub(self.dropped).and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
     }
 }
 
@@ -108,7 +103,7 @@ mod tests {
     use super::*;
 
     fn texts(lines: &Lines) -> Vec<String> {
-        lines.from(0).map(|(line, _)| String::from_utf8_lossy(line).into_owned()).collect()
+        lines.from(0).map(|(_, line, _)| String::from_utf8_lossy(line).into_owned()).collect()
     }
 
     #[test]
@@ -139,16 +134,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_taken_once() {
+    fn lines_are_taken_by_their_numbers() {
         let (mut lines, mut splitter) = (Lines::default(), Splitter::default());
-        splitter.push(b"a 1\nb 1\na 2\n", &mut lines);
-        let mut take = |letter: &str| {
-            let found = lines.take(0, |line| line.starts_with(letter.as_bytes()).then_some(()));
-            found.map(|(line, ())| line)
-        };
-        assert_eq!(take("a").unwrap(), "a 1");
-        assert_eq!(take("a").unwrap(), "a 2");
-        assert_eq!(take("b").unwrap(), "b 1");
-        assert_eq!(take("a"), None);
+        for number in 0..KEPT.0 + 2 {
+            splitter.push(format!("line {number}\n").as_bytes(), &mut lines);
+        }
+        lines.take(1);
+        lines.take(3);
+        lines.take(u64::MAX);
+        let taken = lines.from(0).filter(|(_, _, is_taken)| *is_taken);
+        let taken: Vec<_> = taken.map(|(number, line, _)| (number, line.clone())).collect();
+        assert_eq!(taken, [(3, Bytes::from_static(b"line 3"))]);
     }
 }

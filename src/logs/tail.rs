@@ -192,7 +192,7 @@ mod tests {
             let before = self.lines.count();
             while self.tail.read(&mut self.lines, || Ok::<_, io::Error>(())).unwrap() {}
             let news = self.lines.from(before);
-            news.map(|(line, _)| String::from_utf8_lossy(line).into_owned()).collect()
+            news.map(|(_, line, _)| String::from_utf8_lossy(line).into_owned()).collect()
         }
     }
 

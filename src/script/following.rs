@@ -1,5 +1,7 @@
 //! Logs that a script follows.
 
+mod wanted;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +13,18 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::programs::Running;
 use super::run::Run;
 use crate::error::{Error, Kind, Result, Waited};
-use crate::logs::{Fate, Lines, Splitter, Subject, Tail, advice};
-use crate::pattern::{Match, Pattern};
+use crate::logs::{Fate, Lines, Splitter, Tail, advice};
+use crate::pattern::Match;
 use crate::reply::Reply;
 use crate::transcript::About;
 use crate::visible;
+pub(super) use wanted::Wanted;
+use wanted::{Found, Which};
 
 /// The pause between two reads of a file: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// For how long after the deadline a search goes on in lines that came in time.
+const TO_SEARCH: Duration = Duration::from_millis(100);
 /// How many lines an error shows, and how many bytes of each.
 const SHOWN: (usize, usize) = (5, 300);
 
@@ -38,16 +44,6 @@ struct Log {
 enum Source {
     File { path: String, tail: Tail },
     Command { running: Running, read: u64, splitter: Splitter },
-}
-
-/// What a word waits for in a log.
-pub(super) struct Wanted {
-    /// The pattern that a line has to match. `None` if the delivery of the message is wanted.
-    pub(super) pattern: Option<Pattern>,
-    /// The message that a line has to be about.
-    pub(super) subject: Option<Subject>,
-    /// How long to wait.
-    pub(super) within: Duration,
 }
 
 impl Following {
@@ -123,7 +119,12 @@ impl Following {
             if wanted.learn(&log.lines, next) {
                 next = 0;
             }
-            if let Some(line) = wanted.find(&log.lines, next) {
+            let find = wanted.find(&log.lines, next, Which::All);
+            let found = timeout_at(longest, find).await.map_err(|_| {
+                let message = format!("the log {} could not be searched in time", log.name);
+                Error::new(Kind::Timeout, message).with_expected(wanted.refuted())
+            })?;
+            if let Some(Found { line, .. }) = found {
                 let message = format!("the log {} has a line that must not be there", log.name);
                 let error = Error::new(Kind::Mismatch, message).with_expected(wanted.refuted());
                 return Err(with_advice(error.with_got(shown(run, &line)), &line));
@@ -270,8 +271,14 @@ impl Log {
             if wanted.learn(&self.lines, next) {
                 next = 0;
             }
-            if let Some(taken) = self.lines.take(next, |line| wanted.fits(line)) {
-                return Ok(taken);
+            let find = wanted.find(&self.lines, next, Which::Untaken);
+            match timeout_at(until + TO_SEARCH, find).await {
+                Ok(Some(Found { number, line, matched })) => {
+                    self.lines.take(number);
+                    return Ok((line, matched));
+                }
+                Ok(None) => {}
+                Err(_) => return Err(self.missing(run, wanted, began, Kind::Timeout)),
             }
             next = self.lines.count();
             let is_late = Instant::now() >= until;
@@ -302,7 +309,7 @@ impl Log {
         let about =
             |line: &Bytes| wanted.subject.as_ref().is_none_or(|subject| subject.is_in(line));
         let lines: Vec<_> =
-            self.lines.from(0).map(|(line, _)| line).filter(|line| about(line)).collect();
+            self.lines.from(0).map(|(_, line, _)| line).filter(|line| about(line)).collect();
         let last = &lines[lines.len().saturating_sub(SHOWN.0)..];
         let said: Vec<_> = last.iter().map(|line| shown(run, line)).collect();
         let got = match (lines.len(), said.len()) {
@@ -329,54 +336,6 @@ impl Log {
     fn absent(&self) -> Error {
         let error = Error::new(Kind::Io, format!("the log {} is not there", self.name));
         error.hint("see its path, and whether the server logs to a file; a log in the journal: start(\"journalctl -f -n 0\") and follow that")
-    }
-}
-
-impl Wanted {
-    /// Returns the match if the line is wanted.
-    fn fits(&self, line: &Bytes) -> Option<Match> {
-        if self.subject.as_ref().is_some_and(|subject| !subject.is_in(line)) {
-            return None;
-        }
-        match &self.pattern {
-            Some(pattern) => pattern.within(line),
-            None => matches!(self.fate(line), Some(Fate::Delivered | Fate::Refused))
-                .then(Match::default),
-        }
-    }
-
-    fn fate(&self, line: &[u8]) -> Option<Fate> {
-        self.subject.as_ref()?.fate(line)
-    }
-
-    /// Returns the first wanted line whose number is at least `number`, whether or not it was
-    /// taken.
-    fn find(&self, lines: &Lines, number: u64) -> Option<Bytes> {
-        let mut lines = lines.from(number).map(|(line, _)| line);
-        lines.find(|line| self.fits(line).is_some()).cloned()
-    }
-
-    /// Learns more identifiers of the message from the lines whose number is at least `number`.
-    /// Returns whether it learned any; if so, earlier lines may be about the message too.
-    fn learn(&mut self, lines: &Lines, number: u64) -> bool {
-        let Some(subject) = &mut self.subject else { return false };
-        let mut learn = |number| lines.from(number).any(|(line, _)| subject.learn(line));
-        let has_learned = learn(number);
-        while has_learned && learn(0) {}
-        has_learned
-    }
-
-    fn refuted(&self) -> String {
-        format!("no {}", self.shown().trim_start_matches("a "))
-    }
-
-    fn shown(&self) -> String {
-        let about = self.subject.as_ref().map(|subject| format!(" about {}", subject.shown()));
-        let about = about.unwrap_or_default();
-        match &self.pattern {
-            Some(pattern) => format!("a line with {pattern}{about}"),
-            None => format!("a delivery{about}"),
-        }
     }
 }
 

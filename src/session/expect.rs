@@ -247,7 +247,7 @@ impl Session {
             return self.search_stream(&pattern, wait, true).await;
         }
         let reply = self.next_reply(&pattern, wait).await?;
-        let found = self.matched_in_time(&reply, &pattern).await?;
+        let found = self.matched_in_time(&reply, &pattern, wait).await?;
         self.judge(reply, found, &pattern, wait)
     }
 
@@ -264,7 +264,7 @@ impl Session {
                 Ok(reply) => reply,
                 Err(error) => return Err(taken.before(error)),
             };
-            if let Some(found) = self.matched_in_time(&reply, &pattern).await? {
+            if let Some(found) = self.matched_in_time(&reply, &pattern, wait).await? {
                 if pattern.has_enhanced() {
                     self.check_enhanced(&reply, &pattern, wait)?;
                 }
@@ -297,7 +297,7 @@ impl Session {
         let wait = self.begin(&call, "expect_line")?;
         let pattern = pattern?;
         let line = self.next_line(&pattern, wait).await?;
-        let found = self.matched_in_time(&line, &pattern).await?;
+        let found = self.matched_in_time(&line, &pattern, wait).await?;
         self.judge(line, found, &pattern, wait)
     }
 
@@ -317,7 +317,7 @@ impl Session {
         } else {
             self.next_line(&wanted, wait).await?
         };
-        if self.matched_in_time(&taken, &pattern).await?.is_none() {
+        if self.matched_in_time(&taken, &pattern, wait).await?.is_none() {
             self.turn.expected();
             return Ok(Reply::whole(taken, Match::default()).after(wait.started.elapsed()));
         }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::near::{Before, Told};
 use super::role::Role;
@@ -225,8 +226,13 @@ impl Session {
 
     /// Matches what was taken against the pattern of a verb, and makes the error if it does not
     /// match.
-    pub(super) fn check(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
-        let found = self.matched(&taken, pattern);
+    pub(super) async fn check(
+        &mut self,
+        taken: Bytes,
+        pattern: &Pattern,
+        wait: Wait,
+    ) -> Result<Reply> {
+        let found = self.matched_in_time(&taken, pattern, wait).await?;
         // `judge` checks the codes itself if the pattern has some.
         if found.is_some() && !pattern.has_enhanced() {
             self.check_enhanced(&taken, pattern, wait)?;
@@ -309,25 +315,41 @@ impl Session {
         &mut self,
         taken: &Bytes,
         pattern: &Pattern,
+        wait: Wait,
     ) -> Result<Option<Match>> {
         if pattern.effort(taken.len()) < AT_ONCE {
             return Ok(self.matched(taken, pattern));
         }
         let verdict = self.turn.protocol().verdict(taken);
-        let (bytes, pattern) = (taken.clone(), pattern.clone());
-        let matching = move || pattern.matches_with(chomp(&bytes), &verdict);
-        self.aside(matching).await
+        let (bytes, tried) = (taken.clone(), pattern.clone());
+        let matching = move || tried.matches_with(chomp(&bytes), &verdict);
+        self.aside(matching, pattern, wait).await
     }
 
-    /// Tries a pattern on another thread.
+    /// Tries what was expected on another thread. If that takes too long, the thread goes on alone
+    /// until it is done or the process ends, because nothing can stop it.
+    ///
+    /// # Errors
+    /// Timeout, if the deadline passes first.
     pub(super) async fn aside<T: Send + 'static>(
         &mut self,
         matching: impl FnOnce() -> T + Send + 'static,
+        wanted: impl Display,
+        wait: Wait,
     ) -> Result<T> {
-        // The runtime cancels the task only if it ends, and then this future ends too.
-        tokio::task::spawn_blocking(matching)
-            .await
-            .map_err(|error| self.fault(Kind::Io, format!("the pattern was not tried: {error}")))
+        let (sender, receiver) = oneshot::channel();
+        // A runtime that ends would wait for its own threads.
+        let thread = std::thread::Builder::new().name("search".to_owned());
+        let spawned = thread.spawn(move || drop(sender.send(matching())));
+        let untried = |why: &dyn Display| {
+            self.fault(Kind::Io, format!("no thread to search what came for the pattern: {why}"))
+        };
+        spawned.map_err(|error| untried(&error))?;
+        match timeout_at(wait.deadline() + TO_SEARCH, receiver).await {
+            // The sender is dropped without a result only after a panic, which has been reported.
+            Ok(done) => done.map_err(|_| untried(&"it died")),
+            Err(_) => Err(self.late_search(wait, wanted)),
+        }
     }
 
     /// Returns how the pattern matches what was taken, if it does. No bytes at all stand for the

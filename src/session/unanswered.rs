@@ -116,6 +116,17 @@ impl Session {
         error.hint(self.give_longer(wait))
     }
 
+    /// Makes the error for a deadline that ran out while what came was searched.
+    pub(super) fn late_search(&mut self, wait: Wait, wanted: impl Display) -> Error {
+        self.record.note(What::TimedOut(wait.allowed));
+        self.fault(Kind::Timeout, "what came could not be searched in time")
+            .with_expected(wanted)
+            .with_waited(wait.waited())
+            .hint(
+                "a repetition like `.{0,4000}` is slow on long input: say it with a simpler regex",
+            )
+    }
+
     /// Makes the error for a deadline that ran out before a reply came, or in the middle of one.
     pub(super) fn late_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
         match self.missing() {

@@ -99,3 +99,24 @@ fn a_script_ends_soon_after_its_deadline_whatever_text_it_goes_through() {
         assert!(outcome.elapsed < Duration::from_secs(3), "{script}: {:?}", outcome.elapsed);
     }
 }
+
+#[test]
+fn what_is_expected_of_a_long_reply_or_command_is_searched_in_time() {
+    let slow = "re(`(?s)x.{0,4000}END`)";
+    let begin = "let l = listen(\"tcp\"); let url = l.url; url.replace(\"tcp:\", \"smtp:\"); let c = connect(url); let s = l.accept();\n\
+        s.send_raw(\"220 hi\\r\\n\"); c.expect(220);\n\
+        let long = repeat(\"250-\" + repeat(\"x\", 1000) + \"\\r\\n\", 300) + \"250 x\\r\\n\";\n\
+        let answer = || { s.expect(\"NOOP\\r\\n\"); s.send_raw(long); };\n";
+    let serve = "let l = listen(\"smtp\"); let url = l.url; url.replace(\"smtp:\", \"tcp:\"); let c = connect(url); let s = l.accept();\n\
+        s.greet(); c.send_raw(\"NOOP \" + repeat(repeat(\"x\", 1000) + \" \", 300) + \"\\r\\n\");\n";
+    for script in [
+        format!("{begin}together([answer, || c.noop(#{{expect: {slow}, timeout: \"2s\"}})]);"),
+        format!("{begin}c.send(\"NOOP\"); answer.call(); c.expect({slow}, #{{timeout: \"2s\"}});"),
+        format!("{serve}s.expect_command({slow}, #{{timeout: \"2s\"}});"),
+    ] {
+        let outcome = outcome(&script, |case| case.deadline(Duration::from_mins(1)));
+        let text = outcome.failure().unwrap().error.to_string();
+        assert!(text.contains("what came could not be searched in time"), "{script}: {text}");
+        assert!(outcome.elapsed < Duration::from_secs(20), "{script}: {:?}", outcome.elapsed);
+    }
+}

@@ -72,12 +72,12 @@ impl Session {
             let reply = self.next_reply(&any, wait).await?;
             let mut fits = Vec::new();
             for (place, pattern) in patterns.iter().enumerate() {
-                if self.matched_in_time(&reply, pattern).await?.is_some() {
+                if self.matched_in_time(&reply, pattern, wait).await?.is_some() {
                     fits.push(place);
                 }
             }
             if !assignment.add(fits) {
-                let found = self.matched_in_time(&reply, &any).await?;
+                let found = self.matched_in_time(&reply, &any, wait).await?;
                 self.judge(reply, found, &any, wait)?;
                 continue;
             }
@@ -91,7 +91,7 @@ impl Session {
         let mut replies = Vec::new();
         for (reply, pattern) in served {
             let Some(reply) = reply.and_then(|reply| taken.get(reply)) else { continue };
-            if let Some(found) = self.matched_in_time(reply, pattern).await? {
+            if let Some(found) = self.matched_in_time(reply, pattern, wait).await? {
                 replies.push(Reply::whole(reply.clone(), found).after(wait.started.elapsed()));
             }
         }

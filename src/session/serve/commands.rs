@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::super::call::Call;
 use super::super::operation::Operation;
+use super::super::take::AT_ONCE;
 use super::super::waiting::Wait;
 use super::super::{SHOWN, Session};
 use super::command::Command;
@@ -202,7 +203,7 @@ impl Session {
     ) -> Result<Command> {
         let speech = self.turn.speech();
         let taken = self.whole_command(pattern, wait).await?;
-        if matches(pattern, &taken, speech).is_some() {
+        if self.fits_command(pattern, &taken, wait).await? {
             self.turn.expected();
             return Ok(Command::new(taken, speech));
         }
@@ -212,6 +213,17 @@ impl Session {
             .with_expected(pattern)
             .with_got(visible::excerpt(&came, SHOWN))
             .with_waited(wait.waited()))
+    }
+
+    /// Whether the command matches. If that may take long, it is tried on another thread, because it
+    /// would delay the deadlines of the script and of other sessions.
+    async fn fits_command(&mut self, pattern: &Pattern, taken: &Bytes, wait: Wait) -> Result<bool> {
+        let speech = self.turn.speech();
+        if pattern.effort(taken.len()) < AT_ONCE {
+            return Ok(matches(pattern, taken, speech).is_some());
+        }
+        let (tried, taken) = (pattern.clone(), taken.clone());
+        self.aside(move || matches(&tried, &taken, speech).is_some(), pattern, wait).await
     }
 
     /// Takes a command that has no arguments.

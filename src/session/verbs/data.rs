@@ -140,7 +140,7 @@ impl Session {
                 // A reply that is no refusal is an error too, because no message was sent.
                 _ => &go_ahead,
             };
-            return self.check(reply, wanted, verb.wait).map(|reply| vec![reply]);
+            return self.check(reply, wanted, verb.wait).await.map(|reply| vec![reply]);
         }
         self.send_in_turn(dot_stuff(message.bytes()), verb.wait).await?;
         self.verdicts(&verb, each).await
@@ -185,7 +185,7 @@ impl Session {
                 announced = true;
                 continue;
             }
-            replies.push(self.check(reply, wanted, verb.wait).map_err(named)?);
+            replies.push(self.check(reply, wanted, verb.wait).await.map_err(named)?);
         }
         match each {
             Some(each) if each.len() > replies.len() => {

@@ -112,7 +112,7 @@ impl Session {
     async fn ask(&mut self, line: impl AsRef<[u8]>, verb: &Verb) -> Result<Reply> {
         self.send_line(line.as_ref(), verb.wait).await?;
         let reply = self.answer(verb).await?;
-        let reply = self.conclude(reply, verb)?;
+        let reply = self.conclude(reply, verb).await?;
         if self.turn.speech() == Speech::Sieve {
             self.check_data(line.as_ref(), &reply, verb)?;
         }
@@ -130,8 +130,8 @@ impl Session {
     }
 
     /// Matches the final reply against the pattern of the verb.
-    fn conclude(&mut self, reply: Bytes, verb: &Verb) -> Result<Reply> {
-        self.check(reply, &verb.wanted, verb.wait)
+    async fn conclude(&mut self, reply: Bytes, verb: &Verb) -> Result<Reply> {
+        self.check(reply, &verb.wanted, verb.wait).await
     }
 }
 

@@ -348,7 +348,7 @@ impl Session {
         self.send_line(format!("USER {user}").as_bytes(), verb.wait).await?;
         let reply = self.answer(verb).await?;
         if pop3::Status::of(&reply) != Some(pop3::Status::Ok) {
-            return self.conclude(reply, verb);
+            return self.conclude(reply, verb).await;
         }
         self.turn.expected();
         self.ask(format!("PASS {password}"), verb).await

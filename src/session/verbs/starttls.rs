@@ -139,7 +139,7 @@ impl Session {
             if tls.greets_again {
                 let again = tls.success.into_pattern()?;
                 let said = self.next_reply(&again, wait).await?;
-                let said = self.check(said, &again, wait)?;
+                let said = self.check(said, &again, wait).await?;
                 self.check_capabilities(&said)?;
             }
         }

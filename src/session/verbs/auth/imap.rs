@@ -37,14 +37,14 @@ impl Session {
                 .map_err(|error| exchange.cancelled(error))?;
             exchange.went_well()?;
             let last = match turn {
-                Next::Continuation(asked) if !asked.fits(&running.verb.wanted) => {
+                Next::Continuation(asked) if !self.fits(&asked, &running.verb).await? => {
                     let challenge = manner.challenge(asked.bytes()).unwrap_or_default();
                     self.respond(&mut exchange, challenge, &running.verb).await?;
                     continue;
                 }
                 Next::Continuation(asked) => asked,
                 Next::Tagged(tagged) => {
-                    if tagged.fits(&running.verb.wanted) {
+                    if self.fits(&tagged, &running.verb).await? {
                         self.check_end(&exchange, tagged.body(), &running.verb)?;
                     }
                     tagged

@@ -55,11 +55,15 @@ impl Session {
         self.send_line(command.as_bytes(), verb.wait).await?;
         loop {
             let reply = self.answer(&verb).await.map_err(|error| exchange.cancelled(error))?;
-            let Some(challenge) =
-                manner.challenge(&reply).filter(|_| self.matched(&reply, &verb.wanted).is_none())
-            else {
+            let mut challenge = manner.challenge(&reply);
+            if challenge.is_some()
+                && self.matched_in_time(&reply, &verb.wanted, verb.wait).await?.is_some()
+            {
+                challenge = None;
+            }
+            let Some(challenge) = challenge else {
                 exchange.went_well()?;
-                let reply = self.conclude(reply, &verb)?;
+                let reply = self.conclude(reply, &verb).await?;
                 self.hear_last_words(&mut exchange, reply.bytes(), &verb)?;
                 self.check_end(&exchange, reply.bytes(), &verb)?;
                 return Ok(reply);

@@ -5,7 +5,6 @@ use super::known::Known;
 use super::required::{BARE, Required};
 use crate::buffer::DEFAULT_LIMIT;
 use crate::error::{Error, Kind, Result};
-use crate::pattern::Pattern;
 use crate::proto::Speech;
 use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
 use crate::reply::Reply;
@@ -20,6 +19,9 @@ use crate::session::{Session, hint};
 /// response takes, so that a mailbox of 200 000 messages can be fetched, and large enough to bound
 /// a flood of short responses.
 const OVERHEAD: usize = 32;
+
+/// What is wanted of untagged responses, in errors.
+const UNTAGGED: &str = "untagged responses as `require`, `allow` and `forbid` have them";
 
 /// From how many responses on other scripts get a turn, and deadlines are looked at, between two
 /// steps of reading an answer.
@@ -217,22 +219,31 @@ impl Session {
         }
         let (mut demands, response) = (std::mem::take(&mut running.demands), response.clone());
         let checked = self
-            .aside(move || {
-                let came = demands.came(&response);
-                (demands, came)
-            })
+            .aside(
+                move || {
+                    let came = demands.came(&response);
+                    (demands, came)
+                },
+                UNTAGGED,
+                running.verb.wait,
+            )
             .await?;
         running.demands = checked.0;
         Ok(checked.1)
     }
 
     /// Whether the response that ends a command fits what the verb expects.
-    async fn fits(&mut self, tagged: &Response, wanted: &Pattern) -> Result<bool> {
+    pub(in crate::session::verbs) async fn fits(
+        &mut self,
+        tagged: &Response,
+        verb: &Verb,
+    ) -> Result<bool> {
+        let wanted = &verb.wanted;
         if wanted.effort(tagged.bytes().len()) < AT_ONCE {
             return Ok(tagged.fits(wanted));
         }
-        let (tagged, wanted) = (tagged.clone(), wanted.clone());
-        self.aside(move || tagged.fits(&wanted)).await
+        let (tagged, tried) = (tagged.clone(), wanted.clone());
+        self.aside(move || tagged.fits(&tried), wanted, verb.wait).await
     }
 
     /// The replies that met the required patterns.
@@ -243,7 +254,8 @@ impl Session {
             return Ok((running, required));
         }
         let (demands, untagged) = (running.demands.clone(), running.untagged.clone());
-        let required = self.aside(move || demands.replies(&untagged)).await?;
+        let wait = running.verb.wait;
+        let required = self.aside(move || demands.replies(&untagged), UNTAGGED, wait).await?;
         Ok((running, required))
     }
 
@@ -265,13 +277,14 @@ impl Session {
         tagged: Response,
     ) -> Result<Answer> {
         let wait = running.verb.wait;
-        if !self.fits(&tagged, &running.verb.wanted).await? {
+        if !self.fits(&tagged, &running.verb).await? {
             let error = self
                 .fault(Kind::Mismatch, "the reply is not the one that was expected")
                 .with_expected(&running.verb.wanted);
             // The error shows the part of the response that the pattern was matched against.
             let error = error.with_got(self.shown_lines(tagged.held())).with_waited(wait.waited());
-            if tagged.is_like(&running.verb.wanted) {
+            let is_quick = running.verb.wanted.effort(tagged.bytes().len()) < AT_ONCE;
+            if is_quick && tagged.is_like(&running.verb.wanted) {
                 return Err(error.hint(
                     "a verb compares its pattern with the text after the tag: leave the tag out of the pattern",
                 ));
