@@ -162,8 +162,8 @@ impl<'t> Lines<'t> {
 fn session(line: &str) -> (Option<&str>, &str) {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let Some((first, rest)) = line.split_once(' ') else { return (None, line) };
-    let own = match first.strip_prefix('b').and_then(|branch| branch.split_once('.')) {
-        Some((branch, own)) if is_number(branch) => own,
+    let own = match first.strip_prefix('b').and_then(|branch| branch.rsplit_once('.')) {
+        Some((branch, own)) if branch.split('.').all(is_number) => own,
         _ => first,
     };
     match own.strip_prefix('s') {

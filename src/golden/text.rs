@@ -127,7 +127,8 @@ fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
             outside.insert(session);
         }
     }
-    let mut places: BTreeMap<SessionId, u32> = outside.iter().copied().zip(1..).collect();
+    let mut places: BTreeMap<SessionId, SessionId> =
+        outside.iter().copied().zip((1..).map(SessionId::of)).collect();
     let first = u32::try_from(outside.len()).unwrap_or(u32::MAX);
     let mut next = first;
     for event in &mut events {
@@ -135,9 +136,9 @@ fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
             next = first;
         }
         if let Some(session) = &mut event.session {
-            session.0 = *places.entry(*session).or_insert_with(|| {
+            *session = *places.entry(*session).or_insert_with(|| {
                 next += 1;
-                next
+                SessionId::of(next)
             });
         }
     }

@@ -149,7 +149,7 @@ pub(super) fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
         };
         numbers.push(n);
         let session = u32::try_from(step.session + 1).unwrap_or(u32::MAX);
-        events.push(Event::new(Some(crate::transcript::SessionId(session)), what));
+        events.push(Event::new(Some(crate::transcript::SessionId::of(session)), what));
     }
     let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let Ok(redacted) = Redaction::new().apply(&events) else { return found };

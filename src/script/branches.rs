@@ -149,10 +149,13 @@ impl Branches {
         functions: Vec<FnPtr>,
     ) -> Result<Self, Raised> {
         let (barrier, scope) = (Rc::<Barrier>::default(), run.scope());
-        let waker = Arc::default();
+        let (waker, outer) = (Arc::default(), run.transcript.branch());
         let mut all = Vec::with_capacity(functions.len());
-        for (place, function) in functions.into_iter().enumerate() {
-            let branch = Rc::new(Branch::new(place + 1, &barrier, Scope::within(&scope)));
+        for ((place, function), strand) in
+            functions.into_iter().enumerate().zip(scope.strand().branches())
+        {
+            let branch =
+                Rc::new(Branch::new(place + 1, &barrier, Scope::of_branch(&scope, &strand)));
             let coroutine = spawn(context, run, &branch, function).map_err(|error| {
                 let error = format!("no stack for branch {} of the script: {error}", place + 1);
                 raise(context, Error::new(Kind::Io, error))
@@ -160,7 +163,7 @@ impl Branches {
             let wakeup = Wakeup { is_due: AtomicBool::new(true), all: Arc::clone(&waker) };
             all.push(Running {
                 coroutine: Box::pin(coroutine),
-                part: Part::of_branch(u32::try_from(branch.number).unwrap_or(u32::MAX)),
+                part: Part::of_branch(outer.branch(branch.number as u64)),
                 branch,
                 wakeup: Arc::new(wakeup),
                 value: None,

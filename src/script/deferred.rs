@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use rhai::FnPtr;
 
+use super::order::InOrder;
 use super::raise::Spot;
 use super::scope::Scope;
 use crate::error::Error;
@@ -15,20 +16,21 @@ const MOST: usize = 10_000;
 /// The closures that run at the end of the script, or of the scope that deferred them.
 #[derive(Default)]
 pub(super) struct Deferred {
-    closures: RefCell<Vec<(Rc<Scope>, FnPtr, Spot)>>,
+    closures: RefCell<InOrder<(Rc<Scope>, FnPtr, Spot)>>,
     /// Whether the script was already allowed to go on after a stop. It may do so once, for its
     /// deferred closures.
     pardoned: Cell<bool>,
 }
 
 impl Deferred {
-    /// Adds a closure. It runs before those that were added earlier.
+    /// Adds a closure. It runs before those that were added earlier, and before those of earlier
+    /// branches.
     pub(super) fn push(&self, scope: Rc<Scope>, closure: FnPtr, spot: Spot) -> Result<(), Error> {
         let mut closures = self.closures.borrow_mut();
         if closures.len() >= MOST {
             return Err(Error::usage(format!("more than {MOST} closures are deferred")));
         }
-        closures.push((scope, closure, spot));
+        closures.add(scope.order(), (scope, closure, spot));
         Ok(())
     }
 
@@ -36,7 +38,7 @@ impl Deferred {
         self.closures.borrow().is_empty()
     }
 
-    /// Takes the closure of a scope that was added last.
+    /// Takes the last closure of a scope.
     pub(super) fn pop(&self, scope: &Scope) -> Option<(FnPtr, Spot)> {
         let mut closures = self.closures.borrow_mut();
         let place = closures.iter().rposition(|(of, ..)| scope.has(of))?;

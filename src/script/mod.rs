@@ -33,6 +33,7 @@ mod memory;
 mod native;
 mod near;
 mod operate;
+mod order;
 mod output;
 mod params;
 mod places;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::order::InOrder;
 use super::raise::Spot;
 use super::scope::Scope;
 use crate::error::{Error, Kind, Result};
@@ -155,10 +156,9 @@ impl Drop for Taken {
     }
 }
 
-/// The programs of a run, in the order in which they were started, each with the scope that started
-/// it.
+/// The programs of a run, in the order of the script, each with the scope that started it.
 #[derive(Default)]
-pub(super) struct Programs(RefCell<Vec<(Rc<Scope>, Running)>>);
+pub(super) struct Programs(RefCell<InOrder<(Rc<Scope>, Running)>>);
 
 impl Programs {
     pub(super) fn add(&self, scope: Rc<Scope>, running: Running) -> Result<Running> {
@@ -166,17 +166,16 @@ impl Programs {
         if all.len() >= MOST {
             return Err(Error::usage(format!("the script has started {MOST} commands")));
         }
-        all.push((scope, running.clone()));
+        all.add(scope.order(), (scope, running.clone()));
         Ok(running)
     }
 
     /// Kills the programs that an attempt has started which failed. How they ended is not judged.
     pub(super) fn leave(&self, scope: &Scope, transcript: &Transcript) {
-        let all = self.0.take();
-        let (left, kept) = all.into_iter().partition(|(of, _)| scope.has(of));
-        self.0.replace(kept);
-        let left: Vec<(Rc<Scope>, Running)> = left;
-        for (_, running) in left {
+        let mut left = self.0.borrow().clone();
+        left.retain(|(of, _)| scope.has(of));
+        self.0.borrow_mut().retain(|(of, _)| !scope.has(of));
+        for (_, running) in left.into_iter() {
             let is_known = running.slot().status.is_some();
             let status = running.slot().program.as_deref_mut().and_then(Program::kill);
             if !is_known {
@@ -204,7 +203,7 @@ impl Programs {
     ) -> Option<(Error, Spot, Option<String>)> {
         let all = self.0.borrow().clone();
         let mut wrong = None;
-        for (_, running) in all {
+        for (_, running) in all.into_iter() {
             let is_seen = running.slot().is_seen;
             let age = if is_seen { Duration::ZERO } else { age };
             let ended = running.with(async |program| Ok(program.ends_within(age).await)).await;
@@ -237,7 +236,7 @@ impl Programs {
     /// Returns the place and the step in which the first program was started.
     pub(super) fn first(&self) -> (Option<Spot>, Option<String>) {
         let all = self.0.borrow();
-        let Some((_, running)) = all.first() else { return (None, None) };
+        let Some((_, running)) = all.iter().next() else { return (None, None) };
         let slot = running.slot();
         (Some(slot.spot.clone()), slot.step.clone())
     }
@@ -246,7 +245,7 @@ impl Programs {
     /// transcript shows how they ended, because a server that died is most often the reason for the
     /// failure.
     pub(super) async fn kill(&self, transcript: &Transcript) {
-        for (_, running) in self.0.take() {
+        for (_, running) in self.0.take().into_iter() {
             let (program, known) = {
                 let mut slot = running.slot();
                 (slot.program.take(), slot.status)

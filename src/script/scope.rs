@@ -6,11 +6,15 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
+use super::order::{Order, Strand};
+
 /// A part of a script that ends for itself. The whole script is one, too.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     /// The scope in which this one began.
     around: Option<Rc<Self>>,
+    /// The branch in which the scope began.
+    strand: Rc<Strand>,
     is_case: bool,
     /// The deadline of the `eventually` in progress.
     limit: Cell<Option<Instant>>,
@@ -19,19 +23,35 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// A scope for an attempt or a branch.
+    /// A scope for an attempt.
     pub(super) fn within(around: &Rc<Self>) -> Rc<Self> {
-        Self::new(around, false)
+        Self::new(around, &around.strand, false)
+    }
+
+    /// A scope for a branch.
+    pub(super) fn of_branch(around: &Rc<Self>, strand: &Rc<Strand>) -> Rc<Self> {
+        Self::new(around, strand, false)
     }
 
     /// A scope for a case of a table.
     pub(super) fn of_case(around: &Rc<Self>) -> Rc<Self> {
-        Self::new(around, true)
+        Self::new(around, &around.strand, true)
     }
 
-    fn new(around: &Rc<Self>, is_case: bool) -> Rc<Self> {
+    fn new(around: &Rc<Self>, strand: &Rc<Strand>, is_case: bool) -> Rc<Self> {
         let (limit, around) = (Cell::new(around.limit()), Some(Rc::clone(around)));
-        Rc::new(Self { around, is_case, limit, proofs: Cell::default() })
+        let strand = Rc::clone(strand);
+        Rc::new(Self { around, strand, is_case, limit, proofs: Cell::default() })
+    }
+
+    /// The branch in which the scope began.
+    pub(super) fn strand(&self) -> &Strand {
+        &self.strand
+    }
+
+    /// The place of what the scope does next.
+    pub(super) fn order(&self) -> Order {
+        self.strand.next()
     }
 
     /// This scope and those around it.

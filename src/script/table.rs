@@ -1,9 +1,10 @@
 //! The rows of tables. Each row is a case of its own.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::order::{InOrder, Order};
 use crate::error::Error;
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::transcript::{About, Event, What};
@@ -11,21 +12,19 @@ use crate::transcript::{About, Event, What};
 /// The most rows. A script that runs more has a loop that does not end.
 const MOST: usize = 100_000;
 
-/// The cases of a run that have ended.
+/// The cases of a run.
 #[derive(Default)]
 pub(super) struct Table {
-    cases: RefCell<Vec<Case>>,
-    /// The names of all cases, each with the number of the last case of this name.
-    names: RefCell<HashMap<String, u64>>,
-    /// The number of the next case.
-    next: Cell<u32>,
+    /// The numbers and names of the cases that have begun.
+    begun: RefCell<InOrder<(u32, String)>>,
+    /// The cases that have ended.
+    ended: RefCell<Vec<Case>>,
 }
 
 /// A row that was run.
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) number: u32,
-    pub(super) name: String,
     pub(super) verdict: Verdict,
     pub(super) beside: Vec<Failure>,
     pub(super) expectations: u64,
@@ -33,59 +32,90 @@ pub(super) struct Case {
 }
 
 impl Table {
-    /// Begins a case. Returns its number, which also stands in the transcript, and its name, with a
-    /// number appended if another case of the run has the same name.
-    pub(super) fn begin(&self, name: String) -> (u32, String) {
-        (self.next.replace(self.next.get().saturating_add(1)), self.unique(name))
-    }
-
-    fn unique(&self, name: String) -> String {
-        let mut names = self.names.borrow_mut();
-        let Some(mut last) = names.get(&name).copied() else {
-            names.insert(name.clone(), 1);
-            return name;
-        };
-        let numbered = loop {
-            last += 1;
-            let numbered = format!("{name} ({last})");
-            if !names.contains_key(&numbered) {
-                break numbered;
-            }
-        };
-        names.insert(name, last);
-        names.insert(numbered.clone(), 1);
-        numbered
+    /// Begins a case. Returns the number that stands in the transcript until the script has ended.
+    pub(super) fn begin(&self, order: Order, name: String) -> u32 {
+        let mut begun = self.begun.borrow_mut();
+        let number = u32::try_from(begun.len()).unwrap_or(u32::MAX);
+        begun.add(order, (number, name));
+        number
     }
 
     /// Whether a case has failed. Then the script does not have to prove anything else.
     pub(super) fn has_failed(&self) -> bool {
-        self.cases.borrow().iter().any(|case| matches!(case.verdict, Verdict::Failed(_)))
+        self.ended.borrow().iter().any(|case| matches!(case.verdict, Verdict::Failed(_)))
     }
 
     /// Adds a case that has ended.
     pub(super) fn add(&self, case: Case) -> Result<(), Error> {
-        let mut cases = self.cases.borrow_mut();
-        if cases.len() >= MOST {
+        let mut ended = self.ended.borrow_mut();
+        if ended.len() >= MOST {
             return Err(Error::usage(format!("the script has more than {MOST} cases")));
         }
-        cases.push(case);
+        ended.push(case);
         Ok(())
     }
 
-    /// Returns the cases as outcomes of their own, each with its part of the transcript. A case that
-    /// begins or ends where a long transcript leaves events out has no part.
-    pub(super) fn outcomes(&self, script: &Outcome) -> Vec<Outcome> {
+    /// Numbers the cases in the order of the script, and appends a number to a name that an earlier
+    /// case has. Only the end of the script tells which case is the earlier one. Returns the cases
+    /// as outcomes of their own, each with its part of the transcript. A case that begins or ends
+    /// where a long transcript leaves events out has no part.
+    pub(super) fn outcomes(&self, script: &mut Outcome) -> Vec<Outcome> {
+        let places = places(self.begun.take());
+        script.transcript.iter_mut().for_each(|event| place(&mut event.what, &places));
+        if let Some(recorded) = &mut script.recorded {
+            recorded.events().for_each(|what| place(what, &places));
+        }
         let mut parts = parts(&script.transcript);
-        let outcome = |case: Case| Outcome {
-            case: Some(case.name),
-            row: Some(case.number),
-            expectations: case.expectations,
-            beside: case.beside,
-            elapsed: case.elapsed,
-            transcript: parts.remove(&case.number).unwrap_or_default().to_vec(),
-            ..Outcome::new(&script.path, case.verdict)
+        let outcome = |case: Case| {
+            let (number, name) = places.get(&case.number).cloned().unwrap_or_default();
+            Outcome {
+                case: Some(name),
+                row: Some(number),
+                expectations: case.expectations,
+                beside: case.beside,
+                elapsed: case.elapsed,
+                transcript: parts.remove(&number).unwrap_or_default().to_vec(),
+                ..Outcome::new(&script.path, case.verdict)
+            }
         };
-        self.cases.take().into_iter().map(outcome).collect()
+        let mut outcomes: Vec<_> = self.ended.take().into_iter().map(outcome).collect();
+        outcomes.sort_by_key(|outcome| outcome.row);
+        outcomes
+    }
+}
+
+/// For the number that each case began with, its number and its name at the end.
+fn places(begun: InOrder<(u32, String)>) -> HashMap<u32, (u32, String)> {
+    let mut names = HashMap::new();
+    let place = |(at, (began, name)): (u32, (u32, String))| (began, (at, unique(name, &mut names)));
+    (0..).zip(begun.into_iter()).map(place).collect()
+}
+
+/// Appends a number to a name that is among `names`, each with the last number that it got.
+fn unique(name: String, names: &mut HashMap<String, u64>) -> String {
+    let Some(mut last) = names.get(&name).copied() else {
+        names.insert(name.clone(), 1);
+        return name;
+    };
+    let numbered = loop {
+        last += 1;
+        let numbered = format!("{name} ({last})");
+        if !names.contains_key(&numbered) {
+            break numbered;
+        }
+    };
+    names.insert(name, last);
+    names.insert(numbered.clone(), 1);
+    numbered
+}
+
+/// Gives a case in an event its number and its name at the end.
+fn place(what: &mut What, places: &HashMap<u32, (u32, String)>) {
+    if let What::Note { about: About::Case(number) | About::CaseEnded(number), text } = what
+        && let Some((at, name)) = places.get(number)
+    {
+        *number = *at;
+        *text = name.as_str().into();
     }
 }
 

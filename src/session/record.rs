@@ -205,7 +205,7 @@ mod tests {
     fn only_the_beginning_of_a_flood_is_searched_for_secrets() {
         let transcript = Transcript::default();
         transcript.learned().learn(b"s3cret-pw");
-        let record = Record::new(SessionId(1), Role::Client, transcript);
+        let record = Record::new(SessionId::of(1), Role::Client, transcript);
         let mut flood = vec![b'a'; 1 << 20];
         for at in [10, SHOWN - 9, flood.len() - 100] {
             flood[at..at + 9].copy_from_slice(b"s3cret-pw");

@@ -36,6 +36,8 @@ use record::Record;
 #[cfg(feature = "cli")]
 pub(crate) use render::happening;
 pub use render::{Line, Mark};
+#[cfg(feature = "script")]
+pub(crate) use session_id::BranchId;
 pub use session_id::SessionId;
 #[cfg(feature = "cli")]
 pub(crate) use tape::Passage;
@@ -168,6 +170,12 @@ impl Transcript {
     pub fn take(&self) -> Vec<Event> {
         let events = self.record().take();
         self.masked(events)
+    }
+
+    /// The branch whose events are recorded.
+    #[cfg(feature = "script")]
+    pub(crate) fn branch(&self) -> BranchId {
+        self.record().branch()
     }
 
     /// Makes new events go to `part`, and leaves in `part` the part to which they went before.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::event::{Event, What};
 use super::note::About;
+use super::session_id::BranchId;
 
 /// The number of first events that are always kept, and the number of their bytes. That is enough
 /// for some lines each for thousands of commands, but not for a flood from a hostile server.
@@ -29,14 +30,14 @@ pub(crate) struct Part {
     begun: Vec<usize>,
     /// The number of events left out between `events` and `last`.
     omitted: u64,
-    /// The branch of these events, from 1; 0 outside of all branches.
-    pub(super) branch: u32,
+    /// The branch of these events.
+    pub(super) branch: BranchId,
 }
 
 impl Part {
     /// An empty part for the events of a branch.
     #[cfg(feature = "script")]
-    pub(crate) fn of_branch(branch: u32) -> Self {
+    pub(crate) fn of_branch(branch: BranchId) -> Self {
         Self { branch, ..Self::default() }
     }
 

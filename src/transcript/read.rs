@@ -197,7 +197,7 @@ fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
     let line = without_times(line);
     let (session, line) = match tag(line) {
         Some((session, line)) => (Some(session), line),
-        None => ((!several).then_some(SessionId(1)), line),
+        None => ((!several).then_some(SessionId::of(1)), line),
     };
     let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::UnreadClient, Mark::Event];
     let (mark, rest) =

@@ -96,11 +96,11 @@ mod tests {
 
     fn said(session: u32, bytes: usize) -> Event {
         let text = Bytes::from(vec![b'x'; bytes]);
-        Event::new(Some(SessionId(session)), What::Client(text.into()))
+        Event::new(Some(SessionId::of(session)), What::Client(text.into()))
     }
 
     fn of(recent: &Recent, session: u32) -> usize {
-        recent.events.iter().filter(|event| event.session == Some(SessionId(session))).count()
+        recent.events.iter().filter(|event| event.session == Some(SessionId::of(session))).count()
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         recent.keep(said(1, 100));
         for session in 2..5000 {
             recent.keep(said(session, 10_000));
-            recent.keep(Event::new(Some(SessionId(session)), What::Closed(Close::ByClient)));
+            recent.keep(Event::new(Some(SessionId::of(session)), What::Closed(Close::ByClient)));
             assert!(recent.held <= MOST, "{}", recent.held);
         }
         assert_eq!((of(&recent, 1), of(&recent, 2), of(&recent, 4999)), (1, 0, 2));

@@ -1,12 +1,13 @@
 //! The events of a run as they are recorded: where they go, and how much memory they take.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::event::Event;
 use super::part::Part;
 #[cfg(feature = "script")]
 use super::recent::Recent;
-use super::session_id::SessionId;
+use super::session_id::{BranchId, SessionId};
 
 /// The function that gets each event of a transcript that keeps none.
 pub(super) type Observer = Box<dyn Fn(&Event) + Send>;
@@ -16,8 +17,8 @@ pub(super) struct Record {
     began: Instant,
     /// The part to which new events are added.
     part: Part,
-    /// The number of sessions opened outside of branches, then in each branch.
-    sessions: Vec<u32>,
+    /// The number of sessions opened in each branch.
+    sessions: BTreeMap<BranchId, u32>,
     observer: Option<Observer>,
     /// The last events, if only those are kept.
     #[cfg(feature = "script")]
@@ -33,7 +34,7 @@ impl Default for Record {
         Self {
             began: Instant::now(),
             part: Part::default(),
-            sessions: Vec::new(),
+            sessions: BTreeMap::new(),
             observer: None,
             #[cfg(feature = "script")]
             recent: None,
@@ -60,13 +61,9 @@ impl Record {
 
     /// The number of the next session.
     pub(super) fn open(&mut self) -> SessionId {
-        let branch = self.part.branch;
-        let place = usize::try_from(branch).unwrap_or(0);
-        if self.sessions.len() <= place {
-            self.sessions.resize(place + 1, 0);
-        }
-        self.sessions[place] += 1;
-        SessionId::new(branch, self.sessions[place])
+        let opened = self.sessions.entry(self.part.branch).or_default();
+        *opened += 1;
+        SessionId::new(self.part.branch, *opened)
     }
 
     pub(super) fn keep(&mut self, event: Event) {
@@ -113,6 +110,11 @@ impl Record {
     /// Keeps only the last events from now on.
     pub(super) fn keep_recent(&mut self) {
         self.recent = Some(Recent::default());
+    }
+
+    /// The branch whose events are recorded.
+    pub(super) fn branch(&self) -> BranchId {
+        self.part.branch
     }
 
     /// Makes new events go to `part`, and leaves in `part` the part to which they went before.

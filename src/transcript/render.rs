@@ -137,7 +137,7 @@ pub(super) fn last_lines_of(
 
 /// Whether lines need the names of their sessions.
 pub(super) fn has_several(events: &[Event]) -> bool {
-    events.iter().filter_map(|event| event.session).any(|session| session.0 > 1)
+    events.iter().filter_map(|event| event.session).any(|session| session > SessionId::of(1))
 }
 
 /// Passes on the lines of an event, without the first `skip`.

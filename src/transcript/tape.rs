@@ -109,6 +109,17 @@ impl Tape {
     }
 }
 
+#[cfg(feature = "script")]
+impl Recorded {
+    /// The events that are no bytes of a dialogue.
+    pub(crate) fn events(&mut self) -> impl Iterator<Item = &mut What> {
+        self.passages.iter_mut().filter_map(|passage| match &mut passage.what {
+            Passed::Event(what) => Some(what),
+            _ => None,
+        })
+    }
+}
+
 impl Passed {
     fn octets(&self) -> usize {
         match self {
@@ -159,7 +170,7 @@ mod tests {
     #[test]
     fn a_secret_that_came_in_two_reads_is_masked() {
         let tape = Tape::new();
-        let session = Some(SessionId(1));
+        let session = Some(SessionId::of(1));
         for bytes in ["250 hunter2", "-abc ok\r\n", "250 next\r\n"] {
             tape.pass(session, Passed::Server(Bytes::from_static(bytes.as_bytes())));
         }
@@ -174,7 +185,7 @@ mod tests {
     #[test]
     fn bytes_that_nobody_took_are_kept_once() {
         let tape = Tape::new();
-        let session = Some(SessionId(1));
+        let session = Some(SessionId::of(1));
         tape.pass(session, Passed::Client(Bytes::from_static(b"QUIT\r\n")));
         tape.happened(session, &What::UnreadClient(Excerpt::of(b"QUIT\r\n")));
         tape.happened(session, &What::Unread(Excerpt::of(b"250 ok\r\n")));

@@ -1,14 +1,18 @@
 use super::part::{FIRST, LAST};
+use super::session_id::BranchId;
 use super::*;
 
 #[test]
 fn sessions_of_branches_are_numbered_apart_and_read_back() {
-    for shown in ["s1", "s1048577", "b1.s1", "b1000.s3", "b70000.s1"] {
+    for shown in ["s1", "s1048577", "b1.s1", "b1000.s3", "b70000.s1", "b2.1.s1", "b2.1000.3.4.s5"] {
         assert_eq!(SessionId::read(shown).unwrap().to_string(), shown);
     }
-    assert_ne!(SessionId::new(2048, 1), SessionId::new(0, 1), "a branch after many");
-    assert_ne!(SessionId::new(2048, 1), SessionId::new(2047, 1));
-    for wrong in ["b1", "b1.1", "b524288.s1", "x1", "s"] {
+    let new = |branch| SessionId::new(BranchId::default().branch(branch), 1);
+    assert_ne!(new(2048), SessionId::of(1), "a branch after many");
+    assert_ne!(new(2048), new(2047));
+    for wrong in
+        ["b1", "b1.1", "b524288.s1", "b2.1024.s1", "b1.2.3.4.5.s1", "b0.s1", "b1..s1", "x1", "s"]
+    {
         assert_eq!(SessionId::read(wrong), None, "{wrong}");
     }
 }

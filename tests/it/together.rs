@@ -82,6 +82,61 @@ fn the_transcript_does_not_depend_on_which_branch_is_quicker() {
     assert!(place("right") < place("b1.s2 C: QUIT"), "the barrier is between: {left}");
 }
 
+/// Two branches, each of which waits before it does something that is numbered or comes in an order.
+const NUMBERED: &str = "
+    fn branch(name, wait) {
+        let quiet = connect();
+        quiet.expect(220);
+        quiet.expect_silence(wait);
+        defer(|| { print(`${name} is over`); quiet.quit(); });
+        start(`echo ${name}`);
+        let l = listen(\"smtp\", #{faults: [#{at: \"NOOP\", number: 9, wrong: \"451 no\"}]});
+        let c = connect(l.url);
+        let s = l.accept();
+        s.greet();
+        c.expect(220);
+        let codes = [];
+        for _ in 0..16 {
+            c.send(\"NOOP\");
+            s.expect_command();
+            s.reply(250);
+            codes.push(c.expect(re(`.`)).code);
+        }
+        s.reset();
+        c.reset();
+        print(`${name} is answered`);
+        cases([\"x\", \"y\"], |row| { print(`${name}: ${row}`); assert(true); });
+        let own = || { let s = connect(); s.expect(220); s.quit(); print(name); };
+        together([own, own]);
+    }
+    together([|| branch(\"one\", param(\"first\")), || branch(\"two\", param(\"second\"))]);
+";
+
+#[test]
+fn names_numbers_and_orders_do_not_depend_on_which_branch_is_quicker() {
+    let port = regex::Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    let ran = |first: &str, second: &str| {
+        let folder = folder(&[("script.rhai", NUMBERED)]);
+        let case = Case::new(folder.path().join("script.rhai")).embedded().allow_run().seed(7);
+        let outcome = case.set("first", first).set("second", second).deadline(MINUTE).run();
+        assert!(outcome.is_ok(), "{}", said(&outcome));
+        let text: Vec<_> = lines(&outcome.transcript).iter().map(ToString::to_string).collect();
+        let text = text
+            .join("\n")
+            .replace(&format!("for {first}"), "")
+            .replace(&format!("for {second}"), "");
+        let cases: Vec<_> = outcome.cases.into_iter().map(|case| case.case.unwrap()).collect();
+        (port.replace_all(&text, "PORT").into_owned(), cases)
+    };
+    let (text, cases) = ran("1ms", "300ms");
+    assert_eq!(cases, ["x", "y", "x (2)", "y (2)"]);
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
+    assert!(place("two is over") < place("one is over"), "the last one first: {text}");
+    assert!(place("one: x") < place("case: x (2)") && place("case: x (2)") < place("two: x"));
+    assert!(place("b1.2.s1 C: QUIT") < place("b2.1.s1 C: QUIT"), "{text}");
+    assert_eq!((text, cases), ran("300ms", "1ms"));
+}
+
 #[test]
 fn each_branch_has_tables_of_its_own_and_no_case_has_cases() {
     let script = "together([

@@ -7,7 +7,7 @@ fn the_meaning_of_a_challenge_is_redacted_with_it() {
     let challenge =
         Excerpt::from(Bytes::from_static(b"334 PDE4OTYuNjk3MTcwOTUyQDE5Mi4wLjIuNz4=\r\n"));
     let challenge = challenge.with_meaning(Some(b"<1896.697170952@192.0.2.7>".to_vec()));
-    let session = Some(SessionId(1));
+    let session = Some(SessionId::of(1));
     let events = [What::Connecting("smtp://h".into()), What::Server(challenge)]
         .map(|what| Event::new(session, what));
     insta::assert_snapshot!(redacted(&Redaction::new(), &events), @"
@@ -34,7 +34,7 @@ fn random_values_of_a_sasl_exchange_are_redacted_with_their_base64() {
         What::Server(said("334 dj1ybUY5\r\n", "v=rmF9")),
         What::Server(said("334 VXNlcm5hbWU6\r\n", "Username:")),
     ];
-    let events = events.map(|what| Event::new(Some(SessionId(1)), what));
+    let events = events.map(|what| Event::new(Some(SessionId::of(1)), what));
     insta::assert_snapshot!(redacted(&Redaction::new(), &events), @r#"
     *** connecting to sieve://h
     C: [SECRET] → n,,n=user,r=[NONCE#1]
@@ -62,7 +62,7 @@ fn a_random_value_with_a_part_of_a_secret_in_it_is_redacted_as_any_other() {
             said(&format!("+ cj1hYmN{part}ZWY=\r\n"), &format!("r=ab{part}c,s=QS{part}x,i=4096")),
             said("+ cnNwYXV0aD0=\r\n", "rspauth=[SECRET]"),
         ];
-        let events = events.map(|what| Event::new(Some(SessionId(1)), what));
+        let events = events.map(|what| Event::new(Some(SessionId::of(1)), what));
         redacted(&Redaction::new(), &events)
     };
     assert_eq!(run("[SECRET]"), run("Zq7Xy9"));

@@ -28,7 +28,7 @@ fn dialogue(session: u32, url: &str, text: &str) -> Vec<Event> {
         let bytes = Excerpt::from(Bytes::from(turn));
         if is_server { What::Server(bytes) } else { What::Client(bytes) }
     });
-    let session = Some(SessionId(session));
+    let session = Some(SessionId::of(session));
     std::iter::once(What::Connecting(url.into()))
         .chain(said)
         .map(|what| Event::new(session, what))
@@ -287,7 +287,7 @@ fn known_values_come_before_regexes_and_secrets_before_them() {
 #[test]
 fn the_ends_of_a_long_run_are_redacted_both() {
     let long = format!("220 a [192.0.2.7]\r\n{}\r\n220 z [192.0.2.7]\r\n", "x".repeat(50_000));
-    let session = Some(SessionId(1));
+    let session = Some(SessionId::of(1));
     let events = [Event::new(session, What::Server(Excerpt::from(Bytes::from(long))))];
     let redacted = Redaction::new().apply(&events).unwrap();
     let What::Server(bytes) = &redacted.events[0].what else { panic!("{:?}", redacted.events) };

@@ -104,7 +104,7 @@ fn happening() -> impl Strategy<Value = Event> {
             8 => What::Complaint(bytes(text)),
             _ => What::Printed(text),
         };
-        Event::new(Some(SessionId(session)), what)
+        Event::new(Some(SessionId::of(session)), what)
     })
 }
 
@@ -117,7 +117,7 @@ proptest! {
         happened in proptest::collection::vec(happening(), 0..12),
     ) {
         let connecting = [1, 2].map(|session| {
-            Event::new(Some(SessionId(session)), What::Connecting(format!("{scheme}://mail.example")))
+            Event::new(Some(SessionId::of(session)), What::Connecting(format!("{scheme}://mail.example")))
         });
         let events: Vec<_> = connecting.into_iter().chain(happened).collect();
         let redaction = Redaction::new().preset("all").and_then(|all| all.known("mail.example", "HOST")).unwrap();

@@ -72,7 +72,7 @@ fn case(
     ctx: &NativeCallContext<'_>,
     run: &Run,
     closure: &FnPtr,
-    (number, name, row): (u32, &str, Dynamic),
+    (number, row): (u32, Dynamic),
 ) -> Result<Case, Raised> {
     let library = Library::of_call(ctx);
     let (began, scope) = (Instant::now(), run.scope());
@@ -95,8 +95,7 @@ fn case(
         other => other,
     };
     let verdict = failure::failed_beside(verdict, &mut beside);
-    let name = name.to_owned();
-    Ok(Case { number, name, verdict, beside, expectations, elapsed: began.elapsed() })
+    Ok(Case { number, verdict, beside, expectations, elapsed: began.elapsed() })
 }
 
 /// The verdict of a case whose closure raised an error. `skip` ends only the case; any other error
@@ -187,10 +186,10 @@ pub mod words {
             return Err(raise(&ctx, error.hint("make one row of each pair")));
         }
         for row in rows {
-            let (number, name) = run.table.begin(name_of(&ctx, &row)?);
+            let (name, scope) = (name_of(&ctx, &row)?, Scope::of_case(&run.scope()));
+            let number = run.table.begin(scope.order(), name.clone());
             run.note(About::Case(number), name.as_str());
-            let scope = Scope::of_case(&run.scope());
-            let case = || super::case(&ctx, &run, &closure, (number, &name, row));
+            let case = || super::case(&ctx, &run, &closure, (number, row));
             let case = run.within(&scope, case);
             run.table.add(case?).map_err(|error| raise(&ctx, error))?;
             run.note(About::CaseEnded(number), name);

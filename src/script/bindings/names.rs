@@ -51,7 +51,7 @@ fn unique(prefix: &str) -> Result<String> {
     let dash = if prefix.is_empty() { "" } else { "-" };
     let name = format!("{prefix}{dash}{}", letters.collect::<String>());
     let run = Run::current()?;
-    run.values.note_known(&token(prefix), &name, true);
+    run.values.note_known(run.scope().order(), &token(prefix), &name, true);
     Ok(name)
 }
 
@@ -92,7 +92,8 @@ fn formatted(format: &str) -> Result<String> {
     let items = parse_strftime_owned(format).map_err(|_| wrong())?;
     let text = OffsetDateTime::now_utc().format(&items);
     let text = text.map_err(|_| wrong())?;
-    Run::current()?.values.note_known("NOW", &text, false);
+    let run = Run::current()?;
+    run.values.note_known(run.scope().order(), "NOW", &text, false);
     Ok(text)
 }
 
@@ -172,7 +173,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn free_port(ctx: NativeCallContext) -> Result<i64, Raised> {
-        let port = Run::current().and_then(|run| run.values.free_port());
+        let port = Run::current().and_then(|run| run.values.free_port(run.scope().order()));
         port.map(i64::from).map_err(|error| raise(&ctx, error))
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn count() {
 fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
     let bytes = run.settings().files.get(name)?;
     if let Some(path) = run.settings().params.get(name) {
-        run.values.note_param(name, path);
+        run.values.note_param(run.scope().order(), name, path);
     }
     Some(match std::str::from_utf8(bytes) {
         Ok(text) => text.replace("\r\n", "\n").into(),
@@ -137,10 +137,10 @@ pub mod words {
             return Ok(value);
         }
         if let Some(value) = run.settings().params.get(name) {
-            run.values.note_param(name, value);
+            run.values.note_param(run.scope().order(), name, value);
             return typed(name, value, &default).map_err(|error| raise(&ctx, error));
         }
-        run.values.note_param(name, &default);
+        run.values.note_param(run.scope().order(), name, &default);
         Ok(default)
     }
 

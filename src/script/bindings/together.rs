@@ -26,7 +26,7 @@ while another one delivers, two hundred logins. A branch runs until one of its w
 loop that waits for a variable of another branch without such a word never ends. If two branches use a session at the same \
 moment, that is an error of kind `busy`. The limits and the deadline are those of the whole script. The transcript shows the \
 branches one after the other, up to each barrier, whichever was quicker. Sessions that a branch opens are named after it \
-(`b2.s1`).";
+(`b2.s1`), and those of a branch within it after both (`b2.1.s1`).";
 
 /// The most branches that run at once. Each has a stack of its own, so more would take too much
 /// memory.

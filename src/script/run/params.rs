@@ -16,7 +16,7 @@ impl Run {
     pub(in crate::script) fn param(&self, name: &str) -> Result<Option<String>> {
         let value = self.value(name)?;
         if let Some(value) = &value {
-            self.values.note_param(name, value);
+            self.values.note_param(self.scope().order(), name, value);
         }
         Ok(value)
     }

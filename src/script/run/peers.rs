@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::outcome::Opened;
 use crate::script::handle::Handle;
 use crate::script::listening::Listening;
+use crate::script::order::InOrder;
 use crate::script::programs::Programs;
 use crate::script::questions::Questions;
 use crate::script::scope::Scope;
@@ -25,9 +26,9 @@ use crate::transcript::Transcript;
 pub(in crate::script) struct Peers {
     sessions: RefCell<Sessions>,
     /// The listeners that the script opened.
-    listeners: RefCell<Vec<(Rc<Scope>, Listening)>>,
+    listeners: RefCell<InOrder<(Rc<Scope>, Listening)>>,
     /// The servers that run in the background.
-    servers: RefCell<Vec<(Rc<Scope>, Arc<Embedded>)>>,
+    servers: RefCell<InOrder<(Rc<Scope>, Arc<Embedded>)>>,
     /// The questions of the servers in the background.
     pub(in crate::script) questions: Questions,
     /// The commands that the script started.
@@ -62,17 +63,17 @@ impl Peers {
     }
 
     pub(super) fn add_listener(&self, scope: Rc<Scope>, listener: Listening) {
-        self.listeners.borrow_mut().push((scope, listener));
+        self.listeners.borrow_mut().add(scope.order(), (scope, listener));
     }
 
     pub(super) fn add_server(&self, scope: Rc<Scope>, server: Arc<Embedded>) {
-        self.servers.borrow_mut().push((scope, server));
+        self.servers.borrow_mut().add(scope.order(), (scope, server));
     }
 
     /// Ends the listeners. Returns an error if a client has connected and was not accepted.
     pub(in crate::script) async fn end_listeners(&self) -> Option<(Error, Listening)> {
         let all = self.listeners.borrow().clone();
-        for (_, listening) in all {
+        for (_, listening) in all.into_iter() {
             if let Err(error) = listening.listener().finish().await {
                 return Some((error, listening));
             }
@@ -83,11 +84,11 @@ impl Peers {
     /// Stops the servers in the background. All connected clients together have `grace` to finish.
     pub(in crate::script) async fn end_servers(&self, grace: Duration) {
         let servers = self.servers.take();
-        for (_, server) in &servers {
+        for (_, server) in servers.iter() {
             server.stop(grace);
         }
         let until = Instant::now() + grace;
-        for (_, server) in &servers {
+        for (_, server) in servers.iter() {
             // Connections that are open after that are left as they are.
             let _ = timeout_at(until, server.idle()).await;
         }

@@ -56,10 +56,10 @@ impl Run {
     /// temporary folder.
     fn note_place(&self, port: u16, path: &Path) {
         if port != 0 {
-            self.values.note_known("PORT", &port.to_string(), true);
+            self.values.note_known(self.scope().order(), "PORT", &port.to_string(), true);
         }
         if path != Path::new("") {
-            self.values.note_known("SOCKET", &path.to_string_lossy(), true);
+            self.values.note_known(self.scope().order(), "SOCKET", &path.to_string_lossy(), true);
         }
     }
 
