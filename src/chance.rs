@@ -56,6 +56,13 @@ impl Seed {
     }
 }
 
+/// Mixes numbers into one; no numbers into 0.
+#[cfg(feature = "script")]
+pub(crate) fn mixed(numbers: &[u32]) -> u64 {
+    let mixed = |all: u64, number: &u32| Rng::with_seed(all ^ u64::from(*number)).u64(..);
+    numbers.iter().fold(0, mixed)
+}
+
 /// A sequence of random decisions.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice {

@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::chance;
+
 /// A place in the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order(Box<[u32]>);
@@ -17,6 +19,10 @@ pub(super) struct Strand {
     togethers: Cell<u32>,
     /// How many places this strand has given out.
     places: Cell<u32>,
+    /// How many random numbers and bytes this strand has drawn.
+    drawn: Cell<u64>,
+    /// How many listeners and servers of this strand use the seed.
+    seeded: Cell<u64>,
 }
 
 impl Strand {
@@ -38,6 +44,22 @@ impl Strand {
             let path = [&path[..], &[branch]].concat();
             Rc::new(Self { path, ..Self::default() })
         })
+    }
+
+    /// Returns the number of the next draw, among those of all branches.
+    pub(super) fn next_draw(&self) -> u64 {
+        self.number(&self.drawn)
+    }
+
+    /// Returns the number of the next listener or server, among those of all branches.
+    pub(super) fn next_seeded(&self) -> u64 {
+        self.number(&self.seeded)
+    }
+
+    fn number(&self, count: &Cell<u64>) -> u64 {
+        let number = count.get();
+        count.set(number + 1);
+        chance::mixed(&self.path).wrapping_add(number)
     }
 }
 
@@ -119,5 +141,17 @@ mod tests {
         all.add(script.next(), 9);
         all.add(script.branches().next().unwrap().next(), 10);
         assert_eq!(all.into_iter().collect::<Vec<_>>(), [1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn draws_have_numbers_of_their_own_in_each_branch() {
+        let script = Strand::default();
+        let numbers = |strand: &Strand| [(); 3].map(|()| strand.next_draw());
+        assert_eq!(numbers(&script), [0, 1, 2]);
+        let mut all: Vec<_> = script.branches().take(9).map(|branch| numbers(&branch)).collect();
+        let first = script.branches().next().unwrap();
+        all.extend(first.branches().take(9).map(|branch| numbers(&branch)));
+        let distinct: std::collections::BTreeSet<_> = all.iter().flatten().collect();
+        assert_eq!(distinct.len(), 3 * 18);
     }
 }

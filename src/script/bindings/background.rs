@@ -61,7 +61,7 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     let watcher = run.listens().map(|listens| listens.watcher(Arc::clone(&url)));
     let transcript = Transcript::of(run.secrets(), watcher);
     let server = Embedded::options().only(scheme).transcript(transcript.clone());
-    let mut server = server.seeded(run.draws.seeded());
+    let mut server = server.seeded(run.draws.seeded(run.scope().strand()));
     if let Some(at) = run.listens().and_then(|listens| listens.place(scheme)) {
         server = server.at(scheme, at);
     }

@@ -100,7 +100,10 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
             })?)?,
         };
         let place = run.listens().and_then(|listens| listens.place(to));
-        let listening = Listener::options().session(session).tls(tls).seeded(run.draws.seeded());
+        let listening = Listener::options()
+            .session(session)
+            .tls(tls)
+            .seeded(run.draws.seeded(run.scope().strand()));
         let mut listening = match options.get("read_rate") {
             Some(rate) => listening.read_rate(faults::rate(rate)?),
             None => listening,

@@ -38,7 +38,8 @@ fn chance(count: usize) -> Result<Vec<u8>> {
 
 /// Returns random bytes that depend on the seed of the run.
 fn drawn(count: usize) -> Result<Vec<u8>> {
-    Ok(Run::current()?.draws.dice().bytes(count))
+    let run = Run::current()?;
+    Ok(run.draws.dice(run.scope().strand()).bytes(count))
 }
 
 fn unique(prefix: &str) -> Result<String> {

@@ -1,40 +1,32 @@
 //! The random decisions of a script, all from one seed.
 
-use std::cell::Cell;
-
 use crate::chance::{Dice, Seed};
+use crate::script::order::Strand;
 
-/// The seed of a script, and how many decisions have used it. Each decision depends on the seed and
-/// on its own number only.
+/// The seed of a script. Each decision depends only on the seed, on the branch that makes it, and on
+/// how many decisions the branch has made before.
 #[derive(Default)]
 pub(in crate::script) struct Draws {
     seed: Seed,
-    /// How many listeners and servers use the seed.
-    seeded: Cell<u64>,
-    /// How many random numbers and bytes the script has drawn.
-    drawn: Cell<u64>,
 }
 
 impl Draws {
     /// Makes the draws of the seed that the caller has set, or of one that the system chooses.
     pub(super) fn of(seed: Option<u64>) -> Self {
-        Self { seed: seed.map_or_else(Seed::default, Seed::of), ..Self::default() }
+        Self { seed: seed.map_or_else(Seed::default, Seed::of) }
     }
 
-    /// Returns the seed for the random decisions of the next listener or server, and its number.
-    pub(in crate::script) fn seeded(&self) -> (Seed, u64) {
-        let number = self.seeded.get();
-        self.seeded.set(number + 1);
-        (self.seed.clone(), number)
+    /// Returns the seed for the random decisions of the next listener or server of a branch, and its
+    /// number.
+    pub(in crate::script) fn seeded(&self, strand: &Strand) -> (Seed, u64) {
+        (self.seed.clone(), strand.next_seeded())
     }
 
-    /// Returns the source of the next random number or bytes that the script draws.
-    pub(in crate::script) fn dice(&self) -> Dice {
+    /// Returns the source of the next random number or bytes that a branch draws.
+    pub(in crate::script) fn dice(&self, strand: &Strand) -> Dice {
         /// Keeps draws apart from listeners and servers.
         const DRAWS: u64 = u64::MAX;
-        let number = self.drawn.get();
-        self.drawn.set(number + 1);
-        self.seed.dice(&[DRAWS, number])
+        self.seed.dice(&[DRAWS, strand.next_draw()])
     }
 
     /// Returns the seed if any random decision was made.
