@@ -11,7 +11,7 @@ use crate::session::{Options, Session};
 use crate::visible;
 
 /// The number of characters of a reply that are kept.
-const SHOWN: usize = 200;
+const SHOWN: usize = 500;
 
 /// The dialogue, line by line.
 #[derive(Debug, Default)]
@@ -83,17 +83,16 @@ impl Asked {
         })
     }
 
-    /// The first sender that was refused, with the reply.
-    pub(super) fn refused_sender(&self) -> Option<&(String, String)> {
-        self.replies("MAIL").find(|(_, reply)| !reply.starts_with('2'))
+    /// The senders that were refused, with the replies.
+    pub(super) fn refused_senders(&self) -> impl Iterator<Item = &(String, String)> {
+        self.replies("MAIL").filter(|(_, reply)| !reply.starts_with('2'))
     }
 }
 
 async fn one(session: &mut Session, line: &str, secrets: &Learned) -> Result<String> {
     session.send(line).await?;
     let reply = session.expect(Regex::new("")?).await?;
-    let lines = reply.lines();
-    let mut last = lines.last().cloned().unwrap_or_default();
-    secrets.mask_text(&mut last);
-    Ok(visible::printable(&last).chars().take(SHOWN).collect())
+    let mut text = reply.lines().join(" / ");
+    secrets.mask_text(&mut text);
+    Ok(visible::printable(&text).chars().take(SHOWN).collect())
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::ask::Asked;
 use super::refusal::{Refusal, is_same};
-use super::{Answer, FOREIGN, Note, Proof, Question, Said};
+use super::{Answer, FOREIGN, FOREIGNERS, Note, Proof, Question, Said};
 use crate::error::{Error, Kind};
 use crate::probe::{Found, Host, State};
 
@@ -150,40 +150,32 @@ impl Seen<'_> {
                 proof,
             );
         }
-        // A sender that is deferred may be accepted later, and its mail relayed.
-        if !replies.is_empty() && replies.iter().all(|(_, reply)| Refusal::of(reply).is_some()) {
-            let doubt = replies.iter().find_map(|(_, reply)| self.doubt(reply));
-            let (said, is_well) = match doubt {
-                Some(_) => (Said::Unknown, None),
-                None => (Said::No, Some(true)),
-            };
-            proof.extend(doubt.map(Proof::Note));
-            return self.answer(Question::Relays, said, is_well, proof);
-        }
-        let sender = asked.refused_sender();
-        proof.extend(sender.map(|(line, reply)| said(line, reply)));
-        // A server that accepts no sender without AUTH does not relay for strangers.
-        if replies.is_empty() && sender.is_some_and(|(_, reply)| reply.starts_with("530")) {
+        // Senders that are refused for another reason may be accepted from another client.
+        let senders: Vec<_> = asked.refused_senders().collect();
+        proof.extend(senders.first().map(|(line, reply)| said(line, reply)));
+        let decisions = replies.into_iter().chain(senders);
+        let doubts: Vec<_> = decisions.map(|(_, reply)| self.doubt(reply)).collect();
+        // One for each transaction.
+        if doubts.len() >= FOREIGNERS && doubts.iter().all(Option::is_none) {
             return self.answer(Question::Relays, Said::No, Some(true), proof);
         }
-        if replies.into_iter().chain(sender).any(|(_, reply)| reply.starts_with('4')) {
-            proof.push(Proof::Note(Note::PutOff));
-        }
+        proof.extend(doubts.into_iter().flatten().next().map(Proof::Note));
         proof.extend(asked.failure.iter().map(|error| Proof::Line(error.in_short())));
         self.answer(Question::Relays, Said::Unknown, None, proof)
     }
 
-    /// Why a refusal of the foreign recipient does not show that the server does not relay.
+    /// Why a refusal does not show that the server does not relay, or demands AUTH.
     fn doubt(&self, reply: &str) -> Option<Note> {
-        match Refusal::of(reply)? {
-            Refusal::Relaying => None,
-            Refusal::Destination => Some(Note::OfDestination),
-            Refusal::Client => Some(Note::OfClient),
-            Refusal::Unsaid => {
-                let (_, own) = self.own_recipient()?;
-                is_same(reply, own).then_some(Note::OfClient)
-            }
-        }
+        Some(match Refusal::of(reply) {
+            Some(Refusal::Relaying) => return None,
+            Some(Refusal::Destination) => Note::OfDestination,
+            Some(Refusal::Client) => Note::OfClient,
+            Some(Refusal::Unsaid) => match self.own_recipient() {
+                Some((_, own)) if is_same(reply, own) => Note::OfClient,
+                _ => Note::Unsaid,
+            },
+            None => Note::PutOff,
+        })
     }
 
     /// The domain's own recipient, with the reply.
@@ -208,19 +200,14 @@ impl Seen<'_> {
             .iter()
             .find(|(line, reply)| !line.starts_with("RSET") && !reply.starts_with('2'));
         if let Some((line, reply)) = refused {
-            let proof = vec![said(line, reply)];
-            let with = |note| [&proof[..], &[Proof::Note(note)]].concat();
-            let unknown =
-                |note| self.answer(Question::DemandsAuth, Said::Unknown, None, with(note));
-            return match Refusal::of(reply) {
-                Some(Refusal::Client) => unknown(Note::OfClient),
-                Some(Refusal::Destination) => unknown(Note::OfDestination),
-                None if reply.starts_with('4') => unknown(Note::PutOff),
-                Some(Refusal::Unsaid) if !denies(reply) => {
-                    self.answer(Question::DemandsAuth, Said::Unknown, None, proof)
-                }
-                _ => self.answer(Question::DemandsAuth, Said::Yes, Some(true), proof),
+            let mut proof = vec![said(line, reply)];
+            let doubt = self.doubt(reply);
+            let (said, is_well) = match doubt {
+                Some(_) => (Said::Unknown, None),
+                None => (Said::Yes, Some(true)),
             };
+            proof.extend(doubt.map(Proof::Note));
+            return self.answer(Question::DemandsAuth, said, is_well, proof);
         }
         let mut proof: Vec<_> = asked
             .said
@@ -307,7 +294,7 @@ impl Seen<'_> {
             return self.answer(Question::Accepts, Said::Unknown, None, Vec::new());
         };
         let Some((line, reply)) = self.own_recipient() else {
-            let sender = asked.refused_sender();
+            let sender = asked.refused_senders().next();
             let mut proof: Vec<_> =
                 sender.map(|(line, reply)| said(line, reply)).into_iter().collect();
             if sender.is_some_and(|(_, reply)| reply.starts_with('4')) {
@@ -338,14 +325,6 @@ impl Seen<'_> {
 
 fn said(line: &str, reply: &str) -> Proof {
     Proof::Line(format!("{line} -> {reply}"))
-}
-
-/// Whether a reply denies access, without a word of why.
-fn denies(reply: &str) -> bool {
-    let lower = reply.to_ascii_lowercase();
-    ["5.7.", "denied", "prohibited", "not permitted", "not allowed"]
-        .iter()
-        .any(|word| lower.contains(word))
 }
 
 /// The address that the question was asked from, if a server is likely to trust it.

@@ -88,6 +88,8 @@ pub(crate) enum Note {
     OfDestination,
     /// The refusal is about the client or its name, whatever it asks for.
     OfClient,
+    /// The refusal does not say what it is about.
+    Unsaid,
     /// The password would be sent in clear.
     InClear,
     /// The question was not asked, because no message is delivered unless the caller asks for it.
@@ -134,6 +136,9 @@ const MOST_HOSTS: usize = 20;
 
 /// A recipient in a foreign domain that is reserved for examples (RFC 2606 section 3).
 const FOREIGN: &str = "relay-test@example.net";
+
+/// In how many transactions at port 25 it is the recipient.
+const FOREIGNERS: usize = 2;
 
 /// The ports that are probed in addition to those of SMTP and submission.
 const OTHERS: [u16; 5] = [465, 143, 993, 110, 995];

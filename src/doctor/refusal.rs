@@ -1,4 +1,10 @@
-//! What a refusal is about: only that of relaying or of a stranger answers a question.
+//! What a refusal is about. Only one that says it is about relaying, or about a client without AUTH,
+//! shows that the server does not relay: an open relay may send any other. What is not known to be
+//! such a statement counts as unsaid.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// What the refusal of a foreign recipient, or of a client without AUTH, is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,57 +19,122 @@ pub(super) enum Refusal {
     Unsaid,
 }
 
-/// The words of refusals, in small letters, of the servers in the field.
-const WORDS: [(Refusal, &[&str]); 3] = [
-    (Refusal::Relaying, &["relay", "auth", "rcpthosts", "log in", "logged in"]),
-    (
-        Refusal::Destination,
-        &["nullmx", "null mx", "unrouteable", "not accept mail", "no mx", "domain not found"],
-    ),
-    (
-        Refusal::Client,
-        &[
-            "blocked",
-            "blacklist",
-            "blocklist",
-            "block list",
-            "listed",
-            "reputation",
-            "spam",
-            "helo",
-            "ehlo",
-        ],
-    ),
+/// A clause that says that the server does not relay, or demands AUTH. The words stand at its
+/// start, because those of a sender ("unknown relay denied") are about the client.
+static STATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let some = "(?:(?:is|are|was|be|been|the|any|to|for|access|mail|smtp|proper|first) )*";
+    let auth = "(?:auth|authenticate|authenticated|authentication|login|log in|logged in)";
+    let statements = [
+        format!("{some}relay(?:ing)? {some}(?:denied|refused|rejected|prohibited|forbidden|not)"),
+        format!("(?:.* )?(?:not|no|cannot|unable|never|wont|dont|doesnt) {some}relay(?:ing)?"),
+        format!("{some}{auth} {some}(?:required|needed|mandatory|necessary)"),
+        "auth(?:enticate)? first".to_owned(),
+        format!("(?:you )?(?:must|please|needs?|requires?) {some}(?:issue )?{auth}"),
+        format!("this {some}server requires {some}{auth}"),
+        format!("(?:client|user|you) {some}not {some}{auth}"),
+        "i cannot deliver mail for".to_owned(),
+    ];
+    Regex::new(&format!("^(?:{})(?: |$)", statements.join("|"))).ok()
+});
+
+/// The beginnings of words about the client, its name or its mail.
+const OF_CLIENT: [&str; 16] = [
+    "block",
+    "blacklist",
+    "listed",
+    "reputation",
+    "spam",
+    "helo",
+    "ehlo",
+    "spf",
+    "dkim",
+    "dmarc",
+    "rbl",
+    "dnsbl",
+    "ptr",
+    "rdns",
+    "reverse",
+    "dynamic",
 ];
 
+const OF_DESTINATION: [&str; 6] =
+    ["nullmx", "null mx", "unrouteable", "not accept mail", "no mx", "domain not found"];
+
 impl Refusal {
-    /// What a reply is about, by its words and then by its enhanced status code (RFC 3463 section
-    /// 3); `None` if it is no refusal. A temporary one counts only if it is of relaying: Postfix
-    /// gives one if it is configured so (`relay_domains` from a table that no longer exists).
+    /// What a reply is about, by its enhanced status code (RFC 3463 section 3, RFC 7372) and its
+    /// words; `None` if it is no refusal. A temporary one counts only if it is about relaying:
+    /// Postfix gives one if it is configured so (`relay_domains` from a table that no longer
+    /// exists).
     pub(super) fn of(reply: &str) -> Option<Self> {
-        // The address that was tried may have any word in it.
-        let words = reply.split_whitespace().filter(|word| !word.contains('@'));
-        let lower = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-        let is_temporary = reply.starts_with('4');
-        if is_temporary {
-            return lower.contains("relay").then_some(Self::Relaying);
-        }
-        if !reply.starts_with('5') {
-            return None;
-        }
-        if reply.starts_with("530") {
-            return Some(Self::Relaying);
-        }
-        let of_words =
-            WORDS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word)));
-        let detail = lower.split([' ', '-']).find_map(|word| word.strip_prefix("5."));
-        Some(match (of_words, detail.and_then(|detail| detail.split_once('.'))) {
-            (Some((refusal, _)), _) => *refusal,
-            (None, Some(("1", "2" | "10"))) => Self::Destination,
-            (None, Some(("1", "7" | "8") | ("5", _))) => Self::Client,
-            (None, _) => Self::Unsaid,
-        })
+        let about = match reply.as_bytes().first()? {
+            b'4' | b'5' => Self::about(reply),
+            _ => return None,
+        };
+        (reply.starts_with('5') || about == Self::Relaying).then_some(about)
     }
+
+    fn about(reply: &str) -> Self {
+        let clauses = clauses(reply);
+        let words = format!(" {}", clauses.join(" "));
+        let has = |starts: &[&str]| starts.iter().any(|start| words.contains(&format!(" {start}")));
+        let is_stated =
+            || clauses.iter().any(|clause| STATED.as_ref().is_some_and(|is| is.is_match(clause)));
+        match enhanced(reply) {
+            // The lists of qmail and its kin, in which no foreign domain is.
+            _ if has(&["rcpthosts"]) => Self::Relaying,
+            Some((7, 20..=29) | (1, 7 | 8)) => Self::Client,
+            Some((1, 10)) => Self::Destination,
+            _ if has(&OF_CLIENT) => Self::Client,
+            _ if has(&OF_DESTINATION) => Self::Destination,
+            _ if is_stated() => Self::Relaying,
+            // It demands AUTH (RFC 4954 section 6) or TLS (RFC 3207 section 4).
+            _ if reply.starts_with("530") && !has(&["starttls", "tls", "ssl", "encrypt"]) => {
+                Self::Relaying
+            }
+            Some((1, 2) | (4, _)) => Self::Destination,
+            Some((5, _)) => Self::Client,
+            _ => Self::Unsaid,
+        }
+    }
+}
+
+/// The subject and the detail of the enhanced status code (RFC 3463 section 2), wherever it is:
+/// qmail writes it at the end.
+fn enhanced(reply: &str) -> Option<(u16, u16)> {
+    reply.split([' ', '-']).find_map(|word| {
+        let mut parts = word.trim_matches(|c: char| !c.is_ascii_digit()).split('.');
+        let (Some("4" | "5"), Some(subject), Some(detail), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return None;
+        };
+        Some((subject.parse().ok()?, detail.parse().ok()?))
+    })
+}
+
+/// The clauses of a reply, in small letters, without codes and mail addresses, and with an ellipsis
+/// for names of hosts and URLs, which may have any word in them.
+fn clauses(reply: &str) -> Vec<String> {
+    let mut plain = String::new();
+    for word in reply.to_ascii_lowercase().split_whitespace() {
+        // A line before the last.
+        let word = word.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('-');
+        let bare = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '>');
+        let is_code = bare
+            .trim_start_matches(['(', '#', '.'])
+            .split('.')
+            .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        plain.push_str(match bare {
+            _ if is_code || bare.contains('@') => "",
+            _ if bare.contains(['.', '/']) => "\u{2026}",
+            _ => bare,
+        });
+        plain.push_str(&word[bare.len()..]);
+        plain.push(' ');
+    }
+    let plain = plain.replace('\'', "");
+    let clauses = plain.split(['.', ',', ';', ':', '!', '?', '(', ')', '/']);
+    clauses.map(|clause| clause.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
 /// Whether two replies say the same, apart from the addresses in them.
@@ -79,18 +150,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_of_servers_in_the_field_are_told_apart() {
+    fn refusals_of_servers_in_the_field_say_that_they_are_about_relaying_or_auth() {
+        for reply in [
+            "554 5.7.1 <a@example.net>: Relay access denied",
+            "454 4.7.1 <a@example.net>: Relay access denied",
+            "550 5.7.1 <a@example.net>... Relaying denied",
+            "550 5.1.2 Relay not allowed.",
+            "530 5.7.0 Authentication required",
+            "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+            "550 5.7.64 TenantAttribution; Relay Access Denied",
+            "550 5.7.1 Relaying to <a@example.net> denied (authentication required)",
+            "550 relay not permitted",
+            "553 sorry, we don't relay mail",
+            "553 not listed in rcpthosts",
+            "503 This mail server requires authentication when sending",
+            "550-5.7.1 Relaying denied. / 550 5.7.1 See https://mx.example/why",
+            "503 AUTH first",
+            "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+            "550 I cannot deliver mail for {a@example.net}",
+        ] {
+            assert_eq!(Refusal::of(reply), Some(Refusal::Relaying), "{reply}");
+        }
+    }
+
+    #[test]
+    fn refusals_that_an_open_relay_may_send_are_told_apart() {
         for (reply, about) in [
-            ("554 5.7.1 <a@example.net>: Relay access denied", Some(Refusal::Relaying)),
-            ("454 4.7.1 <a@example.net>: Relay access denied", Some(Refusal::Relaying)),
-            ("550 5.7.1 <a@example.net>... Relaying denied", Some(Refusal::Relaying)),
-            ("550 5.1.2 Relay not allowed.", Some(Refusal::Relaying)),
-            ("530 5.7.0 Must issue a STARTTLS command first", Some(Refusal::Relaying)),
-            ("503 AUTH first", Some(Refusal::Relaying)),
-            (
-                "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
-                Some(Refusal::Relaying),
-            ),
+            ("530 5.7.0 Must issue a STARTTLS command first", Some(Refusal::Unsaid)),
             (
                 "556 5.1.10 <relay-test@example.net>: Recipient address rejected: Domain example.net does not accept mail (nullMX)",
                 Some(Refusal::Destination),
@@ -109,8 +195,20 @@ mod tests {
                 "554 5.7.1 <unknown[192.0.2.7]>: Client host rejected: Access denied",
                 Some(Refusal::Unsaid),
             ),
-            ("550 I cannot deliver mail for {a@example.net}", Some(Refusal::Unsaid)),
+            ("550 Invalid recipient: <a@example.net>", Some(Refusal::Unsaid)),
             ("451 4.7.1 Greylisted", None),
+            ("451 4.3.0 relay1.example.net is busy", None),
+            ("550 5.7.1 unauthenticated relay1.example.net refused", Some(Refusal::Unsaid)),
+            ("550 5.7.1 Mail from an unknown relay denied", Some(Refusal::Unsaid)),
+            (
+                "550 5.7.1 not authorized, see https://mx.example/relaying/denied",
+                Some(Refusal::Unsaid),
+            ),
+            ("550 5.7.1 Your domain must be authenticated", Some(Refusal::Unsaid)),
+            ("550 5.7.1 You must authenticate by SPF or DKIM", Some(Refusal::Client)),
+            ("550 5.7.23 <a@example.net>: SPF fail - not authorized", Some(Refusal::Client)),
+            ("550 5.7.26 Authentication required", Some(Refusal::Client)),
+            ("554 5.7.1 Relay access denied: listed at rbl.example", Some(Refusal::Client)),
             ("250 2.1.5 Ok", None),
         ] {
             assert_eq!(Refusal::of(reply), about, "{reply}");

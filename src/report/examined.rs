@@ -13,6 +13,12 @@ use crate::visible;
 /// The indentation of proofs, in columns.
 const INDENT: usize = 9;
 
+/// The note about a refusal without a reason, in both languages.
+const UNSAID: (&str, &str) = (
+    "the refusal does not say that it is about relaying or AUTH: the server may refuse this for another reason",
+    "\u{4e2d}\u{7d99}\u{3084}\u{8a8d}\u{8a3c}\u{306e}\u{8981}\u{6c42}\u{3092}\u{7406}\u{7531}\u{3068}\u{3059}\u{308b}\u{62d2}\u{5426}\u{304b}\u{3069}\u{3046}\u{304b}\u{4e0d}\u{660e}\u{306e}\u{305f}\u{3081}\u{5224}\u{5b9a}\u{3067}\u{304d}\u{307e}\u{305b}\u{3093}\u{3002}",
+);
+
 /// The language of the answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -237,6 +243,7 @@ fn note(note: &Note, language: Language) -> String {
             "this is about the client, whatever it asks for, and says nothing of others: ask from another address, or with another --helo",
             "\u{63a5}\u{7d9a}\u{5143}\u{3092}\u{7406}\u{7531}\u{3068}\u{3059}\u{308b}\u{62d2}\u{5426}\u{306e}\u{305f}\u{3081}\u{5224}\u{5b9a}\u{3067}\u{304d}\u{307e}\u{305b}\u{3093}\u{3002}\u{5225}\u{306e}\u{30a2}\u{30c9}\u{30ec}\u{30b9}\u{307e}\u{305f}\u{306f} --helo \u{3067}\u{304a}\u{8a66}\u{3057}\u{304f}\u{3060}\u{3055}\u{3044}\u{3002}",
         ).to_owned(),
+        Note::Unsaid => language.of(UNSAID.0, UNSAID.1).to_owned(),
         Note::InClear => language.of(
             "PLAIN or LOGIN without TLS: a password would go in clear",
             "TLS \u{306a}\u{3057}\u{306e} PLAIN \u{307e}\u{305f}\u{306f} LOGIN \u{3067}\u{306f}\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}\u{304c}\u{5e73}\u{6587}\u{3067}\u{6d41}\u{308c}\u{307e}\u{3059}\u{3002}",

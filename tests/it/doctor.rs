@@ -243,7 +243,7 @@ fn a_deferred_recipient_or_a_refused_sender_answers_no_question() {
     let out = answers(&takes_no_sender, &closed);
     for answer in [
         "unknown Does it relay mail for strangers? note: asked from 127.0.0.1",
-        "MAIL FROM:<> -> 550 no null sender unknown Does submission",
+        "MAIL FROM:<> -> 550 no null sender the refusal does not say that it is about relaying",
         "unknown Does it accept mail for the domain? MAIL FROM:<> -> 550 no null sender",
     ] {
         assert!(out.contains(answer), "{answer}: {out}");
@@ -259,6 +259,24 @@ fn a_deferred_recipient_or_a_refused_sender_answers_no_question() {
     let orders = answering(&[("RCPT", "503 AUTH first"), ("QUIT", "221 bye")]);
     let out = answers(&orders, &closed);
     assert!(out.contains("no Does it relay mail for strangers? RCPT TO:<relay-test@example.net> -> 503 AUTH first"), "{out}");
+}
+
+#[test]
+fn only_a_refusal_that_says_so_shows_that_a_server_does_not_relay() {
+    let refuses: [&'static [(&str, &str)]; 4] = [
+        &[("RCPT", "550 5.7.23 Message rejected due to: SPF fail - not authorized")],
+        &[("RCPT", "554 5.7.1 Client host blocked; see https://relay.example/auth")],
+        &[("RCPT", "550-5.7.26 blocked: it fails SPF\r\n550 5.7.26 Authentication required")],
+        // Only the null sender is told that.
+        &[("MAIL FROM:<P", "550 5.7.1 go away"), ("RCPT", "554 Relay access denied")],
+    ];
+    for rules in refuses {
+        let port = answering(rules);
+        let out = answers(&port, &port);
+        for question in ["Does it relay mail for strangers?", "Does submission demand AUTH?"] {
+            assert!(out.contains(&format!("unknown {question}")), "{question}: {out}");
+        }
+    }
 }
 
 #[test]
