@@ -2,7 +2,7 @@
 
 use super::section::Section;
 use super::structure::{Part, structure};
-use super::{LARGEST_ANSWER, Refusal, bad, envelope};
+use super::{LARGEST_ANSWER, LEAST_READ, Refusal, bad, envelope};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
@@ -66,6 +66,14 @@ impl Items {
     /// Whether a FETCH of these items sets `\Seen`.
     pub(super) fn see(&self) -> bool {
         self.0.iter().any(|item| matches!(item, Item::Body { peek: false, .. }))
+    }
+
+    /// How many bytes have to be read to show the items of this message.
+    pub(super) fn cost(&self, message: &Message) -> usize {
+        let reads = |item: &&Item| {
+            matches!(item, Item::Envelope | Item::Structure { .. } | Item::Body { .. })
+        };
+        self.0.len() * LEAST_READ + self.0.iter().filter(reads).count() * message.data.len()
     }
 
     /// Adds one response. `flags` are the flags of the message, and whether they are shown even if

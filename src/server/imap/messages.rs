@@ -1,14 +1,14 @@
 //! Commands about messages (RFC 3501 section 6.4, UIDPLUS, MOVE).
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use super::arguments::Arguments;
-use super::decoded::Decoded;
 use super::sets::{Set, shown};
 use super::view::View;
-use super::{Done, Imap, LARGEST_ANSWER, Refusal, bad, fetch, no, search};
+use super::{Done, Imap, LARGEST_ANSWER, MOST_READ, Refusal, bad, fetch, no, search};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::{Flags, Message};
@@ -87,13 +87,17 @@ impl Imap {
         let items = fetch::Items::read(&arguments.rest(), by_uid)?;
         let chosen = view.chosen(&set, by_uid);
         let sees = items.see() && !view.read_only;
-        let mut lines = Vec::new();
+        let (mut lines, mut read) = (Vec::new(), 0);
         let fetched = self.account(|account| {
             for (number, uid) in chosen {
                 let Some(message) = view.mailbox(account).and_then(|mailbox| mailbox.get_mut(uid))
                 else {
                     continue;
                 };
+                read += items.cost(message);
+                if read > MOST_READ {
+                    return Err(no("[LIMIT] The answer takes too much reading"));
+                }
                 let was_seen = message.flags.has("\\Seen");
                 if sees && !was_seen {
                     message.flags.add(&Flags::of(["\\Seen"]));
@@ -161,21 +165,21 @@ impl Imap {
     /// SEARCH (section 6.4.4).
     fn search(&mut self, view: &View, mut arguments: Arguments, by_uid: bool) -> Done {
         let search = search::Search::read(&mut arguments)?;
-        let found = self.account(|account| {
+        let read = Cell::new(0);
+        let found: Vec<_> = self.account(|account| {
             let Some(mailbox) = view.mailbox(account) else { return Vec::new() };
             let last_uid = mailbox.messages().last().map_or(0, |message| message.uid);
-            let count = u32::try_from(view.count()).unwrap_or(u32::MAX);
+            let last = (u32::try_from(view.count()).unwrap_or(u32::MAX), last_uid);
             let found = view.all().filter(|(number, uid)| {
                 mailbox.get(*uid).is_some_and(|message| {
-                    let last = (count, last_uid);
-                    let is_decoded = search.is_decoded;
-                    let decoded = is_decoded.then(|| Decoded::of(&message.data)).flatten();
-                    let (number, recent) = (*number, view.is_recent(*uid));
-                    search.key.finds(&search::Candidate { message, decoded, number, recent, last })
+                    search.finds((*number, message), view.is_recent(*uid), last, &read)
                 })
             });
             found.map(|(number, uid)| if by_uid { uid } else { number }).collect()
         });
+        if read.get() > MOST_READ {
+            return Err(no("[LIMIT] The search takes too much reading"));
+        }
         let mut line = "* SEARCH".to_owned();
         for number in found {
             let _ = write!(line, " {number}");

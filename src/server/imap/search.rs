@@ -1,26 +1,58 @@
 //! The keys of SEARCH (RFC 3501 section 6.4.4).
 
+use std::cell::{Cell, OnceCell};
+
+use memchr::memmem;
+
 use super::arguments::Arguments;
 use super::decoded::{CHARSETS, Decoded};
 use super::sets::Set;
 use super::structure::Part;
-use super::{Refusal, bad, envelope, no};
+use super::{LEAST_READ, MOST_READ, Refusal, bad, envelope, no};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
 
+/// As many passes over the octets of a message take as long as decoding it.
+const DECODING: usize = 8;
 /// The deepest nesting of keys.
 const DEPTH: usize = 20;
 
 /// A message that is compared with a key.
-pub(super) struct Candidate<'a> {
-    pub(super) message: &'a Message,
-    /// What the message says, if texts are not compared with its octets.
-    pub(super) decoded: Option<Decoded>,
-    pub(super) number: u32,
-    pub(super) recent: bool,
+struct Candidate<'a> {
+    message: &'a Message,
+    /// What the message says, if texts are compared with that and not with its octets.
+    decoded: Option<OnceCell<Option<Decoded>>>,
+    /// The octets in lower case.
+    lower: OnceCell<Vec<u8>>,
+    number: u32,
+    recent: bool,
     /// The greatest message number and the greatest UID.
-    pub(super) last: (u32, u32),
+    last: (u32, u32),
+    /// How many bytes the search has read.
+    read: &'a Cell<usize>,
+}
+
+impl Candidate<'_> {
+    /// Counts bytes that are about to be read, and returns whether they may be.
+    fn reads(&self, bytes: usize) -> bool {
+        self.read.set(self.read.get().saturating_add(LEAST_READ + bytes));
+        self.read.get() <= MOST_READ
+    }
+
+    fn decoded(&self) -> Option<&Decoded> {
+        let decoded = self.decoded.as_ref()?;
+        let data = &self.message.data;
+        let decode = || self.reads(DECODING * data.len()).then(|| Decoded::of(data)).flatten();
+        decoded.get_or_init(decode).as_ref()
+    }
+
+    /// Whether the octets of the body, or with `header` those of the message, have the text.
+    fn has_text(&self, text: &[u8], header: bool) -> bool {
+        let lower = self.lower.get_or_init(|| self.message.data.to_ascii_lowercase());
+        let hay = if header { lower } else { Part::of(lower).body };
+        memmem::find(hay, &text.to_ascii_lowercase()).is_some()
+    }
 }
 
 /// A search key.
@@ -51,9 +83,9 @@ pub(super) enum Key {
 
 /// A search.
 pub(super) struct Search {
-    pub(super) key: Key,
+    key: Key,
     /// Whether texts are compared with what messages say, and not with their octets.
-    pub(super) is_decoded: bool,
+    is_decoded: bool,
 }
 
 impl Search {
@@ -69,6 +101,22 @@ impl Search {
             return Err(no(format!("[BADCHARSET ({known})] Unknown character set")));
         }
         Ok(Self { key: Key::all(arguments, 0)?, is_decoded: charset == "UTF-8" })
+    }
+
+    /// Whether the search finds a message. `last` has the greatest message number and the greatest
+    /// UID, and `read` how many bytes were read so far: the result is of no use beyond
+    /// [`MOST_READ`].
+    pub(super) fn finds(
+        &self,
+        (number, message): (u32, &Message),
+        recent: bool,
+        last: (u32, u32),
+        read: &Cell<usize>,
+    ) -> bool {
+        let decoded = self.is_decoded.then(OnceCell::new);
+        let lower = OnceCell::new();
+        let candidate = Candidate { message, decoded, lower, number, recent, last, read };
+        read.get() <= MOST_READ && self.key.finds(&candidate)
     }
 }
 
@@ -127,8 +175,21 @@ impl Key {
         })
     }
 
-    pub(super) fn finds(&self, candidate: &Candidate<'_>) -> bool {
+    /// How many bytes of a message have to be read, apart from its decoding.
+    fn cost(&self, message: &Message) -> usize {
+        match self {
+            Self::Header(_, text) => Part::of(&message.data).header.len() + text.len(),
+            Self::Text { text, .. } => message.data.len() + text.len(),
+            Self::Date { sent: true, .. } => Part::of(&message.data).header.len(),
+            _ => 0,
+        }
+    }
+
+    fn finds(&self, candidate: &Candidate<'_>) -> bool {
         let message = candidate.message;
+        if !candidate.reads(self.cost(message)) {
+            return false;
+        }
         match self {
             Self::All(keys) => keys.iter().all(|key| key.finds(candidate)),
             Self::Or(one, other) => one.finds(candidate) || other.finds(candidate),
@@ -137,16 +198,15 @@ impl Key {
             Self::Recent => candidate.recent,
             Self::Numbers(set) => set.has(candidate.number, candidate.last.0),
             Self::Uids(set) => set.has(message.uid, candidate.last.1),
-            Self::Header(name, text) => match &candidate.decoded {
+            Self::Header(name, text) => match candidate.decoded() {
                 Some(decoded) => decoded.has_header(name, text),
                 None => envelope::field(Part::of(&message.data).header, name)
                     .is_some_and(|value| contains(value.as_bytes(), text)),
             },
-            Self::Text { text, header } => match (&candidate.decoded, header) {
-                (Some(decoded), header) => decoded.has_text(text, *header),
-                (None, true) => contains(&message.data, text),
-                (None, false) => contains(Part::of(&message.data).body, text),
-            },
+            Self::Text { text, header } => candidate.decoded().map_or_else(
+                || candidate.has_text(text, *header),
+                |decoded| decoded.has_text(text, *header),
+            ),
             Self::Date { day, order, sent } => {
                 let of_message = if *sent {
                     envelope::field(Part::of(&message.data).header, "Date")
@@ -175,6 +235,5 @@ fn size(arguments: &mut Arguments) -> Result<usize, Refusal> {
 
 /// Whether the text occurs, in upper or lower case; an empty text occurs everywhere.
 fn contains(hay: &[u8], text: &[u8]) -> bool {
-    let text = text.to_ascii_lowercase();
-    memchr::memmem::find(&hay.to_ascii_lowercase(), &text).is_some()
+    memmem::find(&hay.to_ascii_lowercase(), &text.to_ascii_lowercase()).is_some()
 }

@@ -1,5 +1,7 @@
 //! The sections of a message (RFC 3501 section 6.4.5): `HEADER.FIELDS (Subject)`, `1.2.MIME`.
 
+use std::collections::BTreeSet;
+
 use super::structure::{DEPTH, Part};
 use super::{Refusal, bad};
 
@@ -12,7 +14,7 @@ enum What {
     Mime,
     /// These fields, or all except these if `not` is set.
     Fields {
-        names: Vec<String>,
+        names: BTreeSet<String>,
         not: bool,
     },
 }
@@ -82,9 +84,9 @@ impl Section {
     }
 }
 
-/// The fields of a header with these names, or with all other names if `not` is set, and the blank
+/// The fields of a header with these names, in capitals, or with all other names if `not` is set, and the blank
 /// line.
-fn chosen(header: &[u8], names: &[String], not: bool) -> Vec<u8> {
+fn chosen(header: &[u8], names: &BTreeSet<String>, not: bool) -> Vec<u8> {
     let mut chosen = Vec::new();
     let mut is_in = false;
     for line in header.split_inclusive(|byte| *byte == b'\n') {
@@ -94,8 +96,8 @@ fn chosen(header: &[u8], names: &[String], not: bool) -> Vec<u8> {
         }
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            let name = String::from_utf8_lossy(name.trim_ascii_end());
-            is_in = names.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) != not;
+            let name = String::from_utf8_lossy(name.trim_ascii_end()).to_ascii_uppercase();
+            is_in = names.contains(&name) != not;
         }
         if is_in {
             chosen.extend_from_slice(line);

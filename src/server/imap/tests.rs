@@ -263,3 +263,27 @@ fn wrong_commands_are_counted_and_end_the_session() {
     assert!(client.say("a FOO").starts_with("* BYE "));
     assert!(Client::new(&Arc::default()).say("").starts_with("* BAD "));
 }
+
+#[test]
+fn a_command_that_has_too_much_to_read_is_refused() {
+    let site = site();
+    let body = format!("To: a@b\r\n\r\n{}", format!("{}\r\n", "x".repeat(1000)).repeat(1000));
+    site.store.deliver(USER, body.as_bytes());
+    let mut client = Client::selected(&site);
+    let keys = "NOT BODY zz ".repeat(5000);
+    assert_eq!(
+        client.say(&format!("a SEARCH {keys}ALL")),
+        "a NO [LIMIT] The search takes too much reading\r\n"
+    );
+    assert_eq!(
+        client.say("b SEARCH BODY X NOT BODY zz"),
+        "* SEARCH 4\r\nb OK SEARCH completed\r\n"
+    );
+    // The keys that need no reading.
+    let keys = "NOT SEEN ".repeat(5000);
+    assert!(client.say(&format!("c SEARCH {keys}")).starts_with("* SEARCH 1 2 3 4\r\n"));
+    let items = "BODYSTRUCTURE ".repeat(90);
+    let said = client.say(&format!("d UID FETCH 1:* ({})", items.trim_end()));
+    let (_, end) = said.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(end, "d NO [LIMIT] The answer takes too much reading");
+}

@@ -91,14 +91,14 @@ impl View {
     }
 
     fn expunge(&mut self, mailbox: Option<&Mailbox>, news: &mut String) {
-        for place in (0..self.known.len()).rev() {
-            let uid = self.known[place].0;
-            if mailbox.is_none_or(|mailbox| mailbox.get(uid).is_none()) {
-                self.known.remove(place);
-                self.recent.remove(&uid);
-                let _ = write!(news, "* {} EXPUNGE\r\n", place + 1);
-            }
+        let is_there = |uid: u32| mailbox.is_some_and(|mailbox| mailbox.get(uid).is_some());
+        let removed: Vec<_> = self.all().filter(|(_, uid)| !is_there(*uid)).collect();
+        // From the last, because each changes the numbers after it.
+        for (number, uid) in removed.into_iter().rev() {
+            self.recent.remove(&uid);
+            let _ = write!(news, "* {number} EXPUNGE\r\n");
         }
+        self.known.retain(|(uid, _)| is_there(*uid));
     }
 
     fn add(&mut self, mailbox: &mut Mailbox, news: &mut String) {
