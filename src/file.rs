@@ -128,8 +128,18 @@ impl Lines {
         Ok(Self { reader, number: 0 })
     }
 
+    /// Reads the next line. If the last one ends within a character, because what wrote it was
+    /// killed, it is read without that character.
     fn read(&mut self) -> io::Result<Option<String>> {
-        let line = line_up_to(&mut self.reader, LARGEST)?;
+        let mut line = octets_up_to(&mut self.reader, LARGEST)?;
+        if let Some(octets) = &mut line
+            && let Err(error) = std::str::from_utf8(octets)
+            && error.error_len().is_none()
+            && self.reader.fill_buf()?.is_empty()
+        {
+            octets.truncate(error.valid_up_to());
+        }
+        let line = line.map(text).transpose()?;
         if self.reader.get_ref().limit() == 0 {
             return Err(io::Error::other(format!(
                 "the file has more than {LARGEST_BY_LINES} bytes"
@@ -163,9 +173,13 @@ impl Iterator for Lines {
 /// The system's error; also an error for a line that is longer or not UTF-8.
 #[cfg(feature = "cli")]
 pub(crate) fn line_up_to(from: &mut impl BufRead, largest: u64) -> io::Result<Option<String>> {
+    octets_up_to(from, largest)?.map(text).transpose()
+}
+
+#[cfg(feature = "cli")]
+fn text(line: Vec<u8>) -> io::Result<String> {
     let not_text = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8");
-    let line = octets_up_to(from, largest)?;
-    line.map(|line| String::from_utf8(line).map_err(not_text)).transpose()
+    String::from_utf8(line).map_err(not_text)
 }
 
 /// Reads a line as [`line_up_to`] does, whatever octets it has.
@@ -279,6 +293,11 @@ mod tests {
         std::fs::write(&path, b"one\n\xff\n").unwrap();
         let error = Lines::open(&path).unwrap().nth(1).unwrap().unwrap_err();
         assert_eq!(error.to_string(), "line 2: it is not UTF-8");
+        // The first two of three octets, within the file and at its end.
+        std::fs::write(&path, b"a\xe4\xb8\nb\xe4\xb8").unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        assert!(lines.next().unwrap().is_err());
+        assert_eq!(lines.next().unwrap().unwrap(), "b");
     }
 
     #[cfg(feature = "cli")]

@@ -77,13 +77,16 @@ fn a_part_that_was_cut_off_or_is_no_stream_says_so() {
 
 #[test]
 fn a_part_that_was_cut_within_a_line_or_is_empty_does_not_cost_the_other_parts() {
-    let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
+    let folder = folder(&[("a.rhai", "// 中継\nconnect().expect(220);\n")]);
     let whole = run(folder.path(), &["run", "--format", "json=whole.json"]);
     assert_eq!(whole.code, Some(0), "{whole:?}");
     let text = fs::read_to_string(folder.path().join("whole.json")).unwrap();
+    let within = &text.as_bytes()[..=text.rfind('中').unwrap()];
     let merge = ["report", "merge", "whole.json", "part.json", "--junit", "report.xml"];
     let first = text.lines().next().unwrap();
-    for part in ["", &first[..10], &text[..text.len() - 30], &format!("{text}{}", &text[..9])] {
+    let twice = format!("{text}{}", &text[..9]);
+    let cuts = ["", &first[..10], &text[..text.len() - 30], &twice].map(str::as_bytes);
+    for part in cuts.into_iter().chain([within]) {
         fs::write(folder.path().join("part.json"), part).unwrap();
         let merged = run(folder.path(), &merge);
         assert_eq!(merged.code, Some(1), "{part:?} {merged:?}");
