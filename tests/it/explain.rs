@@ -26,6 +26,12 @@ fn a_reply_is_explained_code_by_code_and_with_what_to_do() {
     assert!(said.contains("The maildrop is locked by another session"), "{said}");
     let said = says(&["explain", "334 VXNlcm5hbWU6"]);
     assert!(said.contains("the server asks: Username:"), "{said}");
+    for reply in ["235 2.7.0 Authentication successful", "250 2.1.0 Ok", "250 2.2.2 ok"] {
+        let said = says(&["explain", reply]);
+        assert!(!said.contains("problem") && !said.contains("full"), "{reply}: {said}");
+        assert!(said.contains("It succeeded, and is about"), "{reply}: {said}");
+    }
+    assert!(says(&["explain", "250 2.1.5 Ok"]).contains("address is valid"));
     assert!(complains(&["explain", "hello"]).contains("is no reply of a mail server"));
 }
 

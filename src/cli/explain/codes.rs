@@ -146,6 +146,10 @@ const ENHANCED: [(&str, &str); 78] = [
     ("7.30", "The recipient requires TLS (REQUIRETLS)."),
 ];
 
+/// The details that have a meaning in a success. The others are of problems: 2.7.0 is what Postfix
+/// says after AUTH.
+const OF_SUCCESS: [&str; 4] = ["1.5", "1.9", "3.6", "6.4"];
+
 /// The subjects of enhanced codes (RFC 3463 section 4).
 const SUBJECTS: [(&str, &str); 8] = [
     ("0", "no subject in particular"),
@@ -184,11 +188,14 @@ pub(super) fn enhanced(code: &str) -> String {
     if detail == "0.0" {
         return "Nothing more is said than by the code before it (RFC 3463).".to_owned();
     }
-    if let Some((_, meaning)) = ENHANCED.iter().find(|(known, _)| *known == detail) {
-        return format!("{meaning} (RFC 3463)");
-    }
     let subject = detail.split('.').next().unwrap_or_default();
     let subject = SUBJECTS.iter().find(|(known, _)| *known == subject);
     let subject = subject.map_or("something of the server's own", |(_, subject)| subject);
+    if code.starts_with('2') && !OF_SUCCESS.contains(&detail) {
+        return format!("It succeeded, and is about {subject} (RFC 3463)");
+    }
+    if let Some((_, meaning)) = ENHANCED.iter().find(|(known, _)| *known == detail) {
+        return format!("{meaning} (RFC 3463)");
+    }
     format!("It is about {subject}; the detail is not registered.")
 }
