@@ -70,9 +70,9 @@ pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
     for (number, outcome) in outcomes.into_iter().enumerate() {
         reports.tell_of(number, outcome);
     }
-    let summary = reports.end(elapsed, false)?;
+    let (_, of_reports) = reports.end(elapsed, false, None, screen);
     let cut = if is_cut { ExitCode::Failed } else { ExitCode::Passed };
-    Ok(summary.exit_code().max(cut).max(code(worst)))
+    Ok(of_reports.max(cut).max(code(worst)))
 }
 
 /// The exit code of a run, from the number in its stream of events.

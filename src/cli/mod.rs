@@ -134,8 +134,7 @@ pub fn main() -> process::ExitCode {
             (screen, Ok(code))
         }
     };
-    let written = screen.written();
-    let code = done.and_then(|code| written.map(|()| code)).unwrap_or_else(|mut error| {
+    let code = done.unwrap_or_else(|mut error| {
         error.mask(screen.passwords());
         if is_for_nagios {
             let (text, code) = report::unknown(&error);
@@ -145,7 +144,13 @@ pub fn main() -> process::ExitCode {
         screen.complain(&error);
         error.exit_code()
     });
-    process::ExitCode::from(code as u8)
+    let unwritten = screen.written().err().map(|error| {
+        screen.complain(&error);
+        error.exit_code()
+    });
+    // The state of the server, which is what a monitor reads, has no code for this.
+    let worst = unwritten.filter(|_| !is_for_nagios).map_or(code, |unwritten| code.max(unwritten));
+    process::ExitCode::from(worst as u8)
 }
 
 /// The command line, with its environment variables.

@@ -11,7 +11,7 @@ use super::report_file::ReportFile;
 use super::screen::Screen;
 use super::written;
 use crate::error::{Error, Result};
-use crate::outcome::Outcome;
+use crate::outcome::{ExitCode, Outcome};
 use crate::report::{
     FORMATS, Format, Github, Html, Human, Junit, Planned, Report, Setup, Summary, Tally, Threshold,
     Thresholds, Trace,
@@ -149,29 +149,29 @@ impl Reporting {
                 Some(path) => Output::File(ReportFile::create(path)?),
                 None => Output::Stdout(screen.clone()),
             };
-            reports.push(Written { report: (format.begin)(&setup), output });
+            reports.push(Written::new((format.begin)(&setup), output));
         }
         if on_stdout == 0 {
             let report = (FORMATS[0].begin)(&setup);
-            reports.push(Written { report, output: Output::Stdout(screen.clone()) });
+            reports.push(Written::new(report, Output::Stdout(screen.clone())));
         }
         if let Some(path) = &self.junit {
             let output = Output::File(ReportFile::create(path)?);
-            reports.push(Written { report: Box::<Junit>::default(), output });
+            reports.push(Written::new(Box::<Junit>::default(), output));
         }
         if self.has_trace() {
             let failures_only = self.trace == Some(When::RetainOnFailure);
             let path = self.trace_file.as_deref().unwrap_or(Path::new("mailexpect.trace"));
             let output = Output::File(ReportFile::create(path)?);
-            reports.push(Written { report: Box::new(Trace { failures_only }), output });
+            reports.push(Written::new(Box::new(Trace { failures_only }), output));
         }
         if let Some(path) = &self.html {
             let output = Output::File(ReportFile::create(path)?);
-            reports.push(Written { report: Box::<Html>::default(), output });
+            reports.push(Written::new(Box::<Html>::default(), output));
         }
         if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
             let output = Output::Stderr(screen.clone());
-            reports.push(Written { report: Box::<Github>::default(), output });
+            reports.push(Written::new(Box::<Github>::default(), output));
         }
         check_files(&reports, inputs)?;
         Ok(reports)
@@ -209,6 +209,22 @@ fn check_files(reports: &[Written], inputs: &[PathBuf]) -> Result<()> {
 pub(super) struct Written {
     report: Box<dyn Report>,
     output: Output,
+    /// Why the report is not complete. Nothing more is written to it then.
+    failed: Option<Error>,
+}
+
+impl Written {
+    fn new(report: Box<dyn Report>, output: Output) -> Self {
+        Self { report, output, failed: None }
+    }
+
+    /// Ends the report, and returns why it is not complete.
+    fn end(self) -> Option<Error> {
+        match (self.output, self.failed) {
+            (Output::File(file), None) => file.finish().err(),
+            (_, failed) => failed,
+        }
+    }
 }
 
 enum Output {
@@ -236,24 +252,27 @@ pub(super) struct Reports {
     /// The number after the last one that ended.
     next: usize,
     tally: Tally,
-    /// The first error in writing a report.
-    failed: Option<Error>,
 }
 
 impl Reports {
     /// Begins the reports.
     pub(super) fn start(all: Vec<Written>, planned: &Planned) -> Self {
-        let mut reports =
-            Self { all, scripts: planned.scripts, next: 0, tally: Tally::default(), failed: None };
+        let mut reports = Self { all, scripts: planned.scripts, next: 0, tally: Tally::default() };
         reports.tell(|report| report.run_started(planned));
         reports
     }
 
-    /// Ends the reports, and returns the summary.
-    ///
-    /// # Errors
-    /// If a report could not be written.
-    pub(super) fn end(mut self, elapsed: Duration, timed_out: bool) -> Result<Summary> {
+    /// Ends the reports, and returns the exit code: that of the run, or of an error if that is
+    /// worse. An error in writing one report is shown, as is another error, and concerns no other
+    /// report. A report that asks
+    /// for its own exit code has told the state of the server, which no error changes.
+    pub(super) fn end(
+        mut self,
+        elapsed: Duration,
+        timed_out: bool,
+        other: Option<Error>,
+        screen: &Screen,
+    ) -> (Summary, ExitCode) {
         let ended = self.tally.total();
         let scripts = self.scripts.unwrap_or(ended);
         let mut summary = Summary {
@@ -266,12 +285,16 @@ impl Reports {
         };
         self.tell(|report| report.run_ended(&summary));
         summary.wanted = self.all.iter().find_map(|written| written.report.exit_code());
-        for written in self.all {
-            if let (Output::File(file), None) = (written.output, &self.failed) {
-                self.failed = file.finish().err();
+        let mut code = summary.exit_code();
+        let ends = self.all.into_iter().filter_map(Written::end);
+        for mut error in other.into_iter().chain(ends) {
+            error.mask(screen.passwords());
+            screen.complain(&error);
+            if summary.wanted.is_none() {
+                code = code.max(error.exit_code());
             }
         }
-        self.failed.map_or(Ok(summary), Err)
+        (summary, code)
     }
 
     /// Reports a script that ended in an earlier run.
@@ -295,9 +318,10 @@ impl Reports {
     }
 
     fn tell(&mut self, what: impl Fn(&mut dyn Report) -> String) {
-        for Written { report, output } in &mut self.all {
-            if let Err(error) = output.write(&what(&mut **report)) {
-                self.failed.get_or_insert(error);
+        for Written { report, output, failed } in &mut self.all {
+            let text = what(&mut **report);
+            if failed.is_none() {
+                *failed = output.write(&text).err();
             }
         }
     }

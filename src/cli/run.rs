@@ -220,15 +220,18 @@ fn once(
         // Not an error of this run: only a later `--rerun-failed` needs the file.
         screen.note(&Human::warning(&error));
     }
-    for outcome in others()? {
+    // What cannot be looked for leaves the reports of the run as they are.
+    let (others, error) =
+        others().map_or_else(|error| (Vec::new(), Some(error)), |found| (found, None));
+    for outcome in others {
         kept.reports.add(&outcome);
     }
-    let summary = kept.reports.end(spent.elapsed, spent.timed_out)?;
+    let (summary, code) = kept.reports.end(spent.elapsed, spent.timed_out, error, screen);
     // A run that was stopped before its end is no success, even if all had passed until then. A run
     // without an end has to be stopped, so that `not_run` is 0.
     let is_cut_short = interrupt.is_pressed() && summary.not_run > 0;
     let cut = if is_cut_short { ExitCode::Interrupted } else { ExitCode::Passed };
-    Ok(summary.exit_code().max(cut))
+    Ok(code.max(cut))
 }
 
 fn planned(work: &Work) -> Planned {

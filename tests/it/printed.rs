@@ -66,6 +66,10 @@ fn a_full_disk_is_named_and_fails_the_run() {
         assert_eq!(output.status.code(), Some(1), "{args:?} {err}");
         assert!(err.contains("cannot write to stdout: No space left on device"), "{err}");
     }
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let down = ["run", "a.rhai", "--set", "smtp=smtp://127.0.0.1:1"];
+    let output = program().current_dir(folder.path()).args(down).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "a server that cannot be reached is worse");
 }
 
 #[test]

@@ -185,6 +185,30 @@ fn a_disk_that_is_full_at_the_end_is_named() {
 }
 
 #[test]
+fn a_report_that_cannot_be_written_costs_neither_the_others_nor_the_exit_code() {
+    let folder = folder(&[
+        ("a.rhai", "connect().expect(220);\n"),
+        ("down.rhai", "connect(\"smtp://127.0.0.1:1\").expect(220);\n"),
+    ]);
+    let ran = |args: &[&str]| run(folder.path(), &[&["run"], args].concat());
+    let full =
+        ran(&["a.rhai", "--format", "json=/dev/full", "--junit", "a.xml", "--html", "a.html"]);
+    assert_eq!(full.code, Some(1), "{full:?}");
+    for report in ["a.xml", "a.html"] {
+        let text = std::fs::read_to_string(folder.path().join(report)).unwrap();
+        assert!(text.contains("a.rhai"), "{report}: {text}");
+    }
+    let down = ran(&["down.rhai", "--junit", "/dev/full", "--trace-file", "/dev/full"]);
+    assert_eq!(down.code, Some(3), "the server cannot be reached, which is worse: {down:?}");
+    assert_eq!(down.err.matches("cannot write the report").count(), 2, "{down:?}");
+    let nagios = ["--format", "nagios", "--junit", "/dev/full"];
+    let down = ran(&[&nagios[..], &["down.rhai"]].concat());
+    assert_eq!(down.code, Some(2), "{down:?}");
+    assert!(down.out.contains("CRITICAL") && !down.out.contains("UNKNOWN"), "{down:?}");
+    assert_eq!(ran(&[&nagios[..], &["a.rhai"]].concat()).code, Some(0));
+}
+
+#[test]
 fn quiet_shows_failures_and_nothing_if_there_are_none() {
     let folder = scripts();
     let ran = run(folder.path(), &["run", "-q", "a.rhai", "c.rhai"]);
