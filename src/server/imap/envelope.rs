@@ -1,5 +1,7 @@
 //! ENVELOPE (RFC 3501 section 7.4.2): the most important fields of a header.
 
+use std::iter;
+
 use crate::proto::chomp;
 use crate::quoted;
 
@@ -8,22 +10,25 @@ const MOST: usize = 1000;
 
 /// The value of the first field of this name, unfolded. Bytes that are not UTF-8 become U+FFFD.
 pub(super) fn field(header: &[u8], name: &str) -> Option<String> {
-    let mut found: Option<Vec<u8>> = None;
-    for line in header.split_inclusive(|byte| *byte == b'\n') {
-        let is_folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        match &mut found {
-            Some(value) if is_folded => value.extend_from_slice(chomp(line)),
-            Some(_) => break,
-            None if is_folded => {}
-            None => {
-                let colon = memchr::memchr(b':', line).unwrap_or(0);
-                if line[..colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()) {
-                    found = Some(chomp(&line[colon + 1..]).to_vec());
-                }
-            }
+    fields(header, name).next()
+}
+
+/// The values of all fields of this name, as of [`field`].
+pub(super) fn fields(header: &[u8], name: &str) -> impl Iterator<Item = String> {
+    let is_folded = |line: &&[u8]| line.starts_with(b" ") || line.starts_with(b"\t");
+    let mut lines = header.split_inclusive(|byte| *byte == b'\n').peekable();
+    iter::from_fn(move || {
+        let (line, colon) = lines.by_ref().find_map(|line| {
+            let colon = memchr::memchr(b':', line).unwrap_or(0);
+            let is_named = line[..colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes());
+            (is_named && !is_folded(&line)).then_some((line, colon))
+        })?;
+        let mut value = chomp(&line[colon + 1..]).to_vec();
+        while let Some(more) = lines.next_if(is_folded) {
+            value.extend_from_slice(chomp(more));
         }
-    }
-    found.map(|value| String::from_utf8_lossy(&value).trim().to_owned())
+        Some(String::from_utf8_lossy(&value).trim().to_owned())
+    })
 }
 
 pub(super) fn envelope(header: &[u8]) -> Vec<u8> {

@@ -200,8 +200,8 @@ impl Key {
             Self::Uids(set) => set.has(message.uid, candidate.last.1),
             Self::Header(name, text) => match candidate.decoded() {
                 Some(decoded) => decoded.has_header(name, text),
-                None => envelope::field(Part::of(&message.data).header, name)
-                    .is_some_and(|value| contains(value.as_bytes(), text)),
+                None => envelope::fields(Part::of(&message.data).header, name)
+                    .any(|value| contains(value.as_bytes(), text)),
             },
             Self::Text { text, header } => candidate.decoded().map_or_else(
                 || candidate.has_text(text, *header),

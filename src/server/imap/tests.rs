@@ -281,9 +281,21 @@ fn a_command_that_has_too_much_to_read_is_refused() {
     );
     // The keys that need no reading.
     let keys = "NOT SEEN ".repeat(5000);
-    assert!(client.say(&format!("c SEARCH {keys}")).starts_with("* SEARCH 1 2 3 4\r\n"));
+    assert!(client.say(&format!("c SEARCH {keys}ALL")).starts_with("* SEARCH 1 2 3 4\r\n"));
     let items = "BODYSTRUCTURE ".repeat(90);
     let said = client.say(&format!("d UID FETCH 1:* ({})", items.trim_end()));
     let (_, end) = said.trim_end().rsplit_once('\n').unwrap();
     assert_eq!(end, "d NO [LIMIT] The answer takes too much reading");
+}
+
+#[test]
+fn a_search_of_a_field_looks_at_all_fields_of_its_name() {
+    let site = Arc::<Site>::default();
+    let message = b"Received: a\r\nTo: kim@a.example\r\nReceived: from\r\n b.example\r\nto: lee@c.example\r\n\r\nx\r\n";
+    site.store.deliver(USER, message);
+    let mut client = Client::selected(&site);
+    for key in ["HEADER Received \"from b.example\"", "TO lee", "TO kim", "HEADER RECEIVED \"\""] {
+        assert!(client.say(&format!("a SEARCH {key}")).starts_with("* SEARCH 1\r\n"), "{key}");
+    }
+    assert!(client.say("a SEARCH TO from").starts_with("* SEARCH\r\n"));
 }
