@@ -1,7 +1,11 @@
 //! `ManageSieve` (RFC 5804): scripts are stored, listed and returned, but never run.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use words::{End, Word, words};
 
 use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
 use super::dialogue::{Dialogue, LARGEST_OF_STRANGERS, Next, Said};
@@ -31,19 +35,6 @@ pub(super) struct Sieve {
     size: usize,
 }
 
-/// A word of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Word {
-    Atom(String),
-    Text(Vec<u8>),
-}
-
-/// The end of a line.
-enum End {
-    Line,
-    Literal(u64),
-}
-
 impl Sieve {
     pub(super) fn new(site: Arc<Site>) -> Self {
         Self {
@@ -71,7 +62,8 @@ impl Sieve {
 
     fn take_line(&mut self, text: &[u8]) -> Said {
         self.size += text.len();
-        let Ok((words, end)) = words(text) else { return self.wrong("Syntax error") };
+        let follows = !self.command.is_empty();
+        let Ok((words, end)) = words(text, follows) else { return self.wrong("Syntax error") };
         self.command.extend(words);
         match end {
             End::Literal(octets)
@@ -300,35 +292,6 @@ fn string(text: &[u8]) -> Vec<u8> {
         return [format!("{{{}}}\r\n", text.len()).as_bytes(), text].concat();
     }
     quoted::write(text)
-}
-
-/// The words of a line, and how the line ends.
-fn words(line: &[u8]) -> Result<(Vec<Word>, End), ()> {
-    let mut words = Vec::new();
-    let mut rest = line;
-    loop {
-        rest = rest.trim_ascii_start();
-        match rest {
-            [] => return Ok((words, End::Line)),
-            [b'{', inside @ ..] => {
-                let octets = inside.strip_suffix(b"}").ok_or(())?;
-                let octets = octets.strip_suffix(b"+").unwrap_or(octets);
-                let octets = std::str::from_utf8(octets).map_err(drop)?;
-                return Ok((words, End::Literal(octets.parse().map_err(drop)?)));
-            }
-            [b'"', inside @ ..] => {
-                let (text, behind) = quoted::read(inside).ok_or(())?;
-                words.push(Word::Text(text));
-                rest = behind;
-            }
-            _ => {
-                let end = rest.iter().position(|byte| b" \"{".contains(byte));
-                let (atom, behind) = rest.split_at(end.unwrap_or(rest.len()));
-                words.push(Word::Atom(String::from_utf8_lossy(atom).into_owned()));
-                rest = behind;
-            }
-        }
-    }
 }
 
 impl Dialogue for Sieve {

@@ -12,6 +12,15 @@ const DEPTH: usize = 20;
 /// The most values, spaces and parentheses of a command.
 const MOST: usize = 1 << 16;
 
+/// What was read last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    /// The beginning, or an opening parenthesis.
+    Opening,
+    Value,
+    Space,
+}
+
 /// The arguments that are not read yet: atoms, strings and lists.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Arguments(VecDeque<Value>);
@@ -21,11 +30,24 @@ impl Arguments {
         let mut open = vec![Vec::new()];
         let mut rest = text;
         let mut count = 0;
+        let mut before = Last::Opening;
         while let [byte, behind @ ..] = rest {
             count += 1;
             if count > MOST || open.len() > DEPTH {
                 return Err("The command is too complicated");
             }
+            // One space is between two values, and none elsewhere (RFC 3501 section 9).
+            match (byte, before) {
+                (b' ', Last::Value) => {}
+                (b' ', _) | (b')', Last::Space) => return Err("There is a space too many"),
+                (b')', _) | (_, Last::Opening | Last::Space) => {}
+                (_, Last::Value) => return Err("A space is missing"),
+            }
+            before = match byte {
+                b' ' => Last::Space,
+                b'(' => Last::Opening,
+                _ => Last::Value,
+            };
             let value = match byte {
                 b' ' => {
                     rest = behind;
@@ -62,6 +84,7 @@ impl Arguments {
             open.last_mut().ok_or("A list is closed that was not opened")?.push(value);
         }
         match (open.pop(), open.is_empty()) {
+            _ if before == Last::Space => Err("There is a space too many"),
             (Some(values), true) => Ok(Self(values.into())),
             _ => Err("A list is not closed"),
         }
@@ -90,6 +113,12 @@ impl Arguments {
         self.string().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Takes the last argument, an atom or a string, as text.
+    pub(super) fn last_text(&mut self) -> Result<String, Refusal> {
+        let text = self.text()?;
+        self.end().map(|()| text)
+    }
+
     /// Takes a word, in capitals.
     pub(super) fn word(&mut self) -> Result<String, Refusal> {
         match self.next()? {
@@ -114,6 +143,16 @@ impl Arguments {
             Ok([value]) => vec![value],
             Err(rest) => rest,
         }
+    }
+
+    /// Takes the last argument: a list, or a value that stands for a list of it alone.
+    pub(super) fn last_list(&mut self) -> Result<Vec<Value>, Refusal> {
+        let last = self.next()?;
+        self.end()?;
+        Ok(match last {
+            Value::List(values) => values,
+            value => vec![value],
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -174,6 +213,10 @@ mod tests {
 
     #[test]
     fn a_malformed_argument_is_refused() {
+        for wrong in [&b"a  b"[..], b"a ", b" a", b"( a)", b"(a )", b"1(a)", b"\"a\"b", b"(a)(b)"] {
+            assert!(Arguments::read(wrong).is_err(), "{}", wrong.escape_ascii());
+        }
+        assert!(Arguments::read(b"((a) (b)) ()").is_ok());
         for wrong in [&b"(a"[..], b"a)", b"\"a", b"{3}\r\nab", b"{x}\r\n", &b"(".repeat(50)[..]] {
             assert!(Arguments::read(wrong).is_err(), "{}", wrong.escape_ascii());
         }

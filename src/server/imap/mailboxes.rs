@@ -17,41 +17,41 @@ impl Imap {
     pub(super) fn mailbox_command(&mut self, verb: &str, mut arguments: Arguments) -> Done {
         match verb {
             "SELECT" | "EXAMINE" => {
-                let name = canonical(&arguments.text()?);
-                arguments.end()?;
+                let name = canonical(&arguments.last_text()?);
                 return self.select(name, verb == "EXAMINE");
             }
             "LIST" | "LSUB" => self.list(verb, arguments)?,
             "STATUS" => {
                 let (name, items) = (arguments.text()?, arguments.list()?);
+                arguments.end()?;
                 self.status(&name, &items)?;
             }
             "NAMESPACE" => {
                 self.untagged.extend_from_slice(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
             }
             "CREATE" => {
-                let name = arguments.text()?;
+                let name = arguments.last_text()?;
                 self.change(|account| account.create(&name))?;
             }
             "DELETE" => {
-                let name = arguments.text()?;
+                let name = arguments.last_text()?;
                 self.change(|account| account.delete(&name))?;
             }
             "RENAME" => {
-                let (from, to) = (arguments.text()?, arguments.text()?);
+                let (from, to) = (arguments.text()?, arguments.last_text()?);
                 self.change(|account| account.rename(&from, &to))?;
             }
             "SUBSCRIBE" => {
-                let name = arguments.text()?;
+                let name = arguments.last_text()?;
                 self.account(|account| account.subscribe(&name))?;
             }
             "UNSUBSCRIBE" => {
-                let name = canonical(&arguments.text()?);
+                let name = canonical(&arguments.last_text()?);
                 self.account(|account| account.subscribed.remove(&name));
             }
             _ => return Err(bad("Unknown command")),
         }
-        arguments_end(verb)
+        Ok(format!("{verb} completed"))
     }
 
     /// SELECT and EXAMINE (sections 6.3.1 and 6.3.2).
@@ -93,8 +93,7 @@ impl Imap {
 
     /// LIST and LSUB (sections 6.3.8 and 6.3.9).
     fn list(&mut self, verb: &str, mut arguments: Arguments) -> Result<(), Refusal> {
-        let (reference, pattern) = (arguments.text()?, arguments.text()?);
-        arguments.end()?;
+        let (reference, pattern) = (arguments.text()?, arguments.last_text()?);
         let pattern = format!("{reference}{pattern}");
         let wildcards = Wildcards::of(pattern.as_bytes())
             .ok_or_else(|| no(format!("[LIMIT] A pattern has at most {LONGEST} octets")))?;
@@ -137,11 +136,6 @@ impl Imap {
         self.untagged.extend_from_slice(line.as_bytes());
         Ok(())
     }
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "it is the end of a command")]
-fn arguments_end(verb: &str) -> Done {
-    Ok(format!("{verb} completed"))
 }
 
 fn listed(account: &Account, verb: &str, pattern: &str, wildcards: &Wildcards) -> String {

@@ -41,11 +41,13 @@ impl Imap {
             "SEARCH" => self.search(&view, arguments, by_uid),
             "COPY" | "MOVE" => self.copy(&view, arguments, by_uid, verb == "MOVE"),
             "EXPUNGE" if view.read_only => Err(read_only()),
-            "EXPUNGE" if by_uid => arguments.text().and_then(|set| Set::read(&set)).map(|set| {
-                let uids = view.chosen(&set, true).into_iter().map(|(_, uid)| uid).collect();
-                self.expunge(&view, Some(&uids));
-                String::new()
-            }),
+            "EXPUNGE" if by_uid => {
+                arguments.last_text().and_then(|set| Set::read(&set)).map(|set| {
+                    let uids = view.chosen(&set, true).into_iter().map(|(_, uid)| uid).collect();
+                    self.expunge(&view, Some(&uids));
+                    String::new()
+                })
+            }
             "EXPUNGE" => {
                 self.expunge(&view, None);
                 Ok(String::new())
@@ -84,7 +86,7 @@ impl Imap {
     /// FETCH (section 6.4.5).
     fn fetch(&mut self, view: &mut View, mut arguments: Arguments, by_uid: bool) -> Done {
         let set = Set::read(&arguments.text()?)?;
-        let items = fetch::Items::read(&arguments.rest(), by_uid)?;
+        let items = fetch::Items::read(&arguments.last_list()?, by_uid)?;
         let chosen = view.chosen(&set, by_uid);
         let sees = items.see() && !view.read_only;
         let (mut lines, mut read) = (Vec::new(), 0);
@@ -190,8 +192,7 @@ impl Imap {
 
     /// COPY (section 6.4.7) and MOVE (RFC 6851).
     fn copy(&mut self, view: &View, mut arguments: Arguments, by_uid: bool, moves: bool) -> Done {
-        let (set, to) = (Set::read(&arguments.text()?)?, arguments.text()?);
-        arguments.end()?;
+        let (set, to) = (Set::read(&arguments.text()?)?, arguments.last_text()?);
         if moves && view.read_only {
             return Err(read_only());
         }

@@ -174,7 +174,7 @@ impl Imap {
         }
     }
 
-    fn do_command(&mut self, verb: &str, arguments: Arguments, by_uid: bool) -> Done {
+    fn do_command(&mut self, verb: &str, mut arguments: Arguments, by_uid: bool) -> Done {
         match verb {
             "CAPABILITY" => {
                 let line = format!("* CAPABILITY {}\r\n", self.capabilities());
@@ -183,6 +183,8 @@ impl Imap {
             }
             "NOOP" | "CHECK" => return Ok(format!("{verb} completed")),
             "ID" => {
+                arguments.next()?;
+                arguments.end()?;
                 let id = b"* ID (\"name\" \"mailexpect embedded test server\")\r\n";
                 self.untagged.extend_from_slice(id);
                 return Ok("ID completed".to_owned());
@@ -260,18 +262,27 @@ impl Imap {
     }
 }
 
-/// The first word in capitals, and the text after it.
 /// Says what is wrong if a command has arguments but takes none, or cannot follow UID.
 fn misused(verb: &str, arguments: &[u8], by_uid: bool) -> Option<String> {
     if by_uid && !["FETCH", "STORE", "COPY", "MOVE", "SEARCH", "EXPUNGE"].contains(&verb) {
         return Some(format!("{verb} cannot follow UID"));
     }
-    let takes_none =
-        ["CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "IDLE"];
+    let takes_none = [
+        "CAPABILITY",
+        "NOOP",
+        "LOGOUT",
+        "STARTTLS",
+        "CHECK",
+        "CLOSE",
+        "UNSELECT",
+        "IDLE",
+        "NAMESPACE",
+    ];
     let takes_none = takes_none.contains(&verb) || (verb == "EXPUNGE" && !by_uid);
     (takes_none && !arguments.is_empty()).then(|| format!("{verb} takes no arguments"))
 }
 
+/// The first word in capitals, and the text after it.
 fn split_word(text: &[u8]) -> (String, &[u8]) {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let (word, rest) = text.split_at(end);

@@ -299,3 +299,32 @@ fn a_search_of_a_field_looks_at_all_fields_of_its_name() {
     }
     assert!(client.say("a SEARCH TO from").starts_with("* SEARCH\r\n"));
 }
+
+#[test]
+fn arguments_that_a_command_does_not_take_are_refused_before_it_acts() {
+    let site = site();
+    let mut client = Client::selected(&site);
+    client.say("a CREATE Sent");
+    for line in [
+        "CREATE Draft Mails",
+        "CREATE \"a\"b",
+        "DELETE Sent Items",
+        "RENAME Sent Old Sent",
+        "SUBSCRIBE Sent Items",
+        "UNSUBSCRIBE Sent Items",
+        "STATUS INBOX (MESSAGES) (UIDNEXT)",
+        "LIST \"\" * x",
+        "NAMESPACE x",
+        "ID",
+        "ID NIL x",
+        "UID EXPUNGE 1 x",
+        "FETCH 1(FLAGS)",
+        "FETCH 1 FLAGS UID",
+        "FETCH  1 FLAGS",
+    ] {
+        let mut client = Client::selected(&site);
+        assert!(client.say(&format!("b {line}")).starts_with("b BAD "), "{line}");
+    }
+    let said = client.say("c LIST \"\" *");
+    assert!(said.contains(" \"Sent\"\r\n") && !said.contains("Draft"), "{said}");
+}
