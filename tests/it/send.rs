@@ -35,6 +35,24 @@ fn the_dialogue_is_shown_and_its_script_passes() {
 }
 
 #[test]
+fn a_message_may_be_longer_than_a_script() {
+    let server = Embedded::start().unwrap();
+    let text = format!("Subject: long\n\n{}", "a line of the message\n".repeat(130_000));
+    let folder = folder(&[("text.eml", &text)]);
+    let binary: Vec<u8> = (0..2_000_000_u32).map(|at| (at % 251) as u8).collect();
+    std::fs::write(folder.path().join("binary.bin"), &binary).unwrap();
+    let args = ["send", "--server", &server.smtp(), "--to", USER];
+    for message in [["--data", "text.eml"], ["--attach", "binary.bin"]] {
+        let ran = run(folder.path(), &[&args[..], &message].concat());
+        assert_eq!(ran.code, Some(0), "{message:?} {}", ran.err);
+        let saved = run(folder.path(), &[&args[..], &message, &["--save", "saved.rhai"]].concat());
+        let refused = "the message is too long to be saved: a script has at most 2 MiB";
+        assert!(saved.code == Some(2) && saved.err.contains(refused), "{saved:?}");
+        assert!(!folder.path().join("saved.rhai").exists());
+    }
+}
+
+#[test]
 fn a_message_without_a_text_says_who_sent_it_and_why() {
     let server = Embedded::start().unwrap();
     let ran = program()

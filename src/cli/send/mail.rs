@@ -1,5 +1,6 @@
 //! The message of `mailexpect send`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -12,6 +13,9 @@ use crate::script::written::{self, string};
 /// How many bytes a message or an attachment may have. As base64, it must fit in a value of a
 /// script.
 const LARGEST: u64 = 8 << 20;
+
+/// How many bytes of a message stand in the script itself.
+const LONGEST_LITERAL: usize = 256 << 10;
 
 /// The media types of attachments, by file name extension.
 const TYPES: [(&str, &str); 10] = [
@@ -33,14 +37,19 @@ impl Content {
         args.from.clone().unwrap_or_else(|| format!("{}@{}", user(), host()))
     }
 
-    /// The message as an expression of a script.
+    /// The message as an expression of a script, whose long parts are parameters.
     ///
     /// # Errors
     /// If a file cannot be read; usage for a header that is given twice.
-    pub(super) fn expression(&self, args: &Send, password: Option<&str>) -> Result<String> {
+    pub(super) fn expression(
+        &self,
+        args: &Send,
+        password: Option<&str>,
+        long: &mut Long,
+    ) -> Result<String> {
         let string = |text: &str| written::without_password(text, password);
         if let Some(path) = &self.data {
-            return Ok(message(&read(path)?, password));
+            return Ok(message(&read(path)?, password, long));
         }
         let mut parts = vec![
             format!("from: {}", self.header("From").map_or_else(|| "from".to_owned(), string)),
@@ -58,7 +67,7 @@ impl Content {
         parts.push(format!("text: {}", string(&ended(text))));
         parts.push(format!("headers: #{{{}}}", self.headers(password)?));
         if !self.attach.is_empty() {
-            let attachments = self.attach.iter().map(|path| attachment(path));
+            let attachments = self.attach.iter().map(|path| attachment(path, long));
             let attachments = attachments.collect::<Result<Vec<_>>>()?;
             parts.push(format!("attachments: [{}]", attachments.join(", ")));
         }
@@ -93,8 +102,35 @@ impl Content {
     }
 }
 
+/// The long parts of messages, which are parameters, because a script may not be as long as a
+/// message.
+#[derive(Default)]
+pub(super) struct Long {
+    /// Whether the script is to be saved, and must have all in it.
+    pub(super) is_saved: bool,
+    pub(super) params: BTreeMap<String, Vec<u8>>,
+}
+
+impl Long {
+    /// The expression for bytes that are too long for a literal; `None` if they are not.
+    fn part(&mut self, bytes: &[u8]) -> Option<String> {
+        if self.is_saved || bytes.len() <= LONGEST_LITERAL {
+            return None;
+        }
+        let name = format!("part {}", self.params.len() + 1);
+        let param = format!("param({})", string(&name));
+        let is_text = written::text_of(bytes).is_some();
+        let kept = if is_text { bytes.to_vec() } else { BASE64_STANDARD.encode(bytes).into() };
+        self.params.insert(name, kept);
+        Some(if is_text { param } else { format!("base64_bytes({param})") })
+    }
+}
+
 /// The whole message as an expression.
-fn message(bytes: &[u8], password: Option<&str>) -> String {
+fn message(bytes: &[u8], password: Option<&str>, long: &mut Long) -> String {
+    if let Some(part) = long.part(bytes) {
+        return part;
+    }
     match written::text_of(bytes) {
         Some(text) => written::without_password(&text.replace("\r\n", "\n"), password),
         None => written::message(bytes),
@@ -132,17 +168,17 @@ pub(super) fn host() -> String {
     if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
-fn attachment(path: &Path) -> Result<String> {
+fn attachment(path: &Path, long: &mut Long) -> Result<String> {
     let content = BASE64_STANDARD.encode(read(path)?);
+    let content = long.part(content.as_bytes()).unwrap_or_else(|| string(&content));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let end = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let kind = TYPES.iter().find(|(known, _)| *known == end);
     let kind = kind.map_or("application/octet-stream", |(_, kind)| kind);
     Ok(format!(
-        "#{{name: {}, type: {}, content: base64_bytes({})}}",
+        "#{{name: {}, type: {}, content: base64_bytes({content})}}",
         string(&name),
-        string(kind),
-        string(&content)
+        string(kind)
     ))
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) use args::Send;
+use mail::Long;
 
 use super::screen::Screen;
 use super::{descriptors, server, value, written};
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
-use crate::script::{Runner, Settings};
+use crate::script::{LARGEST_SCRIPT, Runner, Settings};
 use crate::session::{Options, block_on};
 use crate::tls;
 use crate::transcript::{About, What};
@@ -27,14 +28,16 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let url = url(args)?;
     args.check_stage(&url)?;
     let params = params(args, screen)?;
-    let text = script::text(args, &url, params.get("password").map(String::as_str))?;
+    let mut long = Long { is_saved: args.save.is_some(), ..Long::default() };
+    let text = script::text(args, &url, params.get("password").map(String::as_str), &mut long)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
     let options = options.tls(args.options.options(tls::Options::new())?);
     if let Some(path) = &args.save {
+        check_length(&text)?;
         written::create(path, &text, args.force)?;
         screen.note(&Human::wrote(path));
     }
-    let settings = Settings { params, options, ..Settings::default() };
+    let settings = Settings { params, options, files: long.params, ..Settings::default() };
     let shown = screen.clone();
     let runner = Runner::new(settings).watched(move |event| {
         // The user sees the dialogue, and not the script with its deferred assertions.
@@ -49,6 +52,21 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let outcome = block_on(runner.run(name, interrupt.pressed()));
     screen.show(&Human::sent(&outcome, args.quit_after.is_none()));
     Ok(outcome.exit_code())
+}
+
+/// Checks that a script can be read again.
+///
+/// # Errors
+/// Usage for a script that is too long.
+fn check_length(script: &str) -> Result<()> {
+    if script.len() as u64 <= LARGEST_SCRIPT {
+        return Ok(());
+    }
+    let most = LARGEST_SCRIPT >> 20;
+    let error = Error::usage(format!(
+        "the message is too long to be saved: a script has at most {most} MiB"
+    ));
+    Err(error.hint("send it without --save"))
 }
 
 /// The URL of the server: the named one, or else the mail exchangers of the first recipient.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::args::{Content, Send, Stage, Starttls};
-use super::mail;
+use super::mail::{self, Long};
 use crate::error::Result;
 use crate::proto::Speech;
 use crate::script::written::{self, string};
@@ -14,7 +14,12 @@ use crate::target;
 ///
 /// # Errors
 /// If a file of the message cannot be read.
-pub(super) fn text(args: &Send, url: &str, password: Option<&str>) -> Result<String> {
+pub(super) fn text(
+    args: &Send,
+    url: &str,
+    password: Option<&str>,
+    long: &mut Long,
+) -> Result<String> {
     let is_lmtp = target::speech(url) == Some(Speech::Lmtp);
     let mut script = Script { args, text: String::new(), is_lmtp, password };
     script.heading(url);
@@ -30,8 +35,11 @@ pub(super) fn text(args: &Send, url: &str, password: Option<&str>) -> Result<Str
         script.auth();
     }
     if goes_on(Stage::Auth) {
-        let mail =
-            if last.is_none() { Some(args.message.expression(args, password)?) } else { None };
+        let mail = if last.is_none() {
+            Some(args.message.expression(args, password, long)?)
+        } else {
+            None
+        };
         match mail {
             Some(mail) if args.pipeline => script.pipeline(&mail),
             mail => script.envelope(mail.as_deref()),
