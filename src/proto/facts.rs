@@ -190,6 +190,12 @@ impl Facts {
 }
 
 impl Sasl {
+    /// Whether a command, without its tag, begins an exchange.
+    pub(crate) fn begins(&self, command: &str) -> bool {
+        let word = command.get(..self.command.len());
+        word.is_some_and(|word| word.eq_ignore_ascii_case(self.command))
+    }
+
     /// Whether a reply is a challenge.
     pub(crate) fn is_challenge(&self, reply: &[u8]) -> bool {
         if self.challenge.is_empty() {

@@ -141,7 +141,7 @@ impl Overridden {
             Some(rule) if refuses(rule) => match self.unasked(text) {
                 // The client sends this literal without waiting: it must not be read as commands.
                 Some(octets) => Said::nothing().then(Next::Skip(octets)),
-                None => conduct(rule, &command.tag, Said::nothing),
+                None => self.refusal(rule, &command),
             },
             // A client that was told yes goes on as if the command had succeeded, so it must
             // succeed here too.
@@ -160,6 +160,16 @@ impl Overridden {
         said
     }
 
+    /// The answer of a rule that refuses. A refused response ends the exchange: a command of the
+    /// client comes next.
+    fn refusal(&mut self, rule: &Conduct, command: &Begun) -> Said {
+        if command.text == RESPONSE {
+            let is_string = self.speech.facts().sasl.challenge.is_empty();
+            self.inner.line(if is_string { b"\"*\"" } else { b"*" });
+        }
+        conduct(rule, &command.tag, Said::nothing)
+    }
+
     /// The answer to a response or to the first line of a command, by its rule if there is one.
     fn answer_first(
         &mut self,
@@ -174,10 +184,17 @@ impl Overridden {
         if let Some(demands) = self.demands.as_mut().filter(|_| !is_response) {
             demands.answered(command, &mut said);
         }
-        let asks = said.bytes.starts_with(b"334") || said.bytes.starts_with(b"+ ");
-        let asks = asks && said.next == Next::Line && !command.eq_ignore_ascii_case("IDLE");
-        self.asked = asks.then(|| tag.to_owned());
+        self.note_challenge(&said, tag, command);
         self.spoilt(said, command)
+    }
+
+    /// Notes whether the client answers a challenge next, after a command or another response. Only
+    /// an exchange has challenges: in `ManageSieve` they are strings, as scripts are.
+    fn note_challenge(&mut self, said: &Said, tag: &str, command: &str) {
+        let sasl = self.speech.facts().sasl;
+        let in_exchange = command == RESPONSE || sasl.begins(command);
+        let asks = in_exchange && said.next == Next::Line && sasl.is_challenge(&said.bytes);
+        self.asked = asks.then(|| tag.to_owned());
     }
 
     fn greeting_by(&mut self, rule: Option<Conduct>) -> Said {
@@ -263,8 +280,9 @@ impl Dialogue for Overridden {
     fn line(&mut self, text: &[u8]) -> Said {
         let line = String::from_utf8_lossy(text).into_owned();
         if let Some(command) = self.begun.take() {
-            let at = command.text.clone();
+            let (tag, at) = (command.tag.clone(), command.text.clone());
             let said = self.answer(text, command, false);
+            self.note_challenge(&said, &tag, &at);
             return self.spoilt(said, &at);
         }
         let asked = self.asked.take();

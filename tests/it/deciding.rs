@@ -74,6 +74,48 @@ fn a_closure_decides_about_a_message_and_about_responses() {
 }
 
 #[test]
+fn a_rule_for_responses_applies_in_every_protocol() {
+    passes(
+        r#"
+        let rules = #{
+            submission: ["535 5.7.8 wrong", "220", "NOOP", "250"],
+            imap: ["NO wrong", "* OK", "b NOOP", "b OK"],
+            pop3: ["-ERR wrong", "+OK", "USER kim", "+OK"],
+            sieve: ["NO \"wrong\"", "OK", "NOOP", "OK"],
+        };
+        for scheme in ["submission", "imap", "pop3", "sieve"] {
+            let refusal = rules[scheme][0];
+            let greeting = rules[scheme][1];
+            // The first response of each connection, and the second.
+            for second in [false, true] {
+                let server = serve(scheme, #{RESPONSE: |c| if c.number == 2 || !second { refusal }});
+                let s = connect(server.url);
+                s.expect(greeting);
+                if scheme == "submission" { s.ehlo("client.example"); }
+                let why = "";
+                try {
+                    s.auth("hoge@example.com", "pppwww", #{mechanism: "LOGIN"});
+                } catch (error) {
+                    why = error.got;
+                }
+                assert(why.contains("wrong"), `${scheme}: ${why}`);
+                s.send(rules[scheme][2]);
+                s.expect(rules[scheme][3]);
+                s.close();
+            }
+        }
+        let server = serve("sieve", #{RESPONSE: "NO \"wrong\""});
+        let s = connect(server.url);
+        s.expect("OK");
+        s.send("AUTHENTICATE \"PLAIN\"");
+        s.expect("\"\"");
+        s.send("{4+}\r\nAGEA");
+        s.expect("NO \"wrong\"");
+        "#,
+    );
+}
+
+#[test]
 fn a_closure_decides_in_every_protocol() {
     passes(
         r#"
