@@ -247,6 +247,34 @@ fn what_ends_the_dialogue_does_not_hide_who_was_refused() {
 }
 
 #[test]
+fn a_server_that_fails_after_the_message_may_have_delivered_it() {
+    let folder = folder(&[]);
+    std::fs::write(folder.path().join("mail.eml"), "Subject: x\r\n\r\nx\r\n").unwrap();
+    let sent = "C: DATA\nS: 354 go\nC: Subject: x\nC:\nC: x\nC: .\n";
+    let unknown =
+        "1 of 3 recipients were refused, it is not known whether the others have the message";
+    for (scheme, hello, end, wanted) in [
+        ("smtp", "EHLO", "close", format!("{unknown}; a: ")),
+        ("smtp", "EHLO", "S: 554 5.7.1 spam\n", "were refused, nothing was delivered; a: ".into()),
+        ("smtp", "EHLO", "S: 250 ok\nclose", "the others have the message; a: ".into()),
+        ("lmtp", "LHLO", "S: 250 ok\nclose", format!("{unknown}, but b has it; a: ")),
+    ] {
+        let begin = format!(
+            "S: 220 hi\nC: {hello} me\nS: 250-me\nS: 250 PIPELINING\nC: MAIL FROM:<>\nS: 250 ok\n\
+             C: RCPT TO:<a>\nS: 550 5.1.1 no\nC: RCPT TO:<b>\nS: 250 ok\nC: RCPT TO:<c>\nS: 250 ok\n"
+        );
+        for more in [&[][..], &["--pipeline"]] {
+            let peer = Peer::parse(&format!("{begin}{sent}{end}"));
+            let to = ["--to", "a", "--to", "b", "--to", "c", "--data", "mail.eml"];
+            let args = ["send", "--server", &peer.url(scheme), "--from", "", "--ehlo", "me"];
+            let ran = run(folder.path(), &[&args[..], &to, more].concat());
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            assert!(ran.out.contains(&wanted), "{wanted}: {}", ran.out);
+        }
+    }
+}
+
+#[test]
 fn a_message_that_was_accepted_is_not_to_be_sent_again() {
     let folder = folder(&[]);
     std::fs::write(folder.path().join("mail.eml"), "Subject: x\r\n\r\nx\r\n").unwrap();

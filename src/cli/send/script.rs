@@ -45,12 +45,14 @@ pub(super) fn text(
             mail => script.envelope(mail.as_deref()),
         }
     }
-    if script.has_many() && last.is_none() {
-        script.line("is_sent = !accepted.is_empty();");
-    }
     script.line("s.quit();");
     Ok(script.text)
 }
+
+/// What the recipients that were not refused have got.
+const NOBODY: &str = "nothing was delivered";
+const UNKNOWN: &str = "it is not known whether the others have the message";
+const ALL: &str = "the others have the message";
 
 struct Script<'a> {
     args: &'a Send,
@@ -142,16 +144,12 @@ impl Script<'_> {
             }
             return;
         }
-        self.take_each("recipients", "s.rcpt(to, #{expect: any(2, 4, 5)})");
+        self.take_each("recipients", "s.rcpt(to, #{expect: any(2, 4, 5)})", "");
         match mail {
             None => {}
-            Some(mail) if self.is_lmtp => {
-                self.line("if !accepted.is_empty() {\n    s.send(\"DATA\");\n    s.expect(354);");
-                let _ = writeln!(self.text, "    s.send_message({mail});\n}}");
-                self.answers();
-            }
             Some(mail) => {
-                let _ = writeln!(self.text, "if !accepted.is_empty() {{\n    s.data({mail});\n}}");
+                self.line("if !accepted.is_empty() {\n    s.send(\"DATA\");\n    s.expect(354);");
+                self.message(mail);
             }
         }
     }
@@ -165,7 +163,7 @@ impl Script<'_> {
             let _ = writeln!(self.text, "s.send_message({mail});\ns.expect(25);");
             return;
         }
-        self.take_each("recipients", "s.expect(any(2, 4, 5))");
+        self.take_each("recipients", "s.expect(any(2, 4, 5))", "");
         // The server may accept DATA although it refused all recipients. Then the message has to be
         // empty (RFC 2920).
         self.line("if accepted.is_empty() {");
@@ -173,13 +171,25 @@ impl Script<'_> {
         self.line(
             "        s.send_message(\"\");\n        s.expect(any(2, 4, 5));\n    }\n} else {",
         );
-        let _ = writeln!(self.text, "    s.expect(354);\n    s.send_message({mail});");
+        self.line("    s.expect(354);");
+        self.message(mail);
+    }
+
+    /// Sends the message to the recipients that were accepted, takes the replies to it, and notes
+    /// who has it: a server that fails after the final dot may have taken the message.
+    fn message(&mut self, mail: &str) {
+        let _ = writeln!(self.text, "    others = \"{UNKNOWN}\";\n    s.send_message({mail});");
         if self.is_lmtp {
             self.line("}");
             self.answers();
-        } else {
-            self.line("    s.expect(25);\n}");
+            return;
         }
+        self.line("    try {\n        s.expect(25);\n    } catch (error) {");
+        let _ = writeln!(
+            self.text,
+            "        if error.kind == \"mismatch\" {{\n            others = \"{NOBODY}\";\n        }}"
+        );
+        let _ = writeln!(self.text, "        throw error;\n    }}\n    others = \"{ALL}\";\n}}");
     }
 
     /// Whether there are several recipients. If one of them is refused, the others still get the
@@ -188,13 +198,14 @@ impl Script<'_> {
         self.args.to.len() > 1
     }
 
-    /// Adds a loop that records for each recipient whether it was accepted.
-    fn take_each(&mut self, of: &str, reply: &str) {
+    /// Adds a loop that records for each recipient whether it was accepted, with `note` for those
+    /// that were.
+    fn take_each(&mut self, of: &str, reply: &str, note: &str) {
         let _ = writeln!(
             self.text,
             "for to in {of} {{\n    let reply = {reply};\n    \
              assert(reply.code != 421, `the server ended the session at ${{to}}: ${{reply.text}}`);\n    \
-             if reply.code < 300 {{\n        accepted += to;\n    }} else {{\n        \
+             if reply.code < 300 {{\n        accepted += to;\n{note}    }} else {{\n        \
              refused += `${{to}}: ${{reply.text}}`;\n    }}\n}}"
         );
     }
@@ -202,14 +213,18 @@ impl Script<'_> {
     /// Adds the replies to an LMTP message: one for each accepted recipient (RFC 2033 section 4.2).
     fn answers(&mut self) {
         self.line("let named = accepted;\naccepted = [];");
-        self.take_each("named", "s.expect(any(2, 4, 5))");
+        let note = "        others = `${others}, but ${to} has it`;\n";
+        self.take_each("named", "s.expect(any(2, 4, 5))", note);
+        let _ = writeln!(
+            self.text,
+            "others = if accepted.is_empty() {{ \"{NOBODY}\" }} else {{ \"{ALL}\" }};"
+        );
     }
 
     /// Adds an assertion that names the refused recipients. It is deferred, so that they are named
     /// also if the dialogue fails after them.
     fn name_refused(&mut self) {
-        self.line("let is_sent = false;\ndefer(|| {");
-        self.line("    let others = if is_sent { \"the others have the message\" } else { \"nothing was delivered\" };");
+        let _ = writeln!(self.text, "let others = \"{NOBODY}\";\ndefer(|| {{");
         self.line("    let why = \"\";\n    for refusal in refused {\n        why += `; ${refusal}`;\n    }");
         self.line(
             "    assert(refused.is_empty(), `${refused.len} of ${recipients.len} recipients were refused, ${others}${why}`);\n});",
