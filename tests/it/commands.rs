@@ -124,6 +124,24 @@ fn output_is_searched_from_its_start_however_much_there_is() {
          c.stop();",
     );
     assert!(much.is_ok(), "{much:#?}");
+    let later = outcome(
+        "let c = start([\"sh\", \"-c\", \"echo ready; yes | head -c 3000001; echo; echo done; sleep 0.3; echo more; sleep 1000\"]);
+         c.expect_output(\"ready\");
+         run(\"sleep 0.2\").expect_exit(0);
+         c.expect_output(re(`^done$`));
+         assert_eq(c.expect_output(re(`^more$`)).before.len(), 0);
+         c.stop();",
+    );
+    assert!(later.is_ok(), "{later:#?}");
+    let before = outcome(
+        "let c = start([\"sh\", \"-c\", \"yes | head -c 3000000; echo READY; sleep 1000\"]);
+         assert_eq(c.expect_output(\"READY\").before.len(), 0);
+         c.stop();
+         let c = start([\"sh\", \"-c\", \"printf 'a b'; sleep 1000\"]);
+         assert_eq(c.expect_output(\"b\").before.len(), 2);
+         c.stop();",
+    );
+    assert!(before.is_ok(), "{before:#?}");
     let late = outcome(
         "let c = start([\"sh\", \"-c\", \"yes\"]);
          c.expect_output(\"READY\", #{timeout: \"200ms\"});",

@@ -270,8 +270,10 @@ pub mod words {
     }
 
     /// Waits until what a command writes to stdout matches the pattern, and returns the match as
-    /// `expect` does. The pattern sees everything that the command has written since its start. A
-    /// match that the next byte could still extend is held back for 200 ms.
+    /// `expect` does. The pattern sees everything that the command has written since its start. Of
+    /// more than 2 MiB that were not searched at once, the first and the last MiB are kept. A match
+    /// that the next byte could still extend is held back for 200 ms. If it begins after the first
+    /// MiB, its `before` is empty.
     ///
     /// ```rhai,ignore
     /// let server = start("./server --port 0");
