@@ -138,6 +138,32 @@ fn names_numbers_orders_and_draws_do_not_depend_on_which_branch_is_quicker() {
 }
 
 #[test]
+fn branches_that_wait_do_not_lock_the_lists_and_closures_that_they_share() {
+    let begin = "let a = connect(); let b = connect(); a.expect(220); b.expect(220);\n\
+        fn quiet(s) { s.expect_silence(\"50ms\"); }\n\
+        let t = [a, b]; let m = #{a: a, b: [b]}; let own = |s| s.expect_silence(\"50ms\");\n\
+        let of_list = |place| t[place].expect_silence(\"50ms\");\n";
+    for branches in [
+        "|| t[0].expect_silence(\"50ms\"), || t[1].expect_silence(\"50ms\")",
+        "|| m.a.expect_silence(\"50ms\"), || m.b[0].expect_silence(\"50ms\")",
+        "|| own.call(a), || own.call(b)",
+        "|| of_list.call(0), || of_list.call(1)",
+    ] {
+        let outcome =
+            outcome(&format!("{begin}together([{branches}]); a.quit(); b.quit();"), MINUTE);
+        assert!(outcome.is_ok(), "{branches}: {}", said(&outcome));
+    }
+    let changed = "let a = connect(); a.expect(220); let t = [a]; let m = #{a: a};
+        together([
+            || { t.push(1); m.b = 2; barrier(); },
+            || { barrier(); assert_eq([t.len(), m.len()], [2, 2]); },
+        ]);
+        a.quit();";
+    let outcome = outcome(changed, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+#[test]
 fn each_branch_has_tables_of_its_own_and_no_case_has_cases() {
     let script = "together([
             || cases([1, 2], |row| { barrier(); assert(true); }),

@@ -25,6 +25,7 @@ mod message_size;
 mod metric;
 mod names;
 mod octets;
+mod own;
 mod pattern;
 mod pop3;
 mod port;

@@ -4,20 +4,14 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use std::collections::BTreeSet;
-
 use rhai::plugin::{NativeCallContext, export_module};
-use rhai::{ASTNode, Array, Dynamic, Expr, FnPtr, Stmt};
+use rhai::{Array, Dynamic, FnPtr};
 
-use super::background::Background;
-use super::{Handle, wait};
+use super::own::Captured;
+use super::wait;
 use crate::error::{Error, Result};
 use crate::script::branch::Branch;
 use crate::script::branches;
-use crate::script::following::Following;
-use crate::script::library::{Library, Unit};
-use crate::script::listening::Listening;
-use crate::script::programs::Running;
 use crate::script::raise::{Raised, kind, raise};
 
 pub(super) const INTRO: &str = "One script can hold several dialogues at once: both ends of a dialogue, a client that waits \
@@ -45,51 +39,6 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
         })
     };
     list.into_iter().map(function).collect()
-}
-
-/// Gives each branch its own value for a captured session, listener, server, log or command. Rhai
-/// locks a captured variable while a method of its value runs: a branch in `l.accept()` would lock
-/// `l` for a branch that reads `l.url`. Values of these types are handles, so that a copy is the
-/// same session. A variable that a closure assigns stays shared, so that the other branches see the
-/// new value.
-fn unshare(ctx: &NativeCallContext<'_>, functions: &mut [FnPtr]) {
-    let library = Library::of_call(ctx);
-    let unit = ctx.call_source().and_then(|source| library.get(source));
-    let Some(Ok(ast)) = unit.as_deref().map(Unit::ast) else { return };
-    let closures = ast.clone_functions_only_filtered(|_, _, _, name, _| name.starts_with("anon$"));
-    let mut assigned = BTreeSet::new();
-    closures.walk(&mut |path| {
-        assigned.extend(assigned_variable(path).map(str::to_owned));
-        true
-    });
-    for function in functions {
-        let name = function.fn_name();
-        let Some(definition) = closures.iter_fn_def().find(|one| one.name == name) else {
-            continue;
-        };
-        for (parameter, value) in definition.params.iter().zip(function.iter_curry_mut()) {
-            if value.is_shared() && is_handle(value) && !assigned.contains(parameter.as_str()) {
-                *value = value.flatten_clone();
-            }
-        }
-    }
-}
-
-fn is_handle(value: &Dynamic) -> bool {
-    value.is::<Handle>()
-        || value.is::<Listening>()
-        || value.is::<Background>()
-        || value.is::<Following>()
-        || value.is::<Running>()
-}
-
-/// The variable that the statement at the end of this path assigns.
-fn assigned_variable<'a>(path: &[ASTNode<'a>]) -> Option<&'a str> {
-    let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last() else { return None };
-    match &assignment.1.lhs {
-        Expr::Variable(variable, ..) => Some(variable.1.as_str()),
-        _ => None,
-    }
 }
 
 #[export_module(manifest)]
@@ -138,7 +87,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn together(ctx: NativeCallContext, branches: Array) -> Result<Array, Raised> {
         let mut functions = functions(branches).map_err(|error| raise(&ctx, error))?;
-        unshare(&ctx, &mut functions);
+        Captured::of_call(&ctx).give_copies(&mut functions);
         branches::together(&ctx, functions)
     }
 
