@@ -264,7 +264,7 @@ impl Session {
         let spans = self.turn.received(bytes, self.record.secrets_mut());
         if self.turn.role() == Role::Server {
             let record = &self.record;
-            self.turn.note_owed(|part| record.masked_part(bytes, &spans, part));
+            self.turn.note_owed(|part, own| record.masked_part(bytes, &spans[own], part));
         }
         spans
     }

@@ -121,7 +121,7 @@ impl Session {
         let mut bytes = self.stream.buffer_mut().take_mut(length);
         let spans = self.turn.received(&bytes, self.record.secrets_mut());
         if self.turn.role() == Role::Server {
-            self.turn.note_owed(|_| Bytes::from_static(b"the message"));
+            self.turn.note_owed(|_, _| Bytes::from_static(b"the message"));
         }
         let excerpt = Excerpt::of(&self.record.secrets().mask(&bytes, &spans));
         self.record.taken(excerpt);

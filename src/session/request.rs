@@ -22,10 +22,12 @@ pub(super) struct Request {
     is_begun: bool,
     /// The number of replies that are owed to it.
     pub(super) replies: usize,
+    /// Which of the secret spans are in it, by their numbers.
+    pub(super) spans: Range<usize>,
 }
 
-/// Tells the protocol what the client says, request by request. Returns the requests, and the spans
-/// that are secret.
+/// Tells the protocol what the client says, request by request. Returns the requests that replies are
+/// owed to or that are in pieces, and the spans that are secret.
 pub(super) fn follow(
     protocol: &mut dyn Protocol,
     bytes: &[u8],
@@ -37,16 +39,19 @@ pub(super) fn follow(
         let (named_by, length) = first(protocol, &bytes[start..]);
         let goes_on = protocol.is_within_command();
         let before = protocol.unanswered();
+        let first = spans.len();
         let secret = protocol.sent(&bytes[start..start + length], secrets);
         spans.extend(secret.into_iter().map(|span| start + span.start..start + span.end));
         let replies = protocol.unanswered().saturating_sub(before);
         let is_begun = protocol.is_within_command();
-        requests.extend(named_by.map(|line| Request {
+        let is_kept = replies > 0 || goes_on || is_begun;
+        requests.extend(named_by.filter(|_| is_kept).map(|line| Request {
             ends_line: line.end < length,
             line: start + line.start..start + line.end,
             goes_on,
             is_begun,
             replies,
+            spans: first..spans.len(),
         }));
         start += length;
         if start == bytes.len() {

@@ -40,6 +40,9 @@ pub(super) struct Turn {
     expectations: u64,
 }
 
+/// The most lines that a client may say at once.
+pub(super) const MOST_LINES: usize = 1_000_000;
+
 /// How the header of the PROXY protocol begins, in its first version and in its second. It is no
 /// command.
 const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
@@ -196,6 +199,16 @@ impl Turn {
         self.speech() != Speech::Imap && lines.any(Bytes::is_empty)
     }
 
+    /// Whether these bytes of the client are more requests at once than can be tracked. Each takes
+    /// memory, and time in which no deadline holds.
+    pub(super) fn is_flood(&mut self, bytes: &[u8]) -> bool {
+        let is_content = self.protocol.wants_message() || self.protocol.is_within_command();
+        bytes.len() > MOST_LINES
+            && !is_content
+            && self.protocol.requests().is_some()
+            && memchr::memchr_iter(b'\n', bytes).count() > MOST_LINES
+    }
+
     /// Tracks bytes that the client said.
     fn asked(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         if self.owes_greeting && is_proxy_header(bytes) {
@@ -258,10 +271,10 @@ impl Turn {
     }
 
     /// Records the lines to which replies are owed now, because of what the client said last.
-    /// `masked` returns a part of that without secrets.
-    pub(super) fn note_owed(&mut self, masked: impl Fn(Range<usize>) -> Bytes) {
+    /// `masked` returns a part of that without secrets, given the numbers of the spans in it.
+    pub(super) fn note_owed(&mut self, masked: impl Fn(Range<usize>, Range<usize>) -> Bytes) {
         for request in std::mem::take(&mut self.requests) {
-            let part = masked(request.line.clone());
+            let part = masked(request.line.clone(), request.spans.clone());
             let line = self.begun.named(&request, part);
             self.unanswered.extend(std::iter::repeat_n(line, request.replies));
         }

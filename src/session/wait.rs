@@ -30,6 +30,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::call::Call;
+use super::role::Role;
+use super::turn::MOST_LINES;
 use super::waiting::Wait;
 use super::{SHOWN, Session};
 use crate::buffer::Buffer;
@@ -185,6 +187,7 @@ impl Session {
                 self.stream.received(count);
                 let held = self.stream.held();
                 self.record.read(&held[held.len().saturating_sub(count)..]);
+                self.check_flood(count)?;
                 return Ok(Arrival::Bytes);
             }
             Err(error) if is_reset(&error) => self.ending.seen(peer.resets()),
@@ -200,6 +203,20 @@ impl Session {
             }
         }
         Ok(Arrival::End)
+    }
+
+    /// Fails if a client has sent more lines than can be taken at once. Looks again each time that
+    /// so many more bytes have come.
+    fn check_flood(&mut self, count: usize) -> Result<()> {
+        let held = self.stream.held();
+        let is_due = held.len() / MOST_LINES > (held.len() - count) / MOST_LINES;
+        if self.turn.role() == Role::Client || !is_due || !self.turn.is_flood(held) {
+            return Ok(());
+        }
+        let error = self.fault(Kind::TooLong, "the client sends too many lines at once");
+        Err(error
+            .with_expected(format!("at most {MOST_LINES}"))
+            .hint("take what a client floods with on a plain listener: listen(\"tcp\")"))
     }
 
     /// Reads what has arrived already, without waiting for more.

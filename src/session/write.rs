@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use super::Session;
 use super::role::Role;
-use super::turn::is_one_line;
+use super::turn::{MOST_LINES, is_one_line};
 use super::wait::{Arrival, is_reset};
 use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
@@ -40,6 +40,12 @@ impl Session {
             return Err(
                 error.hint("after shutdown() nothing can be sent; the server may still send")
             );
+        }
+        if self.turn.role() == Role::Client && self.turn.is_flood(meant) {
+            let error = self.fault(Kind::TooLong, "these are too many lines to send at once");
+            return Err(error
+                .with_expected(format!("at most {MOST_LINES}"))
+                .hint("send them in pieces, or flood with a session of tcp://"));
         }
         // The transcript is written while the bytes are on their way. A failure of this first write
         // is ignored, because `write_rest` tries again and reports it.
@@ -81,7 +87,7 @@ impl Session {
         self.turn.note_sent(&masked);
         if self.turn.role() == Role::Client {
             let record = &self.record;
-            self.turn.note_owed(|part| record.masked_part(meant, &spans, part));
+            self.turn.note_owed(|part, own| record.masked_part(meant, &spans[own], part));
         }
         let is_line = self.turn.framing().is_some() && is_one_line(bytes);
         let meaning = match self.turn.role() {

@@ -120,3 +120,26 @@ fn what_is_expected_of_a_long_reply_or_command_is_searched_in_time() {
         assert!(outcome.elapsed < Duration::from_secs(20), "{script}: {:?}", outcome.elapsed);
     }
 }
+
+#[test]
+fn a_flood_of_lines_is_refused_before_it_takes_memory_and_many_secrets_take_linear_time() {
+    let begin = "let l = listen(\"smtp\"); let url = l.url; url.replace(\"smtp:\", \"tcp:\"); let c = connect(url); let s = l.accept();\n\
+        s.greet(220); c.expect(\"220\");\n";
+    for script in [
+        "let c = connect(); c.expect(220); c.send_raw(repeat(\"\\n\", 3000000));",
+        &format!(
+            "{begin}together([|| c.send_raw(repeat(\"\\n\", 3000000)), || s.expect_bytes(\"END\")]);"
+        ),
+    ] {
+        let outcome = outcome(script, |case| case.deadline(Duration::from_mins(1)));
+        let error = outcome.failure().unwrap().error.clone();
+        assert!(error.is_too_long() && error.message().contains("too many lines"), "{error}");
+    }
+    let many = format!(
+        "{begin}let sent = repeat(\"AUTH PLAIN AGEAYg==\\r\\n\", 40000) + \"END\";\n\
+         together([|| c.send_raw(sent), || s.expect_bytes(\"END\")]); s.reset(); c.reset();"
+    );
+    let outcome = outcome(&many, |case| case.deadline(Duration::from_mins(1)));
+    assert!(outcome.is_ok(), "{outcome:#?}");
+    assert!(outcome.elapsed < Duration::from_secs(20), "{:?}", outcome.elapsed);
+}
