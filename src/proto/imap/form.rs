@@ -126,6 +126,7 @@ mod tests {
             "* SORT x",
             "* THREAD 1",
             "* THREAD (1 (2))",
+            "* THREAD (1) (2)",
             "* THREAD (1 (2)(3) 4)",
             "* ESEARCH COUNT",
             "* CAPABILITY IMAP4rev1 (x)",

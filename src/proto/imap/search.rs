@@ -219,12 +219,14 @@ pub(super) fn listed(response: &Response) -> Result<Vec<u64>> {
 /// The threads of a THREAD response.
 pub(super) fn threads(response: &Response) -> Result<Vec<Value>> {
     let values = response.values()?;
-    if values.iter().all(is_thread) {
+    // There are only numbers and brackets in it.
+    let has_blank_between = memchr::memmem::find(response.bytes(), b") (").is_some();
+    if values.iter().all(is_thread) && !has_blank_between {
         Ok(values)
     } else {
         Err(unlike(
             response,
-            "threads: numbers of messages, and after them two branches or more (RFC 5256, 5)",
+            "threads: numbers of messages, and after them two branches or more, without blanks between (RFC 5256, 5)",
         ))
     }
 }
