@@ -1,6 +1,7 @@
 //! Creating tokio runtimes, each of which runs on the thread that blocks on it.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Resource, getrlimit};
@@ -33,11 +34,27 @@ pub(crate) fn build() -> io::Result<Runtime> {
 /// Adds a hint to an error if the process could not open a file, a socket or a pipe because it has no
 /// descriptors left.
 pub(crate) fn explained(error: Error, cause: &io::Error) -> Error {
-    let is_lack = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
-    match cause.raw_os_error() {
-        Some(code) if is_lack.contains(&code) => error.hint(no_descriptors()),
-        _ => error,
-    }
+    if is_lack(cause) { error.hint(no_descriptors()) } else { error }
+}
+
+/// Whether an error says that no descriptors are left.
+fn is_lack(cause: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    cause.raw_os_error().is_some_and(|code| lacks.contains(&code))
+}
+
+/// Whether a server in this process could not take a connection because no descriptors were left.
+static HAS_REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Notes why a server in this process could not take a connection: to its client, the server is
+/// silent.
+pub(crate) fn note_refused(cause: &io::Error) {
+    HAS_REFUSED.fetch_or(is_lack(cause), Ordering::Relaxed);
+}
+
+/// Whether a server in this process lacked descriptors for a connection.
+pub(crate) fn has_refused() -> bool {
+    HAS_REFUSED.load(Ordering::Relaxed)
 }
 
 /// Returns the hint for a process that has no descriptors left.

@@ -196,12 +196,16 @@ async fn accept(
         open: Arc::clone(&shared.open),
     };
     loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            // Perhaps no file descriptor is left: the clients that have been silent for long are
-            // closed to free some. Without a pause, the retries would only use up the CPU.
-            pressure.send_replace(());
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                runtime::note_refused(&error);
+                // Perhaps no file descriptor is left: the clients that have been silent for long are
+                // closed to free some. Without a pause, the retries would only use up the CPU.
+                pressure.send_replace(());
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
         let recorder = shared.transcript.clone();
         let recorder = recorder.map(|transcript| Recorder::open(transcript, speech, peer));

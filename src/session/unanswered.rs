@@ -6,6 +6,7 @@ use super::role::Role;
 use super::waiting::Wait;
 use super::{Session, slip};
 use crate::error::{Error, Kind};
+use crate::runtime;
 use crate::transcript::What;
 
 impl Session {
@@ -95,6 +96,9 @@ impl Session {
     /// Makes the error for a deadline that ran out.
     pub(super) fn timed_out(&mut self, wait: Wait, wanted: impl Display) -> Error {
         let error = self.late(wait, wanted);
+        if !self.stream.has_heard() && runtime::has_refused() {
+            return error.hint(runtime::no_descriptors());
+        }
         if let Some(slip) = self.turn.last_sent().and_then(|sent| slip::of_line(sent)) {
             return error.hint(slip);
         }

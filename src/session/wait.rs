@@ -36,6 +36,7 @@ use super::waiting::Wait;
 use super::{SHOWN, Session};
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
+use crate::runtime;
 use crate::transcript::What;
 use crate::transport::Transport;
 
@@ -198,8 +199,8 @@ impl Session {
             }
             Err(error) => {
                 let broke = self.tls_broke(&error).or_else(|| self.deflate_broke(&error));
-                return Err(broke
-                    .unwrap_or_else(|| self.fault(Kind::Io, format!("reading failed: {error}"))));
+                let failed = || self.fault(Kind::Io, format!("reading failed: {error}"));
+                return Err(broke.unwrap_or_else(|| runtime::explained(failed(), &error)));
             }
         }
         Ok(Arrival::End)

@@ -15,6 +15,7 @@ use super::turn::{MOST_LINES, is_one_line};
 use super::wait::{Arrival, is_reset};
 use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
+use crate::runtime;
 use crate::transcript::{Excerpt, What};
 use crate::transport::Transport;
 
@@ -72,7 +73,8 @@ impl Session {
                 Ok(Err(broken)) => return Err(broken),
                 Ok(Ok(Err(error))) if is_reset(&error) => return Err(self.cannot_send(wait).await),
                 Ok(Ok(Err(error))) => {
-                    return Err(self.fault(Kind::Io, format!("writing failed: {error}")));
+                    let failed = self.fault(Kind::Io, format!("writing failed: {error}"));
+                    return Err(runtime::explained(failed, &error));
                 }
                 Err(_) => return Err(self.stuck(wait, &format!("{} bytes", bytes.len() - at))),
             }
