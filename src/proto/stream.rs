@@ -55,15 +55,19 @@ impl Stream {
     /// The span of a line that is secret in any mail protocol.
     fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
         let text = chomp(line);
-        secrets::secret_of_command(text)
-            .or_else(|| (self.auth.is_some() && is_response(text)).then_some(0..text.len()))
+        secrets::secret_of_command(text).or_else(|| self.is_response(text).then_some(0..text.len()))
     }
-}
 
-/// Whether a line after an AUTH is a response. `QUIT` is valid base64, but must not count as one:
-/// every later `QUIT` would be masked.
-fn is_response(line: &[u8]) -> bool {
-    secrets::is_base64(line) && !super::smtp::is_verb(line)
+    /// Whether a line is a response. `QUIT` is valid base64, but must not count as one: every later
+    /// `QUIT` would be masked.
+    fn is_response(&self, line: &[u8]) -> bool {
+        let has_form = if self.auth.is_some() {
+            secrets::is_base64(line)
+        } else {
+            secrets::is_stray_response(line, false)
+        };
+        has_form && !super::smtp::is_verb(line)
+    }
 }
 
 impl Stream {
@@ -77,7 +81,7 @@ impl Stream {
             let mechanism = words.next().unwrap_or_default();
             (String::from_utf8_lossy(mechanism).into_owned(), 0)
         });
-        let is_response = exchange.is_none() && self.auth.is_some() && is_response(line);
+        let is_response = exchange.is_none() && self.auth.is_some() && self.is_response(line);
         if !is_response {
             self.auth = exchange;
         }
@@ -86,6 +90,7 @@ impl Stream {
                 secrets.learn_sasl(mechanism, *step, &line[span]);
                 *step += 1;
             }
+            (None, Some(span)) if span.start == 0 => secrets.learn_sasl("", 0, line),
             (None, Some(span)) => secrets.learn(&line[span]),
             (_, None) => {}
         }
@@ -178,6 +183,8 @@ mod tests {
             "NOOP hunter22\r\n",
             "AUTH LOGIN\r\n",
             "QUIT\r\n",
+            "AG1lAHdvbmRlcjEy\r\n",
+            "NOOP wonder12\r\n",
         ] {
             let spans = stream.sent(bytes.as_bytes(), &mut secrets);
             shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
@@ -185,7 +192,7 @@ mod tests {
         let shown = String::from_utf8(shown).unwrap();
         assert_eq!(
             shown,
-            "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\nAUTH LOGIN\r\nQUIT\r\n"
+            "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\nAUTH LOGIN\r\nQUIT\r\n[SECRET]\r\nNOOP [SECRET]\r\n"
         );
     }
 }

@@ -52,6 +52,17 @@ pub(crate) fn is_base64(text: &[u8]) -> bool {
     !text.is_empty() && LENIENT.decode(text).is_ok()
 }
 
+/// Whether a client's line that no server asked for is a SASL response. If `is_expected`, because
+/// the client was about to send one, anything in base64 is one, unless it is as short as a command;
+/// otherwise only a message that holds a password or a token in the form of a mechanism.
+pub(crate) fn is_stray_response(text: &[u8], is_expected: bool) -> bool {
+    if text.len() < 2 * SHORTEST {
+        return false;
+    }
+    let Ok(message) = LENIENT.decode(text).map(Zeroizing::new) else { return false };
+    is_expected || response::secret_of_any(&message).is_some()
+}
+
 /// The secrets that a session knows: those of its run, and the state of its SASL exchange.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {

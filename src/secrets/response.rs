@@ -16,11 +16,35 @@ pub(super) struct Turn<'a> {
 
 /// The secret part of a client's message. It is empty for messages that hold no secret, and the
 /// whole message if that is malformed. `None` if the mechanism is unknown.
+///
+/// A client may send the message of another mechanism than the one that it has named, such as the
+/// whole message of PLAIN in answer to LOGIN's question for the user.
 pub(super) fn secret_of_response(
     mechanism: &str,
     turn: &Turn<'_>,
     message: &[u8],
 ) -> Option<Range<usize>> {
+    let secret = secret_of_mechanism(mechanism, turn, message);
+    let is_found = secret.as_ref().is_some_and(|secret| !secret.is_empty());
+    if is_found || (secret.is_none() && !mechanism.is_empty()) {
+        return secret;
+    }
+    secret_of_any(message).or(secret)
+}
+
+/// The password or the token in a message that has the form of PLAIN, XOAUTH2 or OAUTHBEARER.
+pub(super) fn secret_of_any(message: &[u8]) -> Option<Range<usize>> {
+    if let Some(token) = bearer(message) {
+        return Some(token);
+    }
+    let is_text = std::str::from_utf8(message)
+        .is_ok_and(|text| !text.contains(|c: char| c != '\0' && c.is_control()));
+    let separators = memchr::memchr_iter(0, message).count();
+    let password = behind_nul(message);
+    (is_text && (1..=2).contains(&separators) && !password.is_empty()).then_some(password)
+}
+
+fn secret_of_mechanism(mechanism: &str, turn: &Turn<'_>, message: &[u8]) -> Option<Range<usize>> {
     let all = 0..message.len();
     let nothing = Some(0..0);
     Some(match mechanism.to_ascii_uppercase().as_str() {
@@ -86,6 +110,9 @@ mod tests {
             ("PLAIN", 0, "a\0b\0c\0d", Some("c\0d")),
             ("PLAIN", 0, "no structure", Some("no structure")),
             ("LOGIN", 0, "tim", Some("")),
+            ("LOGIN", 0, "\0tim\0pw", Some("pw")),
+            ("LOGIN", 0, "user=u\x01auth=Bearer ya29\x01\x01", Some("ya29")),
+            ("EXTERNAL", 0, "tim\0tim\0pw", Some("pw")),
             ("LOGIN", 1, "pw", Some("pw")),
             ("CRAM-MD5", 0, "tim tom b913a602", Some("b913a602")),
             ("CRAM-MD5", 0, "b913a602", Some("b913a602")),
@@ -102,6 +129,10 @@ mod tests {
             ("XOAUTH2", 0, "ya29", Some("ya29")),
             ("EXTERNAL", 0, "me", Some("")),
             ("NTLM", 0, "x", None),
+            ("NTLM", 0, "password\0tim", None),
+            ("", 0, "x", None),
+            ("", 0, "\0tim\0pw", Some("pw")),
+            ("", 0, "NTLMSSP\0\x01", None),
         ] {
             let turn = Turn { step, prompt: b"" };
             let found =

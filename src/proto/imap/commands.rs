@@ -111,7 +111,9 @@ impl Commands {
     pub(super) fn over(&mut self, ended: &[u8], is_ok: bool, awaits: bool) {
         match &self.mode {
             Mode::Within { tag, dialogue, .. } if tag == ended => {
-                if matches!(dialogue, Dialogue::Sasl { .. }) && !is_ok {
+                if let Dialogue::Sasl { step, .. } = dialogue
+                    && (!is_ok || *step == 0)
+                {
                     self.refused = Some(Refused::Sasl);
                 }
                 self.mode = Mode::Commands;
@@ -140,7 +142,9 @@ impl Commands {
             {
                 Kind::Done
             }
-            (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && secrets::is_base64(text) => {
+            (_, refused)
+                if is_word && secrets::is_stray_response(text, *refused == Some(Refused::Sasl)) =>
+            {
                 Kind::Misplaced
             }
             (_, Some(Refused::Login(_))) if !begins_a_command(text) => Kind::Misplaced,

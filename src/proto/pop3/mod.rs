@@ -30,8 +30,9 @@ pub(crate) struct Pop3 {
     sent: Lines,
     received: Lines,
     closing: bool,
-    /// AUTH was refused. A later line that looks like a response is still treated as one.
-    auth_refused: bool,
+    /// AUTH was over before the client had sent a response, or was refused. A later line that looks
+    /// like a response is still treated as one.
+    auth_over: bool,
     greeting: Option<Vec<u8>>,
 }
 
@@ -67,7 +68,7 @@ impl Pop3 {
             sent: Lines::default(),
             received: Lines::default(),
             closing: false,
-            auth_refused: false,
+            auth_over: false,
             greeting: None,
         }
     }
@@ -91,7 +92,7 @@ impl Pop3 {
         }
         let is_response = match self.exchange() {
             Some(_) => text != b"*" && (whole || asked_for || !begins_a_verb(text)),
-            None => self.auth_refused && whole && text.len() >= 8 && secrets::is_base64(text),
+            None => whole && secrets::is_stray_response(text, self.auth_over),
         };
         (is_response && !text.is_empty()).then_some(0..text.len())
     }
@@ -108,6 +109,8 @@ impl Pop3 {
             }
             _ => command(text, secret.clone(), secrets),
         };
+        // AUTH without a mechanism begins no exchange.
+        self.auth_over |= text.trim_ascii().eq_ignore_ascii_case(b"AUTH");
         self.turn = None;
         self.owed.push_back(owed);
         secret
@@ -126,8 +129,8 @@ impl Pop3 {
             {
                 self.turn = Some(exchange);
             }
-            (Some(Owed::Auth(_)), Status::Ok | Status::Err) => {
-                self.auth_refused = status == Status::Err;
+            (Some(Owed::Auth(exchange)), Status::Ok | Status::Err) => {
+                self.auth_over = status == Status::Err || exchange.step == 0;
             }
             (Some(Owed::Quit), Status::Ok) => self.closing = true,
             _ => {}
@@ -246,6 +249,7 @@ fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> 
         _ => {
             match secret {
                 Some(span) if verb == b"APOP" => secrets.learn_proof(&text[span]),
+                Some(span) if span.start == 0 => secrets.learn_sasl("", 0, text),
                 Some(span) => secrets.learn(&text[span]),
                 None => {}
             }

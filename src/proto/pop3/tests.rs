@@ -147,6 +147,16 @@ fn responses_sent_ahead_in_pieces_or_in_vain_are_secret_too() {
     );
     let refused = [("C", "AUTH LOGIN\r\n"), ("S", "-ERR no\r\n"), ("C", "cHBwd3d3\r\n")];
     assert_eq!(masked(&refused), "AUTH LOGIN\r\n[SECRET]\r\n");
+    let bare = [("C", "AUTH\r\n"), ("S", "+OK\r\nPLAIN\r\n.\r\n")];
+    for (response, shown) in [
+        ("AG1lAHdvbmRlcjEy\r\n", "[SECRET]\r\n"),
+        ("cHBwd3d3\r\n", "[SECRET]\r\n"),
+        ("AUTH PLAIN\r\n", "AUTH PLAIN\r\n"),
+    ] {
+        assert_eq!(masked(&[bare[0], bare[1], ("C", response)]), format!("AUTH\r\n{shown}"));
+    }
+    let unasked = [("C", "AG1lAHdvbmRlcjEy\r\n"), ("S", "-ERR\r\n"), ("C", "USER wonder12\r\n")];
+    assert_eq!(masked(&unasked), "[SECRET]\r\nUSER [SECRET]\r\n");
     assert_eq!(
         owed(&[
             GREETED,

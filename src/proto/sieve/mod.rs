@@ -18,7 +18,7 @@ pub(crate) use words::{LONGEST_QUOTED, Word, capabilities, data, is_ok, response
 use super::requests::{Next, Requests};
 use super::{Framing, LINE_HEAD, Protocol, RESPONSE, Speech, chomp};
 use crate::pattern::Verdict;
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 
 /// One side of a ManageSieve dialogue: what was sent, and which responses are still owed.
 #[derive(Clone, Debug)]
@@ -33,9 +33,9 @@ pub(crate) struct Sieve {
     scanner: Scanner,
     sending: Sending,
     closing: bool,
-    /// AUTHENTICATE was refused. A later line that begins with a string was still meant as a
-    /// response.
-    auth_refused: bool,
+    /// AUTHENTICATE was over before the client had sent a response, or was refused. A later line
+    /// that begins with a string was still meant as a response.
+    auth_over: bool,
 }
 
 /// What a response will answer.
@@ -100,7 +100,7 @@ impl Sieve {
             scanner: Scanner::new(Side::Client),
             sending: Sending::default(),
             closing: false,
-            auth_refused: false,
+            auth_over: false,
         }
     }
 
@@ -113,21 +113,21 @@ impl Sieve {
         }
     }
 
-    /// Whether the word in progress is secret.
-    fn is_secret(&self, sort: Sort) -> bool {
+    /// Whether the word in progress, which this is a part of, is secret.
+    fn is_secret(&self, sort: Sort, content: &[u8]) -> bool {
         let sending = &self.sending;
-        let begins_with_a_string = sending.words == 0
-            && sort != Sort::Atom
-            && (self.exchange().is_some() || self.auth_refused);
+        let is_expected = sort != Sort::Atom && (self.exchange().is_some() || self.auth_over);
+        let begins_a_response =
+            sending.words == 0 && (is_expected || secrets::is_stray_response(content, false));
         self.turn.is_some()
             || sending.is_response
-            || begins_with_a_string
+            || begins_a_response
             || (sending.words >= 2 && sending.is_authenticate())
     }
 
     /// Tracks a part of a word that is sent, and returns whether it is secret.
     fn sent_content(&mut self, sort: Sort, content: &[u8]) -> bool {
-        if !self.is_secret(sort) {
+        if !self.is_secret(sort, content) {
             self.sending.keep(sort, content);
             return false;
         }
@@ -214,7 +214,9 @@ impl Sieve {
                 let is_ahead = matches!(self.owed.front(), Some(Owed::Auth(_)));
                 self.turn = (!is_ahead).then_some(exchange);
             }
-            (Some(Owed::Auth(_)), Line::Ok | Line::No) => self.auth_refused = line == Line::No,
+            (Some(Owed::Auth(exchange)), Line::Ok | Line::No) => {
+                self.auth_over = line == Line::No || exchange.step == 0;
+            }
             (Some(Owed::Tls), Line::Ok) => self.owed.push_front(Owed::Greeting),
             (Some(Owed::Logout), Line::Ok) | (_, Line::Bye) => self.closing = true,
             _ => {}

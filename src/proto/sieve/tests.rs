@@ -267,6 +267,24 @@ fn sasl_payloads_are_secret_however_they_are_said() {
 }
 
 #[test]
+fn a_response_is_secret_though_no_challenge_asked_for_it() {
+    let at_once = [("C", "AUTHENTICATE \"LOGIN\"\r\n"), ("S", "OK\r\n"), ("C", "\"cHBwd3d3\"\r\n")];
+    assert_eq!(masked(&at_once), "AUTHENTICATE \"LOGIN\"\r\n\"[SECRET]\"\r\n");
+    for (sent, shown) in [
+        ("\"AG1lAHdvbmRlcjEy\"\r\n", "\"[SECRET]\"\r\n"),
+        ("{16+}\r\nAG1lAHdvbmRlcjEy\r\n", "{16+}\r\n[SECRET]\r\n"),
+        ("AG1lAHdvbmRlcjEy\r\n", "[SECRET]\r\n"),
+        ("\"wonderland\" \"x\"\r\n", "\"wonderland\" \"x\"\r\n"),
+    ] {
+        assert_eq!(masked(&[("C", sent)]), shown);
+        assert_eq!(
+            masked(&[("C", "NOOP\r\n"), ("S", "OK\r\n"), ("C", sent)]),
+            format!("NOOP\r\n{shown}")
+        );
+    }
+}
+
+#[test]
 fn strings_are_quoted_or_literals_as_they_need_to_be() {
     for (text, said) in [
         ("lab", "\"lab\""),

@@ -34,8 +34,9 @@ pub(crate) struct Smtp {
     sent: Lines,
     received: Lines,
     closing: bool,
-    /// AUTH was refused. A later line that looks like a response is still treated as one.
-    auth_refused: bool,
+    /// AUTH was over before the client had sent a response, or was refused. A later line that looks
+    /// like a response is still treated as one.
+    auth_over: bool,
 }
 
 /// What the next bytes to be sent are.
@@ -78,7 +79,7 @@ impl Smtp {
             sent: Lines::default(),
             received: Lines::default(),
             closing: false,
-            auth_refused: false,
+            auth_over: false,
         }
     }
 
@@ -125,6 +126,7 @@ impl Smtp {
                 let response = if is_initial { *step } else { step.saturating_sub(1) };
                 secrets.learn_sasl(mechanism, response, &text[span.clone()]);
             }
+            (Some(span), _) if span.start == 0 => secrets.learn_sasl("", 0, text),
             (Some(span), _) => secrets.learn(&text[span.clone()]),
             (None, _) => {}
         }
@@ -153,13 +155,7 @@ impl Smtp {
         // A response that is sent ahead of the 334, or although there was no 334.
         let unasked = match self.is_in_auth() {
             Some(_) => text != b"*" && !is_verb(text),
-            None => {
-                self.auth_refused
-                    && whole
-                    && text.len() >= 8
-                    && secrets::is_base64(text)
-                    && !is_verb(text)
-            }
+            None => whole && secrets::is_stray_response(text, self.auth_over) && !is_verb(text),
         };
         (asked_for || unasked).then_some(0..text.len()).filter(|span| !span.is_empty())
     }
@@ -205,8 +201,8 @@ impl Smtp {
             {
                 self.mode = Mode::Response { mechanism, step };
             }
-            (Some(Owed::Auth { .. }), code) if code != b"334" => {
-                self.auth_refused = !code.starts_with(b"2");
+            (Some(Owed::Auth { step, .. }), code) if code != b"334" => {
+                self.auth_over = !code.starts_with(b"2") || step == 0;
             }
             (Some(Owed::Quit), [b'2', ..]) | (_, b"421") => self.closing = true,
             _ => {}

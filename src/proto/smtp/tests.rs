@@ -300,6 +300,13 @@ fn secrets_sent_ahead_or_in_pieces_are_masked_too() {
         masked(&refused),
         "AUTH LOGIN\r\ncHBwd3d3\r\nNOOP\r\n".replace("cHBwd3d3", "[SECRET]")
     );
+    let at_once = [("C", "AUTH LOGIN\r\n"), ("S", "235 ok\r\n"), ("C", "cHBwd3d3\r\n")];
+    assert_eq!(masked(&at_once), "AUTH LOGIN\r\n[SECRET]\r\n");
+    let unasked = [("C", "AG1lAHdvbmRlcjEy\r\n"), ("S", "500\r\n"), ("C", "NOOP wonder12\r\n")];
+    assert_eq!(masked(&unasked), "[SECRET]\r\nNOOP [SECRET]\r\n");
+    let as_user = [("C", "AUTH LOGIN\r\n"), ("S", "334 VXNlcm5hbWU6\r\n")];
+    let as_user = [as_user[0], as_user[1], ("C", "AG1lAHdvbmRlcjEy\r\nNOOP wonder12\r\n")];
+    assert_eq!(masked(&as_user), "AUTH LOGIN\r\n[SECRET]\r\nNOOP [SECRET]\r\n");
     assert_eq!(
         masked(&[
             ("C", "AUTH LOGIN aG9nZQ==\r\n"),

@@ -252,6 +252,11 @@ fn secrets_sent_ahead_or_after_a_refusal_are_masked_too() {
             "a1 AUTHENTICATE X\r\n[SECRET]\r\n",
         ),
         (
+            &["a1 AUTHENTICATE X\r\n", "<a1 OK\r\n", "aG9nZWhvZ2U=\r\n"],
+            "a1 AUTHENTICATE X\r\n[SECRET]\r\n",
+        ),
+        (&["AG1lAHdvbmRlcjEy\r\na2 NOOP\r\n"], "[SECRET]\r\na2 NOOP\r\n"),
+        (
             &["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "wonder-land1\r\n"],
             "a1 LOGIN alice {12}\r\n[SECRET]\r\n",
         ),
