@@ -58,7 +58,7 @@ fn operated<T>(
         Ok(Some(outcome)) => outcome.map_err(|error| raise(context, error)),
         Ok(None) => {
             let waiting = taken.session().ok().and_then(|session| session.cut_off());
-            Err(attempt_is_cut(context, waiting))
+            attempt_is_cut(context, waiting)
         }
         Err(stop) => {
             let waiting = taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
@@ -69,10 +69,10 @@ fn operated<T>(
 
 /// Ends an attempt of `eventually` whose time is up, in an operation that was cut off. The attempt
 /// cannot catch this: the server has not failed.
-fn attempt_is_cut(context: &NativeCallContext<'_>, waiting: Option<Error>) -> Raised {
+fn attempt_is_cut<T>(context: &NativeCallContext<'_>, waiting: Option<Error>) -> Result<T, Raised> {
     let waiting = waiting.unwrap_or_else(|| Error::new(Kind::Timeout, ""));
     let cut = Caught::new(waiting.say("the time for it to pass is up"), Spot::of(context));
-    run::end(context, Ended::AttemptCut(cut))
+    Err(run::end(context, Ended::AttemptCut(cut)))
 }
 
 /// Returns the output of a future, or `None` if the limit comes first.
@@ -136,7 +136,7 @@ pub(super) fn wait<F: Future>(
     let limit = Run::current().ok().and_then(|run| run.limit());
     match attended(within(limit, future))? {
         Ok(Some(output)) => Ok(output),
-        Ok(None) => Err(attempt_is_cut(context, None)),
+        Ok(None) => attempt_is_cut(context, None),
         Err(stop) => Err(run::end(context, Ended::Stopped(stop, None))),
     }
 }

@@ -48,8 +48,8 @@ pub(super) struct Reading {
     pub(super) failure: fn(Raised, Option<&str>) -> std::result::Result<Caught, Raised>,
 }
 
-fn ended(ended: Ended) -> Raised {
-    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE))
+fn ended(ended: Ended) -> EvalAltResult {
+    EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE)
 }
 
 impl Default for Questions {
@@ -110,14 +110,16 @@ impl Questions {
             .map(|decider| (decider.closure.clone(), decider.stored.clone(), decider.reading));
         let Some((closure, stored, reading)) = decider else { return Ok(()) };
         let context = stored.create_context(engine);
-        let decided = || {
+        let answered = || {
             let said: Dynamic = closure.call_within_context(&context, (shown(&question),))?;
             let done = (reading.answer)(&said).and_then(|steps| question.decide(&steps));
             done.map_err(|error| raise(&context, error))
         };
-        decided().map_err(|raised: Raised| {
+        answered().map_err(|raised: Raised| {
             let failed = (reading.failure)(raised, context.call_source());
-            failed.map_or_else(std::convert::identity, |caught| ended(Ended::AnswerFailed(caught)))
+            failed.map_or_else(std::convert::identity, |caught| {
+                ended(Ended::AnswerFailed(caught)).into()
+            })
         })
     }
 

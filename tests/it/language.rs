@@ -173,7 +173,7 @@ fn a_closure_that_fails_for_a_server_fails_what_started_the_server() {
     let script = format!("cases([1, 2], |n| {{ {start} {speak} }}); print(\"on\");");
     let rows = outcome(&script);
     assert_eq!(printed(&rows), ["on"], "{rows}");
-    let verdicts: Vec<_> = rows.cases.iter().map(|case| case.is_ok()).collect();
+    let verdicts: Vec<_> = rows.cases.iter().map(Outcome::is_ok).collect();
     assert_eq!(verdicts, [false, true], "{rows}");
 }
 

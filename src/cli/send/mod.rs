@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) use args::Send;
-use mail::Long;
 
 use super::screen::Screen;
 use super::{descriptors, server, value, written};
@@ -28,7 +27,7 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let url = url(args)?;
     args.check_stage(&url)?;
     let params = params(args, screen)?;
-    let mut long = Long { is_saved: args.save.is_some(), ..Long::default() };
+    let mut long = mail::Long { is_saved: args.save.is_some(), ..mail::Long::default() };
     let text = script::text(args, &url, params.get("password").map(String::as_str), &mut long)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
     let options = options.tls(args.options.options(tls::Options::new())?);
