@@ -100,7 +100,8 @@ impl Talk<'_> {
             session.hang_up();
             let line = line.unwrap_or_default();
             self.found.service.greeting = Some(self.shown(&line));
-            return Ok(Speech::of_greeting(&line).map(|speech| (speech, is_tls)));
+            let speech = Speech::of_greeting(&line).or_else(|| Speech::of_refusal(&line));
+            return Ok(speech.map(|speech| (speech, is_tls)));
         }
         Ok(None)
     }

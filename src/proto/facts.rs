@@ -18,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) greetings: &'static [&'static str],
     /// What the whole greeting has to match.
     pub(crate) greeting: &'static [Success],
+    /// How greetings begin by which a server refuses the connection.
+    pub(crate) refusals: &'static [Success],
     /// How a successful answer begins, for commands without a success of their own.
     pub(crate) success: Success,
     /// The commands with a success of their own, in capitals, besides those for TLS, SASL and the

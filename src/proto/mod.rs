@@ -85,6 +85,21 @@ impl Speech {
             .find(|speech| speech.facts().greetings.iter().any(|begins| starts(greeting, begins)))
     }
 
+    /// The protocol whose servers refuse a connection by a greeting like this.
+    pub(crate) fn of_refusal(greeting: &[u8]) -> Option<Self> {
+        let greeting = chomp(greeting);
+        let is_code = greeting.iter().take_while(|byte| byte.is_ascii_digit()).count() == 3;
+        let refuses = |refusal: &Success| {
+            let length = match refusal {
+                Success::Code(_) => 3,
+                Success::Word(word) => word.len(),
+            };
+            let is_whole = matches!(greeting.get(length), None | Some(b' ' | b'-'));
+            is_whole && refusal.fits(greeting) && (is_code || matches!(refusal, Success::Word(_)))
+        };
+        Self::ALL.into_iter().find(|speech| speech.facts().refusals.iter().any(refuses))
+    }
+
     /// The protocol whose client begins with this line. A command that several protocols have is
     /// taken for one of SMTP.
     pub(crate) fn of_command(line: &[u8]) -> Option<Self> {

@@ -18,6 +18,7 @@ pub(super) static FACTS: Facts = Facts {
     dialogue: |_| Box::new(Stream::default()),
     greetings: &[],
     greeting: &[],
+    refusals: &[],
     success: Success::Code(250),
     successes: &[],
     statuses: &[],

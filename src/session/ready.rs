@@ -98,19 +98,14 @@ impl Options {
     }
 }
 
-/// How greetings begin that refuse a connection, in protocols without reply codes.
-const REFUSALS: [&str; 6] = ["* BYE", "* BAD", "* NO", "-ERR", "BYE", "NO"];
-
 impl Greeting {
     /// Whether another connection may succeed after this error: the server does not listen yet, or
     /// is not available yet. A proxy in front of it accepts connections before the server does, and
     /// closes them at once or says that the server is away.
     fn may_follow(&self, error: &Error) -> bool {
-        let refuses = |reply: &str| match self.0 {
-            Speech::Smtp | Speech::Lmtp => reply.starts_with(['4', '5']),
-            _ => REFUSALS.iter().any(|begins| reply.starts_with(begins)),
-        };
-        let is_refused = error.is_mismatch() && error.got().is_some_and(refuses);
+        let mut refusals = self.0.facts().refusals.iter();
+        let mut refuses = |reply: &str| refusals.any(|refusal| refusal.fits(reply.as_bytes()));
+        let is_refused = error.is_mismatch() && error.got().is_some_and(&mut refuses);
         let is_tls_cut = error.is_tls() && tls::CUT.iter().any(|why| error.message().contains(why));
         error.is_unreachable() || is_refused || is_tls_cut || is_cut(error)
     }

@@ -134,6 +134,21 @@ fn a_port_of_which_nothing_is_known_is_recognised_by_what_it_says() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.contains("no mail protocol"), "{}", ran.out);
     web.leave();
+    for (greeting, protocol) in [
+        ("* BYE [UNAVAILABLE] too many connections", "IMAP"),
+        ("-ERR [SYS/TEMP] busy", "POP3"),
+        ("BYE (TRYLATER) \"later\"", "ManageSieve"),
+        ("421 4.3.2 mx.example too many connections", "SMTP"),
+        ("554 5.7.1 mx.example no service for you", "SMTP"),
+    ] {
+        let busy = Replay::repeat(&format!("S: {greeting}\nclose")).unwrap();
+        let ran = probe(&[&format!("127.0.0.1:{}", port(&busy.url("tcp"))), "--json"]);
+        let found: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(found["ports"][0]["protocol"], protocol, "{found}");
+        assert!(!ran.out.contains("no mail protocol"), "{found}");
+        assert_eq!(ran.code, Some(1));
+        busy.leave();
+    }
 }
 
 #[test]

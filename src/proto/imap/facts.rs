@@ -82,6 +82,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     dialogue: |name| Box::new(Imap::new(name)),
     greetings: &["* OK", "* PREAUTH"],
     greeting: &[Success::Word("* OK"), Success::Word("* PREAUTH")],
+    refusals: &[Success::Word("* BYE"), Success::Word("* BAD"), Success::Word("* NO")],
     success: OK,
     successes: &[],
     statuses: &["OK", "NO", "BAD", "BYE", "PREAUTH"],

@@ -25,6 +25,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     dialogue: |name| Box::new(Pop3::new(name)),
     greetings: &["+OK"],
     greeting: &[OK],
+    refusals: &[Success::Word("-ERR")],
     success: OK,
     successes: &[],
     statuses: &["+OK", "-ERR", "+"],

@@ -42,6 +42,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     dialogue: |name| Box::new(Sieve::new(name)),
     greetings: &["\"IMPLEMENTATION\""],
     greeting: &[OK],
+    refusals: &[Success::Word("BYE"), Success::Word("NO")],
     success: OK,
     successes: &[],
     statuses: &["OK", "NO", "BYE"],

@@ -64,6 +64,7 @@ const SMTP: Facts = Facts {
     dialogue: |name| Box::new(Smtp::new(name)),
     greetings: &["220"],
     greeting: &[Success::Code(220)],
+    refusals: &[Success::Code(4), Success::Code(5)],
     success: Success::Code(250),
     successes: &SUCCESSES,
     statuses: &[],
