@@ -2,6 +2,8 @@
 //! `c <~ regex`, `c <... regex`, where `c` is the name of an endpoint. `c tcp_listen host:port` is
 //! a server, and `c = command` is a process whose input and output lines are used.
 
+use std::collections::HashMap;
+
 use super::words::speech_of;
 use super::{Act, Read, Step, Unread, role, shell};
 use crate::pattern::Pattern;
@@ -56,7 +58,6 @@ enum Role {
 /// An endpoint.
 #[derive(Default)]
 struct Endpoint {
-    name: String,
     role: Role,
     connect: usize,
     place: String,
@@ -71,6 +72,8 @@ struct Endpoint {
 struct Script {
     read: Read,
     endpoints: Vec<Endpoint>,
+    /// The endpoint that each name belongs to now.
+    names: HashMap<String, usize>,
     /// The number of listeners so far.
     listeners: usize,
 }
@@ -149,12 +152,10 @@ impl Script {
 
     /// Adds an endpoint. The name belongs to it from now on.
     fn endpoint(&mut self, name: &str, endpoint: Endpoint) -> usize {
-        for known in self.endpoints.iter_mut().filter(|known| known.name == name) {
-            known.name.clear();
-        }
-        let (name, connect) = (name.to_owned(), self.read.steps.len());
-        self.endpoints.push(Endpoint { name, connect, ..endpoint });
-        self.endpoints.len() - 1
+        let session = self.endpoints.len();
+        self.names.insert(name.to_owned(), session);
+        self.endpoints.push(Endpoint { connect: self.read.steps.len(), ..endpoint });
+        session
     }
 
     /// Takes a line of an endpoint that is not a client.
@@ -199,7 +200,7 @@ impl Script {
     }
 
     fn index(&self, name: &str) -> Option<usize> {
-        self.endpoints.iter().position(|endpoint| endpoint.name == name)
+        self.names.get(name).copied()
     }
 
     fn send(&mut self, at: usize, name: &str, text: &str) {

@@ -371,3 +371,14 @@ fn a_connection_that_nc_could_not_make_is_a_closed_port() {
     let imported = import("second.txt", text);
     imported.holds(&[("smtp", "smtp", "S: 220 hi\nC: QUIT\nS: 221 bye\nclose")], &[]);
 }
+
+#[test]
+fn a_name_belongs_to_its_last_connection_and_a_long_report_is_cut() {
+    let session = "c tcp_connect localhost:1025\nc <~ 220\nc -> NOOP\nc <~ 250\n";
+    let text = [&session.repeat(3), &"c sleep 1\n".repeat(60), "c -> RSET\n"].concat();
+    let imported = import("many.cmy", &text);
+    assert!(imported.script.trim_end().ends_with("s3.send(\"RSET\");"), "{}", imported.script);
+    assert_eq!(imported.said.matches("not read:").count(), 50, "{}", imported.said);
+    assert!(imported.said.contains("and 10 more: the head of the script"), "{}", imported.said);
+    assert_eq!(imported.script.matches("not read:").count(), 60);
+}
