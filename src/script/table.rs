@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::order::{InOrder, Order};
 use crate::error::Error;
 use crate::outcome::{Failure, Outcome, Verdict};
+use crate::secrets::Learned;
 use crate::transcript::{About, Event, What};
 
 /// The most rows. A script that runs more has a loop that does not end.
@@ -59,8 +60,8 @@ impl Table {
     /// case has. Only the end of the script tells which case is the earlier one. Returns the cases
     /// as outcomes of their own, each with its part of the transcript. A case that begins or ends
     /// where a long transcript leaves events out has no part.
-    pub(super) fn outcomes(&self, script: &mut Outcome) -> Vec<Outcome> {
-        let places = places(self.begun.take());
+    pub(super) fn outcomes(&self, script: &mut Outcome, secrets: &Learned) -> Vec<Outcome> {
+        let places = places(self.begun.take(), secrets);
         script.transcript.iter_mut().for_each(|event| place(&mut event.what, &places));
         if let Some(recorded) = &mut script.recorded {
             recorded.events().for_each(|what| place(what, &places));
@@ -84,10 +85,14 @@ impl Table {
     }
 }
 
-/// For the number that each case began with, its number and its name at the end.
-fn places(begun: InOrder<(u32, String)>) -> HashMap<u32, (u32, String)> {
+/// For the number that each case began with, its number and its name at the end. A case may have
+/// learned that its name is a secret.
+fn places(begun: InOrder<(u32, String)>, secrets: &Learned) -> HashMap<u32, (u32, String)> {
     let mut names = HashMap::new();
-    let place = |(at, (began, name)): (u32, (u32, String))| (began, (at, unique(name, &mut names)));
+    let place = |(at, (began, mut name)): (u32, (u32, String))| {
+        secrets.mask_text(&mut name);
+        (began, (at, unique(name, &mut names)))
+    };
     (0..).zip(begun.into_iter()).map(place).collect()
 }
 

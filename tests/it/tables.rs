@@ -251,6 +251,22 @@ fn a_row_is_not_named_by_its_secret() {
 }
 
 #[test]
+fn a_name_that_its_row_makes_a_secret_is_masked_everywhere() {
+    let script = "cases([\"wrongPW77xy\", \"otherPW99z\"], |pw| {\n\
+        let s = connect(param(\"imap\")); s.expect(\"* OK\");\n\
+        s.login(param(\"user\"), pw, #{expect: \"NO\"}); s.logout();\n});\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let args = ["run", "a.rhai", "-v", "--record", "--trace-file", "a.trace"];
+    let ran = run(folder.path(), &[&args[..], &["--format", "json=a.json"]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for name in ["a.trace", "a.json", "snapshots/a.snap"] {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(text.contains("[SECRET]") && !text.contains("PW"), "{name}: {text}");
+    }
+    assert!(ran.out.contains("case: [SECRET]") && !ran.out.contains("PW"), "{ran:?}");
+}
+
+#[test]
 fn a_page_counts_and_shows_the_rows() {
     let folder = folder(&[("a.rhai", TABLE)]);
     assert_eq!(run(folder.path(), &["run", "--html", "a.html"]).code, Some(1));

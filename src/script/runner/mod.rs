@@ -226,7 +226,7 @@ impl Runner {
             measured: run.measured(),
             ..Outcome::new(path, verdict)
         };
-        outcome.cases = run.table.outcomes(&mut outcome);
+        outcome.cases = run.table.outcomes(&mut outcome, &run.secrets());
         // The error of the script names its cases.
         outcome.cases.iter_mut().for_each(|case| case.mask(run.secrets()));
         // A script that skips its rest has failed all the same if a case of it has.
