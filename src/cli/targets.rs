@@ -110,6 +110,12 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Takes the parameters whose values cannot be there, if scripts that need them are skipped.
+    fn take_unset(&self, settings: &mut Settings) -> BTreeSet<String> {
+        let is_unset = |value: &String| self.skip_incomplete && value::is_unset(value);
+        settings.params.extract_if(.., |_, value| is_unset(value)).map(|(name, _)| name).collect()
+    }
+
     /// Gives a runner the scripts that are not files.
     fn give(&self, runner: &Runner) {
         if let Some(sources) = self.sources {
@@ -120,9 +126,6 @@ impl Asked<'_> {
     /// Leaves out the values that would have to be fetched, and that no script takes: a program
     /// would run for nothing, or a variable that is not set would stop scripts that do not need it.
     fn leave_out_unused(&self, settings: &mut Settings) {
-        if self.skip_incomplete {
-            settings.params.retain(|_, value| !value::is_unset(value));
-        }
         let params = settings.params.iter();
         let fetched: BTreeSet<String> = params
             .filter(|(_, value)| !value::is_clear(value))
@@ -215,9 +218,11 @@ pub(super) fn against(
     let targets = project.expand(&asked.goldens.target)?;
     let one = |target: Option<&str>| {
         let mut settings = settings(reach, asked, project, target)?;
+        let unset = asked.take_unset(&mut settings);
         asked.leave_out_unused(&mut settings);
-        let runner =
-            runner(settings, project.folder(), set)?.at_once(asked.at_once).taped(asked.taped);
+        let runner = runner(settings, project.folder(), set)?;
+        let unset = unset.into_iter().filter(|name| !set.values.contains_key(name)).collect();
+        let runner = runner.at_once(asked.at_once).taped(asked.taped).without(unset);
         asked.give(&runner);
         let goldens = goldens::goldens(asked.goldens, target)?;
         let (runner, goldens) = (Arc::new(runner), Arc::new(goldens));

@@ -181,32 +181,26 @@ impl Project {
 /// file may start programs (`cmd:`), and send secrets to its servers.
 ///
 /// # Errors
-/// Usage if the file belongs to another user than this one, root and the owner of the folder, or if
-/// everybody may change it.
+/// Usage if the file belongs to another user than this one, root and the owner of the folder.
 fn check_owner(path: &Path, folder: &Path) -> Result<()> {
     let own = rustix::process::geteuid().as_raw();
     let of_folder = folder.metadata().map_or(own, |folder| folder.uid());
     for found in [path.symlink_metadata(), path.metadata()] {
         // What cannot be looked at cannot be read either.
-        let Ok(found) = found else { continue };
-        let mode = if found.is_symlink() { 0 } else { found.mode() };
-        if let Some(why) = distrust((found.uid(), mode), &[own, 0, of_folder]) {
+        let Ok(owner) = found.map(|found| found.uid()) else { continue };
+        if !is_trusted(owner, own, of_folder) {
             let shown = visible::escape(path.as_os_str().as_encoded_bytes());
+            let why = format!("it belongs to another user (uid {owner}), and may start programs");
             let error = Error::usage(format!("{shown} is refused: {why}"));
-            return Err(error.hint(
-                "it may start programs: if you trust it, make it your own by chown, or chmod o-w",
-            ));
+            return Err(error.hint("if you trust what it says, make it your own by chown"));
         }
     }
     Ok(())
 }
 
-/// Returns why a file with this owner and mode is not to be trusted, if it is not.
-fn distrust((owner, mode): (u32, u32), trusted: &[u32]) -> Option<String> {
-    if !trusted.contains(&owner) {
-        return Some(format!("it belongs to another user (uid {owner})"));
-    }
-    (mode & 0o002 != 0).then(|| "everybody may change it".to_owned())
+/// Whether a file of this owner is used in a folder of that one.
+fn is_trusted(owner: u32, own: u32, of_folder: u32) -> bool {
+    [own, 0, of_folder].contains(&owner)
 }
 
 #[cfg(test)]
@@ -215,11 +209,8 @@ mod tests {
 
     #[test]
     fn a_project_file_of_another_user_is_not_trusted() {
-        assert_eq!(distrust((1000, 0o100_664), &[1000, 0, 1000]), None);
-        assert_eq!(distrust((0, 0o100_644), &[1000, 0, 1000]), None);
-        let of_another = distrust((1001, 0o100_644), &[1000, 0, 1000]);
-        assert_eq!(of_another.as_deref(), Some("it belongs to another user (uid 1001)"));
-        let open = distrust((1000, 0o100_666), &[1000, 0, 1000]);
-        assert_eq!(open.as_deref(), Some("everybody may change it"));
+        assert!(is_trusted(1000, 1000, 1000) && is_trusted(0, 1000, 1000));
+        assert!(is_trusted(1001, 0, 1001));
+        assert!(!is_trusted(1001, 1000, 1000) && !is_trusted(1001, 0, 0));
     }
 }

@@ -98,6 +98,8 @@ pub(crate) struct Shared {
     pub(super) listens: Option<Arc<Listens>>,
     /// How many bytes the process may add while scripts run.
     pub(super) allowance: usize,
+    /// The parameters that have no value although they should have one.
+    pub(super) unset: Arc<BTreeSet<String>>,
     /// Whether the bytes of sessions are recorded.
     #[cfg(feature = "cli")]
     pub(super) taped: bool,

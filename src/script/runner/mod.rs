@@ -5,6 +5,7 @@ mod ending;
 
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::pin;
@@ -82,6 +83,7 @@ impl Runner {
             engine: Arc::new(engine),
             watcher: None,
             listens: None,
+            unset: Arc::default(),
             #[cfg(feature = "cli")]
             taped: false,
         };
@@ -252,9 +254,20 @@ impl Runner {
     /// Returns the parameters that a script needs and that have no value, as found in its text.
     pub(crate) fn lacking(&self, path: &Path) -> Vec<String> {
         let settings = &self.shared.settings;
-        let mut required: Vec<_> = self.params(path).required.into_iter().collect();
-        required.retain(|name| !settings.params.contains_key(name) && !settings.servers.has(name));
-        required
+        let params = self.params(path);
+        let has = |name: &String| settings.params.contains_key(name) || settings.servers.has(name);
+        let required = params.required.into_iter().filter(|name| !has(name));
+        let unset = self.shared.unset.iter().filter(|name| params.known.contains_key(*name));
+        required.chain(unset.cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Sets which parameters have no value although they should have one, whatever a script gives as
+    /// their default.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn without(mut self, unset: BTreeSet<String>) -> Self {
+        self.shared.unset = Arc::new(unset);
+        self
     }
 
     /// Calls a function for each event of its runs as it happens.
