@@ -214,7 +214,8 @@ fn once(
     let planned = planned(&work);
     let progress = progress.then(|| Progress::start(&planned, screen)).flatten();
     let reports = Reports::start(reports, &planned);
-    let (mut kept, spent) = workers::run(work, Kept { reports, failed, progress })?;
+    let (mut kept, spent) =
+        workers::run(work, Kept { reports, failed, progress, left: planned.scripts })?;
     kept.progress.take();
     if let Err(error) = kept.failed.save() {
         // Not an error of this run: only a later `--rerun-failed` needs the file.
@@ -253,6 +254,8 @@ struct Kept {
     reports: Reports,
     failed: Failed,
     progress: Option<Progress>,
+    /// How many scripts have not ended; `None` if that is not known.
+    left: Option<usize>,
 }
 
 impl Audience for Kept {
@@ -264,6 +267,11 @@ impl Audience for Kept {
     }
 
     fn ended(&mut self, number: usize, outcome: Outcome) {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if self.left == Some(0) {
+            // The run was in time, however late somebody reads what came of it.
+            outlet::set_end(None);
+        }
         if !Sources::is_given(&outcome.path) {
             self.failed.note(&outcome);
         }
