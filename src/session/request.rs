@@ -60,6 +60,22 @@ pub(super) fn follow(
     }
 }
 
+/// Whether these bytes are more than `most` requests. All octets of a literal or of a chunk belong to
+/// one request.
+pub(super) fn are_more_than(most: usize, protocol: &dyn Protocol, bytes: &[u8]) -> bool {
+    let (mut protocol, mut secrets) = (protocol.fork(), Secrets::default());
+    let mut start = 0;
+    for _ in 0..most {
+        if start == bytes.len() {
+            return false;
+        }
+        let (_, length) = first(&mut *protocol, &bytes[start..]);
+        protocol.sent(&bytes[start..start + length], &mut secrets);
+        start += length;
+    }
+    start < bytes.len()
+}
+
 /// The line that names the first request in these bytes, and the length of what of it is there; no
 /// line if they begin with octets that belong to no command.
 fn first(protocol: &mut dyn Protocol, bytes: &[u8]) -> (Option<Range<usize>>, usize) {

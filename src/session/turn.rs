@@ -207,6 +207,7 @@ impl Turn {
             && !is_content
             && self.protocol.requests().is_some()
             && memchr::memchr_iter(b'\n', bytes).count() > MOST_LINES
+            && request::are_more_than(MOST_LINES, &*self.protocol, bytes)
     }
 
     /// Tracks bytes that the client said.

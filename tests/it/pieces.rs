@@ -135,6 +135,14 @@ fn a_flood_of_lines_is_refused_before_it_takes_memory_and_many_secrets_take_line
         let error = outcome.failure().unwrap().error.clone();
         assert!(error.is_too_long() && error.message().contains("too many lines"), "{error}");
     }
+    // The lines of a literal are one command.
+    let literal = "let l = listen(\"imap\"); let url = l.url; url.replace(\"imap:\", \"tcp:\");\n\
+        let c = connect(url); let s = l.accept(); s.greet(\"OK\", \"hi\"); c.expect_line(\"* OK hi\");\n\
+        let text = repeat(\"x\\n\", 1200000);\n\
+        together([|| c.send_raw(\"a1 APPEND INBOX {\" + text.len + \"+}\\r\\n\" + text + \"\\r\\n\"), || s.expect_command(\"APPEND\")]);\n\
+        s.reset(); c.reset();";
+    let taken = outcome(literal, |case| case.deadline(Duration::from_mins(1)));
+    assert!(taken.is_ok(), "{taken}");
     let many = format!(
         "{begin}let sent = repeat(\"AUTH PLAIN AGEAYg==\\r\\n\", 40000) + \"END\";\n\
          together([|| c.send_raw(sent), || s.expect_bytes(\"END\")]); s.reset(); c.reset();"
