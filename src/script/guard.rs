@@ -5,10 +5,11 @@
 //! expression of our own, which `guarded` evaluates after a check.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use rhai::{
-    AST, ASTFlags, ASTNode, CustomExpr, Dynamic, Expr, FlowControl, FnCallExpr, Module,
-    ScriptFuncDef, Shared, Stmt, StmtBlock,
+    AST, ASTFlags, ASTNode, CustomExpr, Dynamic, Engine, Expr, FlowControl, FnCallExpr, Module,
+    ScriptFuncDef, Shared, Stmt, StmtBlock, SwitchCasesCollection,
 };
 
 use super::chains;
@@ -55,6 +56,17 @@ fn is_made(operand: &Expr) -> bool {
         Expr::Dot(..) | Expr::Index(..) => true,
         _ => false,
     }
+}
+
+/// Whether `()` is the only value for which a `switch` has a case.
+fn is_for_nothing(cases: &SwitchCasesCollection) -> bool {
+    /// The hash under which Rhai keeps the case for `()`.
+    static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| {
+        let ast = Engine::new_raw().compile("switch x { () => 1, _ => 2 }").ok()?;
+        let Some(Stmt::Switch(parts, _)) = ast.statements().first() else { return None };
+        parts.1.cases.keys().next().copied()
+    });
+    cases.ranges.is_empty() && cases.cases.keys().all(|hash| Some(*hash) == *NOTHING)
 }
 
 /// The operators for which values of different types are unequal without a word.
@@ -145,7 +157,8 @@ impl Guard {
             Stmt::Switch(parts, _) => {
                 self.value(&mut parts.0);
                 if !parts.0.is_constant() {
-                    self.check(&mut parts.0, When::Hashed, None);
+                    let is_for_nothing = is_for_nothing(&parts.1);
+                    self.put(&mut parts.0, When::Hashed, is_for_nothing.into());
                 }
                 for case in &mut parts.1.expressions {
                     self.value(&mut case.lhs);
@@ -306,8 +319,6 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
-    use rhai::Engine;
-
     use super::*;
 
     fn checks(script: &str) -> usize {

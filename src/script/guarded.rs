@@ -32,7 +32,7 @@ pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
                 return Err(bounds::too_long().into());
             }
             match when {
-                When::Hashed => unlike::case(&value),
+                When::Hashed if !state.as_bool().unwrap_or(false) => unlike::case(&value),
                 When::Compared if is_own(&inputs[0], context) => unlike::literal(&value, state),
                 _ => None,
             }
