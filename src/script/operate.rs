@@ -1,6 +1,6 @@
 //! Runs the words that wait: the script is suspended until the operation has ended.
 
-use rhai::NativeCallContext;
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
@@ -94,6 +94,7 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
     let Some(run) = run else { return Ok(coroutine::wait(future)) };
     let mut future = Box::pin(future);
     loop {
+        check_answers(&run)?;
         let either = async {
             tokio::select! {
                 biased;
@@ -104,22 +105,46 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
             }
         };
         match coroutine::wait(either) {
-            Ok(Either::Over(output)) => return Ok(Ok(output)),
+            Ok(Either::Over(output)) => return check_answers(&run).map(|()| Ok(output)),
             Ok(Either::Asked(question)) => decide(&run, question)?,
             Err(stop) => return Ok(Err(stop)),
         }
     }
 }
 
-/// Answers the question of a server, within the part of the script that started the server.
+/// Answers the question of a server, within the part of the script that started the server. If the
+/// closure fails, the failure waits for that part: any branch may be the one that answers.
 ///
 /// # Errors
-/// The end of that part, if the closure failed.
+/// The end of the script.
 fn decide(run: &Run, question: Question) -> Result<(), Raised> {
     let questions = &run.peers.questions;
     let Some(scope) = questions.scope(&question) else { return Ok(()) };
-    let decided = run.within(&scope, || questions.decide(question, run.engine()));
-    decided.inspect_err(|_| run.ending.note_failed_answer(scope))
+    let Err(raised) = run.within(&scope, || questions.decide(question, run.engine())) else {
+        return Ok(());
+    };
+    let EvalAltResult::ErrorTerminated(token, _) = raised.unwrap_inner() else {
+        return Err(raised);
+    };
+    match token.clone().try_cast() {
+        Some(Ended::AnswerFailed(failed) | Ended::AttemptCut(failed)) => {
+            run.ending.note_failed_answer(scope, failed);
+            Ok(())
+        }
+        _ => Err(raised),
+    }
+}
+
+/// Checks that no closure has failed for a server that was started around what waits now.
+///
+/// # Errors
+/// The end of the part that started the server.
+fn check_answers(run: &Run) -> Result<(), Raised> {
+    let failed = run.ending.failed_answer(&run.scope());
+    failed.map_or(Ok(()), |failed| {
+        let token = Dynamic::from(Ended::AnswerFailed(failed));
+        Err(EvalAltResult::ErrorTerminated(token, Position::NONE).into())
+    })
 }
 
 /// The event that came first.

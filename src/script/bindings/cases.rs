@@ -76,9 +76,12 @@ fn case(
 ) -> Result<Case, Raised> {
     let library = Library::of_call(ctx);
     let (began, scope) = (Instant::now(), run.scope());
-    let called = closure.call_within_context::<Dynamic>(ctx, (row,));
+    let called = closure.call_within_context::<Dynamic>(ctx, (row,)).and_then(|_| {
+        let failed = run.ending.take_failed_answer(&scope);
+        failed.map_or(Ok(()), |failed| Err(failed.raised()))
+    });
     let verdict = match called {
-        Ok(_) => Verdict::Passed,
+        Ok(()) => Verdict::Passed,
         Err(raised) => ended(ctx, run, raised, &library)?,
     };
     let mut beside = finally::run_within(ctx, run, &scope, &library)?;

@@ -55,15 +55,19 @@ impl Attempts {
             let attempt = Scope::within(&run.scope());
             attempt.set_limit(self.until.into_iter().chain(run.limit()).min());
             let called = run.within(&attempt, || closure.call_within_context::<Dynamic>(ctx, ()));
-            let raised = match called {
-                Ok(value) => {
-                    run.note(About::AttemptPassed, number.to_string());
-                    return Ok(value);
-                }
-                Err(raised) => raised,
+            let failed = match called {
+                Ok(value) => match run.ending.take_failed_answer(&attempt) {
+                    Some(failed) => failed,
+                    None => {
+                        run.note(About::AttemptPassed, number.to_string());
+                        return Ok(value);
+                    }
+                },
+                Err(raised) => match run.ending.of_part(&raised, &attempt, self.until) {
+                    Some(failed) => failed,
+                    None => failure::caught(raised, ctx.call_source())?,
+                },
             };
-            let own = run.ending.of_part(&raised, &attempt, self.until);
-            let failed = own.map_or_else(|| failure::caught(raised, ctx.call_source()), Ok)?;
             let mut said = format!("{number}: {}", failed.error().message());
             // What is deferred may need sessions and time that the attempt no longer has.
             attempt.set_limit(run.limit());

@@ -16,8 +16,9 @@ use crate::script::scope::Scope;
 #[derive(Default)]
 pub(in crate::script) struct Ending {
     reason: RefCell<Option<Ended>>,
-    /// The scope of the server whose closure has failed.
-    failed_answer: RefCell<Option<Rc<Scope>>>,
+    /// The failures of closures that decide for servers, each with the scope in which its server was
+    /// started, until that part of the script ends.
+    failed_answers: RefCell<Vec<(Rc<Scope>, Caught)>>,
     /// The closures that run at the end of the script.
     pub(in crate::script) deferred: Deferred,
 }
@@ -37,9 +38,25 @@ impl Ending {
         self.reason.borrow_mut().get_or_insert(ended);
     }
 
-    /// Notes in which scope a server was started whose closure has failed.
-    pub(in crate::script) fn note_failed_answer(&self, scope: Rc<Scope>) {
-        self.failed_answer.replace(Some(scope));
+    /// Keeps the failure of a closure that decides for a server of this scope.
+    pub(in crate::script) fn note_failed_answer(&self, scope: Rc<Scope>, failed: Caught) {
+        self.failed_answers.borrow_mut().push((scope, failed));
+    }
+
+    /// Returns the failure of a closure that ends this scope, because the server was started here or
+    /// around here.
+    pub(in crate::script) fn failed_answer(&self, scope: &Scope) -> Option<Caught> {
+        let failed = self.failed_answers.borrow();
+        failed.iter().find(|(server, _)| server.has(scope)).map(|(_, failed)| failed.clone())
+    }
+
+    /// Takes the first failure of a closure for a server that was started in this part.
+    pub(in crate::script) fn take_failed_answer(&self, part: &Scope) -> Option<Caught> {
+        let mut all = self.failed_answers.borrow_mut();
+        let first =
+            all.iter().find(|(server, _)| part.has(server)).map(|(_, failed)| failed.clone());
+        all.retain(|(server, _)| !part.has(server));
+        first
     }
 
     /// Returns the error of an attempt or a case, if only that has ended, and not the script. `until`
@@ -52,12 +69,9 @@ impl Ending {
     ) -> Option<Caught> {
         let EvalAltResult::ErrorTerminated(token, _) = raised.unwrap_inner() else { return None };
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
-        let is_its_own = |scope: &Rc<Scope>| part.has(scope);
         match token.clone().try_cast::<Ended>()? {
             Ended::AttemptCut(caught) if is_over() => Some(caught),
-            Ended::AnswerFailed(caught) => {
-                self.failed_answer.borrow().as_ref().is_some_and(is_its_own).then_some(caught)
-            }
+            Ended::AnswerFailed(_) => self.take_failed_answer(part),
             _ => None,
         }
     }

@@ -58,7 +58,13 @@ impl Runner {
             let mut beside = Vec::new();
             let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
                 shared.fixture.end_with(value);
+                let failed = shared.ending.take_failed_answer(&shared.whole);
                 beside = finally::run(context, &shared, &shared.whole, &library);
+                // No word waited for the server any more. A script that failed has its own failure.
+                if let Some(failed) = failed.filter(|_| value.is_some()) {
+                    let spot = Some(failed.spot().clone());
+                    beside.insert(0, failure::at_the_end(failed.error().clone(), spot, &library));
+                }
                 shared.peers.questions.close();
             };
             let ended = program.run(&engine, last);
