@@ -56,13 +56,13 @@ impl Attempts {
             attempt.set_limit(self.until.into_iter().chain(run.limit()).min());
             let called = run.within(&attempt, || closure.call_within_context::<Dynamic>(ctx, ()));
             let failed = match called {
-                Ok(value) => match run.ending.take_failed_answer(&attempt) {
-                    Some(failed) => failed,
-                    None => {
+                Ok(value) => {
+                    let Some(failed) = run.ending.take_failed_answer(&attempt) else {
                         run.note(About::AttemptPassed, number.to_string());
                         return Ok(value);
-                    }
-                },
+                    };
+                    failed
+                }
                 Err(raised) => match run.ending.of_part(&raised, &attempt, self.until) {
                     Some(failed) => failed,
                     None => failure::caught(raised, ctx.call_source())?,
