@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::ask::Asked;
-use super::refusal::{Refusal, is_same};
+use super::refusal::{Refusal, denies_access, is_same};
 use super::{Answer, FOREIGN, FOREIGNERS, Note, Proof, Question, Said};
 use crate::error::{Error, Kind};
 use crate::probe::{Found, Host, State};
@@ -185,6 +185,19 @@ impl Seen<'_> {
         asked.of_recipients().find(|(line, _)| *line != foreign)
     }
 
+    /// Whether submission denies access to this client because it did not log in: AUTH is offered,
+    /// and the same server takes the domain's own recipient from the same address.
+    fn denies_strangers(&self, submits: &Asked, reply: &str) -> bool {
+        let at_smtp = self.accepts.as_ref().or(self.relay.as_ref());
+        let offers =
+            self.at(self.submission).is_some_and(|found| !found.service.mechanisms.is_empty());
+        let is_welcome = self.own_recipient().is_some_and(|(_, own)| own.starts_with('2'));
+        offers
+            && is_welcome
+            && at_smtp.is_some_and(|asked| asked.from == submits.from)
+            && denies_access(reply)
+    }
+
     fn demands_auth(&self) -> Answer {
         let Some(asked) = &self.submits else {
             let state =
@@ -201,7 +214,7 @@ impl Seen<'_> {
             .find(|(line, reply)| !line.starts_with("RSET") && !reply.starts_with('2'));
         if let Some((line, reply)) = refused {
             let mut proof = vec![said(line, reply)];
-            let doubt = self.doubt(reply);
+            let doubt = self.doubt(reply).filter(|_| !self.denies_strangers(asked, reply));
             let (said, is_well) = match doubt {
                 Some(_) => (Said::Unknown, None),
                 None => (Said::Yes, Some(true)),

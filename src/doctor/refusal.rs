@@ -24,14 +24,25 @@ pub(super) enum Refusal {
 static STATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let some = "(?:(?:is|are|was|be|been|the|any|to|for|access|mail|smtp|proper|first) )*";
     let auth = "(?:auth|authenticate|authenticated|authentication|login|log in|logged in)";
+    let allowed = "(?:permitted|allowed|authori[sz]ed)";
+    let may = format!("(?:(?:{allowed}|configured|able) (?:to|for) )?");
+    // What may follow a demand to authenticate: "authenticate your domain" is none.
+    let so = "(?: (?:first|yourself|(?:before|and|to|with|when|in|using|via) .*))?$";
     let statements = [
-        format!("{some}relay(?:ing)? {some}(?:denied|refused|rejected|prohibited|forbidden|not)"),
-        format!("(?:.* )?(?:not|no|cannot|unable|never|wont|dont|doesnt) {some}relay(?:ing)?"),
+        format!("{some}relay(?:ing)? {some}(?:denied|refused|rejected|prohibited|forbidden)"),
+        // "Relay not available" is a fault.
+        format!("{some}relay(?:ing)? {some}not {some}{allowed}"),
+        format!(
+            "(?:.* )?(?:not|cannot|unable|never|wont|dont|doesnt) {some}{may}{some}relay(?:ing)?"
+        ),
+        format!("(?:.* )?no {some}(?:relaying|relay(?: {some}{allowed})?$)"),
         format!("{some}{auth} {some}(?:required|needed|mandatory|necessary)"),
         "auth(?:enticate)? first".to_owned(),
-        format!("(?:you )?(?:must|please|needs?|requires?) {some}(?:issue )?{auth}"),
+        format!("(?:you )?(?:must|please|needs?|requires?) {some}(?:issue )?{auth}{so}"),
+        format!("please (?:turn on|enable|use) {some}{auth}{so}"),
         format!("this {some}server requires {some}{auth}"),
         format!("(?:client|user|you) {some}not {some}{auth}"),
+        "not logged in$".to_owned(),
         "i cannot deliver mail for".to_owned(),
     ];
     Regex::new(&format!("^(?:{})(?: |$)", statements.join("|"))).ok()
@@ -60,11 +71,31 @@ const OF_CLIENT: [&str; 16] = [
 const OF_DESTINATION: [&str; 6] =
     ["nullmx", "null mx", "unrouteable", "not accept mail", "no mx", "domain not found"];
 
+/// The beginnings of words about a fault that passes, in a temporary refusal.
+const OF_FAULT: [&str; 16] = [
+    "again",
+    "available",
+    "busy",
+    "cannot",
+    "connect",
+    "could",
+    "current",
+    "error",
+    "fail",
+    "later",
+    "moment",
+    "now",
+    "temporar",
+    "time",
+    "unable",
+    "unavailable",
+];
+
 impl Refusal {
     /// What a reply is about, by its enhanced status code (RFC 3463 section 3, RFC 7372) and its
-    /// words; `None` if it is no refusal. A temporary one counts only if it is about relaying:
-    /// Postfix gives one if it is configured so (`relay_domains` from a table that no longer
-    /// exists).
+    /// words; `None` if it is no refusal. A temporary one counts only if it is about relaying, and
+    /// not about a fault that passes: Postfix gives one if it is configured so (`relay_domains`
+    /// from a table that no longer exists).
     pub(super) fn of(reply: &str) -> Option<Self> {
         let about = match reply.as_bytes().first()? {
             b'4' | b'5' => Self::about(reply),
@@ -86,6 +117,7 @@ impl Refusal {
             Some((1, 10)) => Self::Destination,
             _ if has(&OF_CLIENT) => Self::Client,
             _ if has(&OF_DESTINATION) => Self::Destination,
+            _ if reply.starts_with('4') && has(&OF_FAULT) => Self::Unsaid,
             _ if is_stated() => Self::Relaying,
             // It demands AUTH (RFC 4954 section 6) or TLS (RFC 3207 section 4).
             _ if reply.starts_with("530") && !has(&["starttls", "tls", "ssl", "encrypt"]) => {
@@ -112,13 +144,35 @@ fn enhanced(reply: &str) -> Option<(u16, u16)> {
     })
 }
 
+/// Whether a refusal denies access to the client or the recipient, and does not say why. With the
+/// usual settings (`permit_sasl_authenticated, reject`), Postfix says so to whoever did not log in.
+pub(super) fn denies_access(reply: &str) -> bool {
+    let rejected = ["client host rejected", "recipient address rejected"];
+    reply.starts_with('5')
+        && Refusal::of(reply) == Some(Refusal::Unsaid)
+        && clauses(reply)
+            .windows(2)
+            .any(|two| rejected.contains(&&*two[0]) && two[1] == "access denied")
+}
+
 /// The clauses of a reply, in small letters, without codes and mail addresses, and with an ellipsis
-/// for names of hosts and URLs, which may have any word in them.
+/// for names of hosts and URLs, which may have any word in them. A clause goes on in the next line
+/// unless that begins with a capital letter.
 fn clauses(reply: &str) -> Vec<String> {
     let mut plain = String::new();
-    for word in reply.to_ascii_lowercase().split_whitespace() {
-        // A line before the last.
+    let mut begins = false;
+    for word in reply.split_whitespace() {
+        if word == "/" {
+            begins = true;
+            continue;
+        }
+        // The code of a line before the last.
         let word = word.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('-');
+        if begins && word.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            begins = false;
+            plain.push_str(if word.starts_with(char::is_uppercase) { ". " } else { "" });
+        }
+        let word = word.to_ascii_lowercase();
         let bare = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '>');
         let is_code = bare
             .trim_start_matches(['(', '#', '.'])
@@ -168,6 +222,14 @@ mod tests {
             "503 AUTH first",
             "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
             "550 I cannot deliver mail for {a@example.net}",
+            "550-Please turn on SMTP Authentication in your mail client. / 550-a.example (x) [192.0.2.7]:4711 is not permitted to relay through this / 550 server without authentication.",
+            "550-192.0.2.7 is not permitted / 550 to relay through this server",
+            "550-Access refused / 550 Authentication required",
+            "550 5.7.1 This system is not configured to relay mail from 192.0.2.7",
+            "550 You are not authorized to relay",
+            "553 5.7.1 <postmaster@example.com>: Sender address rejected: not logged in",
+            "550 Please authenticate before sending",
+            "550 No relaying allowed",
         ] {
             assert_eq!(Refusal::of(reply), Some(Refusal::Relaying), "{reply}");
         }
@@ -209,9 +271,26 @@ mod tests {
             ("550 5.7.23 <a@example.net>: SPF fail - not authorized", Some(Refusal::Client)),
             ("550 5.7.26 Authentication required", Some(Refusal::Client)),
             ("554 5.7.1 Relay access denied: listed at rbl.example", Some(Refusal::Client)),
+            ("451 4.3.2 Relay not available, try again later", None),
+            ("451 4.4.1 Unable to relay, connection timed out", None),
+            ("550 5.3.2 Relay not available", Some(Refusal::Unsaid)),
+            ("550 5.4.4 No relay found for example.net", Some(Refusal::Destination)),
+            ("550-5.7.1 Mail from an unknown / 550 5.7.1 relay denied", Some(Refusal::Unsaid)),
+            ("550 Please authenticate your domain", Some(Refusal::Unsaid)),
+            ("550 5.7.1 Message rejected: not authenticated", Some(Refusal::Unsaid)),
+            ("550 192.0.2.7 is not an authorized relay", Some(Refusal::Unsaid)),
             ("250 2.1.5 Ok", None),
         ] {
             assert_eq!(Refusal::of(reply), about, "{reply}");
+        }
+        for (reply, denies) in [
+            ("554 5.7.1 <unknown[192.0.2.7]>: Client host rejected: Access denied", true),
+            ("554 5.7.1 <a@example.net>: Recipient address rejected: Access denied", true),
+            ("454 4.7.1 <a@example.net>: Recipient address rejected: Access denied", false),
+            ("554 5.7.1 Client host rejected: Access denied, listed at rbl.example", false),
+            ("554 5.7.1 Access denied", false),
+        ] {
+            assert_eq!(denies_access(reply), denies, "{reply}");
         }
         assert!(is_same("550 <a@b>: no", "550 <c@d>: no") && !is_same("550 no", "550 yes"));
     }

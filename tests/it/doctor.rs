@@ -280,6 +280,25 @@ fn only_a_refusal_that_says_so_shows_that_a_server_does_not_relay() {
 }
 
 #[test]
+fn submission_that_denies_access_to_a_client_that_is_welcome_elsewhere_demands_auth() {
+    const DENIES: (&str, &str) =
+        ("RCPT", "554 5.7.1 <unknown[127.0.0.1]>: Client host rejected: Access denied");
+    let welcomes = answering(&[("RCPT TO:<RELAY-TEST", "554 5.7.1 Relay access denied")]);
+    let refuses = answering(&[("RCPT", "554 5.7.1 go away")]);
+    let open = answering(&[("EHLO", "250-localhost\r\n250 AUTH PLAIN"), DENIES]);
+    let silent = answering(&[DENIES]);
+    for (smtp, submission, answer) in [
+        (&welcomes, &open, "yes"),
+        // It blocks the client, or nobody can log in.
+        (&refuses, &open, "unknown"),
+        (&welcomes, &silent, "unknown"),
+    ] {
+        let out = answers(smtp, submission);
+        assert!(out.contains(&format!("{answer} Does submission demand AUTH?")), "{answer}: {out}");
+    }
+}
+
+#[test]
 fn a_server_that_hangs_or_leaves_at_a_recipient_accepts_no_mail() {
     let (_held, closed) = closed_port();
     let closed = closed.to_string();
