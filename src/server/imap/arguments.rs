@@ -135,24 +135,14 @@ impl Arguments {
         }
     }
 
-    /// Takes all that is left; a single list stands for its values.
-    pub(super) fn rest(&mut self) -> Vec<Value> {
-        let rest: Vec<_> = std::mem::take(&mut self.0).into();
-        match <[Value; 1]>::try_from(rest) {
-            Ok([Value::List(values)]) => values,
-            Ok([value]) => vec![value],
-            Err(rest) => rest,
+    /// Takes the last arguments: a list, or one value or more that stand for a list of them.
+    pub(super) fn last_values(&mut self) -> Result<Vec<Value>, Refusal> {
+        let first = self.next()?;
+        if let Value::List(values) = first {
+            return self.end().map(|()| values);
         }
-    }
-
-    /// Takes the last argument: a list, or a value that stands for a list of it alone.
-    pub(super) fn last_list(&mut self) -> Result<Vec<Value>, Refusal> {
-        let last = self.next()?;
-        self.end()?;
-        Ok(match last {
-            Value::List(values) => values,
-            value => vec![value],
-        })
+        let others = std::mem::take(&mut self.0);
+        Ok(std::iter::once(first).chain(others).collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -207,7 +197,7 @@ mod tests {
         assert_eq!(read.list().unwrap(), [atom("\\Seen"), atom("x")]);
         assert_eq!(read.text().unwrap(), "a \"b");
         assert_eq!(read.string().unwrap(), b")(");
-        assert_eq!(read.rest(), [atom("BODY[HEADER.FIELDS (A B)]<0.9>")]);
+        assert_eq!(read.last_values().unwrap(), [atom("BODY[HEADER.FIELDS (A B)]<0.9>")]);
         assert!(read.next().is_err());
     }
 

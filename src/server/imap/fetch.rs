@@ -34,12 +34,20 @@ enum Item {
 }
 
 impl Items {
-    pub(super) fn read(values: &[Value], by_uid: bool) -> Result<Self, Refusal> {
+    /// Reads an item or a macro, or a list of items: macros stand alone.
+    pub(super) fn read(value: &Value, by_uid: bool) -> Result<Self, Refusal> {
+        let (values, is_list) = match value {
+            Value::List(values) => (&values[..], true),
+            value => (std::slice::from_ref(value), false),
+        };
         let mut items = Vec::new();
         for value in values {
             let Value::Atom(_) = value else { return Err(bad("An item is wanted")) };
             let name = value.text().unwrap_or_default();
             match &*name.to_ascii_uppercase() {
+                "ALL" | "FAST" | "FULL" if is_list => {
+                    return Err(bad("ALL, FAST and FULL are no items of a list"));
+                }
                 "ALL" => {
                     items.extend([Item::Flags, Item::InternalDate, Item::Size, Item::Envelope]);
                 }
@@ -57,10 +65,13 @@ impl Items {
                 return Err(bad(format!("More than {MOST} items are too many")));
             }
         }
+        if items.is_empty() {
+            return Err(bad("An item is wanted"));
+        }
         if by_uid && !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
         }
-        if items.is_empty() { Err(bad("An item is wanted")) } else { Ok(Self(items)) }
+        Ok(Self(items))
     }
 
     /// Whether a FETCH of these items sets `\Seen`.

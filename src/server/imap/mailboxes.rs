@@ -107,6 +107,9 @@ impl Imap {
 
     /// STATUS (section 6.3.10).
     fn status(&mut self, name: &str, items: &[Value]) -> Result<(), Refusal> {
+        if items.is_empty() || !items.iter().all(|item| matches!(item, Value::Atom(_))) {
+            return Err(bad("Items of STATUS are wanted"));
+        }
         let shown = self.account(|account| {
             let mailbox =
                 account.mailbox(name).ok_or_else(|| no("[NONEXISTENT] No such mailbox"))?;

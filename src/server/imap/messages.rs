@@ -41,13 +41,14 @@ impl Imap {
             "SEARCH" => self.search(&view, arguments, by_uid),
             "COPY" | "MOVE" => self.copy(&view, arguments, by_uid, verb == "MOVE"),
             "EXPUNGE" if view.read_only => Err(read_only()),
-            "EXPUNGE" if by_uid => {
-                arguments.last_text().and_then(|set| Set::read(&set)).map(|set| {
+            "EXPUNGE" if by_uid => arguments
+                .word()
+                .and_then(|set| arguments.end().and_then(|()| Set::read(&set)))
+                .map(|set| {
                     let uids = view.chosen(&set, true).into_iter().map(|(_, uid)| uid).collect();
                     self.expunge(&view, Some(&uids));
                     String::new()
-                })
-            }
+                }),
             "EXPUNGE" => {
                 self.expunge(&view, None);
                 Ok(String::new())
@@ -63,8 +64,7 @@ impl Imap {
         let name = arguments.text()?;
         let mut flags = Flags::default();
         if let Some(Value::List(_)) = arguments.peek() {
-            let words = arguments.list()?.iter().filter_map(Value::text).collect::<Vec<_>>();
-            flags = Flags::of(words.iter().map(String::as_str));
+            flags = flags_of(&arguments.list()?)?;
         }
         let mut data = arguments.string()?;
         let mut time = SystemTime::now();
@@ -85,8 +85,9 @@ impl Imap {
 
     /// FETCH (section 6.4.5).
     fn fetch(&mut self, view: &mut View, mut arguments: Arguments, by_uid: bool) -> Done {
-        let set = Set::read(&arguments.text()?)?;
-        let items = fetch::Items::read(&arguments.last_list()?, by_uid)?;
+        let set = Set::read(&arguments.word()?)?;
+        let items = fetch::Items::read(&arguments.next()?, by_uid)?;
+        arguments.end()?;
         let chosen = view.chosen(&set, by_uid);
         let sees = items.see() && !view.read_only;
         let (mut lines, mut read) = (Vec::new(), 0);
@@ -123,7 +124,7 @@ impl Imap {
 
     /// STORE (section 6.4.6).
     fn store(&mut self, view: &mut View, mut arguments: Arguments, by_uid: bool) -> Done {
-        let set = Set::read(&arguments.text()?)?;
+        let set = Set::read(&arguments.word()?)?;
         let what = arguments.word()?;
         let (what, silent) =
             what.strip_suffix(".SILENT").map_or((&*what, false), |what| (what, true));
@@ -133,8 +134,7 @@ impl Imap {
             "-FLAGS" => Change::Remove,
             _ => return Err(bad("FLAGS, +FLAGS or -FLAGS is wanted")),
         };
-        let words = arguments.rest().iter().filter_map(Value::text).collect::<Vec<_>>();
-        let flags = Flags::of(words.iter().map(String::as_str));
+        let flags = flags_of(&arguments.last_values()?)?;
         if view.read_only {
             return Err(read_only());
         }
@@ -192,7 +192,7 @@ impl Imap {
 
     /// COPY (section 6.4.7) and MOVE (RFC 6851).
     fn copy(&mut self, view: &View, mut arguments: Arguments, by_uid: bool, moves: bool) -> Done {
-        let (set, to) = (Set::read(&arguments.text()?)?, arguments.last_text()?);
+        let (set, to) = (Set::read(&arguments.word()?)?, arguments.last_text()?);
         if moves && view.read_only {
             return Err(read_only());
         }
@@ -240,6 +240,17 @@ impl Imap {
             mailbox.remove(&removed);
         });
     }
+}
+
+/// The flags that a client names (`flag` in RFC 3501 section 9).
+fn flags_of(values: &[Value]) -> Result<Flags, Refusal> {
+    let words = values.iter().map(|value| match value {
+        Value::Atom(_) => value.text().filter(|word| Flags::can_set(word)),
+        _ => None,
+    });
+    let words = words.collect::<Option<Vec<_>>>();
+    let words = words.ok_or_else(|| bad("Flags that a client can set are wanted"))?;
+    Ok(Flags::of(words.iter().map(String::as_str)))
 }
 
 fn read_only() -> Refusal {

@@ -25,6 +25,7 @@ use super::auth::{Exchange, MECHANISMS};
 use super::dialogue::{Dialogue, LARGEST, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
 use super::store::{Account, Refused};
+use crate::proto::imap::Value;
 
 /// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
@@ -143,6 +144,9 @@ impl Imap {
         if std::mem::take(&mut self.too_large) {
             return self.tagged(&Err(no("[TOOBIG] The literal is too large")));
         }
+        if arguments.is_empty() && rest.ends_with(b" ") {
+            return self.tagged(&Err(bad("There is a space too many")));
+        }
         if let Some(why) = misused(&verb, arguments, by_uid) {
             return self.tagged(&Err(bad(why)));
         }
@@ -183,8 +187,11 @@ impl Imap {
             }
             "NOOP" | "CHECK" => return Ok(format!("{verb} completed")),
             "ID" => {
-                arguments.next()?;
+                let id = arguments.next()?;
                 arguments.end()?;
+                if !is_id(&id) {
+                    return Err(bad("NIL or a list of names and values is wanted"));
+                }
                 let id = b"* ID (\"name\" \"mailexpect embedded test server\")\r\n";
                 self.untagged.extend_from_slice(id);
                 return Ok("ID completed".to_owned());
@@ -280,6 +287,18 @@ fn misused(verb: &str, arguments: &[u8], by_uid: bool) -> Option<String> {
     ];
     let takes_none = takes_none.contains(&verb) || (verb == "EXPUNGE" && !by_uid);
     (takes_none && !arguments.is_empty()).then(|| format!("{verb} takes no arguments"))
+}
+
+/// Whether this is what a client says of itself (`id_params_list` in RFC 2971 section 4).
+fn is_id(value: &Value) -> bool {
+    let is_nil =
+        |value: &Value| matches!(value, Value::Atom(atom) if atom.eq_ignore_ascii_case(b"NIL"));
+    let is_string = |value: &Value| matches!(value, Value::Text(_));
+    let Value::List(fields) = value else { return is_nil(value) };
+    fields.chunks(2).all(|field| match field {
+        [name, value] => is_string(name) && (is_string(value) || is_nil(value)),
+        _ => false,
+    })
 }
 
 /// The first word in capitals, and the text after it.

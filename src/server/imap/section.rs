@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::arguments::Arguments;
 use super::structure::{DEPTH, Part};
 use super::{Refusal, bad};
+use crate::proto::imap::Value;
 
 /// Which part of a message or body part is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +58,12 @@ impl Section {
                 let fields = upper.strip_prefix("HEADER.FIELDS").ok_or_else(wrong)?;
                 let (fields, not) =
                     fields.strip_prefix(".NOT").map_or((fields, false), |fields| (fields, true));
-                let names =
-                    fields.trim().strip_prefix('(').and_then(|names| names.strip_suffix(')'));
-                let names = names.ok_or_else(wrong)?.split_whitespace();
-                let names = names.map(|name| name.trim_matches('"').to_owned()).collect();
+                let names = fields.strip_prefix(' ').ok_or_else(wrong)?;
+                let mut names = Arguments::read(names.as_bytes()).map_err(bad)?;
+                let list = names.list()?;
+                names.end()?;
+                let names: Option<BTreeSet<_>> = list.iter().map(Value::text).collect();
+                let names = names.filter(|names| !names.is_empty()).ok_or_else(wrong)?;
                 What::Fields { names, not }
             }
         };
@@ -131,7 +135,17 @@ mod tests {
         assert!(section("TEXT").starts_with("pre\r\n--x"));
         assert_eq!(section("").as_bytes(), MESSAGE);
         let deep = |depth: usize| vec!["1"; depth].join(".");
-        for wrong in ["MIME", "0", "BODY", "HEADER.FIELDS", "1.FOO", &deep(DEPTH + 1)] {
+        for wrong in [
+            "MIME",
+            "0",
+            "BODY",
+            "HEADER.FIELDS",
+            "HEADER.FIELDS ()",
+            "HEADER.FIELDS (A  B)",
+            "HEADER.FIELDS (A) B",
+            "1.FOO",
+            &deep(DEPTH + 1),
+        ] {
             assert!(Section::read(wrong).is_err(), "{wrong}");
         }
         assert_eq!(section(&deep(DEPTH)), "");

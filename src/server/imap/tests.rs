@@ -305,6 +305,7 @@ fn arguments_that_a_command_does_not_take_are_refused_before_it_acts() {
     let site = site();
     let mut client = Client::selected(&site);
     client.say("a CREATE Sent");
+    client.say("a STORE 1 FLAGS (\\Flagged)");
     for line in [
         "CREATE Draft Mails",
         "CREATE \"a\"b",
@@ -321,9 +322,42 @@ fn arguments_that_a_command_does_not_take_are_refused_before_it_acts() {
         "FETCH 1(FLAGS)",
         "FETCH 1 FLAGS UID",
         "FETCH  1 FLAGS",
+        "FETCH \"1\" FLAGS",
+        "FETCH 1 (FLAGS ALL)",
+        "FETCH 1 BODY.PEEK[HEADER.FIELDS (From  To)]",
+        "UID FETCH 1 ()",
+        "STORE 1 FLAGS",
+        "STORE 1 FLAGS (\\Seen) (\\Deleted)",
+        "STORE 1 FLAGS (\\Seen) junk",
+        "STORE 1 FLAGS \\Seen (junk)",
+        "STORE 1 FLAGS ((\\Seen))",
+        "STORE 1 FLAGS \"\\\\Seen\"",
+        "STORE 1 FLAGS (\\Recent)",
+        "STORE 1 FLAGS (a*)",
+        "APPEND INBOX (\"x\") \"a: b\"",
+        "STATUS INBOX ()",
+        "STATUS INBOX (\"MESSAGES\")",
+        "ID x",
+        "ID (\"name\")",
+        "ID (name x)",
+        "NOOP ",
+        "LOGOUT ",
     ] {
         let mut client = Client::selected(&site);
         assert!(client.say(&format!("b {line}")).starts_with("b BAD "), "{line}");
+    }
+    let said = client.say("c FETCH 1 FLAGS");
+    assert!(said.starts_with("* 1 FETCH (FLAGS (\\Recent \\Flagged))"), "{said}");
+    for line in [
+        "STORE 1 FLAGS \\Seen \\Answered",
+        "STORE 1 FLAGS ()",
+        "UID STORE 1 +FLAGS (\\seen $x)",
+        "FETCH 1 FAST",
+        "ID NIL",
+        "ID (\"name\" \"x\" \"version\" NIL)",
+    ] {
+        let said = client.say(&format!("c {line}"));
+        assert!(said.contains("c OK "), "{line}: {said}");
     }
     let said = client.say("c LIST \"\" *");
     assert!(said.contains(" \"Sent\"\r\n") && !said.contains("Draft"), "{said}");

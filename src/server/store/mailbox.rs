@@ -32,6 +32,14 @@ impl Flags {
         flags
     }
 
+    /// Whether a client can set a flag of this name: a system flag except `\Recent`, or a keyword.
+    pub(in crate::server) fn can_set(word: &str) -> bool {
+        let is_atom = |word: &str| {
+            word.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte))
+        };
+        SYSTEM.iter().any(|system| system.eq_ignore_ascii_case(word)) || is_atom(word)
+    }
+
     pub(in crate::server) fn has(&self, flag: &str) -> bool {
         self.0.iter().any(|known| known.eq_ignore_ascii_case(flag))
     }
