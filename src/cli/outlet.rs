@@ -26,6 +26,12 @@ pub(super) fn set_end(end: Option<Instant>) {
     *TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner) = end;
 }
 
+/// Notes that all scripts have ended. If they were in time, what came of them may be read late.
+pub(super) fn note_ended() {
+    let mut end = TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    *end = end.filter(|end| *end < Instant::now());
+}
+
 /// Writes everything.
 ///
 /// # Errors

@@ -269,8 +269,7 @@ impl Audience for Kept {
     fn ended(&mut self, number: usize, outcome: Outcome) {
         self.left = self.left.map(|left| left.saturating_sub(1));
         if self.left == Some(0) {
-            // The run was in time, however late somebody reads what came of it.
-            outlet::set_end(None);
+            outlet::note_ended();
         }
         if !Sources::is_given(&outcome.path) {
             self.failed.note(&outcome);
