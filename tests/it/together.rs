@@ -157,8 +157,14 @@ fn branches_that_wait_do_not_lock_the_lists_and_closures_that_they_share() {
             || { barrier(); assert_eq([t.len(), m.len()], [2, 2]); },
         ]);
         a.quit();";
-    let outcome = outcome(changed, MINUTE);
-    assert!(outcome.is_ok(), "{}", said(&outcome));
+    let by_a_function = "let a = connect(); a.expect(220); let m = #{a: a, wrong: 0};
+        fn judge() { this.wrong += 1; }
+        together([|| m.judge(), || m.judge()]);
+        assert_eq(m.wrong, 2); a.quit();";
+    for script in [changed, by_a_function] {
+        let outcome = outcome(script, MINUTE);
+        assert!(outcome.is_ok(), "{}", said(&outcome));
+    }
 }
 
 #[test]

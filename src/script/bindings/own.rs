@@ -22,8 +22,8 @@ const LONGEST: usize = 1000;
 /// How deep lists, maps and closures may be nested in what is copied.
 const DEEPEST: usize = 8;
 
-/// The methods that change a list, a map or text.
-const CHANGING: [&str; 24] = [
+/// The beginnings of the names of methods that change a list, a map, a blob or text.
+const CHANGING: [&str; 27] = [
     "append",
     "chop",
     "clear",
@@ -31,8 +31,10 @@ const CHANGING: [&str; 24] = [
     "dedup",
     "drain",
     "fill_with",
+    "for_each",
     "insert",
     "mixin",
+    "order",
     "pad",
     "pop",
     "push",
@@ -48,6 +50,7 @@ const CHANGING: [&str; 24] = [
     "trim",
     "truncate",
     "swap",
+    "write",
 ];
 
 /// The closures of a script, and what they do to the variables that they capture.
@@ -68,11 +71,17 @@ impl Captured {
         let is_closure = |name: &str| name.starts_with("anon$");
         let closures =
             ast.map(|ast| ast.clone_functions_only_filtered(|_, _, _, name, _| is_closure(name)));
+        // A function of the script that is called as a method may change its `this`.
+        let functions: BTreeSet<&str> =
+            ast.iter().flat_map(|ast| ast.iter_functions()).map(|function| function.name).collect();
+        let changes = |name: &str| {
+            functions.contains(name) || CHANGING.iter().any(|start| name.starts_with(start))
+        };
         let (mut assigned, mut changed) = (BTreeSet::new(), BTreeSet::new());
         if let Some(closures) = &closures {
             closures.walk(&mut |path| {
                 assigned.extend(assigned_variable(path).map(str::to_owned));
-                changed.extend(changed_variables(path).into_iter().map(str::to_owned));
+                changed.extend(changed_variables(path, changes).into_iter().map(str::to_owned));
                 true
             });
         }
@@ -145,8 +154,7 @@ fn assigned_variable<'a>(path: &[ASTNode<'a>]) -> Option<&'a str> {
 
 /// The variables of which the end of this path changes a part: by an assignment, or by a method of
 /// one of its parts.
-fn changed_variables<'a>(path: &[ASTNode<'a>]) -> Vec<&'a str> {
-    let changes = |name: &str| CHANGING.contains(&name);
+fn changed_variables<'a>(path: &[ASTNode<'a>], changes: impl Fn(&str) -> bool) -> Vec<&'a str> {
     match path.last() {
         Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
             root(&assignment.1.lhs).into_iter().collect()
