@@ -85,6 +85,7 @@ mod tests {
             assert_eq!(text, visible::escape(shown.as_bytes()));
         }
     }
+
     #[test]
     fn the_code_of_a_script_is_no_url() {
         let code = "connect(\"tcp://host:2525\");mail(\"someone@host\")";

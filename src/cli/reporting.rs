@@ -264,8 +264,8 @@ impl Reports {
 
     /// Ends the reports, and returns the exit code: that of the run, or of an error if that is
     /// worse. An error in writing one report is shown, as is another error, and concerns no other
-    /// report. A report that asks
-    /// for its own exit code has told the state of the server, which no error changes.
+    /// report. A report that asks for its own exit code has told the state of the server, which no
+    /// error changes.
     pub(super) fn end(
         mut self,
         elapsed: Duration,
