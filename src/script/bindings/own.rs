@@ -74,14 +74,14 @@ impl Captured {
         // A function of the script that is called as a method may change its `this`.
         let functions: BTreeSet<&str> =
             ast.iter().flat_map(|ast| ast.iter_functions()).map(|function| function.name).collect();
-        let changes = |name: &str| {
+        let is_change = |name: &str| {
             functions.contains(name) || CHANGING.iter().any(|start| name.starts_with(start))
         };
         let (mut assigned, mut changed) = (BTreeSet::new(), BTreeSet::new());
         if let Some(closures) = &closures {
             closures.walk(&mut |path| {
                 assigned.extend(assigned_variable(path).map(str::to_owned));
-                changed.extend(changed_variables(path, changes).into_iter().map(str::to_owned));
+                changed.extend(changed_variables(path, is_change).into_iter().map(str::to_owned));
                 true
             });
         }
