@@ -249,10 +249,12 @@ mod tests {
             let mut shown = pin!(clock_shows(moment));
             let mut is_shown =
                 async || poll_fn(|cx| Poll::Ready(shown.as_mut().poll(cx).is_ready())).await;
+            let is_early = is_shown().await;
             while Instant::now() < moment {
-                is_shown().await;
+                std::hint::spin_loop();
             }
-            assert!(is_shown().await);
+            // On a slow machine, the moment had passed at the first look.
+            assert!(is_early || is_shown().await);
         });
     }
 
