@@ -1,7 +1,10 @@
 //! The ends of a script that it cannot catch.
+#![allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
+
+use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::coroutine::Stop;
-use super::raise::Caught;
+use super::raise::{Caught, Raised};
 use crate::error::Error;
 
 /// Why a script ended in a way that it cannot catch.
@@ -17,4 +20,11 @@ pub(super) enum Ended {
     AnswerFailed(Caught),
     Skipped(String),
     StackShort,
+}
+
+impl Ended {
+    /// Makes the error that ends the script, or the part that has ended.
+    pub(super) fn raised(self, position: Position) -> Raised {
+        Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(self), position))
+    }
 }

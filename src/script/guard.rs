@@ -5,15 +5,15 @@
 //! expression of our own, which `guarded` evaluates after a check.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use rhai::{
-    AST, ASTFlags, ASTNode, CustomExpr, Dynamic, Engine, Expr, FlowControl, FnCallExpr, Module,
-    ScriptFuncDef, Shared, Stmt, StmtBlock, SwitchCasesCollection,
+    AST, ASTFlags, ASTNode, CustomExpr, Dynamic, Expr, FlowControl, FnCallExpr, Module,
+    ScriptFuncDef, Shared, Stmt, StmtBlock,
 };
 
 use super::chains;
 use super::checks::{self, When};
+use super::compared;
 use super::copies::{self, Copies};
 use super::places::Place;
 
@@ -56,26 +56,6 @@ fn is_made(operand: &Expr) -> bool {
         Expr::Dot(..) | Expr::Index(..) => true,
         _ => false,
     }
-}
-
-/// Whether `()` is the only value for which a `switch` has a case.
-fn is_for_nothing(cases: &SwitchCasesCollection) -> bool {
-    /// The hash under which Rhai keeps the case for `()`.
-    static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| {
-        let ast = Engine::new_raw().compile("switch x { () => 1, _ => 2 }").ok()?;
-        let Some(Stmt::Switch(parts, _)) = ast.statements().first() else { return None };
-        parts.1.cases.keys().next().copied()
-    });
-    cases.ranges.is_empty() && cases.cases.keys().all(|hash| Some(*hash) == *NOTHING)
-}
-
-/// The operators for which values of different types are unequal without a word.
-const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
-
-/// Whether an expression is a property of a variable.
-fn is_property(expression: &Expr) -> bool {
-    let Expr::Dot(parts, ..) = expression else { return false };
-    matches!((&parts.lhs, &parts.rhs), (Expr::Variable(..), Expr::Property(..)))
 }
 
 fn is_range(index: &Expr) -> bool {
@@ -157,7 +137,7 @@ impl Guard {
             Stmt::Switch(parts, _) => {
                 self.value(&mut parts.0);
                 if !parts.0.is_constant() {
-                    let is_for_nothing = is_for_nothing(&parts.1);
+                    let is_for_nothing = compared::is_for_nothing(&parts.1);
                     self.put(&mut parts.0, When::Hashed, is_for_nothing.into());
                 }
                 for case in &mut parts.1.expressions {
@@ -224,17 +204,6 @@ impl Guard {
         }
     }
 
-    /// Goes through a comparison of a property with a literal.
-    fn comparison(&mut self, call: &mut FnCallExpr) {
-        let [a, b] = call.args.as_mut_slice() else { return };
-        let (property, literal) = if is_property(a) { (a, b) } else { (b, a) };
-        if is_property(property)
-            && let Some(literal) = literal.get_literal_value(None)
-        {
-            self.put(property, When::Compared, literal);
-        }
-    }
-
     fn call(&mut self, call: &mut FnCallExpr) {
         let is_operator = call.is_operator_call();
         let is_own = call.is_qualified() || self.functions.contains(call.name.as_str());
@@ -247,8 +216,8 @@ impl Guard {
                 _ => self.value(argument),
             }
         }
-        if is_operator && COMPARISONS.contains(&call.name.as_str()) {
-            self.comparison(call);
+        if let Some((property, literal)) = compared::with_literal(call) {
+            self.put(property, When::Compared, literal);
         }
     }
 
@@ -319,6 +288,8 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
+    use rhai::Engine;
+
     use super::*;
 
     fn checks(script: &str) -> usize {

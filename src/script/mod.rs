@@ -11,6 +11,7 @@ mod catching;
 mod chains;
 mod check;
 mod checks;
+mod compared;
 mod copies;
 mod coroutine;
 mod deferred;

@@ -1,6 +1,6 @@
 //! Runs the words that wait: the script is suspended until the operation has ended.
 
-use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
+use rhai::{EvalAltResult, NativeCallContext, Position};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
@@ -141,10 +141,7 @@ fn decide(run: &Run, question: Question) -> Result<(), Raised> {
 /// The end of the part that started the server.
 fn check_answers(run: &Run) -> Result<(), Raised> {
     let failed = run.ending.failed_answer(&run.scope());
-    failed.map_or(Ok(()), |failed| {
-        let token = Dynamic::from(Ended::AnswerFailed(failed));
-        Err(EvalAltResult::ErrorTerminated(token, Position::NONE).into())
-    })
+    failed.map_or(Ok(()), |failed| Err(Ended::AnswerFailed(failed).raised(Position::NONE)))
 }
 
 /// The event that came first.

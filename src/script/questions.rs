@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, NativeCallContextStore,
-    Position,
+    Array, Dynamic, Engine, FnPtr, Map, NativeCallContext, NativeCallContextStore, Position,
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -46,10 +45,6 @@ pub(super) struct Reading {
     pub(super) answer: fn(&Dynamic) -> Result<String>,
     /// Reads an error, unless the script cannot catch it.
     pub(super) failure: fn(Raised, Option<&str>) -> std::result::Result<Caught, Raised>,
-}
-
-fn ended(ended: Ended) -> EvalAltResult {
-    EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE)
 }
 
 impl Default for Questions {
@@ -118,7 +113,7 @@ impl Questions {
         answered().map_err(|raised: Raised| {
             let failed = (reading.failure)(raised, context.call_source());
             failed.map_or_else(std::convert::identity, |caught| {
-                ended(Ended::AnswerFailed(caught)).into()
+                Ended::AnswerFailed(caught).raised(Position::NONE)
             })
         })
     }

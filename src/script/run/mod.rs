@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Engine, NativeCallContext};
 use tokio::time::Instant;
 
 use self::draws::Draws;
@@ -253,5 +253,5 @@ pub(super) fn end(context: &NativeCallContext<'_>, ended: Ended) -> Raised {
     if let Ok(run) = Run::current() {
         run.ending.end(ended.clone());
     }
-    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), context.call_position()))
+    ended.raised(context.call_position())
 }
