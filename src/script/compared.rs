@@ -1,22 +1,54 @@
-//! The comparisons in a script in which Rhai calls values of different types unequal without a word.
+//! The comparisons in a script, of which Rhai calls values of different types unequal without a word.
+//!
+//! Rhai compares values of its own types itself, without asking for a function. So each comparison
+//! becomes a call of a function of ours, [`OPERATORS`], which compares in the same way and raises an
+//! error where only the types make two values unequal.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use rhai::{Dynamic, Engine, Expr, FnCallExpr, Stmt, SwitchCasesCollection};
+use rhai::{
+    Dynamic, Engine, Expr, FnCallExpr, FnCallHashes, INT, RangeCase, Stmt, SwitchCasesCollection,
+};
 
-/// Whether `()` is the only value for which a `switch` has a case.
-pub(super) fn is_for_nothing(cases: &SwitchCasesCollection) -> bool {
-    /// The hash under which Rhai keeps the case for `()`.
-    static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| {
-        let ast = Engine::new_raw().compile("switch x { () => 1, _ => 2 }").ok()?;
-        let Some(Stmt::Switch(parts, _)) = ast.statements().first() else { return None };
-        parts.1.cases.keys().next().copied()
-    });
-    cases.ranges.is_empty() && cases.cases.keys().all(|hash| Some(*hash) == *NOTHING)
+use super::unlike;
+
+/// The operators, each with the name of our function for it.
+pub(super) const OPERATORS: [(&str, &str); 6] = [
+    ("==", "is_equal_to"),
+    ("!=", "differs_from"),
+    ("<", "is_less_than"),
+    ("<=", "is_at_most"),
+    (">", "is_greater_than"),
+    (">=", "is_at_least"),
+];
+
+/// The calls of our functions, by the names of the operators.
+static CALLS: LazyLock<Vec<(&str, FnCallExpr)>> = LazyLock::new(|| {
+    let call = |name: &str| {
+        let ast = Engine::new_raw().compile(format!("{name}(1, 2)")).ok()?;
+        let [Stmt::FnCall(call, _)] = ast.statements() else { return None };
+        let mut call = FnCallExpr::clone(call);
+        // No function of a script takes the place of ours.
+        call.hashes = FnCallHashes::from_native_only(call.hashes.native());
+        Some(call)
+    };
+    OPERATORS.iter().filter_map(|(operator, name)| Some((*operator, call(name)?))).collect()
+});
+
+/// Makes a comparison a call of our function for it. Returns whether it is one.
+pub(super) fn replace(call: &mut FnCallExpr) -> bool {
+    let is_of = |(operator, _): &&(&str, FnCallExpr)| *operator == call.name.as_str();
+    let Some((_, own)) = CALLS.iter().find(is_of).filter(|_| call.is_operator_call()) else {
+        return false;
+    };
+    if call.args.iter().all(Expr::is_constant) {
+        return false;
+    }
+    let arguments = std::mem::take(&mut call.args);
+    *call = FnCallExpr { args: arguments, ..own.clone() };
+    true
 }
-
-/// The operators for which values of different types are unequal without a word.
-const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 
 /// Whether an expression is a property of a variable.
 fn is_property(expression: &Expr) -> bool {
@@ -26,9 +58,65 @@ fn is_property(expression: &Expr) -> bool {
 
 /// Returns the property and the literal, if a call compares these.
 pub(super) fn with_literal(call: &mut FnCallExpr) -> Option<(&mut Expr, Dynamic)> {
-    let is_comparison = call.is_operator_call() && COMPARISONS.contains(&call.name.as_str());
+    let is_comparison = call.is_operator_call()
+        && OPERATORS.iter().any(|(operator, _)| *operator == call.name.as_str());
     let [a, b] = call.args.as_mut_slice() else { return None };
     let (property, literal) = if is_property(a) { (a, b) } else { (b, a) };
     let literal = literal.get_literal_value(None)?;
     (is_comparison && is_property(property)).then_some((property, literal))
+}
+
+/// The cases of a `switch`.
+#[derive(Clone, Debug)]
+pub(super) struct Cases {
+    /// The hashes under which Rhai keeps the cases for single values.
+    hashes: BTreeSet<u64>,
+    ranges: Vec<RangeCase>,
+}
+
+impl Cases {
+    pub(super) fn of(cases: &SwitchCasesCollection) -> Self {
+        let hashes = cases.cases.keys().copied().collect();
+        Self { hashes, ranges: cases.ranges.to_vec() }
+    }
+
+    /// Returns why no case fits a value, if that is because of its type.
+    pub(super) fn unlike(&self, value: &Dynamic) -> Option<String> {
+        /// The hash of the case for `()`.
+        static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| hash("()"));
+        let is_for_nothing =
+            self.ranges.is_empty() && self.hashes.iter().all(|hash| Some(*hash) == *NOTHING);
+        if is_for_nothing {
+            return None;
+        }
+        unlike::case(value).or_else(|| self.other_type(value))
+    }
+
+    /// Returns why no case fits a value, if one would fit the same number as a text, or the number
+    /// that the text is.
+    fn other_type(&self, value: &Dynamic) -> Option<String> {
+        let other = if let Ok(number) = value.as_int() {
+            let is_meant = !self.has(&number.to_string()) && self.has(&format!("\"{number}\""));
+            is_meant.then(|| Dynamic::from(String::new()))
+        } else {
+            let text = value.as_immutable_string_ref().ok()?;
+            let number = text.parse::<INT>().ok().filter(|number| number.to_string() == **text)?;
+            let is_meant = !self.has(&format!("\"{number}\""))
+                && (self.has(&number.to_string())
+                    || self.ranges.iter().any(|range| range.contains_int(number)));
+            is_meant.then(|| Dynamic::from(number))
+        };
+        unlike::unlike(value, &other?)
+    }
+
+    fn has(&self, literal: &str) -> bool {
+        hash(literal).is_some_and(|hash| self.hashes.contains(&hash))
+    }
+}
+
+/// The hash under which Rhai keeps the case for a literal.
+fn hash(literal: &str) -> Option<u64> {
+    let ast = Engine::new_raw().compile(format!("switch x {{ {literal} => 1, _ => 2 }}")).ok()?;
+    let Some(Stmt::Switch(parts, _)) = ast.statements().first() else { return None };
+    parts.1.cases.keys().next().copied()
 }

@@ -7,7 +7,9 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native, searching, showing, stoppable, texts};
+use super::{
+    bindings, bounds, coroutine, lengths, native, predicates, searching, showing, stoppable, texts,
+};
 use crate::room;
 use crate::transcript::What;
 
@@ -24,6 +26,7 @@ def_package! {
     /// Rhai's standard library, with some functions of our own.
     pub(super) Standard(all): StandardPackage {
         all.combine_manifest(&native::words::RHAI_MANIFEST);
+        all.combine_manifest(&predicates::words::RHAI_MANIFEST);
         all.combine_manifest(&lengths::words::RHAI_MANIFEST);
         all.combine_manifest(&searching::words::RHAI_MANIFEST);
         all.combine_manifest(&showing::words::RHAI_MANIFEST);

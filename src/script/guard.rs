@@ -13,7 +13,7 @@ use rhai::{
 
 use super::chains;
 use super::checks::{self, When};
-use super::compared;
+use super::compared::{self, Cases};
 use super::copies::{self, Copies};
 use super::places::Place;
 
@@ -137,8 +137,8 @@ impl Guard {
             Stmt::Switch(parts, _) => {
                 self.value(&mut parts.0);
                 if !parts.0.is_constant() {
-                    let is_for_nothing = compared::is_for_nothing(&parts.1);
-                    self.put(&mut parts.0, When::Hashed, is_for_nothing.into());
+                    let cases = Dynamic::from(Shared::new(Cases::of(&parts.1)));
+                    self.put(&mut parts.0, When::Hashed, cases);
                 }
                 for case in &mut parts.1.expressions {
                     self.value(&mut case.lhs);
@@ -218,6 +218,9 @@ impl Guard {
         }
         if let Some((property, literal)) = compared::with_literal(call) {
             self.put(property, When::Compared, literal);
+        }
+        if compared::replace(call) {
+            self.count += 1;
         }
     }
 
@@ -382,6 +385,7 @@ mod tests {
         ] {
             let mut engine = Engine::new();
             engine.set_max_strings_interned(0).set_fail_on_invalid_map_property(true);
+            engine.register_global_module(crate::script::bindings::vocabulary());
             crate::script::variables::watch(&mut engine, usize::MAX);
             let ast = engine.compile(script).unwrap();
             let own = guarded(&ast);

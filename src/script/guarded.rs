@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Engine, EvalContext, Expr, Expression, Module, Shared};
 
 use super::checks::{BODY, When};
+use super::compared::Cases;
 use super::copies::{self, Copies};
 use super::places::Place;
 use super::raise::{self, Raised, raised_at};
@@ -32,7 +33,9 @@ pub(super) fn understand(engine: &mut Engine, looks_from: isize) {
                 return Err(bounds::too_long().into());
             }
             match when {
-                When::Hashed if !state.as_bool().unwrap_or(false) => unlike::case(&value),
+                When::Hashed => {
+                    state.read_lock::<Shared<Cases>>().and_then(|cases| cases.unlike(&value))
+                }
                 When::Compared if is_own(&inputs[0], context) => unlike::literal(&value, state),
                 _ => None,
             }

@@ -39,6 +39,7 @@ mod output;
 mod params;
 mod places;
 mod plain;
+mod predicates;
 mod program;
 mod programs;
 mod questions;

@@ -7,7 +7,9 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, Map, NativeCallContext};
 
 use super::bounds::{PIECE, look, room};
 use super::copies::ELEMENT;
-use super::raise::Raised;
+use super::raise::{Raised, raise};
+use super::unlike;
+use crate::error::Error;
 
 /// Whether two values are equal, as `==` decides. Values of types that cannot be compared are not
 /// equal.
@@ -24,6 +26,9 @@ pub(super) fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Re
     }
     if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
         return Ok(a.as_str() == b.as_str());
+    }
+    if let Some(why) = unlike::confused(a, b) {
+        return Err(raise(ctx, Error::usage(why)));
     }
     let is_same_type = a.type_id() == b.type_id();
     let (mut a, mut b) = (a.clone(), b.clone());

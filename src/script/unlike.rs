@@ -20,6 +20,35 @@ pub(super) fn unlike(a: &Dynamic, b: &Dynamic) -> Option<String> {
     Some(unlike_by(a, "never equals", b, &hint))
 }
 
+/// Returns why a text and another value of Rhai are unequal only because of their types: the text
+/// reads as the value, or both are numbers.
+pub(super) fn confused(a: &Dynamic, b: &Dynamic) -> Option<String> {
+    let (text, other) = if a.is_string() { (a, b) } else { (b, a) };
+    let text = text.as_immutable_string_ref().ok()?;
+    let hint = if other.is_int() || other.is_float() {
+        let digits = text.trim_start().trim_start_matches(['-', '+']);
+        digits
+            .starts_with(|first: char| first.is_ascii_digit())
+            .then_some("parse_int(text) reads a number")?
+    } else if let Ok(bool) = other.as_bool() {
+        (text.as_str() == if bool { "true" } else { "false" })
+            .then_some("compare with true or false")?
+    } else if let Ok(blob) = other.as_blob_ref() {
+        (text.as_bytes() == blob.as_slice()).then_some("as_string() makes a text of a blob")?
+    } else {
+        return None;
+    };
+    Some(unlike_by(a, "never equals", b, hint))
+}
+
+/// Returns why one of two values is never less than the other, if only one is a number.
+pub(super) fn without_order(a: &Dynamic, b: &Dynamic) -> Option<String> {
+    let [of_a, of_b] = [a, b].map(|value| value.is_int() || value.is_float());
+    let hint = "parse_int(text) reads a number";
+    let is_with_text = of_a && b.is_string() || of_b && a.is_string();
+    is_with_text.then(|| unlike_by(a, "is never less or greater than", b, hint))
+}
+
 /// Returns why no order is defined for two values of which one has a type of this crate.
 pub(super) fn unordered(a: &Dynamic, b: &Dynamic) -> String {
     let own = if is_own(a) { a } else { b };

@@ -207,6 +207,42 @@ fn a_property_is_not_compared_with_a_literal_of_another_type() {
 }
 
 #[test]
+fn a_number_and_a_text_that_reads_as_one_are_not_compared() {
+    let comparisons = [
+        "let code = s.expect(250).code; code != \"503\"",
+        "s.expect(250).code == \"250\"",
+        "[s.expect(250)][0].code != \"250\"",
+        "s.expect(250).code in [\"250\", \"251\"]",
+        "const NO = \"503\"; s.expect(250).code != NO",
+        "s.expect(250).code == param(\"code\", \"250\")",
+        "s.expect(250).code >= \"400\"",
+        "[\"250\"].contains(s.expect(250).code)",
+        "[s.expect(250).code] == [\"250\"]",
+        "#{code: s.expect(250).code} != #{code: \"250\"}",
+        "switch s.expect(250).code { \"250\" => 1, _ => 2 }",
+        "let code = \"250\"; s.expect(250); switch code { 200..300 => 1, _ => 2 }",
+        "let code = \"250\"; s.expect(250); switch code { 250 => 1, _ => 2 }",
+        "let granted = \"true\"; s.expect(250); granted == true",
+        "s.expect(250); bytes(\"mail\") == \"mail\"",
+    ];
+    for comparison in comparisons {
+        let script = format!("let s = connect(); s.expect(220); s.send(\"NOOP\"); {comparison};");
+        let outcome = outcome(&script);
+        let failure = outcome.failure().unwrap_or_else(|| panic!("{comparison}: {outcome}"));
+        assert!(failure.error.is_usage() && failure.place.is_some(), "{comparison}: {outcome}");
+        assert!(failure.error.message().contains("never"), "{comparison}: {outcome}");
+    }
+    let fine =
+        "connect().expect(220); let values = [5, \"INBOX\", [1], (), 'x', bytes(\"a\"), true, 1.5];
+        let names = values.filter(|value| value == \"INBOX\" || value == \"x\");
+        switch 250 { \"NO\" => throw 1, 200..=299 => {} }
+        switch \"NO\" { 250 => throw 1, _ => {} }
+        print([names, values.index_of(\"none\"), [\"quit\", \"print\"].index_of(\"print\"), 5 in values, 2 == 2.0, \"a\" < \"b\", 1.5 >= 1]);";
+    let fine = outcome(fine);
+    assert_eq!(printed(&fine), ["[[\"INBOX\", x], -1, 1, true, true, true, true]"], "{fine}");
+}
+
+#[test]
 fn a_file_a_port_or_a_value_that_is_not_there_yet_is_waited_for() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("listen(\"smtp://{}\")", port.local_addr().unwrap());

@@ -12,6 +12,7 @@ use super::text;
 use super::verb::{Manual, words_of};
 use crate::error::Error;
 use crate::script::bounds::look;
+use crate::script::predicates::answer;
 use crate::script::raise::{self, Raised, raise};
 use crate::script::{lengths, native};
 
@@ -33,15 +34,17 @@ fn is_behind(
     b: &Dynamic,
 ) -> Result<bool, Raised> {
     let order: Dynamic = comparer.call_within_context(ctx, (a.clone(), b.clone()))?;
-    Ok(match (order.as_int(), order.as_bool()) {
-        (Ok(order), _) => order > 0,
-        // Neither may be less: then they are equal, and keep their order.
-        (_, Ok(false)) => {
-            let order: Dynamic = comparer.call_within_context(ctx, (b.clone(), a.clone()))?;
-            order.as_bool().unwrap_or(false)
-        }
-        _ => false,
-    })
+    if let Ok(order) = order.as_int() {
+        return Ok(order > 0);
+    }
+    if let Ok(order) = order.as_float() {
+        return Ok(order > 0.0);
+    }
+    if answer(ctx, "sort", &order)? {
+        return Ok(false);
+    }
+    // Neither may be less: then they are equal, and keep their order.
+    answer(ctx, "sort", &comparer.call_within_context(ctx, (b.clone(), a.clone()))?)
 }
 
 /// Whether `a` belongs after `b` in the natural order of values of one type.
@@ -251,10 +254,10 @@ pub mod words {
         let mut kept: Array = Vec::with_capacity(list.len());
         for element in list.iter() {
             let same = match kept.last() {
-                Some(before) => comparer
-                    .call_within_context::<Dynamic>(&ctx, (before.clone(), element.clone()))?
-                    .as_bool()
-                    .unwrap_or(false),
+                Some(before) => {
+                    let both = (before.clone(), element.clone());
+                    answer(&ctx, "dedup", &comparer.call_within_context(&ctx, both)?)?
+                }
                 None => false,
             };
             if !same {
@@ -297,9 +300,11 @@ pub mod words {
 mod tests {
     use std::sync::Arc;
 
+    use rhai::EvalAltResult;
     use serde_json::Value;
 
     use crate::script::engine::engine;
+    use crate::script::raise;
 
     /// The names that Rhai gives to parameters that are functions, or names of functions.
     const CALLBACKS: [&str; 6] = ["map", "mapper", "filter", "comparer", "reducer", "comparator"];
@@ -344,15 +349,40 @@ mod tests {
         for word in ["sort", "sort_by", "order", "order_by", "dedup", "map", "filter", "reduce"] {
             assert!(calls.iter().any(|call| call.starts_with(&format!("{word}("))), "{word}");
         }
-        assert!(calls.len() >= 40, "{calls:#?}");
-        let engine = engine(Arc::default());
+        assert!(calls.len() >= 38, "{calls:#?}");
         for call in calls {
-            let functions: String = ["", "a", "a, b", "a, b, c", "a, b, c, d"]
-                .map(|params| format!("fn f({params}) {{ throw \"thrown in it\" }}\n"))
-                .concat();
-            let script = format!("{functions}{call};");
-            let said = engine.eval::<rhai::Dynamic>(&script).map_err(|error| error.to_string());
+            let said = said(&call, "throw \"thrown in it\"");
             assert!(said.as_ref().is_err_and(|e| e.contains("thrown in it")), "{call}: {said:?}");
         }
+    }
+
+    /// What a call says, or how it fails, if `f` does this, however many arguments it takes.
+    fn said(call: &str, body: &str) -> Result<String, String> {
+        let functions: String = ["", "a", "a, b", "a, b, c", "a, b, c, d"]
+            .map(|params| format!("fn f({params}) {{ {body} }}\n"))
+            .concat();
+        let said = engine(Arc::default()).eval::<rhai::Dynamic>(&format!("{functions}{call};"));
+        said.map(|said| said.to_string()).map_err(|error| match error.unwrap_inner() {
+            EvalAltResult::ErrorRuntime(thrown, _) => thrown
+                .read_lock::<raise::Caught>()
+                .map_or_else(|| thrown.to_string(), |caught| caught.error().message().to_owned()),
+            other => other.to_string(),
+        })
+    }
+
+    #[test]
+    fn an_answer_that_is_neither_true_nor_false_is_an_error() {
+        // These take whatever the function returns.
+        let take_all = ["map", "for_each", "reduce", "reduce_rev", "find_map", "zip"];
+        let mut count = 0;
+        for call in calls() {
+            if !take_all.iter().any(|word| call.starts_with(&format!("{word}("))) {
+                let said = said(&call, "\"yes\"");
+                let error = "returns text, not true or false";
+                assert!(said.as_ref().is_err_and(|e| e.contains(error)), "{call}: {said:?}");
+                count += 1;
+            }
+        }
+        assert!(count >= 24, "{count}");
     }
 }

@@ -11,16 +11,19 @@ use crate::pattern::Pattern;
 use crate::proto::capabilities::Capabilities;
 use crate::proto::imap::{Answer, Argument, BodyStructure, Response};
 use crate::reply::Reply;
+use crate::script::compared::OPERATORS;
 use crate::script::following::Following;
 use crate::script::listening::Listening;
+use crate::script::native::equal;
 use crate::script::programs::Running;
 use crate::script::raise::{Caught, Raised, raise};
-use crate::script::unlike::{unlike, unordered};
+use crate::script::unlike::{unlike, unordered, without_order};
 use crate::session::Command;
 
 /// Adds the comparisons of the types of this crate, which raise an error. Only `==` and `!=` do not
 /// for `()`.
 pub(super) fn add_to(module: &mut Module) {
+    add_operators(module);
     add::<Answer>(module);
     add::<Argument>(module);
     add::<Background>(module);
@@ -71,6 +74,45 @@ fn add_orders<T: Clone + Send + Sync + 'static>(module: &mut Module) {
             },
         );
     }
+}
+
+/// Adds our functions for the operators (see `compared`).
+fn add_operators(module: &mut Module) {
+    for (operator, name) in OPERATORS {
+        FuncRegistration::new(name).set_into_module(
+            module,
+            move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic| match operator {
+                "==" => equal(&ctx, &a, &b),
+                "!=" => equal(&ctx, &a, &b).map(|equal| !equal),
+                _ => in_order(&ctx, operator, a, b),
+            },
+        );
+    }
+}
+
+/// Whether two values are in this order.
+fn in_order(
+    ctx: &NativeCallContext<'_>,
+    operator: &str,
+    mut a: Dynamic,
+    mut b: Dynamic,
+) -> Result<bool, Raised> {
+    if let Some(why) = without_order(&a, &b) {
+        return Err(raise(ctx, Error::usage(why)));
+    }
+    let order = match (a.as_int(), b.as_int()) {
+        (Ok(a), Ok(b)) => a.cmp(&b),
+        _ => {
+            let answer = ctx.call_native_fn_raw(operator, true, &mut [&mut a, &mut b])?;
+            return Ok(answer.as_bool().unwrap_or(false));
+        }
+    };
+    Ok(match operator {
+        "<" => order.is_lt(),
+        "<=" => order.is_le(),
+        ">" => order.is_gt(),
+        _ => order.is_ge(),
+    })
 }
 
 fn ordered(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
