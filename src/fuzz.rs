@@ -8,7 +8,8 @@ use crate::project::Project;
 use crate::proto::{Protocol, Speech};
 use crate::redaction::{Redaction, Strictness};
 use crate::secrets::Secrets;
-use crate::transcript;
+use crate::session::Command;
+use crate::{server, transcript};
 
 /// The number of protocols; a fuzz target passes the number of one of them.
 pub const PROTOCOLS: usize = Speech::ALL.len() - 1;
@@ -69,6 +70,73 @@ pub fn following(protocol: usize, said: &[u8]) {
         let masked = secrets.mask(piece, &spans);
         assert!(!masked.is_empty() || piece.is_empty(), "nothing is left of what was sent");
     }
+}
+
+/// Reads what a client sends, as a script that plays the server does, at once and byte by byte. The
+/// client's and the server's bytes alternate, separated by 0xff.
+///
+/// # Panics
+/// If the commands depend on how the stream is cut, or if one has more words than bytes.
+pub fn listening(protocol: usize, said: &[u8]) {
+    let whole = commands(dialogue(protocol).as_mut(), protocol, said, said.len().max(1));
+    let bytes = commands(dialogue(protocol).as_mut(), protocol, said, 1);
+    assert_eq!(whole, bytes, "the commands depend on how the stream is cut");
+}
+
+/// The commands of a client, and why its last bytes are none.
+fn commands(
+    dialogue: &mut dyn Protocol,
+    protocol: usize,
+    said: &[u8],
+    step: usize,
+) -> Vec<Result<Vec<u8>, String>> {
+    let mut found = Vec::new();
+    for (number, piece) in said.split(|byte| *byte == 0xff).enumerate() {
+        if number % 2 == 1 {
+            frames(dialogue, piece, 7);
+            continue;
+        }
+        let (mut start, mut end) = (0, 0);
+        loop {
+            let held = &piece[start..end];
+            match dialogue.requests().map_or(Ok(None), |framing| framing.frame(held)) {
+                // The next chunk is empty (BDAT 0), and nothing comes for it.
+                Ok(Some(0)) => return found,
+                Ok(Some(length)) => {
+                    take(dialogue, protocol, &held[..length]);
+                    found.push(Ok(held[..length].to_vec()));
+                    start += length;
+                }
+                Ok(None) if end == piece.len() => break,
+                Ok(None) => end = piece.len().min(end + step),
+                Err(malformed) => {
+                    found.push(Err(malformed.why));
+                    return found;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Takes a command, and reads its parts.
+fn take(dialogue: &mut dyn Protocol, protocol: usize, bytes: &[u8]) {
+    let spans = dialogue.sent(bytes, &mut Secrets::default());
+    assert!(spans.iter().all(|span| span.start <= span.end && span.end <= bytes.len()));
+    let command = Command::new(bytes.to_vec().into(), Speech::ALL[protocol % PROTOCOLS]);
+    assert!(command.arguments().len() <= bytes.len(), "more words than bytes");
+    assert!(command.verb().len() <= 3 * bytes.len(), "a verb longer than the command");
+    drop((command.tag(), command.address(), command.parameters()));
+}
+
+/// Sends any bytes to a port of the embedded server, at once and byte by byte.
+///
+/// # Panics
+/// If the number of lines that it answers depends on how the stream is cut.
+pub fn serving(service: usize, said: &[u8]) {
+    let whole = server::answers(service, said, said.len().max(1));
+    let bytes = server::answers(service, said, 1);
+    assert_eq!(whole, bytes, "the answers depend on how the stream is cut");
 }
 
 /// Parses a transcript and renders it, then does both again with the result.

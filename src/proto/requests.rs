@@ -98,14 +98,18 @@ fn literal_plus(line: &[u8]) -> Option<u64> {
 
 impl Framing for Requests {
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
-        match self.wants {
+        let framed = match self.wants {
             Next::Line => self.line(held),
             Next::Message => Ok(self.block.advance(held)),
             Next::Octets(count) => {
                 Ok(usize::try_from(count).ok().filter(|count| held.len() >= *count))
             }
             Next::Literals(_) => self.line_with_literals(held),
+        };
+        if !matches!(framed, Ok(None)) {
+            self.restart();
         }
+        framed
     }
 
     fn restart(&mut self) {
@@ -160,6 +164,20 @@ mod tests {
         assert_eq!(framed(Next::Line, b"NOOP"), None);
         assert_eq!(framed(Next::Message, b"a\n.\nb\r\n..\r\n.\r\nQUIT\r\n"), Some(14));
         assert_eq!(framed(Next::Octets(3), b"a\nbQUIT"), Some(3));
+    }
+
+    #[test]
+    fn after_a_request_the_next_one_is_framed() {
+        let (mut requests, all) =
+            (Requests::default(), &b"RCPT TO:<a@b.example>\r\nDATA\r\nX\r\n"[..]);
+        let (mut start, mut lengths) = (0, Vec::new());
+        for end in 1..=all.len() {
+            if let Some(length) = requests.wanting(Next::Line).frame(&all[start..end]).unwrap() {
+                lengths.push(length);
+                start += length;
+            }
+        }
+        assert_eq!(lengths, [23, 6, 3]);
     }
 
     #[test]

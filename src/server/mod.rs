@@ -28,6 +28,7 @@
 //! store/        mailboxes and Sieve scripts, in memory
 //! date          the dates of messages
 //! recorder      writes the transcript, with secrets masked
+//! fuzzed        feature "fuzz": a conversation without its sockets
 //! ```
 //!
 //! [`Server`] is a real mail server, started as a process for the duration of a test: `spawn/`.
@@ -42,6 +43,8 @@ mod conversation;
 mod date;
 mod dialogue;
 mod embedded;
+#[cfg(feature = "fuzz")]
+mod fuzzed;
 mod host;
 mod imap;
 mod input;
@@ -69,6 +72,8 @@ mod tests;
 #[cfg(all(test, feature = "script"))]
 pub(crate) use conduct::is_fault;
 pub use embedded::{Embedded, Options};
+#[cfg(feature = "fuzz")]
+pub(crate) use fuzzed::answers;
 pub use listener::{Listener, ListenerOptions};
 pub use mail::Mail;
 pub use playback::{Departed, Player};
