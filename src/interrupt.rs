@@ -3,9 +3,7 @@
 
 use std::future;
 use std::io;
-use std::sync::OnceLock;
 use std::thread;
-use std::time::Instant;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -14,14 +12,6 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
 use crate::runtime;
 use crate::transport;
-
-/// When the first signal came.
-static PRESSED: OnceLock<Instant> = OnceLock::new();
-
-/// When the first signal came, for code that has no handle; `None` if none came.
-pub(crate) fn pressed_at() -> Option<Instant> {
-    PRESSED.get().copied()
-}
 
 /// A handle that reports these signals, from its creation on.
 #[derive(Clone, Debug)]
@@ -45,7 +35,7 @@ impl Interrupt {
         };
         let listening = async move {
             next(&mut signals).await;
-            PRESSED.get_or_init(Instant::now);
+            runtime::note_interrupt();
             press.send_replace(true);
             next(&mut signals).await;
             transport::kill_processes();

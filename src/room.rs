@@ -1,4 +1,4 @@
-//! Whether there is room for more of what a server sent.
+//! Whether there is room, and time, for more of what a server sent.
 //!
 //! Values take several times the memory of the text they are read from: 50 MiB of ENVELOPE are
 //! 1 GiB of maps. So whatever makes a value of each line or response asks before each. Scripts
@@ -33,16 +33,37 @@ fn room() -> Option<Room> {
     ASK.get()?()
 }
 
+/// Whether the script that runs on this thread has to end. Other scripts may have a turn before.
+static HAS_TO_END: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Sets how to find out whether the running script has to end.
+pub(crate) fn ends(has_to_end: fn() -> bool) {
+    let _ = HAS_TO_END.set(has_to_end);
+}
+
+/// The message of the error that [`check`] returns for a script that has to end, which no script
+/// sees.
+const ENDED: &str = "the script has to end";
+
+/// Whether an error only says that the script has to end.
+#[cfg(feature = "script")]
+pub(crate) fn is_end(error: &Error) -> bool {
+    error.kind() == Kind::Timeout && error.message() == ENDED
+}
+
 /// Whether a script runs on this thread and its memory is limited.
 pub(crate) fn is_limited() -> bool {
     room().is_some()
 }
 
-/// Checks that there is room for more.
+/// Checks that there is room for more, and time.
 ///
 /// # Errors
-/// Too long, if the running script holds more than it may.
+/// Too long, if the running script holds more than it may; time-out, if it has to end.
 pub(crate) fn check() -> Result<()> {
+    if HAS_TO_END.get().is_some_and(|has_to_end| has_to_end()) {
+        return Err(Error::new(Kind::Timeout, ENDED));
+    }
     let Some(Room { allowed, .. }) = room().filter(|room| room.left == 0) else { return Ok(()) };
     let what = "what the server sent takes more memory than the script may hold";
     let error = Error::new(Kind::TooLong, what);

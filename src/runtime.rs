@@ -1,7 +1,10 @@
-//! Creating tokio runtimes, each of which runs on the thread that blocks on it.
+//! Creating tokio runtimes, each of which runs on the thread that blocks on it; and when the whole
+//! process was interrupted.
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Resource, getrlimit};
@@ -84,4 +87,17 @@ pub(crate) fn openable(wanted: usize) -> usize {
     };
     // They are held until all are counted.
     (0..wanted).map_while(open).collect::<Vec<_>>().len()
+}
+/// When the first signal came that ends the run.
+static INTERRUPTED: OnceLock<Instant> = OnceLock::new();
+
+/// Notes that a signal came that ends the run.
+pub(crate) fn note_interrupt() {
+    INTERRUPTED.get_or_init(Instant::now);
+}
+
+/// When the first signal came that ends the run, for code that is not told of it; `None` if none
+/// came.
+pub(crate) fn interrupted_at() -> Option<Instant> {
+    INTERRUPTED.get().copied()
 }

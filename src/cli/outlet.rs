@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::interrupt;
+use crate::runtime;
 
 /// How long a write may wait for its reader after a signal that ends the program, or after the time
 /// of the run. A pager or a collector of logs that has stopped would otherwise keep it from ending.
@@ -41,7 +41,7 @@ pub(super) fn write(to: &impl AsFd, mut text: &[u8]) -> io::Result<()> {
     let mut since = Instant::now();
     while !text.is_empty() {
         if !is_ready(to)? {
-            if is_long_past(interrupt::pressed_at(), since) {
+            if is_long_past(runtime::interrupted_at(), since) {
                 return Err(ErrorKind::BrokenPipe.into());
             }
             if is_long_past(*TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner), since) {

@@ -61,10 +61,12 @@ pub(crate) use allocator::{held, hold, wipe_what_is_freed};
 use current::{CURRENT, look_at_once};
 pub(crate) use current::{
     Halt, TURN, branch, context, halt, has_room, is_counted, is_look_due, is_turn_over,
-    mark_between_turns, pardon, room,
+    mark_between_turns, pardon, room, stopped,
 };
 pub(crate) use frame::Stop;
 use frame::{Awaited, Frame};
+
+use crate::runtime;
 pub(crate) use stacks::CALLS_SIZE;
 
 /// The number of checks from which the stack of a script is trimmed. A script with fewer checks
@@ -131,6 +133,12 @@ impl<T: 'static> Coroutine<T> {
     /// the program counts memory, the coroutine is stopped when it holds more.
     pub(crate) fn allow(self, bytes: usize) -> Self {
         self.frame.allowance.set(bytes);
+        self
+    }
+
+    /// Sets when the coroutine has to end.
+    pub(crate) fn until(self, end: Instant) -> Self {
+        self.frame.end.set(Some(end));
         self
     }
 
@@ -301,6 +309,24 @@ pub(crate) fn take_turns() -> Result<(), Stop> {
     let turned = wait(tokio::task::yield_now());
     mark_between_turns(false);
     turned.inspect_err(|_| look_at_once())
+}
+
+/// Returns why the running script has to end, if it has to. In the middle of a word's own work,
+/// other scripts have their turn if this script's is over. A future for which a script waits cannot
+/// be suspended for that, so it looks at the clock and at the signals.
+pub(crate) fn has_to_end() -> Option<Stop> {
+    let frame = CURRENT.with_borrow(Clone::clone)?;
+    if frame.began.get().elapsed() < TURN {
+        return None;
+    }
+    if !frame.yielder.get().is_null() {
+        return take_turns().err();
+    }
+    let end = frame.whole().end.get()?;
+    if runtime::interrupted_at().is_some() {
+        return Some(Stop::Interrupt);
+    }
+    (Instant::now() >= end).then_some(Stop::Deadline)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use rhai::packages::{Package as _, StandardPackage};
 use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
 
+use super::ended::Ended;
 use super::library::{Library, Resolver};
 use super::run::Run;
 use super::{
@@ -74,6 +75,7 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
 /// quadratic time. So these limits are set only if memory is not counted. Otherwise the memory of
 /// the script is the limit, and `variables` checks texts and blobs.
 fn bound_values(engine: &mut Engine) {
+    room::ends(has_to_end);
     if coroutine::is_counted() {
         room::ask(coroutine::room);
     } else {
@@ -82,6 +84,16 @@ fn bound_values(engine: &mut Engine) {
             .set_max_array_size(MOST_ELEMENTS)
             .set_max_map_size(MOST_ELEMENTS);
     }
+}
+
+/// Whether the running script has to end. A script that catches the error of the word which was
+/// ended ends all the same.
+fn has_to_end() -> bool {
+    let Some(stop) = coroutine::has_to_end() else { return false };
+    if let Ok(run) = Run::current() {
+        run.ending.end(Ended::Stopped(stop, None));
+    }
+    true
 }
 
 /// The most bytes of a printed text that go to the report, because nobody reads more there.

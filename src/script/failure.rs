@@ -3,7 +3,7 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError};
 
-use super::coroutine::Stop;
+use super::coroutine::{self, Stop};
 use super::ended::Ended;
 use super::library::Library;
 use super::near;
@@ -13,7 +13,7 @@ use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place, Verdict};
-use crate::visible;
+use crate::{room, visible};
 
 /// The message if a script, or its end, took longer than it may.
 pub(super) const OUT_OF_TIME: &str = "the deadline of the whole script ran out";
@@ -64,6 +64,10 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
             }
         }
         EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
+            Some(caught) if room::is_end(caught.error()) => {
+                let stop = coroutine::stopped().unwrap_or(Stop::Deadline);
+                return end_of_all(Ended::Stopped(stop, None), place).called(calls);
+            }
             Some(caught) => at_its_place(&caught, &source, library),
             None => (thrown(&value), place),
         },
@@ -120,6 +124,7 @@ pub(super) fn caught(raised: Raised, source: Option<&str>) -> Result<Caught, Rai
     match inner {
         EvalAltResult::ErrorTerminated(..) => Err(raised),
         EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
+            Some(caught) if room::is_end(caught.error()) => Err(raised),
             Some(caught) => Ok(caught),
             None => Ok(Caught::new(thrown(value), spot())),
         },

@@ -8,7 +8,7 @@ use super::response::{Response, unlike};
 use super::search::{listed, results_of, threads};
 use super::value::Value;
 use crate::error::{Error, Kind, Result};
-use crate::visible;
+use crate::{room, visible};
 
 /// Data that is about one message, or says how many messages there are.
 const NUMBERED: [&str; 4] = ["EXISTS", "RECENT", "EXPUNGE", "FETCH"];
@@ -33,7 +33,10 @@ impl Answer {
     /// # Errors
     /// Malformed, with the response; unexpected for a PREAUTH, which is a greeting.
     pub(crate) fn check_forms(&self, read: &str) -> Result<()> {
-        self.untagged().iter().try_for_each(|response| response.check_form(read))
+        self.untagged().iter().try_for_each(|response| {
+            room::check()?;
+            response.check_form(read)
+        })
     }
 }
 

@@ -33,8 +33,14 @@ pub(crate) fn pardon() {
         if let Some(frame) = frame {
             frame.stop.set(None);
             frame.whole().stop.set(None);
+            frame.whole().end.set(None);
         }
     });
+}
+
+/// Returns why the running script was stopped, if it was.
+pub(crate) fn stopped() -> Option<Stop> {
+    CURRENT.with_borrow(|frame| frame.as_ref()?.stop.get())
 }
 
 /// Returns the context that the running script was started with, if it is of this type.

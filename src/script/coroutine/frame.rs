@@ -33,6 +33,8 @@ pub(super) struct Frame {
     /// coroutine's own stack.
     pub(super) yielder: Cell<*const Yielder<(), Awaited>>,
     pub(super) stop: Cell<Option<Stop>>,
+    /// When the script has to end; `None` if it may run on, for what it has to clean up.
+    pub(super) end: Cell<Option<Instant>>,
     /// The address at which the stack begins. The stack grows towards lower addresses.
     pub(super) base: usize,
     /// How many times [`halt`](super::halt) was called.
@@ -59,6 +61,7 @@ impl Frame {
         Self {
             yielder: Cell::new(std::ptr::null()),
             stop: Cell::new(None),
+            end: Cell::new(None),
             base: stack.base().get(),
             looks: Cell::new(0),
             began: Cell::new(Instant::now()),

@@ -126,6 +126,41 @@ fn a_stop_ends_the_wait_under_way() {
     });
 }
 
+/// Works until the turn of the running coroutine is over.
+fn turn() {
+    while !is_turn_over() {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn long_work_finds_out_that_the_script_has_to_end() {
+    run(async {
+        let work = || {
+            turn();
+            has_to_end()
+        };
+        // In a future, by the clock: nobody else has a turn before it is ready.
+        let awaited = move || wait(async move { work() });
+        let ended = coroutine(awaited).until(Instant::now()).await;
+        assert_eq!(ended, Ok(Some(Stop::Deadline)));
+        let later = Instant::now() + Duration::from_hours(1);
+        assert_eq!(coroutine(awaited).until(later).await, Ok(None));
+        let cleaning_up = coroutine(move || {
+            pardon();
+            awaited()
+        });
+        assert_eq!(cleaning_up.until(Instant::now()).await, Ok(None));
+        // In the script itself, by whoever had a turn meanwhile.
+        let mut working = pin!(coroutine(move || (work(), work())));
+        assert!(
+            std::future::poll_fn(|cx| Poll::Ready(working.as_mut().poll(cx).is_pending())).await
+        );
+        working.stop(Stop::Interrupt);
+        assert_eq!(working.await, (Some(Stop::Interrupt), Some(Stop::Interrupt)));
+    });
+}
+
 #[test]
 fn coroutines_nest_and_each_sees_its_own_context() {
     run(async {

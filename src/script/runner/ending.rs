@@ -71,15 +71,17 @@ impl Runner {
             let ended = ended.map_err(|raised| failure::end_of(raised, program.name(), &library));
             (ended, beside)
         });
+        let deadline = after(self.deadline());
         let mut script = match script {
-            Ok(script) => pin!(script.allow(self.shared.settings.memory)),
+            Ok(script) => {
+                pin!(script.allow(self.shared.settings.memory).until(deadline.into_std()))
+            }
             Err(error) => {
                 let error = Error::new(Kind::Io, format!("no stack for the script: {error}"));
                 return (Err(End::Failed(error.into())), Vec::new());
             }
         };
         let kept = finally::kept_of(self.deadline());
-        let deadline = after(self.deadline());
         // A peer that always has data uses up what tokio lets one task do in a turn, and then every
         // timer and channel of the task would seem to be not ready yet.
         let stop = tokio::select! {
