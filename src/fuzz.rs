@@ -96,6 +96,9 @@ fn commands(
             frames(dialogue, piece, 7);
             continue;
         }
+        if let Some(framing) = dialogue.requests() {
+            framing.restart();
+        }
         let (mut start, mut end) = (0, 0);
         loop {
             let held = &piece[start..end];

@@ -251,6 +251,24 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     }
 }
 
+/// Tracks the last bytes that are sent. If they end within a line, the line ends there: only then
+/// some lines turn out to be secret. Returns the spans of the bytes that are secret, and learns the
+/// secrets.
+pub(crate) fn secrets_of_rest(
+    dialogue: &mut dyn Protocol,
+    rest: &[u8],
+    secrets: &mut Secrets,
+) -> Vec<Range<usize>> {
+    if rest.is_empty() || rest.ends_with(b"\n") {
+        return dialogue.sent(rest, secrets);
+    }
+    let mut spans = dialogue.sent(&[rest, b"\r\n"].concat(), secrets);
+    for span in &mut spans {
+        *span = span.start.min(rest.len())..span.end.min(rest.len());
+    }
+    spans
+}
+
 /// How [`Protocol::asks`] describes a SASL challenge.
 pub(crate) const RESPONSE: &str =
     "a response to its challenge (an empty line, or `*`, ends an exchange that failed)";
@@ -315,6 +333,18 @@ pub(crate) fn chomp(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_response_that_is_cut_off_is_secret() {
+        let (mut smtp, mut secrets) = (super::smtp::Smtp::new("smtp"), super::Secrets::default());
+        let dialogue: &mut dyn super::Protocol = &mut smtp;
+        dialogue.received(b"220 hi\r\n");
+        dialogue.sent(b"AUTH PLAIN\r\n", &mut secrets);
+        dialogue.received(b"503 no\r\n");
+        let rest = b"AGhvZ2UAcHBwd3d3enp6";
+        let spans = super::secrets_of_rest(dialogue, rest, &mut secrets);
+        assert_eq!(spans, [0..rest.len()]);
+    }
+
     use super::*;
 
     #[test]

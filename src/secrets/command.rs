@@ -19,6 +19,11 @@ const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] = [
 /// list of mechanisms, as servers send it, is not secret.
 pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    // In IMAP, UID may precede the verb, although it does not belong there.
+    let mut ahead = words.clone();
+    if ahead.nth(1).is_some_and(|word| word.eq_ignore_ascii_case(b"UID")) {
+        words = ahead;
+    }
     let (place, (_, places, further)) =
         words.by_ref().take(2).enumerate().find_map(|(place, word)| {
             CARRIERS
@@ -159,6 +164,8 @@ mod tests {
         for (line, secret) in [
             ("AUTH PLAIN AGFi", Some("AGFi")),
             ("a1 AUTHENTICATE PLAIN AGFi", Some("AGFi")),
+            ("a1 UID LOGIN user password", Some("password")),
+            ("a1 UID FETCH 1 FLAGS", None),
             ("auth login =", None),
             ("AUTH LOGIN", None),
             ("PASS two words", Some("two words")),

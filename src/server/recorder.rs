@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rustls::ServerConnection;
 
 use super::input::Line;
-use crate::proto::{Protocol, Speech};
+use crate::proto::{self, Protocol, Speech};
 use crate::secrets::{Pieces, Secrets, mask_spans};
 use crate::tls;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
@@ -47,10 +47,7 @@ impl Recorder {
     /// Records a command line, or a response to a challenge, that the client sent. Returns the line
     /// with its secrets masked.
     pub(super) fn line(&mut self, line: &Line) -> Bytes {
-        let spans = self.tracker.sent(&line.kept, &mut self.secrets);
-        if line.omitted > 0 {
-            self.tracker.sent(b"\r\n", &mut self.secrets);
-        }
+        let spans = proto::secrets_of_rest(self.tracker.as_mut(), &line.kept, &mut self.secrets);
         let masked = Bytes::from(self.secrets.mask(&line.kept, &spans).into_owned());
         let (shown, meaning) = (masked.clone(), self.secrets.take_meaning());
         let excerpt =

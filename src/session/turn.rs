@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::request::{self, Begun, Request};
 use super::role::Role;
-use crate::proto::{Framing, Protocol, Speech, chomp};
+use crate::proto::{self, Framing, Protocol, Speech, chomp};
 use crate::secrets::Secrets;
 
 /// The turns of one dialogue.
@@ -285,7 +285,7 @@ impl Turn {
     pub(super) fn unread_secrets(&self, held: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         match self.role {
             Role::Client => Vec::new(),
-            Role::Server => self.protocol.fork().sent(held, secrets),
+            Role::Server => proto::secrets_of_rest(self.protocol.fork().as_mut(), held, secrets),
         }
     }
 }

@@ -186,6 +186,8 @@ impl Commands {
                 Wants::Step(tag.clone())
             }
             (Mode::Within { tag, .. }, Kind::Done) => {
+                // A command in place of DONE.
+                line.teach(secrets);
                 let tag = std::mem::take(tag);
                 self.mode = Mode::Commands;
                 Wants::End { tag, is_logout: false }

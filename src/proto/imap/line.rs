@@ -58,7 +58,8 @@ pub(super) enum Kind {
 impl Line {
     pub(super) fn push(&mut self, bytes: &[u8], offset: usize, found: &mut Found) {
         for (place, byte) in bytes.iter().enumerate() {
-            if self.kind == Kind::Command && self.number > 2 && self.secret_from.is_none() {
+            let is_over = self.number > self.verb_place();
+            if self.kind == Kind::Command && is_over && self.secret_from.is_none() {
                 break;
             }
             if self.step(*byte) {
@@ -74,7 +75,6 @@ impl Line {
             return false;
         }
         match self.kind {
-            Kind::Done => return false,
             // An asterisk alone cancels the exchange (RFC 3501 section 6.2.2).
             Kind::Response => {
                 let is_asterisk = self.secret.is_empty() && byte == b'*';
@@ -125,6 +125,11 @@ impl Line {
         true
     }
 
+    /// The number of the last word that may be the verb: UID is a part of it.
+    fn verb_place(&self) -> usize {
+        if self.verb.eq_ignore_ascii_case(b"UID") { 3 } else { 2 }
+    }
+
     pub(super) fn is_secret(&self) -> bool {
         self.secret_from.is_some_and(|from| self.number >= from)
     }
@@ -146,9 +151,13 @@ impl Line {
             2 => self.verb.clone_from(&self.word),
             _ => {}
         }
-        // A command without a tag is invalid, but its argument is a secret nevertheless.
-        if carries && self.number <= 2 {
+        // A command without a tag, or with UID, is invalid, but its argument is a secret
+        // nevertheless.
+        if carries && self.number <= self.verb_place() {
             self.secret_from = Some(self.number + 2);
+            if self.number == 3 {
+                self.verb.clone_from(&self.word);
+            }
         }
         if self.secret_from == Some(self.number + 1) {
             self.before.clone_from(&self.word);

@@ -304,6 +304,27 @@ fn a_learned_secret_is_masked_where_it_comes_back() {
 }
 
 #[test]
+fn a_login_in_a_wrong_form_or_place_is_secret() {
+    for (before, line, secret) in [
+        ("", "a UID LOGIN alice wonder-land1\r\n", "wonder-land1"),
+        ("", "a UID AUTHENTICATE PLAIN AGNhcm9sAHNlc2FtZQ==\r\n", "AGNhcm9sAHNlc2FtZQ=="),
+        ("a IDLE\r\n", "b LOGIN alice wonder-land1\r\n", "wonder-land1"),
+        ("a IDLE\r\n", "DONE\r\n", ""),
+        ("", "a UID FETCH 1 FLAGS\r\n", ""),
+    ] {
+        let (mut imap, mut secrets) = (Imap::new("imap"), Secrets::default());
+        imap.received(b"* OK hi\r\n");
+        if !before.is_empty() {
+            imap.sent(before.as_bytes(), &mut secrets);
+            imap.received(b"+ idling\r\n");
+        }
+        let spans = imap.sent(line.as_bytes(), &mut secrets);
+        let secrets: String = spans.into_iter().map(|span| &line[span]).collect();
+        assert_eq!(secrets, secret, "{line}");
+    }
+}
+
+#[test]
 fn a_secret_is_known_before_it_is_sent() {
     let imap = Imap::new("imap");
     let line = b"a1 LOGIN alice wonder-land1\r\n";
