@@ -3,6 +3,7 @@
 
 mod literal;
 mod numbers;
+mod omitted;
 mod parse;
 mod player;
 mod reader;

@@ -1,6 +1,7 @@
 //! Reads the text of a golden or a transcript into recordings.
 
 use super::numbers::Numbers;
+use super::omitted::filled;
 use super::reader::Reader;
 use super::{Content, Recording, Step};
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ use crate::transcript::{self, About, Close, Event, SessionId, What};
 /// # Errors
 /// Usage if the recording has no session that a server could play.
 pub(in crate::server) fn sessions(text: &str) -> Result<Vec<Recording>> {
-    let (events, _) = transcript::read(text);
+    let (events, _) = transcript::read(&filled(text));
     check(&events)?;
     let numbers = Numbers::of(text);
     let mut ids: Vec<Option<SessionId>> = Vec::new();

@@ -1,0 +1,61 @@
+//! What a transcript has left out of a long run of bytes: it says how many they were in a line of
+//! their own.
+
+use super::reader::MADE_UP;
+
+/// The text of a recording, with as many other bytes in place of those that it has left out.
+pub(super) fn filled(text: &str) -> String {
+    let mut filled = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match omitted(line) {
+            // The mark at the end says that no line ends there.
+            Some((before, count)) => {
+                filled.push_str(before);
+                filled.extend(std::iter::repeat_n('x', count));
+                filled.push_str("\\\n");
+            }
+            None => filled.push_str(line),
+        }
+    }
+    filled
+}
+
+/// What is before the count, and the number of bytes that were left out here.
+fn omitted(line: &str) -> Option<(&str, usize)> {
+    let (before, said) = line.trim_end().split_at(line.find("... ")?);
+    let (count, rest) = said.strip_prefix("... ")?.split_once(" bytes left out")?;
+    let is_end = rest == " ..." || rest.starts_with(", SHA-256 ") && rest.ends_with(" ...");
+    let count = count.parse::<u64>().ok()?;
+    let is_said = ["S: ", "C: "].iter().any(|mark| before.ends_with(mark));
+    (is_end && is_said).then_some((before, usize::try_from(count.min(MADE_UP)).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::{self, Event, Excerpt, Transcript, What};
+
+    #[test]
+    fn what_a_transcript_leaves_out_has_its_length() {
+        let said = [&b"* 1 FETCH (BODY[] {50000}\r\n"[..], &[b'a'; 50_000], b")\r\n"].concat();
+        let transcript = Transcript::new();
+        let session = transcript.open();
+        transcript.record_on(session, What::Server(Excerpt::of(&said)));
+        let lines = transcript::lines(&transcript.events());
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        assert!(text.len() < 30_000, "some of it was left out");
+        let (events, _) = transcript::read(&filled(&text));
+        let [Event { what: What::Server(read), .. }] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(
+            read.head().len() as u64 + read.omitted() + read.tail().len() as u64,
+            said.len() as u64
+        );
+        for line in [
+            "S: ... x bytes left out ...",
+            "S: ... 5 bytes left out",
+            "*** ... 5 bytes left out ...",
+        ] {
+            assert_eq!(filled(line), line);
+        }
+    }
+}
