@@ -1,9 +1,11 @@
 //! The signals that end a run: SIGINT (Ctrl-C), SIGTERM and SIGHUP. The first signal notifies the
-//! code that waits for it; the second ends the process, whatever it is doing.
+//! code that waits for it; the second ends the process, whatever it is doing. What comes within a
+//! moment of the first is no second one.
 
 use std::future;
 use std::io;
 use std::thread;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -12,6 +14,9 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
 use crate::runtime;
 use crate::transport;
+
+/// How long after the first signal others belong to it. No person presses Ctrl-C again so soon.
+const ONE_WISH: Duration = Duration::from_millis(300);
 
 /// A handle that reports these signals, from its creation on.
 #[derive(Clone, Debug)]
@@ -37,6 +42,10 @@ impl Interrupt {
             next(&mut signals).await;
             runtime::note_interrupt();
             press.send_replace(true);
+            // `timeout` signals a process and then its group, and a terminal that closes hangs up
+            // twice: these are one wish. Signals of one kind that wait are one.
+            tokio::time::sleep(ONE_WISH).await;
+            forget(&mut signals).await;
             next(&mut signals).await;
             transport::kill_processes();
             std::process::exit(ExitCode::Interrupted as i32)
@@ -93,6 +102,17 @@ async fn next(signals: &mut [Signal]) {
     future::poll_fn(|cx| {
         let came = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
         if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+/// Forgets the signals that have come.
+async fn forget(signals: &mut [Signal]) {
+    future::poll_fn(|cx| {
+        for signal in &mut *signals {
+            while signal.poll_recv(cx).is_ready() {}
+        }
+        std::task::Poll::Ready(())
     })
     .await;
 }
