@@ -269,8 +269,10 @@ async fn exchange(
             }
             Some(fault) => return Ok(End::Fault(fault)),
         }
-        if let Some(more) = conversation.go_on() {
-            outgoing = more;
+        if conversation.holds_input() {
+            // The other connections have their turn.
+            tokio::task::yield_now().await;
+            outgoing = conversation.go_on().unwrap_or_default();
             continue;
         }
         outgoing = match woken(stream, &mut chunk, since, terms).await? {

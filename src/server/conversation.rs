@@ -3,7 +3,7 @@
 use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ServerConnection;
 
@@ -31,6 +31,10 @@ pub(super) struct Outgoing {
 /// write of a client may ask a thousand times for a whole mailbox.
 const MOST_SAID: usize = 1 << 20;
 
+/// After this time, other connections have their turn before more input is answered: one write of a
+/// client may ask hundreds of times for what takes long.
+const TURN: Duration = Duration::from_millis(20);
+
 /// Input that is not a command line, and the memory reserved for it.
 #[derive(Debug)]
 struct Incoming {
@@ -57,6 +61,8 @@ pub(super) struct Conversation {
     incoming: Option<Incoming>,
     /// Input that was received and is not answered yet.
     held: Vec<u8>,
+    /// After this time, the rest of the input is held.
+    turn: Duration,
     spool: Arc<Spool>,
     recorder: Option<Recorder>,
 }
@@ -68,7 +74,7 @@ impl Conversation {
         recorder: Option<Recorder>,
     ) -> Self {
         let lines = Lines::new(dialogue.longest_line());
-        Self { dialogue, lines, incoming: None, held: Vec::new(), spool, recorder }
+        Self { dialogue, lines, incoming: None, held: Vec::new(), turn: TURN, spool, recorder }
     }
 
     /// The fault that happens before TLS and the greeting, if any.
@@ -101,9 +107,11 @@ impl Conversation {
     /// Answers the bytes of one read. Input after the end of the dialogue is ignored, and so is
     /// input after a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
-        let mut outgoing = Outgoing::default();
+        let (mut outgoing, mut is_first, began) = (Outgoing::default(), true, Instant::now());
         while !bytes.is_empty() && outgoing.last.is_none() {
-            if outgoing.replies.len() > MOST_SAID {
+            let is_first = std::mem::take(&mut is_first);
+            let is_turn_over = !is_first && began.elapsed() >= self.turn;
+            if is_turn_over || outgoing.replies.len() > MOST_SAID {
                 self.held = bytes.to_vec();
                 break;
             }
@@ -135,6 +143,11 @@ impl Conversation {
     pub(super) fn decided(&mut self, conduct: &Conduct) -> Outgoing {
         let said = self.dialogue.decided(conduct);
         self.alone(&said)
+    }
+
+    /// Whether a part of an earlier read is not answered yet.
+    pub(super) fn holds_input(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Answers the rest of an earlier read; `None` if there is none.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -61,6 +61,10 @@ pub(super) struct Shared {
     pub(super) read_rate: Option<NonZeroU32>,
 }
 
+/// How long after the grace period the thread may go on with one command. Then nobody waits for it
+/// any more: the end of a run is not held up by what a client has asked for.
+const STUCK: Duration = Duration::from_millis(200);
+
 /// Serves ports until it is dropped. A drop closes the ports, waits up to the grace period for the
 /// dialogues in progress to end, and leaves the transcript complete.
 pub(super) struct Host {
@@ -70,6 +74,8 @@ pub(super) struct Host {
     open: watch::Receiver<usize>,
     grace: Duration,
     thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl fmt::Debug for Host {
@@ -81,7 +87,9 @@ impl fmt::Debug for Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.stop(self.grace);
-        if let Some(thread) = self.thread.take() {
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let is_stuck = ended.recv_timeout(self.grace + STUCK) == Err(RecvTimeoutError::Timeout);
+        if let Some(thread) = self.thread.take().filter(|_| !is_stuck) {
             // The thread's panic was reported when it happened.
             let _ = thread.join();
         }
@@ -97,10 +105,15 @@ impl Host {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = sync_channel(1);
         let open = shared.open.subscribe();
-        let run = move || run(ports, &shared, &ready, stopped);
+        let (running, ended) = sync_channel(1);
+        let run = move || {
+            let _running = running;
+            run(ports, &shared, &ready, stopped);
+        };
         let thread = thread::Builder::new().name("server".into()).spawn(run)?;
         started.recv().map_err(io::Error::other)??;
-        Ok(Self { stop: Mutex::new(Some(stop)), open, grace, thread: Some(thread) })
+        let (stop, ended) = (Mutex::new(Some(stop)), Mutex::new(ended));
+        Ok(Self { stop, open, grace, thread: Some(thread), ended })
     }
 
     /// Accepts no more connections, and gives the dialogues in progress this time to end. Only the
@@ -211,5 +224,49 @@ async fn accept(
         let recorder = recorder.map(|transcript| Recorder::open(transcript, speech, peer));
         let conversation = Conversation::new(make(peer), Arc::clone(&shared.spool), recorder);
         tokio::spawn(connection::serve(stream, conversation, terms.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::server::site::Site;
+    use crate::server::smtp::{Role, Smtp};
+
+    #[test]
+    fn the_end_does_not_wait_for_a_server_that_is_stuck() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let at = listener.local_addr().unwrap();
+        let (begun, is_begun) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let make = move |peer| -> Box<dyn Dialogue> {
+            begun.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            Box::new(Smtp::new(Role::Smtp, Arc::<Site>::default(), peer))
+        };
+        let port = Port {
+            listener,
+            speech: Speech::Smtp,
+            make: Arc::new(make),
+            is_tls: false,
+            idle: Duration::from_mins(5),
+            changes: None,
+        };
+        let shared = Shared {
+            authority: Arc::new(Authority::default()),
+            transcript: None,
+            spool: Arc::clone(&Site::default().spool),
+            open: Arc::new(watch::Sender::new(0)),
+            read_rate: None,
+        };
+        let host = Host::start(vec![port], shared, Duration::ZERO).unwrap();
+        let _client = TcpStream::connect(at).unwrap();
+        is_begun.recv().unwrap();
+        drop(host);
+        drop(release);
     }
 }

@@ -37,8 +37,11 @@ enum State {
 /// The messages as they were when the session began, and the deletion marks.
 #[derive(Debug)]
 struct Maildrop {
+    site: Arc<Site>,
     user: String,
-    messages: Vec<(u32, Octets)>,
+    /// The UID and the number of octets of each message. The octets stay in the mailbox: sessions
+    /// would keep what the mailbox has no more room for.
+    messages: Vec<(u32, usize)>,
     deleted: BTreeSet<usize>,
 }
 
@@ -139,10 +142,10 @@ impl Pop3 {
         let messages = self.site.store.with(&user, |account| {
             let inbox = account.mailbox("INBOX");
             let messages = inbox.map(|inbox| inbox.messages().to_vec()).unwrap_or_default();
-            messages.into_iter().map(|message| (message.uid, message.data)).collect::<Vec<_>>()
+            messages.iter().map(|message| (message.uid, message.data.len())).collect::<Vec<_>>()
         });
-        let count = messages.len();
-        self.state = State::User(Maildrop { user, messages, deleted: BTreeSet::new() });
+        let (count, site) = (messages.len(), Arc::clone(&self.site));
+        self.state = State::User(Maildrop { site, user, messages, deleted: BTreeSet::new() });
         ok(&format!("Logged in, {count} messages"), None)
     }
 
@@ -187,19 +190,19 @@ impl Maildrop {
             ("LIST", true) => {
                 let (count, size) = self.total();
                 let text = format!("{count} messages ({size} octets)");
-                Ok((text, Some(self.lines(|_, data| data.len().to_string()))))
+                Ok((text, Some(self.lines(|_, size| size.to_string()))))
             }
             ("UIDL", true) => Ok((String::new(), Some(self.lines(|uid, _| uid.to_string())))),
             ("LIST", false) => {
                 let place = self.place(argument)?;
-                alone(format!("{} {}", place + 1, self.messages[place].1.len()))
+                alone(format!("{} {}", place + 1, self.messages[place].1))
             }
             ("UIDL", false) => {
                 let place = self.place(argument)?;
                 alone(format!("{} {}", place + 1, self.messages[place].0))
             }
             ("RETR", _) => {
-                let data = &self.messages[self.place(argument)?].1;
+                let data = self.octets(self.place(argument)?)?;
                 Ok((format!("{} octets", data.len()), Some(data.to_vec())))
             }
             ("TOP", _) => self.top(argument).map(|top| (String::new(), Some(top))),
@@ -219,20 +222,30 @@ impl Maildrop {
 
     fn total(&self) -> (usize, usize) {
         let left = self.left().collect::<Vec<_>>();
-        (left.len(), left.iter().map(|(_, (_, data))| data.len()).sum())
+        (left.len(), left.iter().map(|(_, (_, size))| size).sum())
     }
 
     /// The messages that are not marked as deleted.
-    fn left(&self) -> impl Iterator<Item = (usize, &(u32, Octets))> {
+    fn left(&self) -> impl Iterator<Item = (usize, &(u32, usize))> {
         let all = self.messages.iter().enumerate();
         all.filter(|(place, _)| !self.deleted.contains(place))
     }
 
-    fn lines(&self, shown: impl Fn(u32, &[u8]) -> String) -> Vec<u8> {
-        let lines = self.left().map(|(place, (uid, data))| {
-            format!("{} {}\r\n", place + 1, shown(*uid, data)).into_bytes()
+    fn lines(&self, shown: impl Fn(u32, usize) -> String) -> Vec<u8> {
+        let lines = self.left().map(|(place, (uid, size))| {
+            format!("{} {}\r\n", place + 1, shown(*uid, *size)).into_bytes()
         });
         lines.flatten().collect()
+    }
+
+    /// The octets of the message at this index, unless they had to leave the mailbox.
+    fn octets(&self, place: usize) -> Result<Octets, String> {
+        let uid = self.messages[place].0;
+        let octets = self.site.store.with(&self.user, |account| {
+            let message = account.mailbox("INBOX")?.get(uid)?;
+            Some(message.data.clone())
+        });
+        octets.ok_or_else(|| "[SYS/TEMP] The message is gone".to_owned())
     }
 
     /// The index of the message with this number.
@@ -247,7 +260,7 @@ impl Maildrop {
     fn top(&self, argument: &str) -> Result<Vec<u8>, String> {
         let (number, lines) = argument.trim().split_once(' ').ok_or("TOP number lines")?;
         let lines = lines.trim().parse::<usize>().map_err(|_| "TOP number lines")?;
-        let data = &self.messages[self.place(number)?].1;
+        let data = self.octets(self.place(number)?)?;
         let mut left: Option<usize> = None;
         let shown = data.split_inclusive(|byte| *byte == b'\n').take_while(|line| {
             let is_in = left != Some(0);
@@ -310,5 +323,30 @@ impl Dialogue for Pop3 {
         self.tls = true;
         self.state = State::stranger(None);
         Said::nothing()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::auth::{PASSWORD, USER};
+
+    #[test]
+    fn a_session_does_not_keep_what_has_left_the_mailbox() {
+        let site = Arc::<Site>::default();
+        site.store.deliver(USER, b"Subject: hi\r\n\r\nHi.\r\n");
+        let mut pop3 = Pop3::new(Arc::clone(&site));
+        let mut say = |line: &str| String::from_utf8(pop3.line(line.as_bytes()).bytes).unwrap();
+        say(&format!("USER {USER}"));
+        assert!(say(&format!("PASS {PASSWORD}")).starts_with("+OK "));
+        assert!(say("RETR 1").ends_with("Hi.\r\n.\r\n"));
+        site.store.change(USER, |account| {
+            let inbox = account.mailbox("INBOX").unwrap();
+            let uids = inbox.messages().iter().map(|message| message.uid).collect();
+            inbox.remove(&uids);
+        });
+        assert!(say("RETR 1").starts_with("-ERR [SYS/TEMP] "));
+        assert!(say("TOP 1 0").starts_with("-ERR [SYS/TEMP] "));
+        assert!(say("STAT").starts_with("+OK 1 "));
     }
 }

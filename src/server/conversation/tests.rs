@@ -8,8 +8,7 @@ use crate::server::dialogue::LARGEST;
 use crate::server::imap::Imap;
 use crate::server::site::Site;
 use crate::server::smtp::{Role, Smtp};
-use crate::transcript::Transcript;
-use crate::transcript::What;
+use crate::transcript::{Transcript, What};
 use proptest::prelude::*;
 
 const TOKEN: &str = "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3";
@@ -23,6 +22,8 @@ fn conversation(role: Role, transcript: Option<&Transcript>) -> Conversation {
     let smtp = Box::new(Smtp::new(role, site, peer));
     let mut conversation = Conversation::new(smtp, spool, recorder);
     conversation.greet();
+    // What one read is answered with does not depend on the clock.
+    conversation.turn = Duration::MAX;
     conversation
 }
 
@@ -68,6 +69,19 @@ fn is_accepted(line: &[u8]) -> bool {
 fn body(data: &[u8]) -> &[u8] {
     let end = data.split_inclusive(|byte| *byte == b'\n').take(3).map(<[u8]>::len).sum();
     &data[end..]
+}
+
+#[test]
+fn other_connections_have_their_turn_within_one_read() {
+    let mut conversation = conversation(Role::Smtp, None);
+    conversation.turn = Duration::ZERO;
+    let mut answers = vec![conversation.receive(b"NOOP\r\nEHLO x\r\nMAIL FROM:<>\r\nRS").replies];
+    while conversation.holds_input() {
+        answers.push(conversation.go_on().unwrap().replies);
+    }
+    answers.push(conversation.receive(b"ET\r\n").replies);
+    let codes: Vec<_> = answers.iter().map(|answer| codes(answer).join(" ")).collect();
+    assert_eq!(codes, ["250", "250", "250", "", "250"]);
 }
 
 #[test]

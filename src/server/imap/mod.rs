@@ -36,7 +36,7 @@ const LARGEST_ANSWER: usize = 128 << 20;
 /// The most bytes that one FETCH or SEARCH looks at, beyond which it is refused: a few for each item
 /// or key and message, and those of the message for what is searched or read in it. The server has
 /// one thread, so that other clients wait meanwhile.
-const MOST_READ: usize = if cfg!(test) { 8 << 20 } else { 512 << 20 };
+const MOST_READ: usize = if cfg!(test) { 8 << 20 } else { 128 << 20 };
 /// What an item or a key costs that looks only at what is known of a message.
 const LEAST_READ: usize = 32;
 
@@ -256,14 +256,15 @@ impl Imap {
     /// Reads a literal that a line has announced, or refuses the literal if it is too large.
     fn literal(&mut self, octets: u64, waits: bool) -> Said {
         let limit = if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS };
-        if octets.saturating_add(self.command.len() as u64) <= limit as u64 {
+        let is_small = octets.saturating_add(self.command.len() as u64) <= limit as u64;
+        if is_small && !self.too_large {
             let said = if waits { Said::new("+ Go ahead\r\n") } else { Said::nothing() };
             return said.then(Next::Literal(usize::try_from(octets).unwrap_or(limit)));
         }
+        self.too_large = true;
         if !waits {
             return Said::nothing().then(Next::Skip(octets));
         }
-        self.too_large = true;
         let command = std::mem::take(&mut self.command);
         self.run(&command)
     }
@@ -342,9 +343,14 @@ impl Dialogue for Imap {
             };
             return self.tagged(&done);
         }
-        self.command.extend_from_slice(text);
+        // The rest of a command that is too large is not kept.
+        if !self.too_large {
+            self.command.extend_from_slice(text);
+        }
         if let Some((octets, waits)) = announced(text) {
-            self.command.extend_from_slice(b"\r\n");
+            if !self.too_large {
+                self.command.extend_from_slice(b"\r\n");
+            }
             return self.literal(octets, waits);
         }
         let command = std::mem::take(&mut self.command);

@@ -51,6 +51,21 @@ fn site() -> Arc<Site> {
 }
 
 #[test]
+fn a_command_that_is_too_large_is_not_kept() {
+    let mut client = Client::new(&site());
+    assert_eq!(client.0.line(b"a NOOP {70000+}").next, Next::Skip(70_000));
+    client.0.octets(None);
+    let line = [&[b'y'; 60_000][..], b"{1+}"].concat();
+    for _ in 0..10 {
+        assert_eq!(client.0.line(&line).next, Next::Skip(1));
+        client.0.octets(None);
+    }
+    assert!(client.0.command.len() < 100, "{}", client.0.command.len());
+    assert!(client.say("").starts_with("a NO "));
+    assert!(client.say("b NOOP").starts_with("b OK "));
+}
+
+#[test]
 fn nothing_is_shown_to_strangers() {
     let site = site();
     let mut client = Client::new(&site);

@@ -110,8 +110,14 @@ impl Account {
         if to.starts_with(&format!("{from}{DELIMITER}")) {
             return Err(Refused::Name);
         }
-        self.create(&to)?;
         let below = format!("{from}{DELIMITER}");
+        let inside =
+            self.mailboxes.keys().filter(|name| from != "INBOX" && name.starts_with(&below));
+        let longest = inside.map(|name| to.len() + name.len() - from.len()).max();
+        if longest.is_some_and(|longest| longest > LONGEST_NAME) {
+            return Err(Refused::Name);
+        }
+        self.create(&to)?;
         let mut moved = vec![(from.clone(), to.clone())];
         if from == "INBOX" {
             let empty = self.mailboxes.get(&to).map_or(self.next_validity, |new| new.uid_validity);
@@ -239,6 +245,8 @@ mod tests {
             ["A", "A/..", "INBOX", "z", "z/b", "z/b/c"]
         );
         assert_eq!(account.rename("z", "z/x"), Err(Refused::Name));
+        // The names of those below would be too long.
+        assert_eq!(account.rename("z", &"n".repeat(LONGEST_NAME - 2)), Err(Refused::Name));
         assert_eq!(account.delete("inbox"), Err(Refused::Name));
         assert_eq!(account.delete("q"), Err(Refused::Missing));
     }
