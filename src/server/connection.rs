@@ -253,6 +253,7 @@ async fn exchange(
             tokio::time::sleep(outgoing.wait).await;
         }
         timeout(terms.idle, write(stream, &mut outgoing)).await??;
+        conversation.taken();
         if let Some(rate) = outgoing.read_rate {
             stream.narrow();
             terms.read_rate = Some(rate);

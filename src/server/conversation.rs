@@ -10,7 +10,7 @@ use rustls::ServerConnection;
 use super::conduct::Conduct;
 use super::dialogue::{Dialogue, Next, Said};
 use super::input::{Content, Lines};
-use super::mail::{Room, Spool};
+use super::mail::{Room, Spool, Transfer};
 use super::recorder::Recorder;
 use super::said::Drip;
 use crate::transcript::Close;
@@ -30,6 +30,9 @@ pub(super) struct Outgoing {
 /// After this many bytes of replies, the replies are written before more input is answered: one
 /// write of a client may ask a thousand times for a whole mailbox.
 const MOST_SAID: usize = 1 << 20;
+
+/// Answers up to this many bytes are given even if clients have not taken too many others.
+const SHORT: usize = 16 << 10;
 
 /// After this time, other connections have their turn before more input is answered: one write of a
 /// client may ask hundreds of times for what takes long.
@@ -63,6 +66,8 @@ pub(super) struct Conversation {
     held: Vec<u8>,
     /// After this time, the rest of the input is held.
     turn: Duration,
+    /// The memory reserved for the answers that the client has not taken yet.
+    answers: Room,
     spool: Arc<Spool>,
     recorder: Option<Recorder>,
 }
@@ -74,7 +79,17 @@ impl Conversation {
         recorder: Option<Recorder>,
     ) -> Self {
         let lines = Lines::new(dialogue.longest_line());
-        Self { dialogue, lines, incoming: None, held: Vec::new(), turn: TURN, spool, recorder }
+        let answers = Room::new(Arc::clone(&spool), Transfer::Outgoing);
+        Self {
+            dialogue,
+            lines,
+            incoming: None,
+            held: Vec::new(),
+            turn: TURN,
+            answers,
+            spool,
+            recorder,
+        }
     }
 
     /// The fault that happens before TLS and the greeting, if any.
@@ -145,6 +160,11 @@ impl Conversation {
         self.alone(&said)
     }
 
+    /// Notes that the client has taken all answers.
+    pub(super) fn taken(&mut self) {
+        self.answers.clear();
+    }
+
     /// Whether a part of an earlier read is not answered yet.
     pub(super) fn holds_input(&self) -> bool {
         !self.held.is_empty()
@@ -200,13 +220,13 @@ impl Conversation {
         if incoming.kind.is_kept() && !incoming.room.grow(bytes.len()) {
             incoming.crowded = true;
             incoming.kind.give_up();
-            incoming.room = Room::new(Arc::clone(&self.spool));
+            incoming.room.clear();
         }
         let ended = incoming.kind.take(bytes);
         if !incoming.kind.is_kept() {
             // The client may go on sending for hours. Discarded bytes must not count against the
             // room of other clients.
-            incoming.room = Room::new(Arc::clone(&self.spool));
+            incoming.room.clear();
         }
         let taken = &before[..before.len() - bytes.len()];
         if let Some(recorder) = &mut self.recorder {
@@ -238,6 +258,10 @@ impl Conversation {
     }
 
     fn say(&mut self, said: &Said, outgoing: &mut Outgoing) {
+        if !self.answers.grow(said.bytes.len()) && said.bytes.len() > SHORT {
+            // Clients that take nothing of what they ask for have used up the memory.
+            return outgoing.last = Some(Next::Close);
+        }
         if let Some(recorder) = &mut self.recorder {
             recorder.replies(&said.bytes);
         }
@@ -265,7 +289,7 @@ impl Conversation {
             let said = self.dialogue.octets(octets);
             return self.say(&said, outgoing);
         }
-        let room = Room::new(Arc::clone(&self.spool));
+        let room = Room::new(Arc::clone(&self.spool), Transfer::Incoming);
         self.incoming = Some(Incoming { kind, room, crowded: false });
     }
 }

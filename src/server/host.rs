@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -72,7 +72,8 @@ pub(super) struct Host {
     stop: Mutex<Option<oneshot::Sender<Duration>>>,
     /// How many dialogues are in progress.
     open: watch::Receiver<usize>,
-    grace: Duration,
+    /// How long they have to end, after the server was told to stop.
+    grace: Mutex<Duration>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has ended.
     ended: Mutex<Receiver<()>>,
@@ -86,9 +87,11 @@ impl fmt::Debug for Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.stop(self.grace);
+        let grace = *self.grace();
+        self.stop(grace);
+        let most = self.grace().saturating_add(STUCK);
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let is_stuck = ended.recv_timeout(self.grace + STUCK) == Err(RecvTimeoutError::Timeout);
+        let is_stuck = ended.recv_timeout(most) == Err(RecvTimeoutError::Timeout);
         if let Some(thread) = self.thread.take().filter(|_| !is_stuck) {
             // The thread's panic was reported when it happened.
             let _ = thread.join();
@@ -113,6 +116,7 @@ impl Host {
         let thread = thread::Builder::new().name("server".into()).spawn(run)?;
         started.recv().map_err(io::Error::other)??;
         let (stop, ended) = (Mutex::new(Some(stop)), Mutex::new(ended));
+        let grace = Mutex::new(grace);
         Ok(Self { stop, open, grace, thread: Some(thread), ended })
     }
 
@@ -120,8 +124,15 @@ impl Host {
     /// first call has an effect.
     pub(super) fn stop(&self, grace: Duration) {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
-        // The thread is gone if it panicked.
-        let _ = stop.take().map(|stop| stop.send(grace));
+        if let Some(stop) = stop.take() {
+            *self.grace() = grace;
+            // The thread is gone if it panicked.
+            let _ = stop.send(grace);
+        }
+    }
+
+    fn grace(&self) -> MutexGuard<'_, Duration> {
+        self.grace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until all dialogues in progress have ended.

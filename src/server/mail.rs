@@ -33,37 +33,74 @@ impl Mail {
 /// message beyond that, discards it, and tells the client to try again later.
 const INCOMING: usize = 128 << 20;
 
+/// The most bytes of answers that clients have not taken yet, over all connections: more than the
+/// longest answer has.
+const OUTGOING: usize = 160 << 20;
+
 /// The accepted mail, up to a limit; beyond it, the oldest mail is dropped.
 #[derive(Debug)]
 pub(super) struct Spool {
     held: Mutex<Held>,
     limit: usize,
     incoming: AtomicUsize,
+    outgoing: AtomicUsize,
 }
 
-/// Memory reserved for a message in transfer, released when this is dropped.
+/// What memory is reserved for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Transfer {
+    /// A message or a literal of a client.
+    Incoming,
+    /// Answers of the server.
+    Outgoing,
+}
+
+impl Transfer {
+    fn limit(self) -> usize {
+        match self {
+            Self::Incoming => INCOMING,
+            Self::Outgoing => OUTGOING,
+        }
+    }
+}
+
+/// Memory reserved for a transfer, released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Room {
     spool: Arc<Spool>,
+    transfer: Transfer,
     bytes: usize,
 }
 
 impl Room {
-    pub(super) fn new(spool: Arc<Spool>) -> Self {
-        Self { spool, bytes: 0 }
+    pub(super) fn new(spool: Arc<Spool>, transfer: Transfer) -> Self {
+        Self { spool, transfer, bytes: 0 }
     }
 
     /// Reserves this many more bytes. Returns whether the limit still holds.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
-        let before = self.spool.incoming.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.reserved().fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        before + bytes <= INCOMING
+        before + bytes <= self.transfer.limit()
+    }
+
+    /// Releases what was reserved.
+    pub(super) fn clear(&mut self) {
+        self.reserved().fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
+
+    fn reserved(&self) -> &AtomicUsize {
+        match self.transfer {
+            Transfer::Incoming => &self.spool.incoming,
+            Transfer::Outgoing => &self.spool.outgoing,
+        }
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.spool.incoming.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.clear();
     }
 }
 
@@ -75,7 +112,8 @@ struct Held {
 
 impl Spool {
     pub(super) fn new(limit: usize) -> Self {
-        Self { held: Mutex::default(), limit, incoming: AtomicUsize::new(0) }
+        let (incoming, outgoing) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { held: Mutex::default(), limit, incoming, outgoing }
     }
 
     pub(super) fn deposit(&self, mail: Mail) {
@@ -163,6 +201,18 @@ mod tests {
         assert_eq!(kept, ["c", "d", "e"]);
         spool.deposit(mail("f", 100));
         assert_eq!(spool.list(), [mail("f", 100)]);
+    }
+
+    #[test]
+    fn answers_that_nobody_takes_are_bounded_over_all_connections() {
+        let spool = Arc::new(Spool::new(100));
+        let room = || Room::new(Arc::clone(&spool), Transfer::Outgoing);
+        let (mut first, mut second) = (room(), room());
+        assert!(first.grow(OUTGOING) && !second.grow(1));
+        first.clear();
+        assert!(second.grow(1) && room().grow(OUTGOING - 2));
+        drop(second);
+        assert!(first.grow(OUTGOING));
     }
 
     #[test]

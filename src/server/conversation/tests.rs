@@ -85,6 +85,20 @@ fn other_connections_have_their_turn_within_one_read() {
 }
 
 #[test]
+fn an_answer_for_which_no_memory_is_left_ends_the_connection() {
+    let (mut patient, mut greedy) =
+        (conversation(Role::Smtp, None), conversation(Role::Smtp, None));
+    greedy.spool = Arc::clone(&patient.spool);
+    greedy.answers = Room::new(Arc::clone(&patient.spool), Transfer::Outgoing);
+    greedy.answers.grow(1 << 30);
+    let long = Said::new(vec![b'x'; SHORT + 1]);
+    assert_eq!(patient.alone(&long).last, Some(Next::Close));
+    assert_eq!(codes(&patient.receive(b"NOOP\r\n").replies), ["250"]);
+    greedy.taken();
+    assert_eq!(patient.alone(&long).last, None);
+}
+
+#[test]
 fn a_whole_transaction_in_one_read_is_answered_at_once() {
     let stream = format!("EHLO x\r\n{TRANSACTION}Hi\r\n.\r\nQUIT\r\nNOOP\r\n");
     let outgoing = conversation(Role::Smtp, None).receive(stream.as_bytes());

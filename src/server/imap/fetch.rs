@@ -81,10 +81,13 @@ impl Items {
 
     /// How many bytes have to be read to show the items of this message.
     pub(super) fn cost(&self, message: &Message) -> usize {
-        let reads = |item: &&Item| {
-            matches!(item, Item::Envelope | Item::Structure { .. } | Item::Body { .. })
+        let times = |item: &Item| match item {
+            Item::Envelope | Item::Body { .. } => 1,
+            // Parts are read again within the parts that hold them.
+            Item::Structure { .. } => 8,
+            _ => 0,
         };
-        self.0.len() * LEAST_READ + self.0.iter().filter(reads).count() * message.data.len()
+        self.0.len() * LEAST_READ + self.0.iter().map(times).sum::<usize>() * message.data.len()
     }
 
     /// Adds one response. `flags` are the flags of the message, and whether they are shown even if

@@ -36,7 +36,7 @@ const LARGEST_ANSWER: usize = 128 << 20;
 /// The most bytes that one FETCH or SEARCH looks at, beyond which it is refused: a few for each item
 /// or key and message, and those of the message for what is searched or read in it. The server has
 /// one thread, so that other clients wait meanwhile.
-const MOST_READ: usize = if cfg!(test) { 8 << 20 } else { 128 << 20 };
+const MOST_READ: usize = if cfg!(test) { 8 << 20 } else { 256 << 20 };
 /// What an item or a key costs that looks only at what is known of a message.
 const LEAST_READ: usize = 32;
 

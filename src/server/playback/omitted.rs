@@ -1,17 +1,20 @@
 //! What a transcript has left out of a long run of bytes: it says how many they were in a line of
 //! their own.
 
-use super::reader::MADE_UP;
+/// The most bytes that are made up for those that a recording has left out.
+const MADE_UP: usize = 64 << 20;
 
 /// The text of a recording, with as many other bytes in place of those that it has left out.
 pub(super) fn filled(text: &str) -> String {
-    let mut filled = String::with_capacity(text.len());
+    let (mut filled, mut left) = (String::with_capacity(text.len()), MADE_UP);
     for line in text.split_inclusive('\n') {
         match omitted(line) {
             // The mark at the end says that no line ends there.
             Some((before, count)) => {
+                let made_up = count.min(left);
+                left -= made_up;
                 filled.push_str(before);
-                filled.extend(std::iter::repeat_n('x', count));
+                filled.extend(std::iter::repeat_n('x', made_up));
                 filled.push_str("\\\n");
             }
             None => filled.push_str(line),
@@ -25,9 +28,9 @@ fn omitted(line: &str) -> Option<(&str, usize)> {
     let (before, said) = line.trim_end().split_at(line.find("... ")?);
     let (count, rest) = said.strip_prefix("... ")?.split_once(" bytes left out")?;
     let is_end = rest == " ..." || rest.starts_with(", SHA-256 ") && rest.ends_with(" ...");
-    let count = count.parse::<u64>().ok()?;
+    let count = count.parse().ok()?;
     let is_said = ["S: ", "C: "].iter().any(|mark| before.ends_with(mark));
-    (is_end && is_said).then_some((before, usize::try_from(count.min(MADE_UP)).ok()?))
+    (is_end && is_said).then_some((before, count))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::secrets::Secrets;
 use crate::transcript::{Event, Excerpt};
 
 /// The most bytes that are made up for those that a recording has left out.
-pub(super) const MADE_UP: u64 = 64 << 20;
+const MADE_UP: u64 = 64 << 20;
 
 pub(super) struct Reader<'a> {
     speech: Speech,
