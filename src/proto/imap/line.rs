@@ -74,14 +74,11 @@ impl Line {
         if byte == b'\r' || byte == b'\n' {
             return false;
         }
-        match self.kind {
-            // An asterisk alone cancels the exchange (RFC 3501 section 6.2.2).
-            Kind::Response => {
-                let is_asterisk = self.secret.is_empty() && byte == b'*';
-                self.keep(&[byte]);
-                return !is_asterisk;
-            }
-            _ => {}
+        // An asterisk alone cancels the exchange (RFC 3501 section 6.2.2).
+        if self.kind == Kind::Response {
+            let is_asterisk = self.secret.is_empty() && byte == b'*';
+            self.keep(&[byte]);
+            return !is_asterisk;
         }
         let is_secret = self.step_in_command(byte);
         if self.kind == Kind::Misplaced {

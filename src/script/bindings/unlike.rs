@@ -100,13 +100,11 @@ fn in_order(
     if let Some(why) = without_order(&a, &b) {
         return Err(raise(ctx, Error::usage(why)));
     }
-    let order = match (a.as_int(), b.as_int()) {
-        (Ok(a), Ok(b)) => a.cmp(&b),
-        _ => {
-            let answer = ctx.call_native_fn_raw(operator, true, &mut [&mut a, &mut b])?;
-            return Ok(answer.as_bool().unwrap_or(false));
-        }
+    let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) else {
+        let answer = ctx.call_native_fn_raw(operator, true, &mut [&mut a, &mut b])?;
+        return Ok(answer.as_bool().unwrap_or(false));
     };
+    let order = a.cmp(&b);
     Ok(match operator {
         "<" => order.is_lt(),
         "<=" => order.is_le(),

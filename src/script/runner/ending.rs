@@ -42,6 +42,20 @@ async fn clock_shows(moment: Instant) {
 /// How a script ended, and the failures of its deferred closures.
 pub(super) type Ran = (Result<(), End>, Vec<Failure>);
 
+/// How a script ended that was stopped.
+fn ended_by(stop: Stop, ran: Ran) -> Ran {
+    match (ran, stop) {
+        // It had failed, or passed, and was interrupted in its deferred closures.
+        ((Err(End::Failed(failure)), beside), Stop::Interrupt) => {
+            (Err(End::Interrupted(failure)), beside)
+        }
+        ((Ok(()), mut beside), Stop::Interrupt) if !beside.is_empty() => {
+            (Err(End::Interrupted(beside.remove(0))), beside)
+        }
+        (ran, _) => ran,
+    }
+}
+
 impl Runner {
     /// Runs the script until it ends, its deadline passes or it is interrupted.
     pub(super) async fn drive(
@@ -108,16 +122,7 @@ impl Runner {
             script.stop(Stop::Deadline);
             guarded(script).await
         };
-        match (ran, stop) {
-            // It had failed, or passed, and was interrupted in its deferred closures.
-            ((Err(End::Failed(failure)), beside), Stop::Interrupt) => {
-                (Err(End::Interrupted(failure)), beside)
-            }
-            ((Ok(()), mut beside), Stop::Interrupt) if !beside.is_empty() => {
-                (Err(End::Interrupted(beside.remove(0))), beside)
-            }
-            (ran, _) => ran,
-        }
+        ended_by(stop, ran)
     }
 
     /// Returns the verdict: the script's own end, then the failures of its sessions, listeners and

@@ -55,7 +55,7 @@ fn a_command_that_is_too_large_is_not_kept() {
     let mut client = Client::new(&site());
     assert_eq!(client.0.line(b"a NOOP {70000+}").next, Next::Skip(70_000));
     client.0.octets(None);
-    let line = [&[b'y'; 60_000][..], b"{1+}"].concat();
+    let line = [&b"y".repeat(60_000)[..], b"{1+}"].concat();
     for _ in 0..10 {
         assert_eq!(client.0.line(&line).next, Next::Skip(1));
         client.0.octets(None);
