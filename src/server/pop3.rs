@@ -39,6 +39,8 @@ enum State {
 struct Maildrop {
     site: Arc<Site>,
     user: String,
+    /// The UIDVALIDITY of INBOX: after a RENAME of it, the UIDs are those of other messages.
+    validity: u32,
     /// The UID and the number of octets of each message. The octets stay in the mailbox: sessions
     /// would keep what the mailbox has no more room for.
     messages: Vec<(u32, usize)>,
@@ -139,13 +141,14 @@ impl Pop3 {
     }
 
     fn enter(&mut self, user: String) -> Said {
-        let messages = self.site.store.with(&user, |account| {
-            let inbox = account.mailbox("INBOX");
-            let messages = inbox.map(|inbox| inbox.messages().to_vec()).unwrap_or_default();
-            messages.iter().map(|message| (message.uid, message.data.len())).collect::<Vec<_>>()
+        let (validity, messages) = self.site.store.with(&user, |account| {
+            let Some(inbox) = account.mailbox("INBOX") else { return (0, Vec::new()) };
+            let sizes = inbox.messages().iter().map(|message| (message.uid, message.data.len()));
+            (inbox.uid_validity, sizes.collect())
         });
         let (count, site) = (messages.len(), Arc::clone(&self.site));
-        self.state = State::User(Maildrop { site, user, messages, deleted: BTreeSet::new() });
+        let deleted = BTreeSet::new();
+        self.state = State::User(Maildrop { site, user, validity, messages, deleted });
         ok(&format!("Logged in, {count} messages"), None)
     }
 
@@ -154,7 +157,8 @@ impl Pop3 {
         if let State::User(drop) = &self.state {
             let uids = drop.deleted.iter().map(|place| drop.messages[*place].0).collect();
             self.site.store.change(&drop.user, |account| {
-                if let Some(inbox) = account.mailbox("INBOX") {
+                let inbox = account.mailbox("INBOX");
+                if let Some(inbox) = inbox.filter(|inbox| inbox.uid_validity == drop.validity) {
                     inbox.remove(&uids);
                 }
             });
@@ -242,7 +246,8 @@ impl Maildrop {
     fn octets(&self, place: usize) -> Result<Octets, String> {
         let uid = self.messages[place].0;
         let octets = self.site.store.with(&self.user, |account| {
-            let message = account.mailbox("INBOX")?.get(uid)?;
+            let inbox = account.mailbox("INBOX")?;
+            let message = inbox.get(uid).filter(|_| inbox.uid_validity == self.validity)?;
             Some(message.data.clone())
         });
         octets.ok_or_else(|| "[SYS/TEMP] The message is gone".to_owned())
@@ -345,6 +350,8 @@ mod tests {
             let uids = inbox.messages().iter().map(|message| message.uid).collect();
             inbox.remove(&uids);
         });
+        site.store.change(USER, |account| account.rename("INBOX", "old")).unwrap();
+        site.store.deliver(USER, b"Subject: another with the same UID\r\n\r\n");
         assert!(say("RETR 1").starts_with("-ERR [SYS/TEMP] "));
         assert!(say("TOP 1 0").starts_with("-ERR [SYS/TEMP] "));
         assert!(say("STAT").starts_with("+OK 1 "));

@@ -117,6 +117,13 @@ impl Account {
         if longest.is_some_and(|longest| longest > LONGEST_NAME) {
             return Err(Refused::Name);
         }
+        let mut inside = self.mailboxes.keys().filter(|name| name.starts_with(&below));
+        let is_there = |name: &String| {
+            self.mailboxes.contains_key(&format!("{to}{DELIMITER}{}", &name[below.len()..]))
+        };
+        if from != "INBOX" && inside.any(is_there) {
+            return Err(Refused::Exists);
+        }
         self.create(&to)?;
         let mut moved = vec![(from.clone(), to.clone())];
         if from == "INBOX" {
@@ -245,6 +252,10 @@ mod tests {
             ["A", "A/..", "INBOX", "z", "z/b", "z/b/c"]
         );
         assert_eq!(account.rename("z", "z/x"), Err(Refused::Name));
+        // One of those below would take the place of another.
+        account.create("y/b").unwrap();
+        account.delete("y").unwrap();
+        assert_eq!(account.rename("z", "y"), Err(Refused::Exists));
         // The names of those below would be too long.
         assert_eq!(account.rename("z", &"n".repeat(LONGEST_NAME - 2)), Err(Refused::Name));
         assert_eq!(account.delete("inbox"), Err(Refused::Name));
