@@ -16,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use super::conversation::{Conversation, Outgoing};
 use super::dialogue::Next;
 use super::listener::GARBAGE;
+use super::said::Drip;
 use crate::tls::Authority;
 use crate::transcript::Close;
 
@@ -252,7 +253,8 @@ async fn exchange(
         if !outgoing.wait.is_zero() {
             tokio::time::sleep(outgoing.wait).await;
         }
-        timeout(terms.idle, write(stream, &mut outgoing)).await??;
+        let replies = std::mem::take(&mut outgoing.replies);
+        timeout(terms.idle, write(stream, replies, outgoing.drip.as_mut())).await??;
         conversation.taken();
         if let Some(rate) = outgoing.read_rate {
             stream.narrow();
@@ -304,12 +306,17 @@ fn taking(count: usize, rate: NonZeroU32) -> Duration {
     Duration::from_nanos(1_000_000_000 * count as u64 / u64::from(rate.get()))
 }
 
-async fn write(stream: &mut (impl AsyncWrite + Unpin), outgoing: &mut Outgoing) -> io::Result<()> {
-    let Some(drip) = &mut outgoing.drip else {
-        stream.write_all(&outgoing.replies).await?;
+/// Writes replies, which no memory holds any more when the client has taken them.
+async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    replies: Vec<u8>,
+    drip: Option<&mut Drip>,
+) -> io::Result<()> {
+    let Some(drip) = drip else {
+        stream.write_all(&replies).await?;
         return stream.flush().await;
     };
-    for (place, octet) in outgoing.replies.iter().enumerate() {
+    for (place, octet) in replies.iter().enumerate() {
         let pause = drip.pause + drip.dice.up_to(drip.jitter);
         if place > 0 && !pause.is_zero() {
             tokio::time::sleep(pause).await;

@@ -31,7 +31,7 @@ pub(super) struct Outgoing {
 /// write of a client may ask a thousand times for a whole mailbox.
 const MOST_SAID: usize = 1 << 20;
 
-/// Answers up to this many bytes are given even if clients have not taken too many others.
+/// This many bytes of answers are given in a turn even if clients have not taken too many others.
 const SHORT: usize = 16 << 10;
 
 /// After this time, other connections have their turn before more input is answered: one write of a
@@ -122,14 +122,8 @@ impl Conversation {
     /// Answers the bytes of one read. Input after the end of the dialogue is ignored, and so is
     /// input after a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
-        let (mut outgoing, mut is_first, began) = (Outgoing::default(), true, Instant::now());
+        let (mut outgoing, began) = (Outgoing::default(), Instant::now());
         while !bytes.is_empty() && outgoing.last.is_none() {
-            let is_first = std::mem::take(&mut is_first);
-            let is_turn_over = !is_first && began.elapsed() >= self.turn;
-            if is_turn_over || outgoing.replies.len() > MOST_SAID {
-                self.held = bytes.to_vec();
-                break;
-            }
             let said = match self.incoming.take() {
                 Some(incoming) => self.take_octets(incoming, &mut bytes),
                 None => self.take_line(&mut bytes),
@@ -137,8 +131,11 @@ impl Conversation {
             if let Some(said) = said {
                 self.say(&said, &mut outgoing);
             }
+            if began.elapsed() >= self.turn || outgoing.replies.len() > MOST_SAID {
+                break;
+            }
         }
-        if outgoing.last == Some(Next::Ask) {
+        if matches!(outgoing.last, None | Some(Next::Ask)) {
             self.held = bytes.to_vec();
         }
         outgoing
@@ -258,7 +255,8 @@ impl Conversation {
     }
 
     fn say(&mut self, said: &Said, outgoing: &mut Outgoing) {
-        if !self.answers.grow(said.bytes.len()) && said.bytes.len() > SHORT {
+        let is_short = outgoing.replies.len() + said.bytes.len() <= SHORT;
+        if !self.answers.grow(said.bytes.len()) && !is_short {
             // Clients that take nothing of what they ask for have used up the memory.
             return outgoing.last = Some(Next::Close);
         }

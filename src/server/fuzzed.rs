@@ -14,8 +14,7 @@ pub(crate) fn answers(service: usize, said: &[u8], piece: usize) -> (usize, bool
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
     let dialogue = (SERVICES[service % SERVICES.len()].dialogue)(Arc::clone(&site), peer);
     let mut conversation = Conversation::new(dialogue, Arc::clone(&site.spool), None);
-    let mut outgoing = conversation.greet();
-    let mut replies = std::mem::take(&mut outgoing.replies);
+    let mut replies = conversation.greet().replies;
     for piece in said.chunks(piece) {
         let mut answer = Some(conversation.receive(piece));
         while let Some(mut more) = answer {

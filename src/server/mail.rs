@@ -35,7 +35,7 @@ const INCOMING: usize = 128 << 20;
 
 /// The most bytes of answers that clients have not taken yet, over all connections: more than the
 /// longest answer has.
-const OUTGOING: usize = 160 << 20;
+pub(super) const OUTGOING: usize = 160 << 20;
 
 /// The accepted mail, up to a limit; beyond it, the oldest mail is dropped.
 #[derive(Debug)]
@@ -77,11 +77,16 @@ impl Room {
         Self { spool, transfer, bytes: 0 }
     }
 
-    /// Reserves this many more bytes. Returns whether the limit still holds.
+    /// Reserves this many more bytes, if the limit holds then. Returns whether it does.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let before = self.reserved().fetch_add(bytes, Ordering::Relaxed);
-        self.bytes += bytes;
-        before + bytes <= self.transfer.limit()
+        let is_within = before + bytes <= self.transfer.limit();
+        if is_within {
+            self.bytes += bytes;
+        } else {
+            self.reserved().fetch_sub(bytes, Ordering::Relaxed);
+        }
+        is_within
     }
 
     /// Releases what was reserved.
