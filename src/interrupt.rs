@@ -40,8 +40,9 @@ impl Interrupt {
         };
         let listening = async move {
             next(&mut signals).await;
-            runtime::note_interrupt();
+            // Whoever sees the note finds the signal pressed.
             press.send_replace(true);
+            runtime::note_interrupt();
             // `timeout` signals a process and then its group, and a terminal that closes hangs up
             // twice: these are one wish. Signals of one kind that wait are one.
             tokio::time::sleep(ONE_WISH).await;
