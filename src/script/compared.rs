@@ -1,6 +1,6 @@
-//! The comparisons in a script, of which Rhai calls values of different types unequal without a word.
+//! The comparisons in a script. Rhai calls values of different types unequal without a word.
 //!
-//! Rhai compares values of its own types itself, without asking for a function. So each comparison
+//! It compares values of its own types itself, without asking for a function. So each comparison
 //! becomes a call of a function of ours, [`OPERATORS`], which compares in the same way and raises an
 //! error where only the types make two values unequal.
 
@@ -83,7 +83,7 @@ impl Cases {
     /// Returns why no case fits a value, if that is because of its type.
     pub(super) fn unlike(&self, value: &Dynamic) -> Option<String> {
         /// The hash of the case for `()`.
-        static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| hash("()"));
+        static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| hash("() => 1", 0));
         let is_for_nothing =
             self.ranges.is_empty() && self.hashes.iter().all(|hash| Some(*hash) == *NOTHING);
         if is_for_nothing {
@@ -92,31 +92,33 @@ impl Cases {
         unlike::case(value).or_else(|| self.other_type(value))
     }
 
-    /// Returns why no case fits a value, if one would fit the same number as a text, or the number
-    /// that the text is.
+    /// Returns why no case fits a number or a text, if one fits the same number as a text, or the
+    /// number that the text is.
     fn other_type(&self, value: &Dynamic) -> Option<String> {
-        let other = if let Ok(number) = value.as_int() {
-            let is_meant = !self.has(&number.to_string()) && self.has(&format!("\"{number}\""));
-            is_meant.then(|| Dynamic::from(String::new()))
-        } else {
-            let text = value.as_immutable_string_ref().ok()?;
-            let number = text.parse::<INT>().ok().filter(|number| number.to_string() == **text)?;
-            let is_meant = !self.has(&format!("\"{number}\""))
-                && (self.has(&number.to_string())
-                    || self.ranges.iter().any(|range| range.contains_int(number)));
-            is_meant.then(|| Dynamic::from(number))
+        let number = value.as_int().ok().or_else(|| number(value))?;
+        let cases = format!("{number} => 1, \"{number}\" => 2");
+        let has = |place| hash(&cases, place).is_some_and(|hash| self.hashes.contains(&hash));
+        let is_in_range = self.ranges.iter().any(|range| range.contains_int(number));
+        let (as_number, as_text) = (has(0) || is_in_range, has(1));
+        let other: Dynamic = match (value.is_int(), as_number, as_text) {
+            (true, false, true) => number.to_string().into(),
+            (false, true, false) => number.into(),
+            _ => return None,
         };
-        unlike::unlike(value, &other?)
-    }
-
-    fn has(&self, literal: &str) -> bool {
-        hash(literal).is_some_and(|hash| self.hashes.contains(&hash))
+        unlike::unlike(value, &other)
     }
 }
 
-/// The hash under which Rhai keeps the case for a literal.
-fn hash(literal: &str) -> Option<u64> {
-    let ast = Engine::new_raw().compile(format!("switch x {{ {literal} => 1, _ => 2 }}")).ok()?;
+/// The number that a text is.
+fn number(text: &Dynamic) -> Option<INT> {
+    let text = text.as_immutable_string_ref().ok()?;
+    text.parse().ok().filter(|number: &INT| number.to_string() == text.as_str())
+}
+
+/// The hash under which Rhai keeps the case at this place.
+fn hash(cases: &str, place: usize) -> Option<u64> {
+    static RHAI: LazyLock<Engine> = LazyLock::new(Engine::new_raw);
+    let ast = RHAI.compile(format!("switch x {{ {cases} }}")).ok()?;
     let Some(Stmt::Switch(parts, _)) = ast.statements().first() else { return None };
-    parts.1.cases.keys().next().copied()
+    parts.1.cases.iter().find(|(_, places)| places.blocks.contains(&place)).map(|(hash, _)| *hash)
 }

@@ -93,7 +93,14 @@ fn position(
     Ok(None)
 }
 
-fn index(place: Option<usize>) -> INT {
+/// The place in a list of this length from which on to look. Below 0, it counts from the end.
+pub(super) fn start_in(length: usize, start: INT) -> usize {
+    let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
+    if start < 0 { length.saturating_sub(back) } else { back }
+}
+
+/// The place of an element as scripts have it; -1 if there is none.
+pub(super) fn index(place: Option<usize>) -> INT {
     place.and_then(|place| INT::try_from(place).ok()).unwrap_or(-1)
 }
 
@@ -159,9 +166,7 @@ pub(super) mod words {
         value: Dynamic,
         start: INT,
     ) -> Result<INT, Raised> {
-        let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
-        let start = if start < 0 { array.len().saturating_sub(back) } else { back };
-        position(&ctx, array, &value, start).map(index)
+        position(&ctx, array, &value, start_in(array.len(), start)).map(index)
     }
 
     #[rhai_fn(return_raw)]

@@ -64,8 +64,7 @@ fn first(
     function: &FnPtr,
     start: INT,
 ) -> Result<Option<usize>, Raised> {
-    let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
-    let start = if start < 0 { list.len().saturating_sub(back) } else { back };
+    let start = native::start_in(list.len(), start);
     for (place, element) in list.iter_mut().enumerate().skip(start) {
         if fits(ctx, word, function, element, place)? {
             return Ok(Some(place));
@@ -108,10 +107,6 @@ fn take_entries(
         }
     }
     Ok(keys.into_iter().filter_map(|key| map.remove_entry(&key)).collect())
-}
-
-fn index(place: Option<usize>) -> INT {
-    place.and_then(|place| INT::try_from(place).ok()).unwrap_or(-1)
 }
 
 #[export_module(manifest)]
@@ -180,7 +175,7 @@ pub(super) mod words {
         array: &mut Array,
         filter: FnPtr,
     ) -> Result<INT, Raised> {
-        first(&ctx, "index_of", array, &filter, 0).map(index)
+        first(&ctx, "index_of", array, &filter, 0).map(native::index)
     }
 
     #[rhai_fn(name = "index_of", return_raw, pure)]
@@ -190,7 +185,7 @@ pub(super) mod words {
         filter: FnPtr,
         start: INT,
     ) -> Result<INT, Raised> {
-        first(&ctx, "index_of", array, &filter, start).map(index)
+        first(&ctx, "index_of", array, &filter, start).map(native::index)
     }
 
     #[rhai_fn(return_raw)]

@@ -21,7 +21,7 @@ pub(super) fn unlike(a: &Dynamic, b: &Dynamic) -> Option<String> {
 }
 
 /// Returns why a text and another value of Rhai are unequal only because of their types: the text
-/// reads as the value, or both are numbers.
+/// reads as the value, or begins as a number and the value is one.
 pub(super) fn confused(a: &Dynamic, b: &Dynamic) -> Option<String> {
     let (text, other) = if a.is_string() { (a, b) } else { (b, a) };
     let text = text.as_immutable_string_ref().ok()?;

@@ -29,6 +29,7 @@ pub(super) fn all_words(manual: Manual) -> Module {
 /// Whether `a` belongs after `b`: the comparer returned a number above 0, or says that `b` is less.
 fn is_behind(
     ctx: &NativeCallContext<'_>,
+    word: &str,
     comparer: &FnPtr,
     a: &Dynamic,
     b: &Dynamic,
@@ -40,11 +41,11 @@ fn is_behind(
     if let Ok(order) = order.as_float() {
         return Ok(order > 0.0);
     }
-    if answer(ctx, "sort", &order)? {
+    if answer(ctx, word, &order)? {
         return Ok(false);
     }
     // Neither may be less: then they are equal, and keep their order.
-    answer(ctx, "sort", &comparer.call_within_context(ctx, (b.clone(), a.clone()))?)
+    answer(ctx, word, &comparer.call_within_context(ctx, (b.clone(), a.clone()))?)
 }
 
 /// Whether `a` belongs after `b` in the natural order of values of one type.
@@ -123,7 +124,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn sort(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<(), Raised> {
-        *list = sorted(list.clone(), &|a, b| is_behind(&ctx, &comparer, a, b))?;
+        *list = sorted(list.clone(), &|a, b| is_behind(&ctx, "sort", &comparer, a, b))?;
         Ok(())
     }
 
@@ -229,7 +230,7 @@ pub mod words {
         list: &mut Array,
         comparer: FnPtr,
     ) -> Result<Array, Raised> {
-        sorted(list.clone(), &|a, b| is_behind(&ctx, &comparer, a, b))
+        sorted(list.clone(), &|a, b| is_behind(&ctx, "order", &comparer, a, b))
     }
 
     #[rhai_fn(return_raw, pure)]
@@ -238,7 +239,7 @@ pub mod words {
         list: &mut Array,
         comparer: FnPtr,
     ) -> Result<Array, Raised> {
-        sorted(list.clone(), &|a, b| is_behind(&ctx, &comparer, a, b))
+        sorted(list.clone(), &|a, b| is_behind(&ctx, "order", &comparer, a, b))
     }
 
     /// Removes each element that is the same as the one before it. A function decides whether two
