@@ -148,7 +148,7 @@ impl Assembler {
                 let status = rest.split(' ').next().unwrap_or_default().to_ascii_uppercase();
                 let is_status = ["OK", "NO", "BAD"].contains(&status.as_str());
                 ["*", "+"].contains(&tag)
-                    || (is_status && open.tags.iter().any(|known| known == tag))
+                    || (is_status && open.tags.iter().rev().any(|known| known == tag))
             }
             Some(facts) if facts.has_literals => {
                 line.starts_with(['"', '{']) || facts.statuses.contains(&first_word(line).as_str())

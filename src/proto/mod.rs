@@ -333,19 +333,19 @@ pub(crate) fn chomp(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn a_response_that_is_cut_off_is_secret() {
-        let (mut smtp, mut secrets) = (super::smtp::Smtp::new("smtp"), super::Secrets::default());
-        let dialogue: &mut dyn super::Protocol = &mut smtp;
+        let (mut smtp, mut secrets) = (smtp::Smtp::new("smtp"), Secrets::default());
+        let dialogue: &mut dyn Protocol = &mut smtp;
         dialogue.received(b"220 hi\r\n");
         dialogue.sent(b"AUTH PLAIN\r\n", &mut secrets);
         dialogue.received(b"503 no\r\n");
         let rest = b"AGhvZ2UAcHBwd3d3enp6";
-        let spans = super::secrets_of_rest(dialogue, rest, &mut secrets);
+        let spans = secrets_of_rest(dialogue, rest, &mut secrets);
         assert_eq!(spans.first(), Some(&(0..rest.len())));
     }
-
-    use super::*;
 
     #[test]
     fn all_protocols_are_listed_and_have_facts_of_their_own() {
