@@ -83,7 +83,7 @@ impl Cases {
     /// Returns why no case fits a value, if that is because of its type.
     pub(super) fn unlike(&self, value: &Dynamic) -> Option<String> {
         /// The hash of the case for `()`.
-        static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| hash("() => 1", 0));
+        static NOTHING: LazyLock<Option<u64>> = LazyLock::new(|| Some(hashes(["()"])?[0]));
         let is_for_nothing =
             self.ranges.is_empty() && self.hashes.iter().all(|hash| Some(*hash) == *NOTHING);
         if is_for_nothing {
@@ -96,10 +96,9 @@ impl Cases {
     /// number that the text is.
     fn other_type(&self, value: &Dynamic) -> Option<String> {
         let number = value.as_int().ok().or_else(|| number(value))?;
-        let cases = format!("{number} => 1, \"{number}\" => 2");
-        let has = |place| hash(&cases, place).is_some_and(|hash| self.hashes.contains(&hash));
-        let is_in_range = self.ranges.iter().any(|range| range.contains_int(number));
-        let (as_number, as_text) = (has(0) || is_in_range, has(1));
+        let [as_number, as_text] = hashes([&number.to_string(), &format!("\"{number}\"")])?
+            .map(|hash| self.hashes.contains(&hash));
+        let as_number = as_number || self.ranges.iter().any(|range| range.contains_int(number));
         let other: Dynamic = match (value.is_int(), as_number, as_text) {
             (true, false, true) => number.to_string().into(),
             (false, true, false) => number.into(),
@@ -115,10 +114,17 @@ fn number(text: &Dynamic) -> Option<INT> {
     text.parse().ok().filter(|number: &INT| number.to_string() == text.as_str())
 }
 
-/// The hash under which Rhai keeps the case at this place.
-fn hash(cases: &str, place: usize) -> Option<u64> {
+/// The hashes under which Rhai keeps the cases for these literals.
+fn hashes<const N: usize>(literals: [&str; N]) -> Option<[u64; N]> {
     static RHAI: LazyLock<Engine> = LazyLock::new(Engine::new_raw);
+    let cases = literals.map(|literal| format!("{literal} => 0")).join(",");
     let ast = RHAI.compile(format!("switch x {{ {cases} }}")).ok()?;
     let Some(Stmt::Switch(parts, _)) = ast.statements().first() else { return None };
-    parts.1.cases.iter().find(|(_, places)| places.blocks.contains(&place)).map(|(hash, _)| *hash)
+    let mut hashes = [0; N];
+    for (hash, case) in &parts.1.cases {
+        for place in &case.blocks {
+            *hashes.get_mut(*place)? = *hash;
+        }
+    }
+    Some(hashes)
 }

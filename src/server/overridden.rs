@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::conduct::{Conduct, conduct, is_literal, refuses};
 use super::dialogue::{Dialogue, Next, Said};
-use super::imap;
 use super::on_demand::Demands;
 use super::question::{Asker, Decision, Question};
 use super::rules::{Rules, Turn};
 use super::spoil;
-use crate::proto::Speech;
+use crate::proto::{Speech, imap};
 use crate::session::{CONNECT, Fault, GREETING, MESSAGE, OnConnection, RESPONSE};
 
 /// A dialogue, and the rules that can replace its answers.

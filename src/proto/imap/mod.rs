@@ -53,6 +53,7 @@ pub use mutf7::{mutf7, mutf7_decode};
 pub use response::Response;
 use responses::Responses;
 pub use scanner::Status;
+pub(crate) use scanner::announced;
 use scanner::{Said, Scanner};
 use selected::Selection;
 pub(crate) use selected::{Count, Selected};

@@ -281,6 +281,17 @@ pub(super) struct Tail {
     is_line_end: bool,
 }
 
+/// The number of octets of the literal that a line announces at its end, and whether its sender
+/// waits for a continuation.
+pub(crate) fn announced(line: &[u8]) -> Option<(u64, bool)> {
+    let mut tail = Tail::default();
+    tail.push(line);
+    Some(match tail.announced()? {
+        Announced::Octets { count, waits } => (count, waits),
+        Announced::Uncountable => (u64::MAX, !crate::proto::chomp(line).ends_with(b"+}")),
+    })
+}
+
 /// A literal that the end of a line announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {

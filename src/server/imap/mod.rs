@@ -25,7 +25,7 @@ use super::auth::{Exchange, MECHANISMS};
 use super::dialogue::{Dialogue, LARGEST, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
 use super::store::{Account, Refused};
-use crate::proto::imap::Value;
+use crate::proto::imap::{Value, announced};
 
 /// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
@@ -307,17 +307,6 @@ fn split_word(text: &[u8]) -> (String, &[u8]) {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     (String::from_utf8_lossy(word).to_ascii_uppercase(), rest.get(1..).unwrap_or_default())
-}
-
-/// The length of the literal that a line announces at its end, and whether the client waits for a
-/// go-ahead.
-pub(in crate::server) fn announced(line: &[u8]) -> Option<(u64, bool)> {
-    let inside = line.strip_suffix(b"}")?;
-    let start = memchr::memrchr(b'{', inside)?;
-    let octets = std::str::from_utf8(&inside[start + 1..]).ok()?;
-    let (octets, waits) = octets.strip_suffix('+').map_or((octets, true), |octets| (octets, false));
-    let is_number = !octets.is_empty() && octets.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| (octets.parse().unwrap_or(u64::MAX), waits))
 }
 
 impl Dialogue for Imap {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::tokens;
-use crate::proto::{Speech, chomp};
+use crate::proto::{Speech, chomp, imap};
 use crate::transcript::{Event, What};
 
 /// The most bytes of a line that may be a command, or its rest. Each place in a literal is looked
@@ -97,8 +97,7 @@ fn ends_command(rest: &[u8], commands: &Commands) -> bool {
     if let Some(after) = rest.strip_prefix(b"\r\n") {
         return after.is_empty() || commands.begin(after);
     }
-    rest.starts_with(b" ")
-        && line(rest).is_some_and(|line| crate::server::imap::announced(line).is_some())
+    rest.starts_with(b" ") && line(rest).is_some_and(|line| imap::announced(line).is_some())
 }
 
 /// The line at the start of a text; `None` if it is too long for one of a command.

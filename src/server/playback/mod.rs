@@ -13,11 +13,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dialogue::{Dialogue, Next, Said};
-use super::imap;
 pub use player::Player;
 use tokens::Tokens;
 
-use crate::proto::{Speech, chomp, smtp, starts};
+use crate::proto::{Speech, chomp, imap, smtp, starts};
 use crate::visible;
 
 /// The most bytes of a line that a departure shows.
