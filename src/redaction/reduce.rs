@@ -16,7 +16,8 @@ pub(super) fn lines(
         return lines;
     }
     let reduced = lines.iter().zip(units).enumerate().filter_map(|(at, (line, unit))| {
-        if !line.ends_with(b"\n") {
+        // A piece of a line that another follows is the end of a literal.
+        if !line.ends_with(b"\n") && at + 1 == lines.len() {
             return Some(line.clone());
         }
         let next = lines.get(at + 1).map(|next| chomp(next));

@@ -65,7 +65,9 @@ impl<'a> Run<'a> {
         if matches!(seen.part, Part::Greeting | Part::Reply) && speech == Speech::Imap {
             let capability =
                 structure::sort_keywords(text).filter(|_| self.rules.is_on("capability"));
-            let fetch = || structure::sort_attributes(text).filter(|_| self.rules.is_on("fetch"));
+            let sort =
+                if seen.continues { structure::sort_rest } else { structure::sort_attributes };
+            let fetch = || sort(text).filter(|_| self.rules.is_on("fetch"));
             return capability
                 .map(|shape| ("capability", shape))
                 .or_else(|| Some(("fetch", fetch()?)));

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 
 use super::reduced::{Line, between, leading};
-use super::{Content, Seen, Tracker, is_one_of, literal, word};
-use crate::proto::Speech;
+use super::{After, Content, Seen, Tracker, first_line, is_one_of, literal, word};
+use crate::proto::{Speech, chomp};
 use crate::redaction::scope::{Part, Verb};
+use crate::redaction::structure;
 
 #[derive(Debug, Default)]
 pub(super) struct Imap {
@@ -14,14 +15,24 @@ pub(super) struct Imap {
     tags: HashSet<Box<[u8]>>,
     /// The tags of the searches that have no result yet, and whether each is answered with UIDs.
     searches: Vec<(Box<[u8]>, bool)>,
-    /// The message in a literal that the server is sending.
-    fetched: Option<Content>,
+    /// What the server says next.
+    next: Next,
     /// The message in a literal that the client is sending.
     appended: Option<Content>,
     /// Whether the client's next line begins with the content of a literal of its command.
     continues: bool,
     /// Whether that literal waits for the server's go-ahead.
     waits: bool,
+}
+
+#[derive(Debug, Default)]
+enum Next {
+    #[default]
+    Line,
+    /// The message, or the part of one, in a literal.
+    Message(Content),
+    /// The rest of a line, after such a literal.
+    Rest,
 }
 
 impl Tracker for Imap {
@@ -38,9 +49,10 @@ impl Tracker for Imap {
     }
 
     fn server(&self, line: &[u8]) -> Seen {
-        match &self.fetched {
-            Some(content) if !is_response(&self.tags, line) => content.seen(line),
-            _ => {
+        match &self.next {
+            Next::Message(content) => content.seen(line),
+            Next::Rest => Seen { continues: true, ..Seen::at(Part::Reply, Verb::Other, 0) },
+            Next::Line => {
                 let part = if self.is_greeted { Part::Reply } else { Part::Greeting };
                 let answering = if self.has_uids(line) { Verb::Uid } else { Verb::Other };
                 Seen::at(part, answering, words(line, if is_fetch(line) { 3 } else { 1 }))
@@ -67,11 +79,11 @@ impl Tracker for Imap {
 
     fn replied(&mut self, line: &[u8]) -> bool {
         self.is_greeted = true;
-        if let Some(content) = self.fetched.as_mut().filter(|_| !is_response(&self.tags, line)) {
+        if let Next::Message(content) = &mut self.next {
             content.advance(line);
             return false;
         }
-        self.fetched = literal(line).and_then(announced);
+        self.next = literal(line).and_then(fetched).map_or(Next::Line, Next::Message);
         let is_result = self.tags.contains(word(line));
         self.searches.retain(|(tag, _)| **tag != *word(line));
         // A server may refuse a literal that waits for a go-ahead. Its octets then do not come.
@@ -84,7 +96,7 @@ impl Tracker for Imap {
         if text.starts_with(b"+") {
             return Some(b"+".to_vec());
         }
-        if text.starts_with(b")") {
+        if line.seen.continues {
             return line.keeps_values().then(|| text.to_vec());
         }
         let Some(first) = text.iter().position(|byte| *byte == b' ') else {
@@ -101,9 +113,46 @@ impl Tracker for Imap {
         let name = rest.split(|byte| *byte == b' ').nth(usize::from(is_number));
         Some([tag, name.unwrap_or(rest)].concat())
     }
+
+    fn is_in_literal(&self) -> bool {
+        matches!(self.next, Next::Message(_))
+    }
+
+    fn after_literal(&self, bytes: &[u8]) -> Option<usize> {
+        let line = first_line(bytes);
+        let is_cut = !line.ends_with(b"\n") && matches!(line[0], b' ' | b')');
+        (is_cut || structure::is_rest(chomp(line))).then_some(0)
+    }
+
+    fn ends_literal(&self, line: &[u8], next: Option<&[u8]>) -> Option<After> {
+        // The rest of the response may have been left out of the transcript.
+        if is_count_or_fetch(line) || self.is_result(line) {
+            return Some(After::Response);
+        }
+        // A message may have lines of this form, too.
+        let is_rest = structure::is_rest(line) && (line == b")" || names_attribute(line));
+        let is_last = line.ends_with(b"}") || next.is_none_or(|next| self.begins_response(next));
+        (is_rest && is_last).then_some(After::Rest)
+    }
+
+    fn is_result(&self, line: &[u8]) -> bool {
+        let tag = word(line);
+        let rest = line.get(tag.len() + 1..).unwrap_or_default();
+        self.tags.contains(tag) && is_one_of(word(rest), Speech::Imap.facts().statuses)
+    }
+
+    fn end_literal(&mut self, after: After) {
+        self.next = if after == After::Rest { Next::Rest } else { Next::Line };
+    }
 }
 
 impl Imap {
+    fn begins_response(&self, line: &[u8]) -> bool {
+        let first = word(line);
+        (first == b"*" || first == b"+" || self.tags.contains(first))
+            && line.get(first.len()) == Some(&b' ')
+    }
+
     /// Whether the numbers in a response are UIDs. The response to a search does not say so itself,
     /// but ESEARCH does (RFC 4731), and VANISHED always has UIDs (RFC 7162 section 3.2.10).
     fn has_uids(&self, line: &[u8]) -> bool {
@@ -128,13 +177,20 @@ fn search(line: &[u8]) -> Option<(Box<[u8]>, bool)> {
     is_one_of(verb, &["SEARCH", "SORT", "THREAD"]).then(|| (tag.into(), has_uids))
 }
 
-/// Whether a line is a response and not a part of a literal. Without counting octets this cannot be
-/// certain, and a guess is enough here.
-fn is_response(tags: &HashSet<Box<[u8]>>, line: &[u8]) -> bool {
-    let first = word(line);
-    line.starts_with(b")")
-        || ((first == b"*" || first == b"+" || tags.contains(first))
-            && line.get(first.len()) == Some(&b' '))
+/// Whether a line tells something of a message or of a mailbox by a number.
+fn is_count_or_fetch(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"* ") else { return false };
+    let number = word(rest);
+    let name = word(rest.get(number.len() + 1..).unwrap_or_default());
+    number.iter().all(u8::is_ascii_digit)
+        && is_one_of(name, &["FETCH", "EXISTS", "EXPUNGE", "RECENT"])
+}
+
+/// Whether the first name in the rest of a FETCH response is in capitals, as those of attributes
+/// are.
+fn names_attribute(line: &[u8]) -> bool {
+    let name = word(line.trim_ascii_start());
+    name.len() > 1 && name[0].is_ascii_uppercase() && !name.iter().any(u8::is_ascii_lowercase)
 }
 
 fn is_fetch(line: &[u8]) -> bool {
@@ -150,7 +206,7 @@ fn words(line: &[u8], count: usize) -> usize {
 }
 
 /// The message, or the part of one, that a FETCH literal holds (RFC 3501 section 7.4.2).
-fn announced(before: &[u8]) -> Option<Content> {
+fn fetched(before: &[u8]) -> Option<Content> {
     let item = before.trim_ascii_end();
     let item = item
         .strip_suffix(b">")

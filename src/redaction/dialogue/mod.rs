@@ -1,12 +1,14 @@
 //! Tells what each line of a dialogue is: a command, a reply and the command that it answers, a
 //! header field.
 //!
-//! Announced sizes are not counted, because the text may have been redacted, and shortened, before.
-//! Lines are told apart by their form instead; `fixed` is the part of a line that redaction has to
-//! leave alone so that the form stays recognisable.
+//! The octets of a server's literal are counted. The text may have been redacted, and shortened,
+//! before; so a count is believed only if what follows the octets can stand after a literal.
+//! Otherwise, and in what the client sends, lines are told apart by their form; `fixed` is the part
+//! of a line that redaction has to leave alone so that the form stays recognisable.
 
 mod content;
 mod imap;
+mod literal;
 mod pop3;
 mod reduced;
 mod sieve;
@@ -18,6 +20,7 @@ use std::ops::Range;
 
 use content::Content;
 use imap::Imap;
+use literal::{announced, literal};
 use pop3::Pop3;
 pub(super) use reduced::Line;
 use sieve::Sieve;
@@ -75,6 +78,17 @@ pub(super) struct Dialogue {
     client: Lines,
     server: Lines,
     greeting: String,
+    /// The octets that are still to come of the literal that the server is sending; `None` if they
+    /// are not known.
+    to_come: Option<u64>,
+}
+
+/// What comes after the content of a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// The rest of the response that has the literal.
+    Rest,
+    Response,
 }
 
 /// Classifies the lines of a dialogue in one protocol.
@@ -102,6 +116,31 @@ trait Tracker: std::fmt::Debug {
     fn may_be_guessed(&self) -> bool {
         false
     }
+
+    /// Whether what the server says next is in the content of a literal.
+    fn is_in_literal(&self) -> bool {
+        false
+    }
+
+    /// How many of these bytes, which come after the announced octets of a literal, still belong to
+    /// its content; `None` if they cannot stand there.
+    fn after_literal(&self, _bytes: &[u8]) -> Option<usize> {
+        None
+    }
+
+    /// What a line that comes after the content of the literal is, judged by its form and that of
+    /// the next line; `None` if it seems to be content.
+    fn ends_literal(&self, _line: &[u8], _next: Option<&[u8]>) -> Option<After> {
+        None
+    }
+
+    /// Whether a line has the form of the result of a command.
+    fn is_result(&self, _line: &[u8]) -> bool {
+        false
+    }
+
+    /// Takes note that the content of a literal has ended.
+    fn end_literal(&mut self, _after: After) {}
 
     /// Whether a server line within content still counts, because it marks where replies go on.
     fn ends_content(&self, _line: &[u8]) -> bool {
@@ -134,6 +173,7 @@ impl Dialogue {
             client: Lines::default(),
             server: Lines::default(),
             greeting: String::new(),
+            to_come: None,
         }
     }
 
@@ -149,6 +189,9 @@ impl Dialogue {
     /// Takes note that bytes of this side were left out of the transcript here.
     pub(super) fn skip(&mut self, from: From) {
         *self.lines(from) = Lines::default();
+        if from == From::Server {
+            self.to_come = None;
+        }
     }
 
     fn lines(&mut self, from: From) -> &mut Lines {
@@ -160,23 +203,23 @@ impl Dialogue {
 
     /// Reads bytes that one side sent and splits them into units.
     pub(super) fn follow(&mut self, from: From, bytes: &[u8]) -> Vec<Unit> {
-        let mut units: Vec<Unit> = Vec::new();
-        let mut start = 0;
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let span = start..start + piece.len();
-            start = span.end;
-            let (seen, is_first) = self.line(from, piece);
-            let boundary = seen.boundary.clone().filter(|_| is_first);
-            let boundary =
-                boundary.map(|inside| span.start + inside.start..span.start + inside.end);
-            let is_folded =
-                seen.part == Part::Header && is_first && matches!(piece[0], b' ' | b'\t');
-            match units.last_mut().filter(|unit| is_folded && unit.seen.part == Part::Header) {
-                Some(unit) => {
-                    unit.span.end = span.end;
-                    unit.boundaries.extend(boundary);
+        let mut units = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let content = if from == From::Server { self.content(rest) } else { None };
+            let end = at + content.as_ref().map_or(first_line(rest).len(), |found| found.octets);
+            for piece in bytes[at..end].split_inclusive(|byte| *byte == b'\n') {
+                let span = at..at + piece.len();
+                at = span.end;
+                if content.is_none() {
+                    self.end_literal_by_form(from, piece, &bytes[end..]);
                 }
-                None => units.push(Unit { span, seen, boundaries: boundary.into_iter().collect() }),
+                let (seen, is_first) = self.line(from, piece);
+                add(&mut units, bytes, Unit { span, seen, boundaries: Vec::new() }, is_first);
+            }
+            if let Some(after) = content.and_then(|found| found.after) {
+                self.end_literal(after);
             }
         }
         units
@@ -213,8 +256,12 @@ impl Dialogue {
                 _ => ' ',
             }));
         }
+        let was_in_literal = self.tracker.is_in_literal();
         if self.advance(from, line) {
             self.client = Lines::default();
+        }
+        if !was_in_literal && self.tracker.is_in_literal() {
+            self.to_come = announced(line);
         }
         seen
     }
@@ -298,15 +345,25 @@ impl Tracker for Unknown {
     }
 }
 
-/// The text before the literal that a line announces at its end. The literal's size may be
-/// redacted.
-fn literal(line: &[u8]) -> Option<&[u8]> {
-    let inside = line.strip_suffix(b"}")?;
-    let open = memchr::memrchr(b'{', inside)?;
-    let size = &inside[open + 1..];
-    let size = size.strip_suffix(b"+").or_else(|| size.strip_suffix(b"-")).unwrap_or(size);
-    let is_token = size.starts_with(b"[") && size.ends_with(b"]");
-    (is_token || (!size.is_empty() && size.iter().all(u8::is_ascii_digit))).then_some(&line[..open])
+/// Adds a unit, or joins it to the header field that it is a line of.
+fn add(units: &mut Vec<Unit>, bytes: &[u8], mut unit: Unit, is_first: bool) {
+    let boundary = unit.seen.boundary.clone().filter(|_| is_first);
+    let start = unit.span.start;
+    unit.boundaries.extend(boundary.map(|span| start + span.start..start + span.end));
+    let is_folded =
+        unit.seen.part == Part::Header && is_first && matches!(bytes[start], b' ' | b'\t');
+    match units.last_mut().filter(|last| is_folded && last.seen.part == Part::Header) {
+        Some(last) => {
+            last.span.end = unit.span.end;
+            last.boundaries.append(&mut unit.boundaries);
+        }
+        None => units.push(unit),
+    }
+}
+
+/// The bytes up to the end of their first line.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', bytes).map_or(bytes, |at| &bytes[..=at])
 }
 
 /// The first word of a line.

@@ -105,7 +105,7 @@ fn responses_to_challenges_are_no_commands() {
 fn a_message_is_appended_until_the_command_is_answered() {
     let found = parts(
         Speech::Imap,
-        "S: * OK hi\nC: a1 APPEND INBOX {99}\nS: + go\nC: a: b\nC: \nC: c\nS: a1 OK done\nC: a2 NOOP\nS: * 1 FETCH (BODY[1] {9}\nS: x: y\n\
+        "S: * OK hi\nC: a1 APPEND INBOX {99}\nS: + go\nC: a: b\nC: \nC: c\nS: a1 OK done\nC: a2 NOOP\nS: * 1 FETCH (BODY[1] {6}\nS: x: y\n\
          S: )\nS: a2 OK done",
     );
     let wanted = [
@@ -132,4 +132,34 @@ fn a_line_in_pieces_is_one_line() {
     let fixed = ["2", "50", "-hi\r\n250 DSN\r\n"]
         .map(|piece| dialogue.follow(From::Server, piece.as_bytes())[0].seen.fixed);
     assert_eq!(fixed, [0, 2, 1], "of `250-`, what is known of it by then");
+}
+
+#[test]
+fn the_octets_of_a_literal_are_counted_however_they_are_cut() {
+    let said = b"* 1 FETCH (BODY[] {26}\r\na: b\r\n\r\n* 1 EXISTS\r\n)\r\nc\r\n FLAGS () UID 7)\r\n\
+                 * 2 FETCH (BODY[1] {0}\r\n UID 8)\r\n* 3 FETCH (BODY[1] {1}\r\n) UID 9)\r\na1 OK done\r\n";
+    let parts = |events: &[&[u8]]| {
+        let mut dialogue = Dialogue::new(Some(Speech::Imap));
+        dialogue.follow(From::Server, b"* OK hi\r\n");
+        dialogue.follow(From::Client, b"a1 FETCH 1:3 (BODY[] FLAGS)\r\n");
+        let mut parts = Vec::new();
+        for event in events {
+            for unit in dialogue.follow(From::Server, event) {
+                parts.extend(std::iter::repeat_n(unit.seen.part, unit.span.len()));
+            }
+        }
+        parts
+    };
+    let whole = parts(&[said]);
+    let of = |text: &[u8]| whole[memchr::memmem::find(said, text).unwrap()];
+    assert_eq!(
+        [&b"a: b"[..], b"* 1 EX", b")\r\nc", b" FLAGS () UID 7", b" UID 8", b") UID 9", b" UID 9"]
+            .map(of),
+        [Part::Header, Part::Body, Part::Body, Part::Reply, Part::Reply, Part::Body, Part::Reply]
+    );
+    let lines: Vec<&[u8]> = said.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(parts(&lines), whole);
+    for at in memchr::memchr_iter(b'\n', said) {
+        assert_eq!(parts(&[&said[..=at], &said[at + 1..]]), whole, "cut at {at}");
+    }
 }

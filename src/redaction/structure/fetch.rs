@@ -13,7 +13,7 @@ const DEEPEST: usize = 64;
 /// ```
 ///
 /// If the line ends with the size of a literal, the attribute that the literal belongs to stays
-/// last, and what follows the literal stays as it is.
+/// last, and what follows the literal stays behind it.
 pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(b"* ")?;
     let number = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -21,7 +21,7 @@ pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
         && rest[number..].get(..8).is_some_and(|word| word.eq_ignore_ascii_case(b" FETCH ("))
     {
         let (head, list) = line.split_at(2 + number + 8);
-        return Some([head, &attributes(list)?].concat());
+        return Some([head, &sorted(list)?].concat());
     }
     let open = flags_open(line)?;
     let end = open + memchr::memchr(b')', &line[open..])? + 1;
@@ -37,26 +37,27 @@ fn flags_open(line: &[u8]) -> Option<usize> {
     })
 }
 
-/// The sorted text after the opening parenthesis of a FETCH.
-fn attributes(list: &[u8]) -> Option<Vec<u8>> {
-    let mut found: Vec<Vec<u8>> = Vec::new();
-    let mut at = 0;
-    let tail = loop {
-        let name = at..name_end(list, at)?;
-        let value = name.end + 1..value_end(list, name.end + 1)?;
-        let text = attribute(list, &name, &value);
-        match list.get(value.end) {
-            Some(b' ') => found.push(text),
-            Some(b')') => {
-                found.push(text);
-                break &list[value.end..];
-            }
-            // The value is a literal, which begins on the next line.
-            None if list.ends_with(b"}") => break &list[at..],
-            _ => return None,
-        }
-        at = value.end + 1;
-    };
+/// What follows a literal of a FETCH response, with its attributes and its flags sorted; `None` if
+/// it has none.
+///
+/// ```text
+///  UID 9 FLAGS (\Seen \Answered)
+///  FLAGS (\Answered \Seen) UID 9)
+/// ```
+pub(in crate::redaction) fn sort_rest(rest: &[u8]) -> Option<Vec<u8>> {
+    let list = rest.strip_prefix(b" ").filter(|_| is_rest(rest))?;
+    Some([b" ", &sorted(list)?[..]].concat())
+}
+
+/// Whether a text can follow a literal of a FETCH response, up to the end of its line.
+pub(in crate::redaction) fn is_rest(rest: &[u8]) -> bool {
+    let attributes = rest.strip_prefix(b" ").and_then(attributes);
+    rest == b")" || attributes.is_some_and(|(_, tail)| tail == b")" || tail.ends_with(b"}"))
+}
+
+/// The text after the opening parenthesis of a FETCH, sorted.
+fn sorted(list: &[u8]) -> Option<Vec<u8>> {
+    let (mut found, tail) = attributes(list)?;
     found.sort_by_cached_key(|attribute| (attribute.to_ascii_uppercase(), attribute.clone()));
     let mut sorted = found.join(&b' ');
     if !tail.starts_with(b")") && !sorted.is_empty() {
@@ -64,6 +65,29 @@ fn attributes(list: &[u8]) -> Option<Vec<u8>> {
     }
     sorted.extend_from_slice(tail);
     Some(sorted)
+}
+
+/// The attributes of a FETCH, with their flags sorted, and what follows them: the parenthesis, or
+/// an attribute whose value is a literal.
+fn attributes(list: &[u8]) -> Option<(Vec<Vec<u8>>, &[u8])> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    loop {
+        let name = at..name_end(list, at)?;
+        let value = name.end + 1..value_end(list, name.end + 1)?;
+        let text = attribute(list, &name, &value);
+        match list.get(value.end) {
+            Some(b' ') => found.push(text),
+            Some(b')') => {
+                found.push(text);
+                return Some((found, &list[value.end..]));
+            }
+            // The value is a literal, which begins on the next line.
+            None if list.ends_with(b"}") => return Some((found, &list[at..])),
+            _ => return None,
+        }
+        at = value.end + 1;
+    }
 }
 
 fn attribute(list: &[u8], name: &Range<usize>, value: &Range<usize>) -> Vec<u8> {

@@ -10,7 +10,7 @@ use capability::sort_capa;
 pub(super) use capability::{sort_keywords, sort_sieve};
 pub(super) use dkim::signature;
 use ehlo::sort_ehlo;
-pub(super) use fetch::sort_attributes;
+pub(super) use fetch::{is_rest, sort_attributes, sort_rest};
 pub(super) use received::hop;
 
 use super::scope::Verb;

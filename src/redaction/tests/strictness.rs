@@ -136,7 +136,7 @@ fn of_imap_statuses_kinds_of_data_and_keywords_are_left() {
         S: * OK [UIDVALIDITY 3] ok
         S: a1 no [TRYCREATE] x
         C: a2 FETCH 1 BODY[]
-        S: * 1 FETCH (BODY[] {5}
+        S: * 1 FETCH (BODY[] {2}
         S: Subject: x
         S: )
         S: a2 OK done",
@@ -146,7 +146,7 @@ fn of_imap_statuses_kinds_of_data_and_keywords_are_left() {
         S: * OK [UIDVALIDITY]
         S: a1 no [TRYCREATE]
         C: a2 FETCH 1 BODY[]
-        S: * 1 FETCH (BODY[] {5}
+        S: * 1 FETCH (BODY[] {2}
         S: )
         S: a2 OK",
         "S: * OK [CAPABILITY IDLE IMAP4rev1]
@@ -202,4 +202,102 @@ fn streams_and_half_lines_are_kept_whole() {
     assert!(text.ends_with(&reduced(Strictness::Codes, text)));
     let half = "*** connecting to smtp://h\nS: 220 hal\\\n";
     assert!(half.ends_with(&reduced(Strictness::Codes, half)));
+}
+
+/// A mail with lines that look like responses, and what follows it in the same response.
+const FETCHED: &str = "*** connecting to imap://h
+S: * OK hi
+C: a1 FETCH 1:2 (BODY[] FLAGS UID)
+S: * 1 FETCH (BODY[] {48}
+S: Subject: x
+S: 
+S: * bread
+S: * 2 EXISTS
+S: a1 OK no
+S: )
+S:  FLAGS (\\Seen) UID 7)
+S: * 2 FETCH (BODY[] {2}
+S: ab FLAGS () UID 8)
+S: a1 OK done
+";
+
+#[test]
+fn what_follows_a_literal_counts_as_what_precedes_it() {
+    let (first, _) = FETCHED.split_once('\n').unwrap();
+    let enhanced = "S: * OK
+C: a1 FETCH 1:2 (BODY[] FLAGS UID)
+S: * 1 FETCH (BODY[] {48}
+S:  FLAGS (\\Seen) UID 7)
+S: * 2 FETCH (BODY[] {2}
+S:  FLAGS () UID 8)
+S: a1 OK
+";
+    let codes = "S: * OK\nC: a1 FETCH 1:2 (BODY[] FLAGS UID)\nS: * FETCH\nS: * FETCH\nS: a1 OK\n";
+    assert_eq!(reduced(Strictness::Enhanced, FETCHED), enhanced);
+    assert_eq!(reduced(Strictness::Codes, FETCHED), codes);
+    let again = format!("{first}\n{enhanced}");
+    assert_eq!(reduced(Strictness::Enhanced, &again), enhanced);
+    assert_eq!(reduced(Strictness::Codes, &again), codes);
+}
+
+#[test]
+fn a_literal_that_was_redacted_ends_by_its_form() {
+    for size in ["{1000}", "{7}", "{[LITERAL#1]}"] {
+        let said = format!(
+            "*** connecting to imap://h
+S: * OK hi
+C: a1 FETCH 1 (BODY[] FLAGS)
+S: * 1 FETCH (BODY[] {size}
+S: Message-ID: [MESSAGE_ID#1]
+S: 
+S: * bread
+S: )
+S: f)
+S:  FLAGS (\\Seen))
+S: * 3 EXISTS
+S: a1 OK done
+"
+        );
+        let kept = reduced(Strictness::Enhanced, &said);
+        let wanted = format!(
+            "S: * OK\nC: a1 FETCH 1 (BODY[] FLAGS)\nS: * 1 FETCH (BODY[] {size}\nS:  FLAGS (\\Seen))\nS: * 3 EXISTS\nS: a1 OK\n"
+        );
+        assert_eq!(kept, wanted);
+    }
+}
+
+#[test]
+fn scripts_are_listed_with_and_without_literals() {
+    let listed = "*** connecting to sieve://h
+S: OK
+C: LISTSCRIPTS
+S: \"one\"
+S: {3}
+S: a b
+S: {4}
+S: OK x ACTIVE
+S: \"two\"
+S: OK \"done\"
+C: GETSCRIPT \"one\"
+S: {14}
+S: OK
+S: NO (ACL)
+S: 
+S: OK
+";
+    let (first, _) = listed.split_once('\n').unwrap();
+    let enhanced = "S: OK
+C: LISTSCRIPTS
+S: \"one\"
+S: {3}
+S: {4}
+S:  ACTIVE
+S: \"two\"
+S: OK
+C: GETSCRIPT \"one\"
+S: {14}
+S: OK
+";
+    assert_eq!(reduced(Strictness::Enhanced, listed), enhanced);
+    assert_eq!(reduced(Strictness::Enhanced, &format!("{first}\n{enhanced}")), enhanced);
 }
