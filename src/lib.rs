@@ -51,6 +51,7 @@
 //!     logs/              feature "script": logs of servers, followed, and what their lines say
 //!     regular            regular files that somebody else names
 //!     file               files that are read as text, and files written by rename
+//!     stoppable          feature "script": work on a thread of its own that can be stopped
 //!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
 //! L2  dialogue
@@ -179,6 +180,8 @@ pub mod script;
 mod secrets;
 pub mod server;
 mod session;
+#[cfg(feature = "script")]
+mod stoppable;
 #[cfg(feature = "script")]
 mod suggest;
 mod target;

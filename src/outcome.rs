@@ -10,6 +10,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "script")]
+use std::time::Instant;
 
 pub use measured::{Encrypted, Measured, Metric, Opened};
 
@@ -65,6 +67,9 @@ pub struct Outcome {
     pub(crate) recorded: Option<Box<Recorded>>,
     /// The earlier attempts, which failed (`--retries`).
     pub failed_attempts: Vec<Self>,
+    /// When the time of the script is up.
+    #[cfg(feature = "script")]
+    pub(crate) until: Option<Instant>,
     /// Secrets that must not be in anything that is kept of this outcome.
     #[cfg(feature = "script")]
     pub(crate) secrets: Learned,
@@ -256,6 +261,7 @@ impl Outcome {
             measured: Measured::default(),
             recorded: None,
             failed_attempts: Vec::new(),
+            until: None,
             secrets: Learned::default(),
         }
     }

@@ -4,6 +4,7 @@
 //! reads it, and `cargo insta review` and `mailexpect review` accept changes to it. A script
 //! without a golden is not compared with anything.
 
+mod comparison;
 mod file;
 mod header;
 mod info;
@@ -20,25 +21,20 @@ mod skipped;
 mod stale;
 mod text;
 
-use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use numbers::Names;
 #[cfg(feature = "cli")]
 pub(crate) use pending::Pending;
 #[cfg(feature = "cli")]
 pub(crate) use policy::is_ci;
 pub(crate) use policy::{Goldens, Policy};
-use skipped::Kept;
 #[cfg(feature = "cli")]
 pub(crate) use stale::{Stale, unreferenced};
 #[cfg(feature = "cli")]
 pub(crate) use text::text;
 
 use crate::error::{Error, Result};
-use crate::outcome::{Difference, Golden, Outcome, Verdict};
-use crate::redaction::Redaction;
 
 impl Goldens {
     /// Reads a file as a golden and reduces its text as a comparison does.
@@ -48,173 +44,6 @@ impl Goldens {
         let reduced = |recorded: file::Recorded| text::reduced(&recorded.text, &recorded.redaction);
         recorded.map(reduced).transpose().map(drop)
     }
-
-    /// Compares the transcript of a run that passed with its golden, if there is one or if one is
-    /// to be made.
-    pub(crate) fn hold(&self, outcome: &mut Outcome) {
-        // Of a script that skips its rest, nothing is written, so a golden that is to be overwritten
-        // stays as it is.
-        let is_skipped = matches!(outcome.verdict, Verdict::Skipped(_))
-            && !outcome.cases.is_empty()
-            && !(self.force_pass || self.policy.writes(false));
-        if self.policy != Policy::Ignore && (outcome.failed_by_cases || is_skipped) {
-            return self.hold_cases(outcome);
-        }
-        if self.policy == Policy::Ignore || !matches!(outcome.verdict, Verdict::Passed) {
-            return;
-        }
-        match self.compare(outcome) {
-            Ok(Held::As(golden)) => outcome.golden = golden,
-            Ok(Held::Differs(difference, cases)) => {
-                let (golden, old) = (&difference.golden, difference.old.as_deref());
-                let (old, new) = (old.unwrap_or_default(), &difference.new);
-                let is_marked = sections::mark(outcome, golden, (old, new), &cases);
-                if is_marked && !outcome.cases.is_empty() {
-                    outcome.failed_by_cases = true;
-                }
-                outcome.verdict = Verdict::Differs(Box::new(difference));
-            }
-            Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
-        }
-    }
-
-    /// Compares the cases that passed with their sections of the golden, if there is one, for a
-    /// script in which other cases failed, or which skipped its rest. Nothing is written, because
-    /// the failed cases and the rest have nothing to write.
-    fn hold_cases(&self, outcome: &mut Outcome) {
-        let there = Files::of(&outcome.path, self.target.as_deref()).there();
-        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
-        let said = there.and_then(|there| {
-            let Some((path, golden)) = there else { return Ok(None) };
-            Ok(Some((path, Said::beside(golden, outcome, &run)?)))
-        });
-        match said {
-            Ok(Some((path, said))) => {
-                let old = said.old.unwrap_or_default();
-                sections::mark(outcome, &path, (&old, &said.shown), &said.cases);
-                outcome.fail_by_cases();
-            }
-            Ok(None) => {}
-            // An unreadable golden is not the fault of any case.
-            Err(error) => outcome.beside.push(error.into()),
-        }
-    }
-
-    fn compare(&self, outcome: &Outcome) -> Result<Held> {
-        let place = Files::of(&outcome.path, self.target.as_deref());
-        let there = if self.policy.records() { place.own_there()? } else { place.there()? };
-        if there.is_none() && !self.policy.makes_new() {
-            return Ok(Held::As(Golden::None));
-        }
-        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
-        let (path, said) = match there {
-            Some((path, golden)) if self.policy.records() => {
-                let names = Names::of(outcome, &run);
-                let text = text::redacted(outcome, &run)?;
-                let kept = Kept::of(outcome, &golden.text, text, &names);
-                let old = if golden.redaction.keeps_as(&run) { golden.text } else { String::new() };
-                (path, Said::whole(Some(old), kept, run, &names))
-            }
-            Some((path, golden)) => (path, Said::beside(golden, outcome, &run)?),
-            None => {
-                let names = Names::of(outcome, &run);
-                let kept = Kept::of(outcome, "", text::redacted(outcome, &run)?, &names);
-                (place.own(), Said::whole(None, kept, run, &names))
-            }
-        };
-        secret::check_text(&said.new, &outcome.secrets)?;
-        secret::check_regexes(&said.redaction, &outcome.secrets)?;
-        file::refer(&path)?;
-        if said.old.as_deref().is_some_and(|old| file::is_same(old, &said.shown)) {
-            if self.policy.writes_pending() {
-                file::forget_pending(&path);
-            }
-            return Ok(Held::As(Golden::Same(path)));
-        }
-        self.settle(outcome, path, said)
-    }
-
-    /// Writes the golden or the pending file as the policy says, for a transcript that differs from
-    /// the golden or has none.
-    fn settle(&self, outcome: &Outcome, path: PathBuf, said: Said) -> Result<Held> {
-        let title = outcome.title.as_deref();
-        let snapshot = file::render(&outcome.path, title, &said.redaction, &said.new);
-        // A golden that could not be read again is not written.
-        header::check(&snapshot).map_err(|why| {
-            let error = Error::unwritable(format_args!("the golden {}", path.display()), why);
-            error.hint("make the title, and the regexes of redact(...), fewer or shorter")
-        })?;
-        let is_new = said.old.is_none();
-        if self.policy.writes(is_new) {
-            file::write(&path, &snapshot)?;
-            file::forget_pending(&path);
-            return Ok(Held::As(if is_new {
-                Golden::Recorded(path)
-            } else {
-                Golden::Updated(path)
-            }));
-        }
-        let pending = self.policy.leaves_pending(is_new).then(|| file::pending(&path));
-        let written = pending.as_ref().map_or(Ok(()), |pending| file::write(pending, &snapshot));
-        let unwritten = written.err().map(|error| error.message().to_owned());
-        match pending.filter(|_| unwritten.is_none()) {
-            Some(pending) if self.force_pass => Ok(Held::As(Golden::Pending(pending))),
-            None if self.force_pass => Ok(Held::As(Golden::None)),
-            pending => {
-                let (old, new) = (said.old, said.shown);
-                let difference = Difference { golden: path, old, new, pending, unwritten };
-                Ok(Held::Differs(difference, said.cases))
-            }
-        }
-    }
-}
-
-/// The transcript of a run beside its golden.
-struct Said {
-    /// The golden, reduced to what is compared; `None` if there is none.
-    old: Option<String>,
-    /// The transcript, reduced to what is compared.
-    shown: String,
-    /// The text that would be written as the golden.
-    new: String,
-    /// The redaction that the golden would be written with.
-    redaction: Redaction,
-    /// For each section of the transcript, in order, the place of its case in the outcome.
-    cases: Vec<Option<usize>>,
-}
-
-impl Said {
-    /// A transcript that is compared as it is written, up to its numbers.
-    fn whole(old: Option<String>, kept: Kept, redaction: Redaction, names: &Names) -> Self {
-        let shown =
-            old.as_deref().map(|old| numbers::as_in(old, &kept.text, names, &HashSet::new()));
-        let shown = shown.unwrap_or_else(|| kept.text.clone());
-        Self { old, shown, new: kept.text, redaction, cases: kept.cases }
-    }
-
-    /// Compares a transcript with a golden under the redaction that the golden was made with. If
-    /// the run leaves out more, by a lower strictness or by more redactions, both texts are reduced
-    /// in the same way.
-    fn beside(golden: file::Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
-        let file::Recorded { text: old, redaction: made, .. } = golden;
-        let redaction = made.clone().with_additions_of(run);
-        let names = Names::of(outcome, &redaction);
-        let kept = Kept::of(outcome, &old, text::redacted(outcome, &redaction)?, &names);
-        if redaction.keeps_as(&made) {
-            return Ok(Self::whole(Some(old), kept, redaction, &names));
-        }
-        let old = text::reduced(&old, &redaction)?;
-        let shown = text::reduced(&kept.text, &redaction)?;
-        let shown = numbers::as_in(&old, &shown, &names, &HashSet::new());
-        Ok(Self { old: Some(old), shown, new: kept.text, redaction, cases: kept.cases })
-    }
-}
-
-/// The result of a comparison.
-enum Held {
-    As(Golden),
-    /// The difference, and the place of the case for each section of the transcript.
-    Differs(Difference, Vec<Option<usize>>),
 }
 
 /// The files in which the goldens of a script are kept.

@@ -1,11 +1,11 @@
 //! How large a transcript may be that is compared with a golden. The comparison comes after the
-//! script, so neither its deadline nor its allowance of memory bounds it.
+//! script, so its allowance of memory does not bound it.
 
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{Event, What};
 
-/// How many bytes the events may take. Redacting as many takes 3 s and 300 MB at worst, if a regex
-/// matches each letter.
+/// How many bytes the events may take. Redacting as many takes 300 MB at worst, if a regex matches
+/// each letter.
 const EVENTS: usize = 8 << 20;
 /// How many bytes the events may take after they are redacted.
 pub(super) const REDACTED: usize = 48 << 20;

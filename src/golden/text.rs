@@ -7,6 +7,7 @@ use super::{known, size};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::redaction::Redaction;
+use crate::stoppable::is_stopped;
 use crate::transcript::{self, About, Event, SessionId, What};
 
 /// The text of a golden: the redacted transcript without what is only meant for reading.
@@ -60,7 +61,7 @@ pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
 }
 
 fn redacted_text(redaction: &Redaction, events: &[Event]) -> Result<String> {
-    let redacted = redaction.apply_up_to(size::REDACTED, events)?;
+    let redacted = redaction.apply_up_to(size::REDACTED, is_stopped, events)?;
     size::check_run(joined(&redacted.ok_or_else(size::redacted)?))
 }
 

@@ -4,6 +4,7 @@
 //! On a session that speaks a protocol, a pattern is matched against a whole reply
 //! ([`Pattern::matches`]); on a plain stream, the stream is searched for it ([`Search`]).
 
+mod captures;
 mod code;
 mod finder;
 mod into;
@@ -17,10 +18,10 @@ use std::sync::OnceLock;
 
 use memchr::memmem;
 
+pub(crate) use captures::Captures;
 pub use code::{Code, Enhanced};
 pub(crate) use finder::Finder;
 pub use into::IntoPattern;
-pub(crate) use regex::Captures;
 pub use regex::Regex;
 pub(crate) use search::{Found, Progress, Search};
 

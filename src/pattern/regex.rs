@@ -1,20 +1,18 @@
 //! Regexes on bytes, for whole replies and for streams.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::meta;
 use regex_automata::nfa::thompson;
-use regex_automata::util::captures;
-use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, util};
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::captures::Captures;
 use super::skip::Skip;
 use crate::error::{Error, Result};
 use crate::visible;
@@ -25,6 +23,8 @@ const LONGEST: usize = 64 << 10;
 /// The largest size in memory of a compiled regex; a larger one is an error. In the worst case, each
 /// byte of a search is compared with all of it.
 const COMPILED_LIMIT: usize = 1 << 20;
+/// How many bytes a search keeps for the next one. It is what the library has unless told otherwise.
+const CACHE: usize = 2 << 20;
 /// The largest size of the automaton for which a whole DFA is built. A larger one would exceed the
 /// limits in the end, after seconds in which no deadline holds.
 const MOST_FOR_DENSE: usize = 32 << 10;
@@ -57,8 +57,17 @@ impl Regex {
     /// # Errors
     /// A usage error that shows where the regex is wrong, or says that it is too large.
     pub fn new(source: &str) -> Result<Self> {
+        Self::searching_in(source, CACHE)
+    }
+
+    /// Compiles a regex whose searches keep at most this many bytes, in each direction, for the next
+    /// search.
+    ///
+    /// # Errors
+    /// Those of [`Regex::new`].
+    pub(crate) fn searching_in(source: &str, cache: usize) -> Result<Self> {
         check_length(source.len())?;
-        let meta = build_meta(&[source])?;
+        let meta = build_meta(&[source], cache)?;
         Ok(Self(Arc::new(Whole { source: source.into(), meta, stream: OnceLock::new() })))
     }
 
@@ -108,9 +117,13 @@ pub(super) fn check_length(length: usize) -> Result<()> {
     Err(error.hint("text that is no regex is searched for as it stands, whatever its length"))
 }
 
-fn build_meta(sources: &[&str]) -> Result<meta::Regex> {
+fn build_meta(sources: &[&str], cache: usize) -> Result<meta::Regex> {
+    let config = meta::Config::new()
+        .utf8_empty(false)
+        .nfa_size_limit(Some(COMPILED_LIMIT))
+        .hybrid_cache_capacity(cache);
     meta::Builder::new()
-        .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
+        .configure(config)
         .syntax(dialect())
         .build_many(sources)
         .map_err(|error| wrong(&sources.join(" or "), &error))
@@ -152,50 +165,6 @@ fn wrong(source: &str, error: &meta::BuildError) -> Error {
     )
 }
 
-/// The groups of a match, as ranges of the searched bytes.
-#[derive(Clone, Debug)]
-pub(crate) struct Captures(captures::Captures);
-
-impl Captures {
-    /// The leftmost match, and which of the patterns it belongs to.
-    fn find(regex: &meta::Regex, input: &Input<'_>) -> Option<(usize, Self)> {
-        let mut groups = regex.create_captures();
-        regex.search_captures(input, &mut groups);
-        let pattern = groups.pattern()?.as_usize();
-        Some((pattern, Self(groups)))
-    }
-
-    /// The same groups, of bytes of which the first `count` were dropped. None of them may begin
-    /// there.
-    pub(super) fn without_first(mut self, count: usize) -> Self {
-        for slot in self.0.slots_mut() {
-            *slot = slot.and_then(|at| NonMaxUsize::new(at.get().checked_sub(count)?));
-        }
-        self
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.group_len()
-    }
-
-    pub(crate) fn get(&self, group: usize) -> Option<Range<usize>> {
-        self.0.get_group(group).map(|span| span.range())
-    }
-
-    /// The range of the group of this name, if the group exists and took part in the match.
-    pub(crate) fn named(&self, name: &str) -> Option<Range<usize>> {
-        let pattern = self.0.pattern()?;
-        let group = self.0.group_info().to_index(pattern, name)?;
-        self.get(group)
-    }
-
-    pub(crate) fn names(&self) -> Vec<&str> {
-        self.0.pattern().map_or_else(Vec::new, |pattern| {
-            self.0.group_info().pattern_names(pattern).flatten().collect()
-        })
-    }
-}
-
 /// One or more regexes to search for in a stream, byte for byte as it comes.
 ///
 /// A DFA goes forward over each byte once. If it stays small, it is built in advance, otherwise
@@ -223,7 +192,7 @@ impl StreamRegex {
     pub(super) fn new(sources: &[(usize, String)]) -> Result<Self> {
         let regexes: Vec<&str> = sources.iter().map(|(_, source)| source.as_str()).collect();
         let indices = sources.iter().map(|(index, _)| *index).collect();
-        Self::of(&regexes, build_meta(&regexes)?, indices)
+        Self::of(&regexes, build_meta(&regexes, CACHE)?, indices)
     }
 
     fn of(regexes: &[&str], meta: meta::Regex, indices: Vec<usize>) -> Result<Self> {

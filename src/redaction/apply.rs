@@ -68,10 +68,12 @@ pub(super) struct Run<'a> {
     /// Whether the changes are listed.
     lists: bool,
     event: usize,
+    /// Whether nobody waits for the result any more.
+    pub(super) is_stopped: fn() -> bool,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(rules: &'a Rules, lists: bool) -> Self {
+    pub(super) fn new(rules: &'a Rules, lists: bool, is_stopped: fn() -> bool) -> Self {
         Self {
             rules,
             tokens: Tokens::default(),
@@ -79,6 +81,7 @@ impl<'a> Run<'a> {
             changes: Vec::new(),
             lists,
             event: 0,
+            is_stopped,
         }
     }
 

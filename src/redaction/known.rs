@@ -10,6 +10,7 @@ use super::rule::Label;
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) value: Box<[u8]>,
+    finder: memmem::Finder<'static>,
     pub(super) label: Label,
     /// Whether the value is the number of a port, which other numbers may contain.
     pub(super) is_port: bool,
@@ -21,7 +22,8 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn new(value: &[u8], token: &str) -> Self {
         let label = Label::new(&format!("known {token}"), token, false);
-        Self { value: value.into(), label, is_port: false, is_common: false }
+        let finder = memmem::Finder::new(value).into_owned();
+        Self { value: value.into(), finder, label, is_port: false, is_common: false }
     }
 
     /// A value that other text may equal by chance.
@@ -44,17 +46,15 @@ impl Known {
     /// The places where the value stands as a whole word or words: a port `25` is not found in
     /// `250`, nor a user `al` in `mail`.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-        memmem::find_iter(text, &self.value).map(|start| start..start + self.value.len()).filter(
-            |span| {
-                let is_whole = |inside: usize, outside: Option<&u8>| {
-                    !text[inside].is_ascii_alphanumeric()
-                        || !outside.is_some_and(u8::is_ascii_alphanumeric)
-                };
-                is_whole(span.start, span.start.checked_sub(1).and_then(|before| text.get(before)))
-                    && is_whole(span.end - 1, text.get(span.end))
-                    && (!self.is_port || is_number(text, span))
-            },
-        )
+        self.finder.find_iter(text).map(|start| start..start + self.value.len()).filter(|span| {
+            let is_whole = |inside: usize, outside: Option<&u8>| {
+                !text[inside].is_ascii_alphanumeric()
+                    || !outside.is_some_and(u8::is_ascii_alphanumeric)
+            };
+            is_whole(span.start, span.start.checked_sub(1).and_then(|before| text.get(before)))
+                && is_whole(span.end - 1, text.get(span.end))
+                && (!self.is_port || is_number(text, span))
+        })
     }
 }
 

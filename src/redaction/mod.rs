@@ -254,21 +254,27 @@ impl Redaction {
     /// Usage if the regexes that are on take too much memory.
     pub fn apply(&self, events: &[Event]) -> Result<Redacted> {
         let rules = self.rules()?;
-        let mut run = Run::new(&rules, true);
+        let mut run = Run::new(&rules, true, || false);
         let events =
             events.iter().enumerate().map(|(number, event)| run.event(number, event)).collect();
         Ok(Redacted { events, changes: run.changes })
     }
 
     /// Redacts the events of a run, without a list of the changes, which takes several times the
-    /// memory of the events. Returns `None` if the redacted events take more than `most` bytes.
+    /// memory of the events. Returns `None` if the redacted events take more than `most` bytes, and
+    /// something that is of no use once the work `is_stopped`.
     ///
     /// # Errors
     /// Those of [`Redaction::apply`].
     #[cfg(feature = "script")]
-    pub(crate) fn apply_up_to(&self, most: usize, events: &[Event]) -> Result<Option<Vec<Event>>> {
+    pub(crate) fn apply_up_to(
+        &self,
+        most: usize,
+        is_stopped: fn() -> bool,
+        events: &[Event],
+    ) -> Result<Option<Vec<Event>>> {
         let rules = self.rules()?;
-        let mut run = Run::new(&rules, false);
+        let mut run = Run::new(&rules, false, is_stopped);
         let mut bytes = 0;
         let redacted = events.iter().enumerate().map(|(number, event)| {
             let redacted = run.event(number, event);
@@ -276,6 +282,12 @@ impl Redaction {
             (bytes <= most).then_some(redacted)
         });
         Ok(redacted.collect())
+    }
+
+    /// Whether regexes of the caller are looked for, of which nobody knows how long that takes.
+    #[cfg(feature = "script")]
+    pub(crate) fn has_regexes(&self) -> bool {
+        self.own.iter().any(|rule| rule.weight > 0)
     }
 
     /// The names of all tokens that may stand in what was redacted.

@@ -22,9 +22,10 @@ pub(super) struct Rule {
     pub(super) weight: usize,
 }
 
-/// The least that a rule counts for, in bytes: each search needs space besides the compiled regex,
-/// and time.
-const LIGHTEST: usize = 16 << 10;
+/// How many bytes the searches of a caller's regex keep for the next search, in each direction.
+const CACHE: usize = 32 << 10;
+/// The least that a rule counts for, in bytes: what its searches keep besides the compiled regex.
+const LIGHTEST: usize = 2 * CACHE;
 
 /// How a rule's matches are replaced and reported.
 #[derive(Clone, Debug)]
@@ -55,8 +56,8 @@ impl Rule {
 
     pub(super) fn own(source: &str, token: &str, numbered: bool) -> Result<Self> {
         let label = Label::new(&format!("`{source}`"), token, numbered);
-        let regex = Regex::new(source)?;
-        let weight = regex.size().max(LIGHTEST);
+        let regex = Regex::searching_in(source, CACHE)?;
+        let weight = regex.size() + LIGHTEST;
         Ok(Self { regex, scope: ANYWHERE, label, weight })
     }
 

@@ -23,7 +23,7 @@ impl<'a> Run<'a> {
         let (text, end) = line.split_at(chomp(line).len());
         let mut text = text.to_vec();
         let mut flat = unfolded(&text);
-        if self.is_redacted(&flat) {
+        if (self.is_stopped)() || self.is_redacted(&flat) {
             return line.to_vec();
         }
         let span = unit.span.start + offset..unit.span.start + offset + text.len();
@@ -104,11 +104,11 @@ impl<'a> Run<'a> {
             rule.scope.holds(seen.part, around.speech, seen.answering, around.greeting)
                 && rule.scope.starts(text)
         };
-        claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
+        self.claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
         // In a note about TLS, the host name is recognised by its position, so this rule comes
         // before known values that may equal it.
         if seen.part == Part::Tls {
-            claim_all(text, rules.others.iter().filter(fitting), &mut claims);
+            self.claim_all(text, rules.others.iter().filter(fitting), &mut claims);
         }
         // In a greeting or a reply to EHLO, such a word is more likely the server's own than a
         // known value.
@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
                 claims.claim(span.clone(), Some(label));
             }
         }
-        claim_all(text, rules.others.iter().filter(fitting), &mut claims);
+        self.claim_all(text, rules.others.iter().filter(fitting), &mut claims);
         if around.is_client {
             for (span, name) in self.tokens.again(text) {
                 claims.claim(span, rules.again.get(name));
@@ -134,6 +134,19 @@ impl<'a> Run<'a> {
             known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
         }
         claims
+    }
+
+    /// Claims every span that these rules match.
+    fn claim_all(
+        &self,
+        text: &[u8],
+        rules: impl Iterator<Item = &'a Rule>,
+        claims: &mut Claims<'a>,
+    ) {
+        for rule in rules {
+            let spans = rule.spans(text).take_while(|_| !(self.is_stopped)());
+            spans.for_each(|span| claims.claim(span, Some(&rule.label)));
+        }
     }
 
     /// The text with all claimed spans replaced. The changes of a line that was rearranged refer to
@@ -166,13 +179,6 @@ impl<'a> Run<'a> {
         }
         redacted.extend_from_slice(&text[from..]);
         redacted
-    }
-}
-
-/// Claims every span that these rules match.
-fn claim_all<'a>(text: &[u8], rules: impl Iterator<Item = &'a Rule>, claims: &mut Claims<'a>) {
-    for rule in rules {
-        rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
     }
 }
 

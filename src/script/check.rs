@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
 use super::library::{self, Library};
-use super::{captured, failure, literals, stoppable, vocabulary};
+use super::{captured, failure, literals, vocabulary};
 use crate::error::Error;
 use crate::outcome::{Failure, Place};
+use crate::stoppable;
 use crate::suggest;
 
 /// A problem in a script that was found without running it.

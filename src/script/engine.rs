@@ -3,15 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use rhai::packages::{Package as _, StandardPackage};
-use rhai::{Dynamic, Engine, OptimizationLevel, Shared, def_package};
+use rhai::{Dynamic, Engine, LexError, OptimizationLevel, Shared, Token, def_package};
 
 use super::ended::Ended;
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{
-    bindings, bounds, coroutine, lengths, native, predicates, searching, showing, stoppable, texts,
-};
+use super::{bindings, bounds, coroutine, lengths, native, predicates, searching, showing, texts};
 use crate::room;
+use crate::stoppable;
 use crate::transcript::What;
 
 /// How deep calls of script functions may nest.
@@ -65,9 +64,17 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .on_progress(progress);
     // The API that Rhai calls deprecated is one that it may change.
     #[expect(deprecated, reason = "Rhai has no other way to stop its parser")]
-    engine.on_parse_token(|token, _, _| stoppable::token(token));
+    engine.on_parse_token(|token, _, _| unless_stopped(token));
     bound_values(&mut engine);
     engine
+}
+
+/// Called for each token of a source: ends the parser if it must stop.
+fn unless_stopped(token: Token) -> Token {
+    if stoppable::is_stopped() {
+        return Token::LexError(Box::new(LexError::Runtime("stopped".to_owned())));
+    }
+    token
 }
 
 /// Limits the size of values. With Rhai's own limits, Rhai walks through a whole value after each

@@ -14,11 +14,12 @@ use rhai::{
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{fixtures, heading, raise, shipped, stoppable};
+use super::{fixtures, heading, raise, shipped};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
 use crate::secrets;
+use crate::stoppable;
 
 /// The deepest nesting of imports. Rhai's own limit counts only the modules that one module
 /// imports.

@@ -57,7 +57,6 @@ mod settings;
 pub(crate) mod shipped;
 mod showing;
 mod sizes;
-mod stoppable;
 mod survey;
 mod table;
 mod texts;

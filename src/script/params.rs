@@ -9,8 +9,8 @@ use super::case::Case;
 use super::fixtures;
 use super::library;
 use super::runner::Runner;
-use super::stoppable::stopped_after;
 use crate::error::{Error, Result};
+use crate::stoppable::stopped_after;
 use crate::suggest;
 
 /// The parameters that a script takes.

@@ -17,6 +17,7 @@ use crate::golden::Goldens;
 use crate::outcome::{Outcome, Verdict};
 use crate::project::Project;
 use crate::report::Human;
+use crate::runtime;
 use crate::script::Case;
 
 /// Runs a script and panics with its report unless the script passes. The path is relative to the
@@ -146,7 +147,7 @@ fn case_of(folder: &Path, script: &Path) -> Result<Case> {
 /// With the report, unless the script passes or skips itself.
 #[track_caller]
 pub fn assert_passes(case: &Case) {
-    assert_ok(&held(case.run()));
+    assert_ok(&run_and_hold(case));
 }
 
 /// [`assert_passes`] for async tests.
@@ -154,7 +155,7 @@ pub fn assert_passes(case: &Case) {
 /// # Panics
 /// With the report, unless the script passes or skips itself.
 pub async fn assert_passes_async(case: &Case) {
-    assert_ok(&held(case.run_async().await));
+    assert_ok(&held(case.run_async().await).await);
 }
 
 #[track_caller]
@@ -162,13 +163,22 @@ fn assert_ok(outcome: &Outcome) {
     assert!(outcome.is_ok(), "\n{}\n", anstream::adapter::strip_str(&report(outcome)));
 }
 
-/// The outcome after comparison with its golden, by the policy in the environment.
-fn held(mut outcome: Outcome) -> Outcome {
-    match Goldens::of_environment() {
-        Ok(goldens) => goldens.hold(&mut outcome),
-        Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
+/// Runs a case to its outcome after comparison with its golden.
+#[track_caller]
+fn run_and_hold(case: &Case) -> Outcome {
+    let outcome = case.run();
+    match runtime::current_thread() {
+        Ok(runtime) => runtime.block_on(held(outcome)),
+        Err(error) => Outcome { verdict: Verdict::Failed(Box::new(error.into())), ..outcome },
     }
-    outcome
+}
+
+/// The outcome after comparison with its golden, by the policy in the environment.
+async fn held(outcome: Outcome) -> Outcome {
+    match Goldens::of_environment() {
+        Ok(goldens) => goldens.hold(outcome, std::future::pending()).await,
+        Err(error) => Outcome { verdict: Verdict::Failed(Box::new(error.into())), ..outcome },
+    }
 }
 
 /// The report of a failed test. It is verbose, because a test has no `-v`; for a difference from
@@ -203,7 +213,7 @@ mod tests {
         std::fs::write(folder.path().join("a.rhai"), script).unwrap();
         let case = case(&folder.path().to_string_lossy(), "a.rhai");
         let case = if name.is_empty() { case } else { case.set(name, "smtp://127.0.0.1:1") };
-        report(&held(case.run()))
+        report(&run_and_hold(&case))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::thread;
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
 
 use super::fixture::Fixture;
-use super::{case_of, from_here, held, report};
+use super::{case_of, from_here, report, run_and_hold};
 use crate::error::Error;
 use crate::outcome::{Outcome, Verdict};
 use crate::plan;
@@ -145,7 +145,7 @@ impl<F: Send + Sync + 'static> Scripts<F> {
             .get()
             .map_err(|why| format!("what the scripts need was not started: {why}"))?;
         let case = (self.prepare)(fixture, case).sharing(plan.fixtures.clone());
-        let outcome = held(case.run());
+        let outcome = run_and_hold(&case);
         *plan.last() = Some(case);
         showing.conclude(outcome)
     }

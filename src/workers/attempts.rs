@@ -12,6 +12,15 @@ use crate::error::{Error, Kind};
 use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
 use crate::transport::ThreadUse;
 
+/// How long the comparison with a golden may take after the run was interrupted.
+const TO_COMPARE: Duration = Duration::from_millis(200);
+
+/// Ready once the run is interrupted.
+async fn interrupted(pressed: &watch::Receiver<bool>) {
+    // The sender lives as long as the lanes, so this does not fail before the signal comes.
+    let _ = pressed.clone().wait_for(|pressed| *pressed).await;
+}
+
 /// Runs a script, and runs it again if it fails and may be retried.
 pub(super) async fn run<A>(
     shared: &Shared<A>,
@@ -27,15 +36,14 @@ pub(super) async fn run<A>(
         return outcome;
     }
     loop {
-        let mut pressed = pressed.clone();
-        let interrupt = async move {
-            // The sender lives as long as the lanes, so this does not fail before the signal comes.
-            let _ = pressed.wait_for(|pressed| *pressed).await;
-        };
-        let mut outcome = against.runner.run_on(thread, script, interrupt).await;
+        let mut outcome = against.runner.run_on(thread, script, interrupted(pressed)).await;
         outcome.target.clone_from(&against.target);
         outcome.cases.iter_mut().for_each(|case| case.target.clone_from(&against.target));
-        against.goldens.hold(&mut outcome);
+        let interrupt = async {
+            interrupted(pressed).await;
+            tokio::time::sleep(TO_COMPARE).await;
+        };
+        let mut outcome = against.goldens.hold(outcome, interrupt).await;
         blame_time(shared, &mut outcome);
         // A script with a usage error would fail again in the same way.
         let is_final = outcome.is_ok() || outcome.exit_code() == ExitCode::Wrong;

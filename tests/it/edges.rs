@@ -262,3 +262,19 @@ fn too_few_descriptors_are_an_error_that_names_the_limit() {
         }
     }
 }
+
+#[test]
+fn a_golden_that_takes_long_to_compare_ends_with_the_script_and_with_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "// Many matches, each to the end of a long line.\n\
+        redact(\"(?P<v>a)[^x]*\", \"A\");\nlet text = \"a\";\ntext.pad(400000, \"a\");\nsnapshot(text);\n\
+        assert_eq(1, 1);\n";
+    std::fs::write(folder.path().join("a.rhai"), script).unwrap();
+    let ran = run(folder.path(), &["run", "a.rhai", "--record", "--deadline", "2s"]);
+    let said = "error: the deadline of the whole script ran out while the golden was compared";
+    assert!(ran.out.contains(said), "{}{}", ran.out, ran.err);
+    let ran = run(folder.path(), &["run", "a.rhai", "--record", "--global-timeout", "2s"]);
+    let said = "error: the time of the run, 2 s, is up";
+    assert!(ran.out.contains(said), "{}{}", ran.out, ran.err);
+    assert!(!folder.path().join("snapshots").exists(), "a golden was written");
+}

@@ -29,7 +29,7 @@ const LAYERS: [&[&str]; 5] = [
         "transcript",
         "visible",
     ],
-    &["file", "logs", "regular", "runtime", "tls", "transport"],
+    &["file", "logs", "regular", "runtime", "stoppable", "tls", "transport"],
     &["session", "probe", "doctor", "server"],
     &["script"],
     &[

@@ -138,13 +138,16 @@ impl Folder {
         };
         let runner = Runner::new(settings);
         let runner = runner.play(Arc::new(recording), &written.params, TIMEOUT);
-        let cancelled = async {
+        let cancelled = || async {
             self.interrupt.pressed().await;
             let until = *self.since.get_or_init(Instant::now) + AFTER_INTERRUPT;
             tokio::time::sleep_until(until).await;
         };
-        let mut outcome = block_on(runner.run(script, cancelled));
-        Goldens { policy: Policy::Record, ..Goldens::default() }.hold(&mut outcome);
+        let goldens = Goldens { policy: Policy::Record, ..Goldens::default() };
+        let outcome = block_on(async {
+            let outcome = runner.run(script, cancelled()).await;
+            goldens.hold(outcome, cancelled()).await
+        });
         Ok(match (&outcome.golden, &outcome.verdict) {
             (_, Verdict::Interrupted(_)) => Some("there was no time for it".to_owned()),
             (Golden::None, _) | (_, Verdict::Failed(_)) => Some(why(&outcome)),

@@ -14,7 +14,8 @@ use regex_automata::util::primitives::StateID;
 
 use automaton::{DenseRun, LazyRun, Mark, Run};
 
-use super::regex::{Captures, Forward, StreamRegex, start};
+use super::captures::Captures;
+use super::regex::{Forward, StreamRegex, start};
 use super::skip::{Jump, Skip};
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};

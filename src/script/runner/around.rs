@@ -14,8 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::script::fixtures::{Given, Unready};
-use crate::script::stoppable::stoppable;
 use crate::script::{fixtures, serial};
+use crate::stoppable::stoppable;
 use crate::transport::ThreadUse;
 
 /// What a script holds or gets while it runs.

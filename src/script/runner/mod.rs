@@ -226,6 +226,7 @@ impl Runner {
             beside,
             redaction: Some(run.redaction()),
             measured: run.measured(),
+            until: Some(deadline.into_std()),
             ..Outcome::new(path, verdict)
         };
         outcome.cases = run.table.outcomes(&mut outcome, &run.secrets());

@@ -1,7 +1,9 @@
-//! Work of the process itself that can be stopped: reading, compiling and checking a script.
+//! Work of the process itself that can be stopped: reading, compiling and checking a script, and
+//! comparing its transcript with a golden.
 //!
 //! Rhai's parser and the checks take quadratic time for some sources (a map literal of 100 000
-//! entries: two minutes). So the work looks whether it must stop, as a running script does.
+//! entries: two minutes), and so do some regexes for long lines. So the work looks whether it must
+//! stop, as a running script does.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -10,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rhai::{LexError, Token};
 use tokio::sync::oneshot;
 
 /// What stops the work of a thread.
@@ -26,7 +27,7 @@ thread_local! {
 }
 
 /// Whether the work of this thread must stop.
-pub(super) fn is_stopped() -> bool {
+pub(crate) fn is_stopped() -> bool {
     STOP.with_borrow(|stop| match stop {
         None => false,
         Some(Stop::Told(stopped)) => stopped.load(Ordering::Relaxed),
@@ -34,27 +35,19 @@ pub(super) fn is_stopped() -> bool {
     })
 }
 
-/// Called for each token of a source: ends the parser if it must stop.
-pub(super) fn token(token: Token) -> Token {
-    if is_stopped() {
-        return Token::LexError(Box::new(LexError::Runtime("stopped".to_owned())));
-    }
-    token
-}
-
 /// Does work on a thread of its own, until it is done or `stop` is ready. Work that is stopped may
 /// go on for a moment, and nobody waits for it.
 ///
 /// # Errors
 /// If the system gives no thread, or the work panics.
-pub(super) async fn stoppable<T: Send + 'static, S>(
+pub(crate) async fn stoppable<T: Send + 'static, S>(
     work: impl FnOnce() -> T + Send + 'static,
     stop: impl Future<Output = S>,
 ) -> io::Result<Result<T, S>> {
     let stopped = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = oneshot::channel();
     let of_thread = Arc::clone(&stopped);
-    std::thread::Builder::new().name("compiles a script".to_owned()).spawn(move || {
+    std::thread::Builder::new().name("work beside the script".to_owned()).spawn(move || {
         STOP.set(Some(Stop::Told(of_thread)));
         // The receiver is gone if the work was stopped.
         let _ = sender.send(work());
@@ -70,7 +63,7 @@ pub(super) async fn stoppable<T: Send + 'static, S>(
 }
 
 /// Does work on this thread that is stopped after this time, if nothing else can stop it already.
-pub(super) fn stopped_after<T>(time: Duration, work: impl FnOnce() -> T) -> T {
+pub(crate) fn stopped_after<T>(time: Duration, work: impl FnOnce() -> T) -> T {
     let is_mine = STOP.with_borrow_mut(|stop| {
         let is_free = stop.is_none();
         if is_free {
