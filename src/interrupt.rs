@@ -84,6 +84,8 @@ impl Interrupt {
 }
 
 fn signals() -> io::Result<Vec<Signal>> {
+    // A parent may have set SIGCHLD to be ignored. The system would then forget how children ended.
+    drop(signal(SignalKind::child())?);
     let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
     if !is_hangup_ignored() {
         kinds.push(SignalKind::hangup());

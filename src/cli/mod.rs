@@ -146,10 +146,14 @@ pub fn main() -> process::ExitCode {
     });
     let unwritten = screen.written().err().map(|error| {
         screen.complain(&error);
-        error.exit_code()
+        if screen.is_stuck() { ExitCode::Interrupted } else { error.exit_code() }
     });
-    // The state of the server, which is what a monitor reads, has no code for this.
-    let worst = unwritten.filter(|_| !is_for_nagios).map_or(code, |unwritten| code.max(unwritten));
+    let worst = match unwritten {
+        // A monitor that was not told anything must not take the server for well.
+        Some(_) if is_for_nagios && code == ExitCode::Passed => ExitCode::Unreachable,
+        Some(unwritten) if !is_for_nagios => code.max(unwritten),
+        _ => code,
+    };
     process::ExitCode::from(worst as u8)
 }
 

@@ -10,9 +10,11 @@ use rustix::io::Errno;
 
 use crate::runtime;
 
-/// How long a write may wait for its reader after a signal that ends the program, or after the time
-/// of the run. A pager or a collector of logs that has stopped would otherwise keep it from ending.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a write may wait for its reader after a signal that ends the program. A pager or a
+/// collector of logs that has stopped would otherwise keep it from ending.
+const AFTER_SIGNAL: Duration = Duration::from_millis(300);
+/// How long a write may wait for its reader after the time of the run.
+const AFTER_TIME: Duration = Duration::from_secs(1);
 /// The number of bytes that every pipe that is ready takes at once (`PIPE_BUF` of POSIX).
 const PIECE: usize = 512;
 /// How often a write that waits looks for a signal.
@@ -35,16 +37,17 @@ pub(super) fn note_ended() {
 /// Writes everything.
 ///
 /// # Errors
-/// The system's error; `BrokenPipe` if nobody reads after a signal, `TimedOut` if nobody reads after
+/// The system's error; `Interrupted` if nobody reads after a signal, `TimedOut` if nobody reads after
 /// the time of the run.
 pub(super) fn write(to: &impl AsFd, mut text: &[u8]) -> io::Result<()> {
     let mut since = Instant::now();
     while !text.is_empty() {
         if !is_ready(to)? {
-            if is_long_past(runtime::interrupted_at(), since) {
-                return Err(ErrorKind::BrokenPipe.into());
+            if is_past(runtime::interrupted_at(), since, AFTER_SIGNAL) {
+                return Err(io::Error::new(ErrorKind::Interrupted, "nobody reads it"));
             }
-            if is_long_past(*TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner), since) {
+            let end = *TIME_IS_UP.lock().unwrap_or_else(PoisonError::into_inner);
+            if is_past(end, since, AFTER_TIME) {
                 let why = "nobody reads it, and the time of the run is up";
                 return Err(io::Error::new(ErrorKind::TimedOut, why));
             }
@@ -60,9 +63,9 @@ pub(super) fn write(to: &impl AsFd, mut text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a write that has waited since then has waited too long after this moment.
-fn is_long_past(end: Option<Instant>, since: Instant) -> bool {
-    end.is_some_and(|end| end.max(since).elapsed() > GRACE)
+/// Whether a write that has waited since then has waited longer than this after the end.
+fn is_past(end: Option<Instant>, since: Instant, grace: Duration) -> bool {
+    end.is_some_and(|end| end.max(since).elapsed() > grace)
 }
 
 /// Waits for a moment until the descriptor can be written to. A pipe without a reader can.

@@ -209,7 +209,7 @@ fn once(
     screen: &Screen,
 ) -> Result<ExitCode> {
     let failed = Failed::to_update();
-    let interrupt = work.interrupt.clone();
+    let (interrupt, times) = (work.interrupt.clone(), work.times);
     outlet::set_end(work.rules.time.and_then(|time| Instant::now().checked_add(time)));
     let planned = planned(&work);
     let progress = progress.then(|| Progress::start(&planned, screen)).flatten();
@@ -228,11 +228,20 @@ fn once(
         kept.reports.add(&outcome);
     }
     let (summary, code) = kept.reports.end(spent.elapsed, spent.timed_out, error, screen);
-    // A run that was stopped before its end is no success, even if all had passed until then. A run
-    // without an end has to be stopped, so that `not_run` is 0.
-    let is_cut_short = interrupt.is_pressed() && summary.not_run > 0;
-    let cut = if is_cut_short { ExitCode::Interrupted } else { ExitCode::Passed };
-    Ok(code.max(cut))
+    // A run that was stopped before its end is no success, even if all had passed until then. Of a
+    // run of so much time, or of any, nobody knows how many scripts did not run.
+    let had_more = match times {
+        Times::Rounds(_) => summary.not_run > 0,
+        Times::For(time) => spent.elapsed < time,
+        Times::Endless => true,
+    };
+    if !(interrupt.is_pressed() && had_more) {
+        return Ok(code);
+    }
+    if !matches!(times, Times::Rounds(_)) {
+        screen.note("interrupted: the run would have gone on\n");
+    }
+    Ok(code.max(ExitCode::Interrupted))
 }
 
 fn planned(work: &Work) -> Planned {

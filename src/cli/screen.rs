@@ -166,6 +166,11 @@ impl Screen {
         self.failed.get().is_some() || is_closed
     }
 
+    /// Whether a signal came and nobody took what was to be written.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.failed.get().is_some_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    }
+
     /// Checks that all output was written. A reader that has closed its pipe (`| head`) is no
     /// error.
     ///

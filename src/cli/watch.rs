@@ -96,7 +96,7 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     };
     let watched = Watched::new(args.verbose);
     let runs = Runs { every: args.every, count: args.count };
-    let told = Told { screen: screen.clone(), watched, worst: ExitCode::Passed };
+    let told = Told { screen: screen.clone(), watched, worst: ExitCode::Passed, cut: 0 };
     follow(&work, jobs, told, &runs)
 }
 
@@ -123,6 +123,12 @@ fn follow(
         (told, _) = workers::run(Work { jobs: jobs()?, ..work.clone() }, told)?;
         begun += 1;
         if work.interrupt.is_pressed() {
+            if begun == 1 && told.cut > 0 {
+                let count = told.cut;
+                told.screen
+                    .note(&format!("interrupted: {count} of the scripts had no verdict yet\n"));
+                return Ok(ExitCode::Interrupted);
+            }
             // The interrupted run is not complete, so the run before counts, too.
             return Ok(told.worst.max(before));
         }
@@ -157,11 +163,14 @@ struct Told {
     screen: Screen,
     watched: Watched,
     worst: ExitCode,
+    /// How many scripts were interrupted.
+    cut: usize,
 }
 
 impl Audience for Told {
     fn ended(&mut self, _: usize, outcome: Outcome) {
         if outcome.exit_code() == ExitCode::Interrupted {
+            self.cut += 1;
             return;
         }
         self.worst = self.worst.max(outcome.exit_code());

@@ -46,6 +46,17 @@ impl Table {
         self.ended.borrow().iter().any(|case| matches!(case.verdict, Verdict::Failed(_)))
     }
 
+    /// The reason of the first case, if there are cases and all were skipped.
+    pub(super) fn skipped(&self) -> Option<String> {
+        let ended = self.ended.borrow();
+        let reason = |case: &Case| match &case.verdict {
+            Verdict::Skipped(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        let first = ended.iter().min_by_key(|case| case.number)?;
+        if ended.iter().all(|case| reason(case).is_some()) { reason(first) } else { None }
+    }
+
     /// Adds a case that has ended.
     pub(super) fn add(&self, case: Case) -> Result<(), Error> {
         let mut ended = self.ended.borrow_mut();

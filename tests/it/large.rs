@@ -231,3 +231,24 @@ fn a_script_that_is_too_large_is_told_where_its_data_goes() {
         assert!(!text.contains("a mistake in the path"), "{text}");
     }
 }
+
+#[test]
+fn lists_as_long_as_large_mailboxes_are_compared_in_any_order() {
+    let script = "// Lists.
+let up = []; let down = []; let names = []; let flags = [];
+for n in 0..30000 { up.push(n); down.push(30000 - n); names.push(`m${n}`); }
+down[0] = 0;
+assert_same(up, down);
+assert_same(names, names.map(|name| name));
+names.truncate(2000);
+let maps = names.map(|name| #{name: name});
+assert_same(maps, maps.map(|map| map));
+flags += [1, 1, 2];
+assert_same(flags, [2, 1, 1]);
+assert_same([1, \"a\", 1.5], [1.5, \"a\", 1]);
+fails(\"assert\", || assert_same([1, 1], [1, 2]));
+";
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "a.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}

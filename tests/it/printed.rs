@@ -70,6 +70,10 @@ fn a_full_disk_is_named_and_fails_the_run() {
     let down = ["run", "a.rhai", "--set", "smtp=smtp://127.0.0.1:1"];
     let output = program().current_dir(folder.path()).args(down).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "a server that cannot be reached is worse");
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let nagios = ["run", "a.rhai", "--format", "nagios"];
+    let output = program().current_dir(folder.path()).args(nagios).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "a monitor that was told nothing knows nothing");
 }
 
 #[test]

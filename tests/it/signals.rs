@@ -182,6 +182,29 @@ fn a_program_whose_output_nobody_reads_ends_after_one_signal() {
 }
 
 #[test]
+fn a_script_that_passed_is_no_success_if_its_output_was_not_read() {
+    let passes = PRINTS.replace("s.expect_bytes(\"never\");\n", "");
+    let folder = folder(&[("a.rhai", &*passes)]);
+    let (mut child, mut stream) = connected(folder.path(), &["-v"]);
+    stream.read_exact(&mut [0]).unwrap();
+    drop(stream);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_run_without_an_end_is_interrupted_whenever_the_signal_comes() {
+    let folder = folder(&[("a.rhai", "// Quick.\nconnect(param(\"url\")).send(\"x\");\n")]);
+    for option in [&["--until-fail"][..], &["--stress-for", "10m"]] {
+        let (child, mut stream) = connected(folder.path(), option);
+        stream.read_exact(&mut [0]).unwrap();
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{option:?}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_program_whose_output_nobody_reads_ends_after_the_time_of_the_run() {
     let folder = folder(&[("a.rhai", PRINTS)]);
     let (mut child, _stream) = connected(folder.path(), &["-v", "--global-timeout", "300ms"]);

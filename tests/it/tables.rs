@@ -349,3 +349,12 @@ fn a_row_that_passes_on_a_retry_is_flaky_in_every_report() {
         server.leave();
     }
 }
+
+#[test]
+fn a_table_of_which_every_row_is_skipped_is_skipped() {
+    let rows = "// Rows.\ncases([\"a\", \"b\"], |row| skip(\"not \" + row));\n";
+    let folder = folder(&[("a.rhai", rows)]);
+    let ran = run(folder.path(), &["run", "a.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("2 skipped") && ran.out.contains("not a"), "{ran:?}");
+}

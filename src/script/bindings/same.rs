@@ -4,6 +4,9 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use rhai::Array;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
@@ -44,22 +47,50 @@ fn without(
     list: &[Element],
     other: &[Element],
 ) -> Result<Array, Raised> {
-    let mut left: Vec<_> = other.iter().collect();
+    if let Some(missing) = without_counted(list, other, |key| key.as_int().ok())
+        .or_else(|| without_counted(list, other, |key| key.clone().into_immutable_string().ok()))
+    {
+        return Ok(missing);
+    }
+    let mut left: Vec<_> = other.iter().map(Some).collect();
     let mut missing = Array::new();
-    for element in list {
-        let mut place = None;
-        for (at, candidate) in left.iter().enumerate() {
-            if native::equal(ctx, &element.key, &candidate.key)? {
-                place = Some(at);
-                break;
+    for (number, element) in list.iter().enumerate() {
+        // The lists are mostly in the same order.
+        let mut places = [number].into_iter().filter(|at| *at < left.len()).chain(0..left.len());
+        let place = loop {
+            let Some(at) = places.next() else { break None };
+            if let Some(candidate) = left[at]
+                && native::equal(ctx, &element.key, &candidate.key)?
+            {
+                break Some(at);
             }
-        }
+        };
         match place {
-            Some(at) => drop(left.swap_remove(at)),
+            Some(at) => left[at] = None,
             None => missing.push(element.value.clone()),
         }
     }
     Ok(missing)
+}
+
+/// As `without`, for lists in which all keys are of one type; `None` for others.
+fn without_counted<K: Eq + Hash>(
+    list: &[Element],
+    other: &[Element],
+    key: impl Fn(&Dynamic) -> Option<K>,
+) -> Option<Array> {
+    let mut left: HashMap<K, usize> = HashMap::new();
+    for element in other {
+        *left.entry(key(&element.key)?).or_default() += 1;
+    }
+    let mut missing = Array::new();
+    for element in list {
+        match left.get_mut(&key(&element.key)?) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => missing.push(element.value.clone()),
+        }
+    }
+    Some(missing)
 }
 
 fn shown(ctx: &NativeCallContext<'_>, list: Array) -> String {

@@ -161,9 +161,10 @@ impl Runner {
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
             (Err(End::Failed(failure)), _) => Verdict::Failed(with_step(failure)),
             (Ok(()), Some(failure)) => Verdict::Failed(Box::new(failure)),
-            (Ok(()), None) if run.has_proved_nothing() => {
-                Verdict::Failed(Box::new(nothing_expected().into()))
-            }
+            (Ok(()), None) if run.has_proved_nothing() => match run.table.skipped() {
+                Some(reason) => Verdict::Skipped(reason),
+                None => Verdict::Failed(Box::new(nothing_expected().into())),
+            },
             (Ok(()), None) => match run.fixture.wrong_end() {
                 Some(error) => Verdict::Failed(Box::new(error.into())),
                 None => Verdict::Passed,
