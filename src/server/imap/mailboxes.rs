@@ -64,7 +64,7 @@ impl Imap {
             view.refresh(account, false);
             let mailbox = view.mailbox(account)?;
             let unseen = view.all().find(|(_, uid)| {
-                mailbox.get(*uid).is_some_and(|message| !message.flags.has("\\Seen"))
+                mailbox.get(*uid).is_some_and(|message| !message.flags().has("\\Seen"))
             });
             Some((view, validity, next, unseen))
         });
@@ -124,8 +124,8 @@ impl Imap {
                     "RECENT" => count(&|message| message.recent),
                     "UIDNEXT" => mailbox.uid_next.to_string(),
                     "UIDVALIDITY" => mailbox.uid_validity.to_string(),
-                    "UNSEEN" => count(&|message| !message.flags.has("\\Seen")),
-                    "DELETED" => count(&|message| message.flags.has("\\Deleted")),
+                    "UNSEEN" => count(&|message| !message.flags().has("\\Seen")),
+                    "DELETED" => count(&|message| message.flags().has("\\Deleted")),
                     "SIZE" => {
                         messages.iter().map(|message| message.data.len()).sum::<usize>().to_string()
                     }

@@ -11,7 +11,7 @@ use super::view::View;
 use super::{Done, Imap, LARGEST_ANSWER, MOST_READ, Refusal, bad, fetch, no, search};
 use crate::proto::imap::Value;
 use crate::server::date;
-use crate::server::store::{Flags, Message};
+use crate::server::store::{Flags, Mailbox, Message, Refused};
 
 /// What STORE does with the flags.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ impl Imap {
         if data.is_empty() {
             return Err(no("An empty message is none"));
         }
-        let message = Message { flags, ..Message::new(data.into(), time) };
+        let message = Message::new(data.into(), time).with_flags(flags);
         let appended = self.change(|account| account.append(&name, message));
         let (validity, uid) = appended.map_err(|refused| try_create(refused.into()))?;
         Ok(format!("[APPENDUID {validity} {uid}] APPEND completed"))
@@ -89,26 +89,24 @@ impl Imap {
         let items = fetch::Items::read(&arguments.next()?, by_uid)?;
         arguments.end()?;
         let chosen = view.chosen(&set, by_uid);
-        let sees = items.see() && !view.read_only;
+        let (sees, seen) = (items.see() && !view.read_only, Flags::of(["\\Seen"]));
         let (mut lines, mut read) = (Vec::new(), 0);
         let fetched = self.account(|account| {
+            let Some(mailbox) = view.mailbox(account) else { return Ok(()) };
             for (number, uid) in chosen {
-                let Some(message) = view.mailbox(account).and_then(|mailbox| mailbox.get_mut(uid))
-                else {
-                    continue;
-                };
+                let Some(message) = mailbox.get(uid) else { continue };
                 read += items.cost(message);
                 if read > MOST_READ {
                     return Err(no("[LIMIT] The answer takes too much reading"));
                 }
-                let was_seen = message.flags.has("\\Seen");
-                if sees && !was_seen {
-                    message.flags.add(&Flags::of(["\\Seen"]));
+                let is_news = sees && !message.flags().has("\\Seen");
+                let now =
+                    if is_news { message.flags().with(&seen) } else { message.flags().clone() };
+                let flags = view.flags(uid, &now);
+                items.show(&mut lines, number, message, (&flags, is_news));
+                if let Some(version) = mailbox.set_flags(uid, now) {
+                    view.knows(uid, version);
                 }
-                let flags = view.flags(uid, &message.flags);
-                items.show(&mut lines, number, message, (&flags, sees && !was_seen));
-                let now = message.flags.clone();
-                view.knows(uid, &now);
                 if lines.len() > LARGEST_ANSWER {
                     return Err(no("[LIMIT] The answer is too large"));
                 }
@@ -141,25 +139,20 @@ impl Imap {
         let chosen = view.chosen(&set, by_uid);
         let mut lines = String::new();
         self.change(|account| {
-            for (number, uid) in chosen {
-                let Some(message) = view.mailbox(account).and_then(|mailbox| mailbox.get_mut(uid))
-                else {
-                    continue;
-                };
-                match change {
-                    Change::Set => message.flags = flags.clone(),
-                    Change::Add => message.flags.add(&flags),
-                    Change::Remove => message.flags.remove(&flags),
-                }
-                let now = message.flags.clone();
-                view.knows(uid, &now);
+            let left = account.left();
+            let Some(mailbox) = view.mailbox(account) else { return Ok(()) };
+            for (number, uid, now) in changed(mailbox, chosen, (change, &flags), left)? {
                 if !silent {
                     let shown = view.flags(uid, &now);
                     let uid = if by_uid { format!("UID {uid} ") } else { String::new() };
                     let _ = write!(lines, "* {number} FETCH ({uid}FLAGS ({shown}))\r\n");
                 }
+                if let Some(version) = mailbox.set_flags(uid, now) {
+                    view.knows(uid, version);
+                }
             }
-        });
+            Ok::<_, Refusal>(())
+        })?;
         self.untagged.extend_from_slice(lines.as_bytes());
         Ok(String::new())
     }
@@ -232,7 +225,7 @@ impl Imap {
         self.change(|account| {
             let Some(mailbox) = view.mailbox(account) else { return };
             let is_removed = |message: &&Message| {
-                message.flags.has("\\Deleted")
+                message.flags().has("\\Deleted")
                     && only.is_none_or(|only| only.contains(&message.uid))
             };
             let removed = mailbox.messages().iter().filter(is_removed);
@@ -240,6 +233,35 @@ impl Imap {
             mailbox.remove(&removed);
         });
     }
+}
+
+/// The flags that STORE gives the messages of these numbers and UIDs. Refused if the keywords take
+/// more bytes than the account has left: of all messages or of none.
+fn changed(
+    mailbox: &Mailbox,
+    chosen: Vec<(u32, u32)>,
+    (change, flags): (Change, &Flags),
+    left: usize,
+) -> Result<Vec<(u32, u32, Flags)>, Refused> {
+    let (mut changed, mut taken, mut freed) = (Vec::new(), 0, 0);
+    // Messages that have the same flags share the new ones.
+    let mut last: Option<(&Flags, Flags)> = None;
+    for (number, uid) in chosen {
+        let Some(before) = mailbox.get(uid).map(Message::flags) else { continue };
+        let now = match (change, &last) {
+            (Change::Set, _) => flags.clone(),
+            (_, Some((same, now))) if *same == before => now.clone(),
+            (Change::Add, _) => before.with(flags),
+            (Change::Remove, _) => before.without(flags),
+        };
+        (taken, freed) = (taken + now.size(), freed + before.size());
+        if taken > freed + left {
+            return Err(Refused::Full);
+        }
+        last = Some((before, now.clone()));
+        changed.push((number, uid, now));
+    }
+    Ok(changed)
 }
 
 /// The flags that a client names (`flag` in RFC 3501 section 9).

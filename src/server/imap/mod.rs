@@ -8,6 +8,7 @@ mod fetch;
 mod login;
 mod mailboxes;
 mod messages;
+mod refusal;
 mod search;
 mod section;
 mod sets;
@@ -19,12 +20,13 @@ mod view;
 use std::sync::Arc;
 
 use arguments::Arguments;
+use refusal::{Done, Refusal, bad, no};
 use view::View;
 
 use super::auth::{Exchange, MECHANISMS};
 use super::dialogue::{Dialogue, LARGEST, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
-use super::store::{Account, Refused};
+use super::store::Account;
 use crate::proto::imap::{Value, announced};
 
 /// How many errors get their own reply; the next error ends the connection.
@@ -58,35 +60,6 @@ pub(super) struct Imap {
     idling: bool,
     /// The untagged responses of the current command.
     untagged: Vec<u8>,
-}
-
-/// Why a command failed: the text of its NO or BAD.
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    No(String),
-    Bad(String),
-}
-
-/// The result of a command: the text of its OK, or a refusal.
-type Done = Result<String, Refusal>;
-
-fn no(text: impl Into<String>) -> Refusal {
-    Refusal::No(text.into())
-}
-
-fn bad(text: impl Into<String>) -> Refusal {
-    Refusal::Bad(text.into())
-}
-
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        no(match refused {
-            Refused::Missing => "[NONEXISTENT] No such mailbox",
-            Refused::Exists => "[ALREADYEXISTS] There is such a mailbox",
-            Refused::Name | Refused::Active => "[CANNOT] The mailbox cannot be had under that name",
-            Refused::Full => "[OVERQUOTA] There is no more room",
-        })
-    }
 }
 
 impl Imap {

@@ -194,7 +194,7 @@ impl Key {
             Self::All(keys) => keys.iter().all(|key| key.finds(candidate)),
             Self::Or(one, other) => one.finds(candidate) || other.finds(candidate),
             Self::Not(key) => !key.finds(candidate),
-            Self::Flag(flag) => message.flags.has(flag),
+            Self::Flag(flag) => message.flags().has(flag),
             Self::Recent => candidate.recent,
             Self::Numbers(set) => set.has(candidate.number, candidate.last.0),
             Self::Uids(set) => set.has(message.uid, candidate.last.1),

@@ -1,5 +1,7 @@
 //! Tests of whole dialogues, without a socket.
 
+mod bounds;
+
 use super::*;
 use crate::server::auth::{PASSWORD, USER};
 
@@ -48,23 +50,6 @@ fn site() -> Arc<Site> {
         site.store.deliver(USER, message.as_bytes());
     }
     site
-}
-
-#[test]
-fn a_command_that_is_too_large_is_not_kept() {
-    let mut client = Client::new(&site());
-    assert_eq!(client.0.line(b"a NOOP {70000+}").next, Next::Skip(70_000));
-    client.0.octets(None);
-    let line = [&b"y".repeat(60_000)[..], b" {1+}"].concat();
-    for _ in 0..10 {
-        assert_eq!(client.0.line(&line).next, Next::Skip(1));
-        client.0.octets(None);
-    }
-    assert!(client.0.command.len() < 100, "{}", client.0.command.len());
-    assert!(client.say("").starts_with("a NO "));
-    assert!(client.say("b NOOP").starts_with("b OK "));
-    // A brace within a word announces nothing.
-    assert_eq!(client.0.line(b"c NOOP y{70000+}").next, Next::Line);
 }
 
 #[test]

@@ -13,8 +13,8 @@ pub(super) struct View {
     pub(super) name: String,
     pub(super) read_only: bool,
     validity: u32,
-    /// The UIDs and flags of the messages, in the order of their numbers.
-    known: Vec<(u32, Flags)>,
+    /// The UIDs of the messages and the versions of their flags, in the order of their numbers.
+    known: Vec<(u32, u32)>,
     recent: BTreeSet<u32>,
 }
 
@@ -59,10 +59,10 @@ impl View {
         format!("{recent} {}", flags.shown()).trim().to_owned()
     }
 
-    /// Notes that the client learns of these flags in another response.
-    pub(super) fn knows(&mut self, uid: u32, flags: &Flags) {
+    /// Notes that the client learns of this version of the flags in another response.
+    pub(super) fn knows(&mut self, uid: u32, version: u32) {
         if let Ok(place) = self.known.binary_search_by_key(&uid, |(uid, _)| *uid) {
-            self.known[place].1.clone_from(flags);
+            self.known[place].1 = version;
         }
     }
 
@@ -76,13 +76,13 @@ impl View {
             self.expunge(mailbox.as_deref(), &mut news);
         }
         let Some(mailbox) = mailbox else { return news.into_bytes() };
-        for (number, (uid, flags)) in (1..).zip(&mut self.known) {
+        for (number, (uid, version)) in (1..).zip(&mut self.known) {
             if let Some(message) = mailbox.get(*uid)
-                && message.flags != *flags
+                && message.version != *version
             {
-                flags.clone_from(&message.flags);
+                *version = message.version;
                 let recent = if self.recent.contains(uid) { "\\Recent " } else { "" };
-                let shown = format!("{recent}{}", flags.shown());
+                let shown = format!("{recent}{}", message.flags().shown());
                 let _ = write!(news, "* {number} FETCH (FLAGS ({}))\r\n", shown.trim());
             }
         }
@@ -103,15 +103,14 @@ impl View {
 
     fn add(&mut self, mailbox: &mut Mailbox, news: &mut String) {
         let last = self.known.last().map_or(0, |(uid, _)| *uid);
-        let new: Vec<_> = mailbox.messages().iter().map(|message| message.uid).collect();
-        let new = new.into_iter().filter(|uid| *uid > last).collect::<Vec<_>>();
-        for uid in &new {
-            let Some(message) = mailbox.get_mut(*uid) else { continue };
-            self.known.push((*uid, message.flags.clone()));
-            if message.recent {
+        let new = mailbox.messages().iter().filter(|message| message.uid > last);
+        let new: Vec<_> = new.map(|new| (new.uid, new.version, new.recent)).collect();
+        for (uid, version, recent) in &new {
+            self.known.push((*uid, *version));
+            if *recent {
                 self.recent.insert(*uid);
                 // Only a session that may write takes `\Recent` away from other sessions.
-                message.recent = self.read_only;
+                mailbox.set_recent(*uid, self.read_only);
             }
         }
         if !new.is_empty() {

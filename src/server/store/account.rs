@@ -160,7 +160,7 @@ impl Account {
         name: &str,
         message: Message,
     ) -> Result<(u32, u32), Refused> {
-        let has_room = self.has_room_of(1, message.data.len());
+        let has_room = self.has_room_of(1, message.size());
         let mailbox = self.mailbox(name).ok_or(Refused::Missing)?;
         if !has_room {
             return Err(Refused::Full);
@@ -175,7 +175,7 @@ impl Account {
         name: &str,
         messages: Vec<Message>,
     ) -> Result<(u32, Vec<u32>), Refused> {
-        let octets = messages.iter().map(|message| message.data.len()).sum();
+        let octets = messages.iter().map(Message::size).sum();
         let has_room = self.has_room_of(messages.len(), octets);
         let mailbox = self.mailbox(name).ok_or(Refused::Missing)?;
         if !has_room {
@@ -186,7 +186,7 @@ impl Account {
     }
 
     pub(super) fn deliver(&mut self, message: Message) {
-        while !self.has_room_of(1, message.data.len())
+        while !self.has_room_of(1, message.size())
             && self.mailbox("INBOX").is_some_and(Mailbox::remove_oldest)
         {}
         // If other mailboxes use up the room, the message is in the list of accepted mail only.
@@ -210,11 +210,15 @@ impl Account {
         taken + size <= MOST_SCRIPTS && (!is_new || self.scripts.len() < MOST)
     }
 
-    /// Whether there is room for one more message of this size.
+    /// How many more bytes messages and their keywords may have.
+    pub(in crate::server) fn left(&self) -> usize {
+        self.limit.saturating_sub(self.mailboxes.values().map(Mailbox::size).sum())
+    }
+
+    /// Whether there is room for this many more messages of this size together.
     fn has_room_of(&self, messages: usize, octets: usize) -> bool {
-        let size: usize = self.mailboxes.values().map(Mailbox::size).sum();
         let count: usize = self.mailboxes.values().map(|mailbox| mailbox.messages().len()).sum();
-        count + messages <= MOST_MESSAGES && size + octets <= self.limit
+        count + messages <= MOST_MESSAGES && octets <= self.left()
     }
 }
 

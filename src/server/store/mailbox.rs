@@ -3,75 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use super::Octets;
-
-/// The system flags (RFC 3501 section 2.3.2), in the spelling in which they are shown.
-const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
-/// The most flags of one message, beyond which some are dropped, and the most bytes of a keyword,
-/// beyond which the keyword is ignored.
-const MOST_KEYWORDS: usize = 50;
-const LONGEST_KEYWORD: usize = 100;
-
-/// The flags of a message. System flags are stored in one spelling, whatever case they were set in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::server) struct Flags(BTreeSet<String>);
-
-impl Flags {
-    /// The flags that these words name, without `\Recent`, which no client may set.
-    pub(in crate::server) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
-        let known = |word: &str| {
-            let system = SYSTEM.iter().find(|system| system.eq_ignore_ascii_case(word));
-            match system {
-                Some(system) => Some((*system).to_owned()),
-                None if word.starts_with('\\') || word.len() > LONGEST_KEYWORD => None,
-                None => Some(word.to_owned()),
-            }
-        };
-        let mut flags = Self::default();
-        words.into_iter().filter_map(known).for_each(|flag| flags.insert(flag));
-        flags
-    }
-
-    /// Whether a client can set a flag of this name: a system flag except `\Recent`, or a keyword.
-    pub(in crate::server) fn can_set(word: &str) -> bool {
-        let is_atom = |word: &str| {
-            word.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte))
-        };
-        SYSTEM.iter().any(|system| system.eq_ignore_ascii_case(word)) || is_atom(word)
-    }
-
-    pub(in crate::server) fn has(&self, flag: &str) -> bool {
-        self.0.iter().any(|known| known.eq_ignore_ascii_case(flag))
-    }
-
-    pub(in crate::server) fn add(&mut self, flags: &Self) {
-        flags.0.iter().cloned().for_each(|flag| self.insert(flag));
-    }
-
-    /// Adds a flag. A keyword beyond the limit is left out; a system flag always has room.
-    fn insert(&mut self, flag: String) {
-        let is_keyword = |flag: &String| !flag.starts_with('\\');
-        let keywords = self.0.iter().filter(|flag| is_keyword(flag)).count();
-        if !is_keyword(&flag) || keywords < MOST_KEYWORDS {
-            self.0.insert(flag);
-        }
-    }
-
-    pub(in crate::server) fn remove(&mut self, flags: &Self) {
-        self.0.retain(|flag| !flags.has(flag));
-    }
-
-    /// The flags as a list without its parentheses.
-    pub(in crate::server) fn shown(&self) -> String {
-        self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
-    }
-}
+use super::{Flags, Octets};
 
 /// A message in a mailbox.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct Message {
     pub(in crate::server) uid: u32,
-    pub(in crate::server) flags: Flags,
+    /// Changed by [`Mailbox::set_flags`], which counts them.
+    flags: Flags,
+    /// Changes with the flags: a session that knows this number knows the flags, and does not have
+    /// to keep them.
+    pub(in crate::server) version: u32,
     pub(in crate::server) data: Octets,
     /// When the message arrived.
     pub(in crate::server) date: SystemTime,
@@ -82,7 +24,20 @@ pub(in crate::server) struct Message {
 impl Message {
     /// A message that is not in a mailbox yet, and therefore has no UID.
     pub(in crate::server) fn new(data: Octets, came: SystemTime) -> Self {
-        Self { uid: 0, flags: Flags::default(), data, date: came, recent: true }
+        Self { uid: 0, flags: Flags::default(), version: 0, data, date: came, recent: true }
+    }
+
+    pub(in crate::server) fn with_flags(self, flags: Flags) -> Self {
+        Self { flags, ..self }
+    }
+
+    pub(in crate::server) fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
+    /// How many bytes of a mailbox the message takes, with its keywords.
+    pub(super) fn size(&self) -> usize {
+        self.data.len() + self.flags.size()
     }
 }
 
@@ -92,7 +47,7 @@ pub(in crate::server) struct Mailbox {
     pub(in crate::server) uid_validity: u32,
     pub(in crate::server) uid_next: u32,
     messages: Vec<Message>,
-    /// The bytes of all messages together.
+    /// The sizes of all messages together.
     size: usize,
 }
 
@@ -110,15 +65,29 @@ impl Mailbox {
         self.place(uid).map(|place| &self.messages[place])
     }
 
-    pub(in crate::server) fn get_mut(&mut self, uid: u32) -> Option<&mut Message> {
-        self.place(uid).map(|place| &mut self.messages[place])
+    /// Sets whether no session has been told of a message yet.
+    pub(in crate::server) fn set_recent(&mut self, uid: u32, recent: bool) {
+        if let Some(place) = self.place(uid) {
+            self.messages[place].recent = recent;
+        }
+    }
+
+    /// Sets the flags of a message, for which the account must have room. Returns their version.
+    pub(in crate::server) fn set_flags(&mut self, uid: u32, flags: Flags) -> Option<u32> {
+        let message = self.place(uid).map(|place| &mut self.messages[place])?;
+        if message.flags != flags {
+            self.size = self.size + flags.size() - message.flags.size();
+            message.flags = flags;
+            message.version = message.version.wrapping_add(1);
+        }
+        Some(message.version)
     }
 
     /// Adds a message, and returns its UID.
     pub(super) fn push(&mut self, message: Message) -> u32 {
         let uid = self.uid_next;
         self.uid_next += 1;
-        self.size += message.data.len();
+        self.size += message.size();
         self.messages.push(Message { uid, recent: true, ..message });
         uid
     }
@@ -126,14 +95,14 @@ impl Mailbox {
     /// Removes these messages.
     pub(in crate::server) fn remove(&mut self, uids: &BTreeSet<u32>) {
         self.messages.retain(|message| !uids.contains(&message.uid));
-        self.size = self.messages.iter().map(|message| message.data.len()).sum();
+        self.size = self.messages.iter().map(Message::size).sum();
     }
 
     pub(super) fn remove_oldest(&mut self) -> bool {
         if self.messages.is_empty() {
             return false;
         }
-        self.size -= self.messages.remove(0).data.len();
+        self.size -= self.messages.remove(0).size();
         true
     }
 
@@ -143,19 +112,5 @@ impl Mailbox {
 
     fn place(&self, uid: u32) -> Option<usize> {
         self.messages.binary_search_by_key(&uid, |message| message.uid).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_system_flag_has_room_beside_any_number_of_keywords() {
-        let keywords: Vec<_> = (0..60).map(|number| format!("a{number}")).collect();
-        let mut flags = Flags::of(keywords.iter().map(String::as_str).chain(["\\Seen"]));
-        flags.add(&Flags::of(["\\deleted", "one more"]));
-        assert!(flags.has("\\Seen") && flags.has("\\Deleted") && !flags.has("one more"));
-        assert_eq!(flags.shown().split(' ').count(), MOST_KEYWORDS + 2);
     }
 }

@@ -1,6 +1,7 @@
 //! Mailboxes and Sieve scripts of all users, in memory.
 
 mod account;
+mod flags;
 mod mailbox;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 pub(super) use account::{Account, DELIMITER, Refused, StoredScript, canonical};
-pub(super) use mailbox::{Flags, Mailbox, Message};
+pub(super) use flags::Flags;
+pub(super) use mailbox::{Mailbox, Message};
 
 /// The accounts of all users, and a channel that signals each change.
 #[derive(Debug)]

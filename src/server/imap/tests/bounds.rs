@@ -1,0 +1,69 @@
+//! What one client can make the server keep.
+
+use super::*;
+use crate::server::store::{Message, Store};
+
+#[test]
+fn a_command_that_is_too_large_is_not_kept() {
+    let mut client = Client::new(&site());
+    assert_eq!(client.0.line(b"a NOOP {70000+}").next, Next::Skip(70_000));
+    client.0.octets(None);
+    let line = [&b"y".repeat(60_000)[..], b" {1+}"].concat();
+    for _ in 0..10 {
+        assert_eq!(client.0.line(&line).next, Next::Skip(1));
+        client.0.octets(None);
+    }
+    assert!(client.0.command.len() < 100, "{}", client.0.command.len());
+    assert!(client.say("").starts_with("a NO "));
+    assert!(client.say("b NOOP").starts_with("b OK "));
+    // A brace within a word announces nothing.
+    assert_eq!(client.0.line(b"c NOOP y{70000+}").next, Next::Line);
+}
+
+/// A site whose mailboxes hold this many bytes, with two messages of one byte.
+fn small_site(limit: usize) -> Arc<Site> {
+    let site = Site { store: Store::new(limit), ..Site::default() };
+    site.store.deliver(USER, b"x");
+    site.store.deliver(USER, b"y");
+    Arc::new(site)
+}
+
+#[test]
+fn keywords_count_in_what_a_mailbox_may_hold() {
+    let site = small_site(1000);
+    let (mut client, mut other) = (Client::selected(&site), Client::selected(&site));
+    let keywords: Vec<_> = (0..4).map(|number| format!("k{number}-{}", "x".repeat(90))).collect();
+    let keywords = keywords.join(" ");
+    let refused = "c NO [OVERQUOTA] There is no more room\r\n";
+    assert_eq!(client.say(&format!("c STORE 1:2 FLAGS ({keywords})")), refused);
+    assert_eq!(
+        client.say("c FETCH 1 FLAGS"),
+        "* 1 FETCH (FLAGS (\\Recent))\r\nc OK FETCH completed\r\n"
+    );
+    assert!(
+        client.say(&format!("c STORE 1 FLAGS ({keywords})")).ends_with("c OK STORE completed\r\n")
+    );
+    assert_eq!(client.say("c COPY 1 INBOX"), refused);
+    assert_eq!(client.with_literal(&format!("c APPEND INBOX ({keywords}) {{1}}"), b"z"), refused);
+    assert!(other.say("c NOOP").starts_with("* 1 FETCH (FLAGS (k0-"));
+    // Keywords that go make room.
+    client.say("c STORE 1 FLAGS.SILENT ()");
+    let stored = client.say(&format!("c STORE 2 +FLAGS ({keywords})"));
+    assert!(stored.ends_with("c OK STORE completed\r\n"), "{stored}");
+}
+
+#[test]
+fn messages_that_get_the_same_flags_share_them() {
+    let site = small_site(100_000);
+    let mut client = Client::selected(&site);
+    client.say("c STORE 1:2 +FLAGS.SILENT (\\Seen $x)");
+    client.say("c STORE 1:2 -FLAGS.SILENT (\\Seen)");
+    client.say("c STORE 1:2 +FLAGS.SILENT ($y)");
+    client.say("c COPY 1 INBOX");
+    site.store.with(USER, |account| {
+        let inbox = account.mailbox("INBOX").unwrap();
+        let flags: Vec<_> = inbox.messages().iter().map(Message::flags).collect();
+        assert_eq!(flags[0].shown(), "$x $y");
+        assert!(flags.iter().all(|other| other.is_same(flags[0])) && flags.len() == 3);
+    });
+}
