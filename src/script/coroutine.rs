@@ -60,8 +60,8 @@ pub use allocator::CountingAllocator;
 pub(crate) use allocator::{held, hold, wipe_what_is_freed};
 use current::{CURRENT, look_at_once};
 pub(crate) use current::{
-    Halt, TURN, branch, context, halt, has_room, is_counted, is_look_due, is_turn_over,
-    mark_between_turns, pardon, room, stopped,
+    Halt, TURN, branch, context, halt, has_room, hold_elsewhere, is_counted, is_look_due,
+    is_turn_over, mark_between_turns, pardon, room, stopped,
 };
 pub(crate) use frame::Stop;
 use frame::{Awaited, Frame};

@@ -232,7 +232,8 @@ async fn accept(
             }
         };
         let recorder = shared.transcript.clone();
-        let recorder = recorder.map(|transcript| Recorder::open(transcript, speech, peer));
+        let budget = shared.spool.budget();
+        let recorder = recorder.map(|transcript| Recorder::open(transcript, speech, peer, budget));
         let conversation = Conversation::new(make(peer), Arc::clone(&shared.spool), recorder);
         tokio::spawn(connection::serve(stream, conversation, terms.clone()));
     }

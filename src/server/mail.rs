@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use super::budget::Budget;
 use super::date;
 
 /// A message that was accepted.
@@ -42,6 +43,7 @@ pub(super) const OUTGOING: usize = 160 << 20;
 pub(super) struct Spool {
     held: Mutex<Held>,
     limit: usize,
+    budget: Budget,
     incoming: AtomicUsize,
     outgoing: AtomicUsize,
 }
@@ -80,7 +82,7 @@ impl Room {
     /// Reserves this many more bytes, if the limit holds then. Returns whether it does.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let before = self.reserved().fetch_add(bytes, Ordering::Relaxed);
-        let is_within = before + bytes <= self.transfer.limit();
+        let is_within = before + bytes <= self.transfer.limit() && self.spool.budget.take(bytes);
         if is_within {
             self.bytes += bytes;
         } else {
@@ -92,6 +94,7 @@ impl Room {
     /// Releases what was reserved.
     pub(super) fn clear(&mut self) {
         self.reserved().fetch_sub(self.bytes, Ordering::Relaxed);
+        self.spool.budget.give(self.bytes);
         self.bytes = 0;
     }
 
@@ -109,6 +112,13 @@ impl Drop for Room {
     }
 }
 
+/// What is dropped with its server counts no more.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.budget.give(self.held().size);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Held {
     mails: VecDeque<Mail>,
@@ -116,20 +126,28 @@ struct Held {
 }
 
 impl Spool {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, budget: &Budget) -> Self {
         let (incoming, outgoing) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { held: Mutex::default(), limit, incoming, outgoing }
+        let limit = budget.at_most(limit);
+        Self { held: Mutex::default(), limit, budget: budget.clone(), incoming, outgoing }
     }
 
-    pub(super) fn deposit(&self, mail: Mail) {
-        let mut held = self.held();
-        held.size += mail.size();
-        held.mails.push_back(mail);
-        while held.size > self.limit
-            && let Some(oldest) = held.mails.pop_front()
-        {
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Keeps a message, in place of the oldest if there are too many. Returns whether there is room
+    /// for it.
+    pub(super) fn deposit(&self, mail: Mail) -> bool {
+        let (mut held, size) = (self.held(), mail.size());
+        while held.size + size > self.limit || !self.budget.take(size) {
+            let Some(oldest) = held.mails.pop_front() else { return false };
             held.size -= oldest.size();
+            self.budget.give(oldest.size());
         }
+        held.size += size;
+        held.mails.push_back(mail);
+        true
     }
 
     /// The first mail that fits.
@@ -198,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_oldest_mail_goes_when_there_is_too_much() {
-        let spool = Spool::new(100);
+        let spool = Spool::new(100, &Budget::default());
         for from in ["a", "b", "c", "d", "e"] {
             spool.deposit(mail(from, 30));
         }
@@ -210,7 +228,7 @@ mod tests {
 
     #[test]
     fn answers_that_nobody_takes_are_bounded_over_all_connections() {
-        let spool = Arc::new(Spool::new(100));
+        let spool = Arc::new(Spool::new(100, &Budget::default()));
         let room = || Room::new(Arc::clone(&spool), Transfer::Outgoing);
         let (mut first, mut second) = (room(), room());
         assert!(first.grow(OUTGOING) && !second.grow(1));
@@ -218,6 +236,22 @@ mod tests {
         assert!(second.grow(1) && room().grow(OUTGOING - 2));
         drop(second);
         assert!(first.grow(OUTGOING));
+    }
+
+    #[test]
+    fn what_servers_hold_together_is_bounded() {
+        let budget = Budget::of(100);
+        let spool = Arc::new(Spool::new(100, &budget));
+        let mut room = Room::new(Arc::clone(&spool), Transfer::Outgoing);
+        assert!(room.grow(90) && !room.grow(20));
+        // The mail has a quarter of the room at most, and not even that now.
+        assert!(!spool.deposit(mail("a", 20)) && !spool.deposit(mail("b", 26)));
+        assert!(spool.deposit(mail("c", 5)) && spool.deposit(mail("d", 10)));
+        assert_eq!(spool.list(), [mail("d", 10)]);
+        assert_eq!(budget.left(), 0);
+        room.clear();
+        assert!(Spool::new(100, &budget).deposit(mail("e", 25)));
+        assert_eq!(budget.left(), 90);
     }
 
     #[test]

@@ -25,6 +25,7 @@
 //! site          what all connections share
 //! accounts      users and their passwords
 //! mail          accepted mail, in memory
+//! budget        what the servers of one script hold together
 //! store/        mailboxes and Sieve scripts, in memory
 //! date          the dates of messages
 //! recorder      writes the transcript, with secrets masked
@@ -37,6 +38,7 @@
 
 mod accounts;
 mod auth;
+mod budget;
 mod conduct;
 mod connection;
 mod conversation;
@@ -69,6 +71,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "script")]
+pub(crate) use budget::Budget;
 #[cfg(all(test, feature = "script"))]
 pub(crate) use conduct::is_fault;
 pub use embedded::{Embedded, Options};

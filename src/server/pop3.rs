@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_session_does_not_keep_what_has_left_the_mailbox() {
         let site = Arc::<Site>::default();
-        site.store.deliver(USER, b"Subject: hi\r\n\r\nHi.\r\n");
+        site.store.deliver(USER, &b"Subject: hi\r\n\r\nHi.\r\n"[..]);
         let mut pop3 = Pop3::new(Arc::clone(&site));
         let mut say = |line: &str| String::from_utf8(pop3.line(line.as_bytes()).bytes).unwrap();
         say(&format!("USER {USER}"));
@@ -351,7 +351,7 @@ mod tests {
             inbox.remove(&uids);
         });
         site.store.change(USER, |account| account.rename("INBOX", "old")).unwrap();
-        site.store.deliver(USER, b"Subject: another with the same UID\r\n\r\n");
+        site.store.deliver(USER, &b"Subject: another with the same UID\r\n\r\n"[..]);
         assert!(say("RETR 1").starts_with("-ERR [SYS/TEMP] "));
         assert!(say("TOP 1 0").starts_with("-ERR [SYS/TEMP] "));
         assert!(say("STAT").starts_with("+OK 1 "));

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rustls::ServerConnection;
 
+use super::budget::{Budget, Held};
 use super::input::Line;
 use crate::proto::{self, Protocol, Speech};
 use crate::secrets::{Pieces, Secrets, mask_spans};
@@ -24,11 +25,22 @@ pub(super) struct Recorder {
     pieces: Pieces,
     message: Gathering,
     closed: bool,
+    /// What the server holds for the connection: its buffers.
+    _held: Held,
+    budget: Budget,
 }
+
+/// What a connection takes besides its events.
+const CONNECTION: usize = 16 << 10;
 
 impl Recorder {
     /// Opens a session for a connection from this address.
-    pub(super) fn open(transcript: Transcript, speech: Speech, peer: SocketAddr) -> Self {
+    pub(super) fn open(
+        transcript: Transcript,
+        speech: Speech,
+        peer: SocketAddr,
+        budget: &Budget,
+    ) -> Self {
         let facts = speech.facts();
         let name = facts.schemes.first().map_or("tcp", |scheme| scheme.plain_name());
         let session = transcript.open();
@@ -41,6 +53,8 @@ impl Recorder {
             pieces: Pieces::default(),
             message: Gathering::default(),
             closed: false,
+            _held: Held::new(budget, CONNECTION),
+            budget: budget.clone(),
         }
     }
 
@@ -140,8 +154,14 @@ impl Recorder {
         self.closed = true;
     }
 
+    /// Records an event, and counts what the transcript takes, which keeps it as long as its script
+    /// runs.
     fn record(&self, what: What) {
+        let before = self.transcript.bytes();
         self.transcript.record_on(self.session, what);
+        let after = self.transcript.bytes();
+        self.budget.add(after.saturating_sub(before));
+        self.budget.give(before.saturating_sub(after));
     }
 }
 

@@ -215,6 +215,11 @@ impl Transcript {
         self.record().keep(event);
     }
 
+    /// How many bytes the events take that are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.record().bytes()
+    }
+
     fn record(&self) -> MutexGuard<'_, Record> {
         // The list stays consistent if a thread panics with the lock held: an event is added at
         // once or not at all.

@@ -29,6 +29,10 @@ impl Recent {
         }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.held
+    }
+
     pub(super) fn events(&self) -> Vec<Event> {
         let omission = self.omission().into_iter();
         omission.chain(self.events.iter().cloned()).collect()

@@ -86,6 +86,15 @@ impl Record {
         self.part.len()
     }
 
+    /// How many bytes the events take.
+    pub(super) fn bytes(&self) -> usize {
+        #[cfg(feature = "script")]
+        if let Some(recent) = &self.recent {
+            return recent.bytes();
+        }
+        self.part.bytes()
+    }
+
     /// All events kept.
     pub(super) fn events(&self) -> Vec<Event> {
         #[cfg(feature = "script")]

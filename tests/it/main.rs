@@ -100,6 +100,7 @@ mod send;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod serving;
+mod serving_memory;
 mod session;
 mod shipped;
 mod sieve;

@@ -27,7 +27,9 @@ pub(super) const INTRO: &str = "A server that runs by itself while the script go
 a client that the script starts, or for sessions of the script itself. It behaves well, as the embedded server does, except \
 for the given rules, and accepts any number of connections. The script can ask afterwards what happened. The server ends with \
 the script: it accepts no more connections, and connected clients have the grace time of sessions (1 s; `--grace`) to finish, \
-so that a late QUIT is answered.";
+so that a late QUIT is answered. What all servers of a script hold counts in the memory of the script (`--memory`), and is at most half \
+of it: their mail, the answers that clients have not taken, and what they keep for the transcript. A server has at most an eighth of it in its list \
+of mail and in the mailboxes of a user each, where the oldest mail makes room for new; a client for which there is no room then gets `452 4.3.1`, `NO [LIMIT]` or similar.";
 
 /// How long `expect_message` waits for a message if the script sets no `timeout`.
 const WAIT: Duration = Duration::from_secs(10);
@@ -60,7 +62,10 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     let (run, url) = (Run::current()?, Arc::<OnceLock<String>>::default());
     let watcher = run.listens().map(|listens| listens.watcher(Arc::clone(&url)));
     let transcript = Transcript::of(run.secrets(), watcher);
+    // A script that serves runs for any time, and its caller is told of each event.
+    let transcript = if run.listens().is_some() { transcript.recent() } else { transcript };
     let server = Embedded::options().only(scheme).transcript(transcript.clone());
+    let server = server.budget(run.budget.clone());
     let mut server = server.seeded(run.draws.seeded(run.scope().strand()));
     if let Some(at) = run.listens().and_then(|listens| listens.place(scheme)) {
         server = server.at(scheme, at);
@@ -70,6 +75,7 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
         runtime::explained(unserved, &error)
     })?;
     coroutine::hold(SERVER.cast_signed());
+    coroutine::hold_elsewhere(run.budget.count());
     let here = server.url(scheme).unwrap_or_default();
     let told = run.listens().map_or(Ok(()), |listens| listens.tell(&here, server.ca().ok()));
     // Set the URL even if telling the caller failed, because the server's thread may already be

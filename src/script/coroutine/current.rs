@@ -3,6 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::allocator;
@@ -115,6 +117,15 @@ pub(crate) fn room() -> Option<Room> {
         Room { held, allowed, left: allowed.saturating_sub(held) }
     };
     CURRENT.with_borrow(|frame| frame.as_ref().filter(|_| is_counted()).map(of))
+}
+
+/// Counts what other threads hold for the running script as its own. A script has one such count.
+pub(crate) fn hold_elsewhere(bytes: Arc<AtomicUsize>) {
+    CURRENT.with_borrow(|frame| {
+        if let Some(frame) = frame {
+            frame.whole().elsewhere.get_or_init(|| bytes);
+        }
+    });
 }
 
 /// Whether this program counts the memory that scripts hold.

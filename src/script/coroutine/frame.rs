@@ -1,9 +1,11 @@
 //! The state that a running script and its words share.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use corosensei::Yielder;
@@ -47,6 +49,8 @@ pub(super) struct Frame {
     pub(super) entered: Cell<isize>,
     /// How many bytes the script may hold.
     pub(super) allowance: Cell<usize>,
+    /// How many bytes other threads hold for the script, if they count them.
+    pub(super) elsewhere: OnceCell<Arc<AtomicUsize>>,
     pub(super) context: Rc<dyn Any>,
     /// For a branch, the frame of its script, whose allowance all of its branches share.
     pub(super) root: Option<Rc<Frame>>,
@@ -68,6 +72,7 @@ impl Frame {
             held: Cell::new(0),
             entered: Cell::new(0),
             allowance: Cell::new(usize::MAX),
+            elsewhere: OnceCell::new(),
             context,
             root: None,
             branch: None,
@@ -87,7 +92,9 @@ impl Frame {
 
     fn holds_itself(&self) -> usize {
         let since = allocator::held().wrapping_sub(self.entered.get());
-        usize::try_from(self.held.get().saturating_add(since)).unwrap_or(0)
+        let here = usize::try_from(self.held.get().saturating_add(since)).unwrap_or(0);
+        let elsewhere = self.elsewhere.get().map_or(0, |bytes| bytes.load(Ordering::Relaxed));
+        here.saturating_add(elsewhere)
     }
 
     /// Returns why the script has to stop, if it has to: it was stopped, or it holds too much

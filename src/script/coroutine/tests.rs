@@ -1,4 +1,6 @@
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::stacks::{STACK_SIZE, STACKS};
@@ -252,4 +254,17 @@ fn stacks_are_used_again() {
         }
         assert_eq!(STACKS.with_borrow(Vec::len), idle);
     });
+}
+
+#[test]
+fn what_other_threads_hold_for_a_script_counts_as_its_own() {
+    let bytes = Arc::<AtomicUsize>::default();
+    let halted = coroutine(move || {
+        hold_elsewhere(Arc::clone(&bytes));
+        let before = halt(usize::MAX);
+        bytes.store(2 << 20, Ordering::Relaxed);
+        (before, halt(usize::MAX))
+    });
+    let halted = run(halted.allow(1 << 20));
+    assert_eq!(halted, (None, Some(Halt::Stopped(Stop::Memory))));
 }

@@ -45,6 +45,7 @@ use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::redaction::Redaction;
 use crate::secrets::Learned;
+use crate::server::Budget;
 use crate::transcript::{About, Transcript, Watcher, What};
 use crate::transport::{Pace, ThreadUse};
 use crate::visible;
@@ -66,6 +67,8 @@ pub(crate) struct Run {
     pub(super) fixture: Fixture,
     pub(super) ending: Ending,
     pub(super) growth: Growth,
+    /// What the servers in the background may hold together.
+    pub(super) budget: Budget,
     /// The warnings that the script has caused so far.
     warned: RefCell<BTreeSet<String>>,
     /// The script's own changes to the redaction of the settings.
@@ -137,6 +140,7 @@ impl Run {
             fixture: Fixture::of(script, given),
             ending: Ending::default(),
             growth: Growth::up_to(shared.allowance),
+            budget: Budget::of(shared.settings.memory / 2),
             warned: RefCell::default(),
             redaction: RefCell::default(),
             table: Table::default(),

@@ -6,6 +6,7 @@ use super::*;
 use crate::proto::Framing as _;
 use crate::proto::Speech;
 use crate::proto::smtp::Replies;
+use crate::server::budget::Budget;
 use crate::server::dialogue::LARGEST;
 use crate::server::imap::Imap;
 use crate::server::site::Site;
@@ -18,8 +19,9 @@ const TRANSACTION: &str = "MAIL FROM:<hoge@example.com>\r\nRCPT TO:<a@localhost>
 
 fn conversation(role: Role, transcript: Option<&Transcript>) -> Conversation {
     let (site, peer) = (Arc::<Site>::default(), ([127, 0, 0, 1], 40_000).into());
-    let recorder =
-        transcript.map(|transcript| Recorder::open(transcript.clone(), Speech::Smtp, peer));
+    let recorder = transcript.map(|transcript| {
+        Recorder::open(transcript.clone(), Speech::Smtp, peer, &Budget::default())
+    });
     let spool = Arc::clone(&site.spool);
     let smtp = Box::new(Smtp::new(role, site, peer));
     let mut conversation = Conversation::new(smtp, spool, recorder);
@@ -348,7 +350,7 @@ proptest! {
 fn a_password_that_is_cut_in_a_literal_is_masked_all_the_same() {
     let transcript = Transcript::new();
     let (site, peer) = (Arc::<Site>::default(), ([127, 0, 0, 1], 40_000).into());
-    let recorder = Recorder::open(transcript.clone(), Speech::Imap, peer);
+    let recorder = Recorder::open(transcript.clone(), Speech::Imap, peer, &Budget::default());
     let spool = Arc::clone(&site.spool);
     let mut conversation = Conversation::new(Box::new(Imap::new(site)), spool, Some(recorder));
     conversation.greet();

@@ -10,7 +10,7 @@ use super::Embedded;
 use crate::chance::Seed;
 use crate::error::Result;
 use crate::proto::Speech;
-use crate::server::accounts::Accounts;
+use crate::server::budget::Budget;
 use crate::server::host::{self, Host, Make, Port, Shared};
 use crate::server::overridden::Overridden;
 #[cfg(feature = "script")]
@@ -51,6 +51,7 @@ pub struct Options {
     grace: Duration,
     /// No service begins with TLS, whatever its scheme says.
     in_clear: bool,
+    budget: Budget,
 }
 
 /// Listens on free ports of 127.0.0.1, without a transcript.
@@ -70,6 +71,7 @@ impl Default for Options {
             read_rate: None,
             grace: DEFAULT_GRACE,
             in_clear: false,
+            budget: Budget::default(),
         }
     }
 }
@@ -164,8 +166,7 @@ impl Options {
     ///
     /// # Errors
     /// Usage for a step whose number or duration cannot be read, for a reply code in a protocol that
-    /// has none, and for a command that none of the
-    /// served protocols has, unless it begins with X.
+    /// has none, and for a command that none of the served protocols has, unless it begins with X.
     pub fn answer<T: Into<String>>(
         mut self,
         command: &str,
@@ -336,6 +337,12 @@ impl Options {
         Self { in_clear, ..self }
     }
 
+    /// Counts what the server holds against this budget.
+    #[cfg(feature = "script")]
+    pub(crate) fn budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
     /// How long a client may be silent.
     #[cfg(any(test, feature = "cli"))]
     pub(crate) fn idle(self, idle: Duration) -> Self {
@@ -345,15 +352,10 @@ impl Options {
     /// Starts the server: it listens when this returns.
     ///
     /// # Errors
-    ///
     /// The system's error, with the address, if an address cannot be listened on; or if the system
     /// gives no thread.
     pub fn start(self) -> io::Result<Embedded> {
-        let site = if self.users.is_empty() {
-            Arc::<Site>::default()
-        } else {
-            Arc::new(Site::new(Accounts::new(self.users)))
-        };
+        let site = Arc::new(Site::new(self.users, &self.budget));
         let authority = Arc::new(Authority::flawed(self.flaw));
         let mut rules = self.rules;
         rules.faults = Arc::new(Faults::new(self.faults, (self.seed.clone(), self.number)));

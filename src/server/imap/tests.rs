@@ -130,10 +130,10 @@ fn idle_tells_what_comes_in() {
     let mut client = Client::selected(&site);
     assert_eq!(client.say("c IDLE"), "+ idling\r\n");
     assert_eq!(client.0.news(), None);
-    site.store.deliver(USER, b"Subject: four\r\n\r\n");
+    site.store.deliver(USER, &b"Subject: four\r\n\r\n"[..]);
     assert_eq!(client.0.news().as_deref(), Some(&b"* 4 EXISTS\r\n* 4 RECENT\r\n"[..]));
     assert_eq!(client.say("DONE"), "c OK Idle completed\r\n");
-    site.store.deliver(USER, b"Subject: five\r\n\r\n");
+    site.store.deliver(USER, &b"Subject: five\r\n\r\n"[..]);
     assert_eq!(client.0.news(), None);
     assert!(client.say("c NOOP").starts_with("* 5 EXISTS\r\n"));
     client.say("c IDLE");
@@ -202,7 +202,7 @@ fn levels_without_a_mailbox_of_their_own_are_listed_where_a_percent_ends_at_them
 fn a_search_with_a_charset_compares_what_messages_say() {
     let site = site();
     let fourth = b"Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\nContent-Transfer-Encoding: base64\r\n\r\nc2VjcmV0IHfDtnJk\r\n";
-    site.store.deliver(USER, fourth);
+    site.store.deliver(USER, &fourth[..]);
     let mut client = Client::selected(&site);
     for (keys, found) in [
         ("SUBJECT \"GR\u{fc}\u{df}\"", " 4"),
@@ -294,7 +294,7 @@ fn a_command_that_has_too_much_to_read_is_refused() {
 fn a_search_of_a_field_looks_at_all_fields_of_its_name() {
     let site = Arc::<Site>::default();
     let message = b"Received: a\r\nTo: kim@a.example\r\nReceived: from\r\n b.example\r\nto: lee@c.example\r\n\r\nx\r\n";
-    site.store.deliver(USER, message);
+    site.store.deliver(USER, &message[..]);
     let mut client = Client::selected(&site);
     for key in ["HEADER Received \"from b.example\"", "TO lee", "TO kim", "HEADER RECEIVED \"\""] {
         assert!(client.say(&format!("a SEARCH {key}")).starts_with("* SEARCH 1\r\n"), "{key}");

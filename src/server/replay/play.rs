@@ -11,6 +11,7 @@ use super::heard::Heard;
 use super::step::{Found, Step};
 use super::wire::Wire;
 use crate::proto::Speech;
+use crate::server::budget::Budget;
 use crate::server::input::Line;
 use crate::server::recorder::Recorder;
 use crate::tls::Authority;
@@ -39,7 +40,8 @@ pub(super) fn play(stream: TcpStream, steps: &[Step], stage: &Stage) -> Result<(
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let peer = stream.peer_addr()?;
-    let recorder = Recorder::open(stage.transcript.clone(), spoken(steps), peer);
+    let recorder =
+        Recorder::open(stage.transcript.clone(), spoken(steps), peer, &Budget::default());
     let stream = BufReader::new(Wire::Clear(stream));
     let mut client = Client { stream, stage, recorder, shown: Bytes::new() };
     let played = client.play(steps);

@@ -323,8 +323,12 @@ impl dialogue::Dialogue for Smtp {
         let recipients = self.recipients();
         let (answer, mail) = self.message(octets, &Stamp::new(self.peer));
         let delivered = mail.is_some();
-        if let Some(mail) = mail {
-            self.site.deliver(mail);
+        if mail.is_some_and(|mail| !self.site.deliver(mail)) {
+            return refused(
+                &recipients,
+                self.role,
+                "4.3.1 Too much mail is stored; try again later",
+            );
         }
         match self.role {
             Role::Lmtp => each(&recipients, &answer, delivered),
@@ -335,11 +339,7 @@ impl dialogue::Dialogue for Smtp {
     fn crowded(&mut self) -> Said {
         let recipients = self.recipients();
         self.transaction = None;
-        let answer = Answer::new(452, "4.3.1 Too much mail comes in at once; try again later");
-        match self.role {
-            Role::Lmtp => each(&recipients, &answer, false),
-            Role::Smtp | Role::Submission => answer.said(),
-        }
+        refused(&recipients, self.role, "4.3.1 Too much mail comes in at once; try again later")
     }
 
     /// Forgets all that the client said (RFC 3207 section 4.2).
@@ -352,6 +352,15 @@ impl dialogue::Dialogue for Smtp {
 impl Smtp {
     fn recipients(&self) -> Vec<String> {
         self.transaction.as_ref().map(|transaction| transaction.to.clone()).unwrap_or_default()
+    }
+}
+
+/// The answer to a message for which there is no room.
+fn refused(recipients: &[String], role: Role, why: &'static str) -> Said {
+    let answer = Answer::new(452, why);
+    match role {
+        Role::Lmtp => each(recipients, &answer, false),
+        Role::Smtp | Role::Submission => answer.said(),
     }
 }
 

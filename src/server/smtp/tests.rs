@@ -1,6 +1,7 @@
 //! Tests of each command, used correctly and incorrectly.
 
 use super::*;
+use crate::server::dialogue::Dialogue as _;
 use crate::server::mail::Stamp;
 
 const AUTH: &str = "AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3";
@@ -329,4 +330,25 @@ fn tls_forgets_all_that_was_said_before_and_is_offered_once() {
     assert!(!dialogue.answer(b"EHLO client.example").wire().contains("STARTTLS"));
     assert_starts(&dialogue.answer(b"MAIL FROM:<a@example.com>").wire(), "530 ");
     assert_starts(&dialogue.answer(b"STARTTLS").wire(), "503 5.5.1 ");
+}
+
+#[test]
+fn mail_for_which_the_servers_of_a_script_have_no_room_is_refused() {
+    let budget = crate::server::budget::Budget::of(10_000);
+    let site = Arc::new(Site::new([], &budget));
+    for role in [Role::Smtp, Role::Lmtp] {
+        let mut dialogue = Smtp::new(role, Arc::clone(&site), ([127, 0, 0, 1], 40_000).into());
+        let mut say = |size: usize| {
+            let hello = if role == Role::Lmtp { "LHLO x" } else { "EHLO x" };
+            for line in [hello, "MAIL FROM:<>", "RCPT TO:<hoge@example.com>", "DATA"] {
+                dialogue.answer(line.as_bytes());
+            }
+            String::from_utf8(dialogue.octets(Some(vec![b'x'; size])).bytes).unwrap()
+        };
+        assert_starts(&say(3000), "452 4.3.1 Too much mail is stored");
+        assert_starts(&say(2000), "250 ");
+        budget.add(8000);
+        assert_starts(&say(2000), "452 4.3.1 Too much mail is stored");
+        budget.give(8000);
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::mailbox::{Mailbox, Message};
+use super::mailbox::{self, Mailbox, Message};
+use crate::server::budget::{Budget, Held};
 
 /// Separates the levels of mailbox names.
 pub(in crate::server) const DELIMITER: char = '/';
@@ -22,14 +23,16 @@ pub(in crate::server) struct Account {
     pub(in crate::server) subscribed: BTreeSet<String>,
     pub(in crate::server) scripts: BTreeMap<String, StoredScript>,
     limit: usize,
+    budget: Budget,
     next_validity: u32,
 }
 
 /// A Sieve script.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::server) struct StoredScript {
     pub(in crate::server) text: Vec<u8>,
     pub(in crate::server) active: bool,
+    _held: Held,
 }
 
 /// Why a change was refused.
@@ -48,13 +51,15 @@ pub(in crate::server) enum Refused {
 }
 
 impl Account {
-    pub(super) fn new(limit: usize, validity: u32) -> Self {
-        let mailboxes = BTreeMap::from([("INBOX".to_owned(), Mailbox::new(validity))]);
+    pub(super) fn new(limit: usize, validity: u32, budget: &Budget) -> Self {
+        let inbox = Mailbox::new(validity, budget);
+        let mailboxes = BTreeMap::from([("INBOX".to_owned(), inbox)]);
         Self {
             mailboxes,
             subscribed: BTreeSet::new(),
             scripts: BTreeMap::new(),
             limit,
+            budget: budget.clone(),
             next_validity: validity.wrapping_add(1).max(1),
         }
     }
@@ -81,11 +86,12 @@ impl Account {
         let above = name.match_indices(DELIMITER).map(|(end, _)| name[..end].to_owned());
         let missing = above.chain([name.clone()]);
         let missing: Vec<_> = missing.filter(|name| !self.mailboxes.contains_key(name)).collect();
-        if self.mailboxes.len() + missing.len() > MOST {
+        let is_too_much = missing.len() * mailbox::EMPTY > self.budget.left();
+        if is_too_much || self.mailboxes.len() + missing.len() > MOST {
             return Err(Refused::Full);
         }
         for name in missing {
-            self.mailboxes.insert(name, Mailbox::new(self.next_validity));
+            self.mailboxes.insert(name, Mailbox::new(self.next_validity, &self.budget));
             self.next_validity = self.next_validity.wrapping_add(1).max(1);
         }
         Ok(())
@@ -128,7 +134,7 @@ impl Account {
         let mut moved = vec![(from.clone(), to.clone())];
         if from == "INBOX" {
             let empty = self.mailboxes.get(&to).map_or(self.next_validity, |new| new.uid_validity);
-            let inbox = self.mailboxes.insert(from, Mailbox::new(self.next_validity));
+            let inbox = self.mailboxes.insert(from, Mailbox::new(self.next_validity, &self.budget));
             self.next_validity = self.next_validity.wrapping_add(1).max(1);
             if let Some(mut inbox) = inbox {
                 inbox.uid_validity = empty;
@@ -198,7 +204,9 @@ impl Account {
             return Err(Refused::Full);
         }
         let active = self.scripts.get(name).is_some_and(|script| script.active);
-        self.scripts.insert(name.to_owned(), StoredScript { text: text.to_owned(), active });
+        let held = Held::new(&self.budget, text.len() + mailbox::EMPTY);
+        let script = StoredScript { text: text.to_owned(), active, _held: held };
+        self.scripts.insert(name.to_owned(), script);
         Ok(())
     }
 
@@ -207,18 +215,21 @@ impl Account {
         let others = self.scripts.iter().filter(|(known, _)| *known != name);
         let taken: usize = others.map(|(_, script)| script.text.len()).sum();
         let is_new = !self.scripts.contains_key(name);
-        taken + size <= MOST_SCRIPTS && (!is_new || self.scripts.len() < MOST)
+        let is_within = size + mailbox::EMPTY <= self.budget.left();
+        is_within && taken + size <= MOST_SCRIPTS && (!is_new || self.scripts.len() < MOST)
     }
 
     /// How many more bytes messages and their keywords may have.
     pub(in crate::server) fn left(&self) -> usize {
-        self.limit.saturating_sub(self.mailboxes.values().map(Mailbox::size).sum())
+        let size = self.mailboxes.values().map(Mailbox::size).sum();
+        self.limit.saturating_sub(size).min(self.budget.left())
     }
 
     /// Whether there is room for this many more messages of this size together.
     fn has_room_of(&self, messages: usize, octets: usize) -> bool {
         let count: usize = self.mailboxes.values().map(|mailbox| mailbox.messages().len()).sum();
-        count + messages <= MOST_MESSAGES && octets <= self.left()
+        let held = octets + messages * mailbox::MESSAGE;
+        count + messages <= MOST_MESSAGES && octets <= self.left() && held <= self.budget.left()
     }
 }
 
@@ -239,7 +250,7 @@ mod tests {
     }
 
     fn account() -> Account {
-        Account::new(100, 7)
+        Account::new(100, 7, &Budget::default())
     }
 
     #[test]
@@ -284,6 +295,24 @@ mod tests {
         let uids = account.mailbox("INBOX").unwrap().messages().iter().map(|message| message.uid);
         assert_eq!(uids.collect::<Vec<_>>(), [2, 3]);
         assert_eq!(account.append("INBOX", message(40)), Err(Refused::Full));
+    }
+
+    #[test]
+    fn accounts_hold_no_more_than_their_servers_may() {
+        let budget = Budget::of(10_000);
+        let mut account = Account::new(10_000, 7, &budget);
+        account.append("INBOX", message(3000)).unwrap();
+        account.create("a").unwrap();
+        account.put_script("s", &[b'x'; 2000]).unwrap();
+        assert_eq!(account.put_script("t", &[b'x'; 2000]), Err(Refused::Full));
+        assert_eq!(account.append("INBOX", message(2000)), Err(Refused::Full));
+        account.delete("a").unwrap();
+        account.scripts.remove("s");
+        account.deliver(message(8000));
+        assert_eq!(account.mailbox("INBOX").unwrap().get(2).unwrap().data.len(), 8000);
+        assert_eq!(account.create("b"), Err(Refused::Full));
+        drop(account);
+        assert_eq!(budget.left(), 10_000);
     }
 
     #[test]

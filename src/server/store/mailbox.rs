@@ -4,6 +4,12 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::{Flags, Octets};
+use crate::server::budget::{Budget, Held};
+
+/// What an empty mailbox or script and a message take of the memory of the server, besides the
+/// bytes of a message.
+pub(super) const EMPTY: usize = 1 << 10;
+pub(super) const MESSAGE: usize = 256;
 
 /// A message in a mailbox.
 #[derive(Clone, Debug)]
@@ -49,11 +55,19 @@ pub(in crate::server) struct Mailbox {
     messages: Vec<Message>,
     /// The sizes of all messages together.
     size: usize,
+    held: Held,
 }
 
 impl Mailbox {
-    pub(super) fn new(uid_validity: u32) -> Self {
-        Self { uid_validity, uid_next: 1, messages: Vec::new(), size: 0 }
+    pub(super) fn new(uid_validity: u32, budget: &Budget) -> Self {
+        let held = Held::new(budget, EMPTY);
+        Self { uid_validity, uid_next: 1, messages: Vec::new(), size: 0, held }
+    }
+
+    /// Counts what the mailbox holds now.
+    fn count(&mut self, size: usize) {
+        self.size = size;
+        self.held.set(EMPTY + size + self.messages.len() * MESSAGE);
     }
 
     /// All messages, in the order of their UIDs.
@@ -76,9 +90,12 @@ impl Mailbox {
     pub(in crate::server) fn set_flags(&mut self, uid: u32, flags: Flags) -> Option<u32> {
         let message = self.place(uid).map(|place| &mut self.messages[place])?;
         if message.flags != flags {
-            self.size = self.size + flags.size() - message.flags.size();
+            let size = self.size + flags.size() - message.flags.size();
             message.flags = flags;
             message.version = message.version.wrapping_add(1);
+            let version = message.version;
+            self.count(size);
+            return Some(version);
         }
         Some(message.version)
     }
@@ -87,22 +104,24 @@ impl Mailbox {
     pub(super) fn push(&mut self, message: Message) -> u32 {
         let uid = self.uid_next;
         self.uid_next += 1;
-        self.size += message.size();
+        let size = self.size + message.size();
         self.messages.push(Message { uid, recent: true, ..message });
+        self.count(size);
         uid
     }
 
     /// Removes these messages.
     pub(in crate::server) fn remove(&mut self, uids: &BTreeSet<u32>) {
         self.messages.retain(|message| !uids.contains(&message.uid));
-        self.size = self.messages.iter().map(Message::size).sum();
+        self.count(self.messages.iter().map(Message::size).sum());
     }
 
     pub(super) fn remove_oldest(&mut self) -> bool {
         if self.messages.is_empty() {
             return false;
         }
-        self.size -= self.messages.remove(0).size();
+        let size = self.size - self.messages.remove(0).size();
+        self.count(size);
         true
     }
 

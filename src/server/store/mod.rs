@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::budget::Budget;
 pub(super) use account::{Account, DELIMITER, Refused, StoredScript, canonical};
 pub(super) use flags::Flags;
 pub(super) use mailbox::{Mailbox, Message};
@@ -20,6 +21,7 @@ pub(super) struct Store {
     held: Mutex<BTreeMap<String, Account>>,
     /// The most bytes of messages of one user.
     limit: usize,
+    budget: Budget,
     changed: watch::Sender<()>,
     /// The UIDVALIDITY of a user's first mailbox: the time of the start. So a client does not take
     /// the mailbox for the same one of an earlier server, whose messages it remembers.
@@ -27,10 +29,16 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, budget: &Budget) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let epoch = u32::try_from(since.as_secs()).unwrap_or(1).max(1);
-        Self { held: Mutex::default(), limit, changed: watch::Sender::new(()), epoch }
+        Self {
+            held: Mutex::default(),
+            limit: budget.at_most(limit),
+            budget: budget.clone(),
+            changed: watch::Sender::new(()),
+            epoch,
+        }
     }
 
     /// Reads or changes a user's account. Nobody is told of a change until [`Store::ring`].
@@ -39,7 +47,8 @@ impl Store {
         match held.get_mut(user) {
             Some(account) => use_it(account),
             None => {
-                use_it(held.entry(user.to_owned()).or_insert(Account::new(self.limit, self.epoch)))
+                let account = Account::new(self.limit, self.epoch, &self.budget);
+                use_it(held.entry(user.to_owned()).or_insert(account))
             }
         }
     }
@@ -53,7 +62,7 @@ impl Store {
 
     /// Adds a message to a user's INBOX; if there is no room, the oldest messages there are
     /// removed.
-    pub(super) fn deliver(&self, user: &str, data: &[u8]) {
+    pub(super) fn deliver(&self, user: &str, data: impl Into<Octets>) {
         let message = Message::new(data.into(), SystemTime::now());
         self.change(user, |account| account.deliver(message));
     }

@@ -1,6 +1,7 @@
 //! What one client can make the server keep.
 
 use super::*;
+use crate::server::budget::Budget;
 use crate::server::store::{Message, Store};
 
 #[test]
@@ -22,9 +23,9 @@ fn a_command_that_is_too_large_is_not_kept() {
 
 /// A site whose mailboxes hold this many bytes, with two messages of one byte.
 fn small_site(limit: usize) -> Arc<Site> {
-    let site = Site { store: Store::new(limit), ..Site::default() };
-    site.store.deliver(USER, b"x");
-    site.store.deliver(USER, b"y");
+    let site = Site { store: Store::new(limit, &Budget::default()), ..Site::default() };
+    site.store.deliver(USER, &b"x"[..]);
+    site.store.deliver(USER, &b"y"[..]);
     Arc::new(site)
 }
 
