@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustls::ServerConnection;
 
 use super::conduct::Conduct;
-use super::dialogue::{Dialogue, Next, Said};
+use super::dialogue::{Dialogue, Next, SHORT, Said};
 use super::input::{Content, Lines};
 use super::mail::{Room, Spool, Transfer};
 use super::recorder::Recorder;
@@ -30,9 +30,6 @@ pub(super) struct Outgoing {
 /// After this many bytes of replies, the replies are written before more input is answered: one
 /// write of a client may ask a thousand times for a whole mailbox.
 const MOST_SAID: usize = 1 << 20;
-
-/// This many bytes of answers are given in a turn even if clients have not taken too many others.
-const SHORT: usize = 16 << 10;
 
 /// After this time, other connections have their turn before more input is answered: one write of a
 /// client may ask hundreds of times for what takes long.
@@ -68,6 +65,9 @@ pub(super) struct Conversation {
     turn: Duration,
     /// The memory reserved for the answers that the client has not taken yet.
     answers: Room,
+    /// A short answer was given for which no memory was left. The client has to take it before the
+    /// next command is answered.
+    is_crowded: bool,
     spool: Arc<Spool>,
     recorder: Option<Recorder>,
 }
@@ -87,6 +87,7 @@ impl Conversation {
             held: Vec::new(),
             turn: TURN,
             answers,
+            is_crowded: false,
             spool,
             recorder,
         }
@@ -95,19 +96,19 @@ impl Conversation {
     /// The fault that happens before TLS and the greeting, if any.
     pub(super) fn connect(&mut self) -> Outgoing {
         let said = self.dialogue.connect();
-        self.alone(&said)
+        self.alone(said)
     }
 
     /// The greeting.
     pub(super) fn greet(&mut self) -> Outgoing {
         let greeting = self.dialogue.greeting();
-        self.alone(&greeting)
+        self.alone(greeting)
     }
 
     /// The reply to a client that has been silent for too long.
     pub(super) fn idle(&mut self) -> Outgoing {
         let idle = self.dialogue.idle();
-        self.alone(&idle)
+        self.alone(idle)
     }
 
     /// What the server tells the client without being asked, if there is anything to tell now.
@@ -116,7 +117,7 @@ impl Conversation {
             return None;
         }
         let news = self.dialogue.news()?;
-        Some(self.alone(&Said::new(news)))
+        Some(self.alone(Said::new(news)))
     }
 
     /// Answers the bytes of one read. Input after the end of the dialogue is ignored, and so is
@@ -129,9 +130,10 @@ impl Conversation {
                 None => self.take_line(&mut bytes),
             };
             if let Some(said) = said {
-                self.say(&said, &mut outgoing);
+                self.say(said, &mut outgoing);
             }
-            if began.elapsed() >= self.turn || outgoing.replies.len() > MOST_SAID {
+            let is_long = self.is_crowded || outgoing.replies.len() > MOST_SAID;
+            if is_long || began.elapsed() >= self.turn {
                 break;
             }
         }
@@ -154,11 +156,12 @@ impl Conversation {
     /// The answer, according to the decision.
     pub(super) fn decided(&mut self, conduct: &Conduct) -> Outgoing {
         let said = self.dialogue.decided(conduct);
-        self.alone(&said)
+        self.alone(said)
     }
 
     /// Notes that the client has taken all answers.
     pub(super) fn taken(&mut self) {
+        self.is_crowded = false;
         self.answers.clear();
     }
 
@@ -180,7 +183,7 @@ impl Conversation {
             recorder.secured(connection);
         }
         let said = self.dialogue.secured();
-        self.alone(&said)
+        self.alone(said)
     }
 
     /// Records that the TLS handshake failed.
@@ -248,24 +251,32 @@ impl Conversation {
         })
     }
 
-    fn alone(&mut self, said: &Said) -> Outgoing {
+    fn alone(&mut self, said: Said) -> Outgoing {
         let mut outgoing = Outgoing::default();
         self.say(said, &mut outgoing);
         outgoing
     }
 
-    fn say(&mut self, said: &Said, outgoing: &mut Outgoing) {
-        let is_short = outgoing.replies.len() + said.bytes.len() <= SHORT;
-        if !self.answers.grow(said.bytes.len()) && !is_short {
+    fn say(&mut self, mut said: Said, outgoing: &mut Outgoing) {
+        let has_room = self.answers.grow(said.bytes.len());
+        if !has_room && said.bytes.len() > SHORT {
             // Clients that take nothing of what they ask for have used up the memory.
-            return outgoing.last = Some(Next::Close);
+            let Some(refusal) = self.dialogue.unaffordable() else {
+                return outgoing.last = Some(Next::Close);
+            };
+            said = refusal;
         }
+        self.is_crowded = !has_room;
         if let Some(recorder) = &mut self.recorder {
             recorder.replies(&said.bytes);
         }
-        outgoing.replies.extend_from_slice(&said.bytes);
+        if outgoing.replies.is_empty() {
+            outgoing.replies = said.bytes;
+        } else {
+            outgoing.replies.extend_from_slice(&said.bytes);
+        }
         outgoing.wait += said.wait;
-        outgoing.drip = said.drip.clone().or(outgoing.drip.take());
+        outgoing.drip = said.drip.or(outgoing.drip.take());
         outgoing.read_rate = said.read_rate.or(outgoing.read_rate);
         let kind = match said.next {
             Next::Line => return,
@@ -285,7 +296,7 @@ impl Conversation {
         if kind.is_whole() {
             let octets = matches!(kind, Kind::Literal(..)).then(Vec::new);
             let said = self.dialogue.octets(octets);
-            return self.say(&said, outgoing);
+            return self.say(said, outgoing);
         }
         let room = Room::new(Arc::clone(&self.spool), Transfer::Incoming);
         self.incoming = Some(Incoming { kind, room, crowded: false });

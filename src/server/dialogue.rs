@@ -53,6 +53,12 @@ pub(super) trait Dialogue: fmt::Debug + Send {
     /// The connection has ended.
     fn closed(&mut self) {}
 
+    /// The answer in place of a long one for which no memory is left; `None` if the protocol has
+    /// none, and the connection is closed.
+    fn unaffordable(&mut self) -> Option<Said> {
+        None
+    }
+
     /// The decision to wait for after [`Next::Ask`].
     fn decision(&mut self) -> Option<Decision> {
         None
@@ -79,6 +85,8 @@ pub(super) trait Dialogue: fmt::Debug + Send {
     }
 }
 
+/// An answer of this many bytes is given even if clients have not taken too many others.
+pub(super) const SHORT: usize = 16 << 10;
 /// The most bytes of a message (RFC 1870).
 pub(super) const LARGEST: usize = 10_485_760;
 /// The most bytes of a literal or string from a client that has not logged in.

@@ -79,6 +79,11 @@ impl Room {
         Self { spool, transfer, bytes: 0 }
     }
 
+    /// How many bytes are reserved.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Reserves this many more bytes, if the limit holds then. Returns whether it does.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let before = self.reserved().fetch_add(bytes, Ordering::Relaxed);

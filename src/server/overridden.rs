@@ -373,6 +373,10 @@ impl Dialogue for Overridden {
         self.inner.longest_line()
     }
 
+    fn unaffordable(&mut self) -> Option<Said> {
+        self.inner.unaffordable()
+    }
+
     fn largest(&self) -> usize {
         self.inner.largest()
     }

@@ -324,6 +324,11 @@ impl Dialogue for Pop3 {
         Said::nothing()
     }
 
+    /// Long answers are those to commands that change nothing.
+    fn unaffordable(&mut self) -> Option<Said> {
+        Some(self.refused("[SYS/TEMP] Clients have not taken too many answers; try again later"))
+    }
+
     fn secured(&mut self) -> Said {
         self.tls = true;
         self.state = State::stranger(None);

@@ -328,6 +328,11 @@ impl Dialogue for Sieve {
         self.octets(None)
     }
 
+    /// Long answers are those to commands that change nothing.
+    fn unaffordable(&mut self) -> Option<Said> {
+        Some(self.coded("TRYLATER", "Clients have not taken too many answers"))
+    }
+
     /// Announces the capabilities again (RFC 5804 section 2.2).
     fn secured(&mut self) -> Said {
         self.tls = true;

@@ -1,8 +1,9 @@
 //! What FETCH shows of a message (RFC 3501 sections 6.4.5 and 7.4.2).
 
+use super::answer::Answer;
 use super::section::Section;
 use super::structure::{Part, structure};
-use super::{LARGEST_ANSWER, LEAST_READ, Refusal, bad, envelope};
+use super::{LEAST_READ, Refusal, bad, envelope};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
@@ -94,30 +95,29 @@ impl Items {
     /// the client did not ask for them.
     pub(super) fn show(
         &self,
-        lines: &mut Vec<u8>,
+        answer: &mut Answer,
         number: u32,
         message: &Message,
         flags: (&str, bool),
     ) {
-        lines.extend_from_slice(format!("* {number} FETCH (").as_bytes());
+        answer.push(format!("* {number} FETCH ("));
         let mut first = true;
         let more = (flags.1 && !self.0.contains(&Item::Flags)).then_some(&Item::Flags);
         for item in self.0.iter().chain(more) {
-            if !std::mem::take(&mut first) {
-                lines.push(b' ');
-            }
-            item.show(lines, message, flags.0);
-            if lines.len() > LARGEST_ANSWER {
-                // The whole answer is refused.
+            if answer.is_given_up() {
                 return;
             }
+            if !std::mem::take(&mut first) {
+                answer.push(" ");
+            }
+            item.show(answer, message, flags.0);
         }
-        lines.extend_from_slice(b")\r\n");
+        answer.push(")\r\n");
     }
 }
 
 impl Item {
-    fn show(&self, lines: &mut Vec<u8>, message: &Message, flags: &str) {
+    fn show(&self, answer: &mut Answer, message: &Message, flags: &str) {
         let (name, value) = match self {
             Self::Flags => ("FLAGS", format!("({flags})").into_bytes()),
             Self::Uid => ("UID", message.uid.to_string().into_bytes()),
@@ -133,13 +133,13 @@ impl Item {
                 let (from, count) = partial.unwrap_or((0, usize::MAX));
                 let octets = octets.get(from..).unwrap_or_default();
                 let octets = &octets[..octets.len().min(count)];
-                let literal = [format!("{{{}}}\r\n", octets.len()).as_bytes(), octets].concat();
-                (&**name, literal)
+                answer.push(format!("{name} {{{}}}\r\n", octets.len()));
+                return answer.push(octets);
             }
         };
-        lines.extend_from_slice(name.as_bytes());
-        lines.push(b' ');
-        lines.extend_from_slice(&value);
+        answer.push(name);
+        answer.push(" ");
+        answer.push(value);
     }
 }
 

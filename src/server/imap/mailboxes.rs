@@ -27,7 +27,7 @@ impl Imap {
                 self.status(&name, &items)?;
             }
             "NAMESPACE" => {
-                self.untagged.extend_from_slice(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+                self.untagged.push(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
             }
             "CREATE" => {
                 let name = arguments.last_text()?;
@@ -61,7 +61,7 @@ impl Imap {
             let mailbox = account.mailbox(&name)?;
             let (validity, next) = (mailbox.uid_validity, mailbox.uid_next);
             let mut view = View::new(name, validity, read_only);
-            view.refresh(account, false);
+            view.learn(account.mailbox(&view.name)?);
             let mailbox = view.mailbox(account)?;
             let unseen = view.all().find(|(_, uid)| {
                 mailbox.get(*uid).is_some_and(|message| !message.flags().has("\\Seen"))
@@ -86,7 +86,7 @@ impl Imap {
              * OK [UIDNEXT {next}] The next UID\r\n",
             unseen.unwrap_or_default()
         );
-        self.untagged.extend_from_slice(text.as_bytes());
+        self.untagged.push(text.as_bytes());
         self.view = Some(view);
         Ok(format!("[{access}] Selected"))
     }
@@ -101,7 +101,7 @@ impl Imap {
             "" => format!("* {verb} (\\Noselect) \"{DELIMITER}\" \"\"\r\n"),
             pattern => listed(account, verb, pattern, &wildcards),
         });
-        self.untagged.extend_from_slice(lines.as_bytes());
+        self.untagged.push(lines.as_bytes());
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl Imap {
             shown.collect::<Result<Vec<_>, _>>()
         })?;
         let line = format!("* STATUS {} ({})\r\n", string(name), shown.join(" "));
-        self.untagged.extend_from_slice(line.as_bytes());
+        self.untagged.push(line.as_bytes());
         Ok(())
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use super::answer::Answer;
 use super::arguments::Arguments;
 use super::sets::{Set, shown};
 use super::view::View;
-use super::{Done, Imap, LARGEST_ANSWER, MOST_READ, Refusal, bad, fetch, no, search};
+use super::{Done, Imap, MOST_READ, Refusal, bad, fetch, no, search};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::{Flags, Mailbox, Message, Refused};
@@ -90,9 +91,10 @@ impl Imap {
         arguments.end()?;
         let chosen = view.chosen(&set, by_uid);
         let (sees, seen) = (items.see() && !view.read_only, Flags::of(["\\Seen"]));
-        let (mut lines, mut read) = (Vec::new(), 0);
+        let (mut read, mut answer) = (0, Answer::new(&self.site.spool));
         let fetched = self.account(|account| {
             let Some(mailbox) = view.mailbox(account) else { return Ok(()) };
+            let mut shown = Vec::new();
             for (number, uid) in chosen {
                 let Some(message) = mailbox.get(uid) else { continue };
                 read += items.cost(message);
@@ -103,21 +105,25 @@ impl Imap {
                 let now =
                     if is_news { message.flags().with(&seen) } else { message.flags().clone() };
                 let flags = view.flags(uid, &now);
-                items.show(&mut lines, number, message, (&flags, is_news));
+                items.show(&mut answer, number, message, (&flags, is_news));
+                if answer.is_given_up() {
+                    return Err(no("[LIMIT] There is no memory for the answer"));
+                }
+                shown.push((uid, now));
+            }
+            for (uid, now) in shown {
                 if let Some(version) = mailbox.set_flags(uid, now) {
                     view.knows(uid, version);
-                }
-                if lines.len() > LARGEST_ANSWER {
-                    return Err(no("[LIMIT] The answer is too large"));
                 }
             }
             Ok(())
         });
-        self.untagged.append(&mut lines);
         if sees {
             self.change(|_| ());
         }
-        fetched.map(|()| String::new())
+        fetched?;
+        self.untagged = answer;
+        Ok(String::new())
     }
 
     /// STORE (section 6.4.6).
@@ -137,23 +143,29 @@ impl Imap {
             return Err(read_only());
         }
         let chosen = view.chosen(&set, by_uid);
-        let mut lines = String::new();
+        let mut answer = Answer::new(&self.site.spool);
         self.change(|account| {
             let left = account.left();
             let Some(mailbox) = view.mailbox(account) else { return Ok(()) };
-            for (number, uid, now) in changed(mailbox, chosen, (change, &flags), left)? {
-                if !silent {
-                    let shown = view.flags(uid, &now);
-                    let uid = if by_uid { format!("UID {uid} ") } else { String::new() };
-                    let _ = write!(lines, "* {number} FETCH ({uid}FLAGS ({shown}))\r\n");
-                }
+            let changed = changed(mailbox, chosen, (change, &flags), left)?;
+            for (number, uid, now) in changed.iter().filter(|_| !silent) {
+                let shown = view.flags(*uid, now);
+                let uid = if by_uid { format!("UID {uid} ") } else { String::new() };
+                answer.push(format!("* {number} FETCH ({uid}FLAGS ({shown}))\r\n"));
+            }
+            if answer.is_given_up() {
+                return Err(no(
+                    "[LIMIT] There is no memory for the answer; FLAGS.SILENT needs none",
+                ));
+            }
+            for (_, uid, now) in changed {
                 if let Some(version) = mailbox.set_flags(uid, now) {
                     view.knows(uid, version);
                 }
             }
             Ok::<_, Refusal>(())
         })?;
-        self.untagged.extend_from_slice(lines.as_bytes());
+        self.untagged = answer;
         Ok(String::new())
     }
 
@@ -179,7 +191,7 @@ impl Imap {
         for number in found {
             let _ = write!(line, " {number}");
         }
-        self.untagged.extend_from_slice(format!("{line}\r\n").as_bytes());
+        self.untagged.push(format!("{line}\r\n"));
         Ok(String::new())
     }
 
@@ -213,8 +225,8 @@ impl Imap {
         }
         let code = format!("[COPYUID {validity} {} {}]", shown(&from), shown(&into));
         if moves {
-            let line = format!("* OK {code} Moved\r\n");
-            self.untagged.extend_from_slice(line.as_bytes());
+            // The messages have moved, whether the client is told where to or not.
+            self.untagged.offer(format!("* OK {code} Moved\r\n"));
             return Ok(String::new());
         }
         Ok(format!("{code} COPY completed"))

@@ -1,6 +1,7 @@
 //! `IMAP4rev1` (RFC 3501) with IDLE (RFC 2177), UIDPLUS (RFC 4315), MOVE (RFC 6851), LITERAL+ (RFC
 //! 7888), NAMESPACE (RFC 2342), UNSELECT (RFC 3691), SASL-IR (RFC 4959) and ID (RFC 2971).
 
+mod answer;
 mod arguments;
 mod decoded;
 mod envelope;
@@ -19,6 +20,7 @@ mod view;
 
 use std::sync::Arc;
 
+use answer::Answer;
 use arguments::Arguments;
 use refusal::{Done, Refusal, bad, no};
 use view::View;
@@ -31,10 +33,6 @@ use crate::proto::imap::{Value, announced};
 
 /// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
-/// The most bytes of the answer to one FETCH; a FETCH that exceeds this is refused. The mailboxes
-/// of a user hold less.
-const LARGEST_ANSWER: usize = 128 << 20;
-
 /// The most bytes that one FETCH or SEARCH looks at, beyond which it is refused: a few for each item
 /// or key and message, and those of the message for what is searched or read in it. The server has
 /// one thread, so that other clients wait meanwhile.
@@ -59,11 +57,12 @@ pub(super) struct Imap {
     exchange: Option<Exchange>,
     idling: bool,
     /// The untagged responses of the current command.
-    untagged: Vec<u8>,
+    untagged: Answer,
 }
 
 impl Imap {
     pub(super) fn new(site: Arc<Site>) -> Self {
+        let untagged = Answer::new(&site.spool);
         Self {
             site,
             tls: false,
@@ -75,7 +74,7 @@ impl Imap {
             tag: String::new(),
             exchange: None,
             idling: false,
-            untagged: Vec::new(),
+            untagged,
         }
     }
 
@@ -128,7 +127,7 @@ impl Imap {
             "STARTTLS" if self.user.is_some() => self.tagged(&Err(bad("Too late for TLS"))),
             "STARTTLS" => self.tagged(&Ok("Begin TLS".to_owned())).then(Next::Tls),
             "LOGOUT" => {
-                self.untagged.extend_from_slice(b"* BYE Goodbye\r\n");
+                self.untagged.push(b"* BYE Goodbye\r\n");
                 self.tagged(&Ok("Logged out".to_owned())).then(Next::Close)
             }
             "AUTHENTICATE" if !by_uid => self.authenticate_command(arguments),
@@ -155,7 +154,7 @@ impl Imap {
         match verb {
             "CAPABILITY" => {
                 let line = format!("* CAPABILITY {}\r\n", self.capabilities());
-                self.untagged.extend_from_slice(line.as_bytes());
+                self.untagged.push(line.as_bytes());
                 return Ok("Capability completed".to_owned());
             }
             "NOOP" | "CHECK" => return Ok(format!("{verb} completed")),
@@ -166,7 +165,7 @@ impl Imap {
                     return Err(bad("NIL or a list of names and values is wanted"));
                 }
                 let id = b"* ID (\"name\" \"mailexpect embedded test server\")\r\n";
-                self.untagged.extend_from_slice(id);
+                self.untagged.push(id);
                 return Ok("ID completed".to_owned());
             }
             "LOGIN" => return self.login(arguments),
@@ -198,19 +197,21 @@ impl Imap {
     /// Adds the changes of the selected mailbox to the untagged responses.
     fn refresh(&mut self, expunges: bool) {
         let Some(mut view) = self.view.take() else { return };
-        let news = self.account(|account| view.refresh(account, expunges));
-        self.untagged.extend_from_slice(&news);
-        self.view = Some(view);
+        let mut news = std::mem::replace(&mut self.untagged, Answer::new(&self.site.spool));
+        self.account(|account| view.refresh(account, expunges, &mut news));
+        (self.untagged, self.view) = (news, Some(view));
     }
 
     /// The untagged responses, then the tagged response.
     fn tagged(&mut self, done: &Done) -> Said {
+        let given_up = Err(no("[LIMIT] There is no memory for the answer"));
+        let done = if done.is_ok() && self.untagged.is_given_up() { &given_up } else { done };
         let (word, text) = match done {
             Ok(text) => ("OK", text),
             Err(Refusal::No(text)) => ("NO", text),
             Err(Refusal::Bad(text)) => ("BAD", text),
         };
-        let mut bytes = std::mem::take(&mut self.untagged);
+        let mut bytes = self.untagged.take();
         bytes.extend_from_slice(format!("{} {word} {text}\r\n", self.tag).as_bytes());
         if matches!(done, Err(Refusal::Bad(_))) {
             return self.counted(bytes);
@@ -339,6 +340,12 @@ impl Dialogue for Imap {
         self.octets(None)
     }
 
+    /// The answer of a command was taken back already if there was no memory for it. What is left
+    /// tells of changes, which the client cannot do without.
+    fn unaffordable(&mut self) -> Option<Said> {
+        Some(Said::new("* BYE [UNAVAILABLE] There is no memory for answers\r\n").then(Next::Close))
+    }
+
     fn secured(&mut self) -> Said {
         *self = Self { tls: true, errors: self.errors, ..Self::new(Arc::clone(&self.site)) };
         Said::nothing()
@@ -349,7 +356,7 @@ impl Dialogue for Imap {
             return None;
         }
         self.refresh(true);
-        let news = std::mem::take(&mut self.untagged);
+        let news = self.untagged.take();
         (!news.is_empty()).then_some(news)
     }
 

@@ -2,10 +2,13 @@
 //! change.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
+use super::answer::Answer;
 use super::sets::Set;
 use crate::server::store::{Account, Flags, Mailbox};
+
+/// More bytes than the responses with the numbers of messages take.
+const COUNTS: usize = 64;
 
 /// The selected mailbox, and the messages that the client knows of.
 #[derive(Debug)]
@@ -66,42 +69,52 @@ impl View {
         }
     }
 
-    /// The responses for all changes since the last call; removed messages are included only if
-    /// `expunges` is set.
-    pub(super) fn refresh(&mut self, account: &mut Account, expunges: bool) -> Vec<u8> {
-        let mut news = String::new();
+    /// Adds the responses for all changes since the last call; those for removed messages only if
+    /// `expunges` is set. Changes for which there is no room are told by a later call.
+    pub(super) fn refresh(&mut self, account: &mut Account, expunges: bool, news: &mut Answer) {
         let (name, validity) = (self.name.clone(), self.validity);
         let mailbox = account.mailbox(&name).filter(|mailbox| mailbox.uid_validity == validity);
-        if expunges {
-            self.expunge(mailbox.as_deref(), &mut news);
+        if expunges && !self.expunge(mailbox.as_deref(), news) {
+            return;
         }
-        let Some(mailbox) = mailbox else { return news.into_bytes() };
+        let Some(mailbox) = mailbox else { return };
         for (number, (uid, version)) in (1..).zip(&mut self.known) {
             if let Some(message) = mailbox.get(*uid)
                 && message.version != *version
             {
-                *version = message.version;
                 let recent = if self.recent.contains(uid) { "\\Recent " } else { "" };
                 let shown = format!("{recent}{}", message.flags().shown());
-                let _ = write!(news, "* {number} FETCH (FLAGS ({}))\r\n", shown.trim());
+                if !news.offer(format!("* {number} FETCH (FLAGS ({}))\r\n", shown.trim())) {
+                    return;
+                }
+                *version = message.version;
             }
         }
-        self.add(mailbox, &mut news);
-        news.into_bytes()
+        if news.has_room_for(COUNTS) && self.learn(mailbox) {
+            let (count, recent) = (self.known.len(), self.recent.len());
+            news.push(format!("* {count} EXISTS\r\n* {recent} RECENT\r\n"));
+        }
     }
 
-    fn expunge(&mut self, mailbox: Option<&Mailbox>, news: &mut String) {
+    /// Tells of removed messages. Returns whether there was room for all.
+    fn expunge(&mut self, mailbox: Option<&Mailbox>, news: &mut Answer) -> bool {
         let is_there = |uid: u32| mailbox.is_some_and(|mailbox| mailbox.get(uid).is_some());
         let removed: Vec<_> = self.all().filter(|(_, uid)| !is_there(*uid)).collect();
+        let mut told = BTreeSet::new();
         // From the last, because each changes the numbers after it.
-        for (number, uid) in removed.into_iter().rev() {
-            self.recent.remove(&uid);
-            let _ = write!(news, "* {number} EXPUNGE\r\n");
+        for (number, uid) in removed.iter().rev() {
+            if !news.offer(format!("* {number} EXPUNGE\r\n")) {
+                break;
+            }
+            self.recent.remove(uid);
+            told.insert(*uid);
         }
-        self.known.retain(|(uid, _)| is_there(*uid));
+        self.known.retain(|(uid, _)| !told.contains(uid));
+        told.len() == removed.len()
     }
 
-    fn add(&mut self, mailbox: &mut Mailbox, news: &mut String) {
+    /// Takes in the new messages of the mailbox. Returns whether there are any.
+    pub(super) fn learn(&mut self, mailbox: &mut Mailbox) -> bool {
         let last = self.known.last().map_or(0, |(uid, _)| *uid);
         let new = mailbox.messages().iter().filter(|message| message.uid > last);
         let new: Vec<_> = new.map(|new| (new.uid, new.version, new.recent)).collect();
@@ -113,10 +126,7 @@ impl View {
                 mailbox.set_recent(*uid, self.read_only);
             }
         }
-        if !new.is_empty() {
-            let (count, recent) = (self.known.len(), self.recent.len());
-            let _ = write!(news, "* {count} EXISTS\r\n* {recent} RECENT\r\n");
-        }
+        !new.is_empty()
     }
 
     /// How many messages are recent: no earlier session was told of them.

@@ -1,7 +1,10 @@
 //! What one client can make the server keep, and how long it can hold up others.
 
 use super::*;
+use crate::server::auth::USER;
 use crate::server::mail::OUTGOING;
+use crate::server::pop3::Pop3;
+use crate::server::sieve::Sieve;
 
 #[test]
 fn other_connections_have_their_turn_within_one_read() {
@@ -25,13 +28,73 @@ fn an_answer_for_which_no_memory_is_left_ends_the_connection() {
     patient.taken();
     assert!(greedy.answers.grow(OUTGOING));
     let long = Said::new(vec![b'x'; SHORT + 1]);
-    assert_eq!(patient.alone(&long).last, Some(Next::Close));
+    assert_eq!(patient.alone(long.clone()).last, Some(Next::Close));
     assert_eq!(codes(&patient.receive(b"NOOP\r\n").replies), ["250"]);
-    // Many short answers are a long one.
-    let many = patient.receive(&b"NOOP\r\n".repeat(SHORT));
-    assert!(many.last == Some(Next::Close) && many.replies.len() <= SHORT);
     greedy.taken();
-    assert_eq!(patient.alone(&long).last, None);
+    assert_eq!(patient.alone(long).last, None);
+}
+
+#[test]
+fn short_answers_for_which_no_memory_is_left_are_given_one_by_one() {
+    let mut conversation = conversation(Role::Smtp, None);
+    let mut greedy = Room::new(Arc::clone(&conversation.spool), Transfer::Outgoing);
+    conversation.taken();
+    assert!(greedy.grow(OUTGOING));
+    for _ in 0..2 {
+        let answered = conversation.receive(b"NOOP\r\nNOOP\r\n");
+        assert_eq!((codes(&answered.replies).len(), answered.last), (1, None));
+        conversation.taken();
+        assert_eq!(codes(&conversation.go_on().unwrap().replies), ["250"]);
+        conversation.taken();
+    }
+    drop(greedy);
+    assert_eq!(codes(&conversation.receive(b"NOOP\r\nNOOP\r\n").replies).len(), 2);
+}
+
+#[test]
+fn answers_for_which_no_memory_is_left_are_refused_in_the_words_of_the_protocol() {
+    let site = Arc::<Site>::default();
+    let long = [b"Subject: x\r\n\r\n", &b"x".repeat(SHORT)[..], b"\r\n"].concat();
+    site.store.deliver(USER, &long[..]);
+    let mut greedy = Room::new(Arc::clone(&site.spool), Transfer::Outgoing);
+    let dialogues: [(Box<dyn Dialogue>, _, _, _); 3] = [
+        (
+            Box::new(Imap::new(Arc::clone(&site))),
+            "a LOGIN hoge@example.com pppwww\r\nb SELECT INBOX\r\n".to_owned(),
+            "c FETCH 1 BODY[]\r\nd FETCH 1 FLAGS\r\n",
+            "c NO [LIMIT] There is no memory for the answer\r\n* 1 FETCH (FLAGS (\\Recent))\r\nd OK FETCH completed\r\n",
+        ),
+        (
+            Box::new(Pop3::new(Arc::clone(&site))),
+            "USER hoge@example.com\r\nPASS pppwww\r\n".to_owned(),
+            "RETR 1\r\nTOP 1 0\r\n",
+            "-ERR [SYS/TEMP] Clients have not taken too many answers; try again later\r\n+OK\r\nSubject: x\r\n\r\n.\r\n",
+        ),
+        (
+            Box::new(Sieve::new(Arc::clone(&site))),
+            format!(
+                "AUTHENTICATE \"PLAIN\" \"{TOKEN}\"\r\nPUTSCRIPT \"s\" {{{SHORT}+}}\r\n{}\r\n",
+                "x".repeat(SHORT)
+            ),
+            "GETSCRIPT \"s\"\r\nSETACTIVE \"s\"\r\n",
+            "NO (TRYLATER) \"Clients have not taken too many answers\"\r\nOK\r\n",
+        ),
+    ];
+    for (dialogue, begin, commands, answers) in dialogues {
+        let mut conversation = Conversation::new(dialogue, Arc::clone(&site.spool), None);
+        conversation.turn = Duration::MAX;
+        conversation.receive(begin.as_bytes());
+        conversation.taken();
+        assert!(greedy.grow(OUTGOING));
+        let mut said = conversation.receive(commands.as_bytes());
+        conversation.taken();
+        said.replies.extend(conversation.go_on().unwrap().replies);
+        assert_eq!(String::from_utf8_lossy(&said.replies), answers);
+        assert_eq!(said.last, None);
+        greedy.clear();
+        let again = conversation.receive(commands.as_bytes());
+        assert!(again.replies.len() > SHORT, "{commands}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::server::budget::Budget;
+use crate::server::mail::{OUTGOING, Room, Transfer};
 use crate::server::store::{Message, Store};
 
 #[test]
@@ -67,4 +68,41 @@ fn messages_that_get_the_same_flags_share_them() {
         assert_eq!(flags[0].shown(), "$x $y");
         assert!(flags.iter().all(|other| other.is_same(flags[0])) && flags.len() == 3);
     });
+}
+
+#[test]
+fn an_answer_beyond_the_limit_is_refused_before_it_is_made() {
+    let site = site();
+    site.store.deliver(USER, vec![b'x'; 100_000]);
+    let mut client = Client::selected(&site);
+    let items = vec!["BODY[]"; 50].join(" ");
+    let refused = "c NO [LIMIT] There is no memory for the answer\r\n";
+    assert_eq!(client.say(&format!("c FETCH 4 ({items})")), refused);
+    // Nothing was seen.
+    let flags = "* 4 FETCH (FLAGS (\\Recent))\r\nc OK FETCH completed\r\n";
+    assert_eq!(client.say("c FETCH 4 FLAGS"), flags);
+    assert!(client.say("c FETCH 4 BODY[]").len() > 100_000);
+}
+
+#[test]
+fn changes_for_which_there_is_no_room_are_told_later() {
+    let site = site();
+    let keywords: Vec<_> = (0..50).map(|number| format!("k{number}-{}", "x".repeat(90))).collect();
+    for _ in 0..10 {
+        site.store.deliver(USER, &b"x"[..]);
+    }
+    let (mut client, mut other) = (Client::selected(&site), Client::selected(&site));
+    let mut greedy = Room::new(Arc::clone(&site.spool), Transfer::Outgoing);
+    assert!(greedy.grow(OUTGOING));
+    let store = format!("c STORE 1:* +FLAGS ({})", keywords.join(" "));
+    assert!(client.say(&store).starts_with("c NO [LIMIT] "));
+    assert!(client.say(&store.replace("FLAGS", "FLAGS.SILENT")).starts_with("c OK "));
+    assert_eq!(other.say("c NOOP").matches(" FETCH ").count(), 3);
+    client.say("c STORE 1 +FLAGS.SILENT (\\Deleted)");
+    client.say("c EXPUNGE");
+    drop(greedy);
+    let told = other.say("c NOOP");
+    assert!(told.starts_with("* 1 EXPUNGE\r\n* 3 FETCH "), "{told}");
+    assert_eq!(told.matches(" FETCH ").count(), 10);
+    assert_eq!(other.say("c NOOP"), "c OK NOOP completed\r\n");
 }
