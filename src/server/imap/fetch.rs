@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::section::Section;
 use super::structure::{Part, structure};
-use super::{LEAST_READ, Refusal, bad, envelope};
+use super::{LEAST_READ, MOST_READ, Refusal, bad, envelope};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
@@ -80,18 +80,18 @@ impl Items {
         self.0.iter().any(|item| matches!(item, Item::Body { peek: false, .. }))
     }
 
-    /// How many bytes have to be read to show the items of this message.
+    /// How many bytes have to be read to show the items of this message, without what is read for
+    /// its structure, which is counted when it is made.
     pub(super) fn cost(&self, message: &Message) -> usize {
-        let times = |item: &Item| match item {
-            Item::Envelope | Item::Body { .. } => 1,
-            // Parts are read again within the parts that hold them.
-            Item::Structure { .. } => 8,
+        let cost = |item: &Item| match item {
+            Item::Envelope => envelope::cost(Part::of(&message.data).header),
+            Item::Body { section, .. } => section.levels() * message.data.len(),
             _ => 0,
         };
-        self.0.len() * LEAST_READ + self.0.iter().map(times).sum::<usize>() * message.data.len()
+        self.0.len() * LEAST_READ + self.0.iter().map(cost).sum::<usize>()
     }
 
-    /// Adds one response. `flags` are the flags of the message, and whether they are shown even if
+    /// Adds one response, and what is read for it to `read`. `flags` are the flags of the message, and whether they are shown even if
     /// the client did not ask for them.
     pub(super) fn show(
         &self,
@@ -99,25 +99,27 @@ impl Items {
         number: u32,
         message: &Message,
         flags: (&str, bool),
+        read: &mut usize,
     ) {
         answer.push(format!("* {number} FETCH ("));
         let mut first = true;
         let more = (flags.1 && !self.0.contains(&Item::Flags)).then_some(&Item::Flags);
         for item in self.0.iter().chain(more) {
-            if answer.is_given_up() {
+            if answer.is_given_up() || *read > MOST_READ {
+                // The whole answer is refused.
                 return;
             }
             if !std::mem::take(&mut first) {
                 answer.push(" ");
             }
-            item.show(answer, message, flags.0);
+            item.show(answer, message, flags.0, read);
         }
         answer.push(")\r\n");
     }
 }
 
 impl Item {
-    fn show(&self, answer: &mut Answer, message: &Message, flags: &str) {
+    fn show(&self, answer: &mut Answer, message: &Message, flags: &str, read: &mut usize) {
         let (name, value) = match self {
             Self::Flags => ("FLAGS", format!("({flags})").into_bytes()),
             Self::Uid => ("UID", message.uid.to_string().into_bytes()),
@@ -126,8 +128,10 @@ impl Item {
             }
             Self::Size => ("RFC822.SIZE", message.data.len().to_string().into_bytes()),
             Self::Envelope => ("ENVELOPE", envelope::envelope(Part::of(&message.data).header)),
-            Self::Structure { extended: true } => ("BODYSTRUCTURE", structure(&message.data, true)),
-            Self::Structure { extended: false } => ("BODY", structure(&message.data, false)),
+            Self::Structure { extended } => {
+                let name = if *extended { "BODYSTRUCTURE" } else { "BODY" };
+                (name, structure(&message.data, *extended, read))
+            }
             Self::Body { name, section, partial, .. } => {
                 let octets = section.of(&message.data);
                 let (from, count) = partial.unwrap_or((0, usize::MAX));

@@ -105,7 +105,10 @@ impl Imap {
                 let now =
                     if is_news { message.flags().with(&seen) } else { message.flags().clone() };
                 let flags = view.flags(uid, &now);
-                items.show(&mut answer, number, message, (&flags, is_news));
+                items.show(&mut answer, number, message, (&flags, is_news), &mut read);
+                if read > MOST_READ {
+                    return Err(no("[LIMIT] The answer takes too much reading"));
+                }
                 if answer.is_given_up() {
                     return Err(no("[LIMIT] There is no memory for the answer"));
                 }

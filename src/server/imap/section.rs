@@ -70,6 +70,11 @@ impl Section {
         Ok(Self { path, what })
     }
 
+    /// How many times a message is read at most to find the section: once for each level of parts.
+    pub(super) fn levels(&self) -> usize {
+        self.path.len() + 1
+    }
+
     /// The bytes of the section; empty if the message has no such part.
     pub(super) fn of<'a>(&self, data: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
         let Some(part) = Part::of(data).at(&self.path) else { return (&[][..]).into() };

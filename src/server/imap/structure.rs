@@ -1,12 +1,16 @@
 //! The parts of a message (RFC 2045, RFC 2046), and BODYSTRUCTURE (RFC 3501 section 7.4.2).
 
-use super::envelope;
+use super::{MOST_READ, envelope};
 use crate::quoted;
 
 /// The deepest nesting of parts. Deeper parts are not found, and not shown.
 pub(super) const DEPTH: usize = 20;
 /// The most parts of one multipart; later parts are ignored.
 const MOST: usize = 1000;
+/// What a part costs besides its bytes, as if this many bytes were read.
+const PART_READ: usize = 2 << 10;
+/// How many fields of a part's header are looked for, each from the header's beginning.
+const FIELDS: usize = 5;
 
 /// A message or a part of a message: its header with the blank line, and its body.
 #[derive(Clone, Copy, Debug)]
@@ -150,22 +154,28 @@ fn parameters(field: &str) -> Vec<(String, String)> {
     split.collect()
 }
 
-/// The text of BODYSTRUCTURE; without extensions, the text of BODY.
-pub(super) fn structure(data: &[u8], extended: bool) -> Vec<u8> {
+/// The text of BODYSTRUCTURE; without extensions, the text of BODY. `read` counts what is read for
+/// it, because parts are read again within the parts that hold them. The text is not complete if
+/// this is more than [`MOST_READ`] then.
+pub(super) fn structure(data: &[u8], extended: bool, read: &mut usize) -> Vec<u8> {
     let mut shown = Vec::new();
-    show(Part::of(data), extended, DEPTH, &mut shown);
+    show(Part::of(data), (extended, DEPTH), &mut shown, read);
     shown
 }
 
-fn show(part: Part<'_>, extended: bool, depth: usize, shown: &mut Vec<u8>) {
+fn show(part: Part<'_>, (extended, depth): (bool, usize), shown: &mut Vec<u8>, read: &mut usize) {
+    *read += PART_READ + FIELDS * part.header.len() + part.body.len();
+    if *read > MOST_READ {
+        return;
+    }
     let kind = part.kind();
     let parts = if depth > 0 { part.parts() } else { Vec::new() };
     shown.push(b'(');
     if parts.is_empty() {
-        single(part, &kind, depth, shown, extended);
+        single(part, &kind, (extended, depth), shown, read);
     } else {
         for part in parts {
-            show(part, extended, depth - 1, shown);
+            show(part, (extended, depth - 1), shown, read);
         }
         shown.push(b' ');
         shown.extend_from_slice(&envelope::string(&kind.sub));
@@ -178,7 +188,13 @@ fn show(part: Part<'_>, extended: bool, depth: usize, shown: &mut Vec<u8>) {
     shown.push(b')');
 }
 
-fn single(part: Part<'_>, kind: &Kind, depth: usize, shown: &mut Vec<u8>, extended: bool) {
+fn single(
+    part: Part<'_>,
+    kind: &Kind,
+    (extended, depth): (bool, usize),
+    shown: &mut Vec<u8>,
+    read: &mut usize,
+) {
     let field = |name| envelope::nstring(envelope::field(part.header, name).as_deref());
     let encoding = envelope::field(part.header, "Content-Transfer-Encoding");
     let encoding = encoding.map_or("7BIT".to_owned(), |encoding| {
@@ -204,10 +220,11 @@ fn single(part: Part<'_>, kind: &Kind, depth: usize, shown: &mut Vec<u8>, extend
     let lines = memchr::memchr_iter(b'\n', part.body).count();
     if is_message {
         let inside = Part::of(part.body);
+        *read += envelope::cost(inside.header);
         shown.push(b' ');
         shown.extend_from_slice(&envelope::envelope(inside.header));
         shown.push(b' ');
-        show(inside, extended, depth - 1, shown);
+        show(inside, (extended, depth - 1), shown, read);
     }
     if is_message || main == "TEXT" {
         shown.extend_from_slice(format!(" {lines}").as_bytes());
@@ -246,7 +263,7 @@ mod tests {
     #[test]
     fn comments_are_no_parts_of_values() {
         let data = b"Content-Type: text/html (a; b=c); charset=\"(x)\"\r\nContent-Transfer-Encoding: base64 (d)\r\n\r\n";
-        let shown = String::from_utf8(structure(data, false)).unwrap();
+        let shown = String::from_utf8(structure(data, false, &mut 0)).unwrap();
         assert_eq!(shown, r#"("TEXT" "HTML" ("CHARSET" "(x)") NIL NIL "BASE64" 0 0)"#);
     }
 
@@ -258,7 +275,7 @@ mod tests {
         let expected = format!(
             r#"(("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 19 {envelope} {inside} 2)("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 0) "DIGEST")"#
         );
-        assert_eq!(String::from_utf8(structure(data, false)).unwrap(), expected);
+        assert_eq!(String::from_utf8(structure(data, false, &mut 0)).unwrap(), expected);
         assert_eq!(Part::of(data).at(&[1, 1]).unwrap().body, b"body");
         assert_eq!(Part::of(data).at(&[2]).unwrap().body, b"x");
     }

@@ -106,3 +106,42 @@ fn changes_for_which_there_is_no_room_are_told_later() {
     assert_eq!(told.matches(" FETCH ").count(), 10);
     assert_eq!(other.say("c NOOP"), "c OK NOOP completed\r\n");
 }
+
+/// A message of multiparts inside of each other, with this many octets in the innermost.
+fn nested(depth: usize, octets: usize) -> Vec<u8> {
+    let mut message = Vec::new();
+    for level in 0..depth {
+        let kind =
+            format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
+        message.extend_from_slice(kind.as_bytes());
+    }
+    message.extend_from_slice(b"\r\n");
+    message.resize(message.len() + octets, b'x');
+    message
+}
+
+#[test]
+fn what_is_read_for_a_structure_is_counted_at_each_level_and_for_each_part() {
+    let site = site();
+    site.store.deliver(USER, nested(3, 1 << 20));
+    site.store.deliver(USER, nested(18, 1 << 20));
+    let parts = b"\r\n--b0\r\n".repeat(900);
+    let many = [nested(1, 0), parts].concat();
+    site.store.deliver(USER, many);
+    let mut client = Client::selected(&site);
+    let refused = "c NO [LIMIT] The answer takes too much reading\r\n";
+    for (command, is_given) in [
+        ("FETCH 4 BODYSTRUCTURE", true),
+        ("FETCH 5 BODYSTRUCTURE", false),
+        ("FETCH 5 BODY", false),
+        ("FETCH 6 BODYSTRUCTURE", true),
+        ("FETCH 6 (BODY BODY BODY BODY BODY)", false),
+        ("FETCH 4 BODY.PEEK[1.1.1]", true),
+        ("FETCH 4 BODY.PEEK[1.1.1.1.1.1.1.1]", false),
+        ("FETCH 4:6 (ENVELOPE RFC822.SIZE)", true),
+    ] {
+        let said = client.say(&format!("c {command}"));
+        assert_eq!(said != refused, is_given, "{command}");
+        assert_eq!(said.ends_with("c OK FETCH completed\r\n"), is_given, "{command}");
+    }
+}
