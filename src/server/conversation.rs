@@ -243,6 +243,8 @@ impl Conversation {
             recorder.message();
         }
         let is_crowded = incoming.crowded;
+        // What the dialogue keeps of the input, it counts itself.
+        incoming.room.clear();
         Some(match incoming.kind {
             _ if is_crowded => self.dialogue.crowded(),
             Kind::Content(content) => self.dialogue.octets(content.finish()),

@@ -32,7 +32,7 @@ impl Mail {
 
 /// The most bytes of messages in transfer, over all connections. The server reads the rest of a
 /// message beyond that, discards it, and tells the client to try again later.
-const INCOMING: usize = 128 << 20;
+pub(super) const INCOMING: usize = 128 << 20;
 
 /// The most bytes of answers that clients have not taken yet, over all connections: more than the
 /// longest answer has.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
+use super::budget::Held;
 use super::dialogue::{Dialogue, Next, Said};
 use super::site::Site;
 use super::store::Octets;
@@ -45,6 +46,7 @@ struct Maildrop {
     /// would keep what the mailbox has no more room for.
     messages: Vec<(u32, usize)>,
     deleted: BTreeSet<usize>,
+    _held: Held,
 }
 
 impl Pop3 {
@@ -147,8 +149,12 @@ impl Pop3 {
             (inbox.uid_validity, sizes.collect())
         });
         let (count, site) = (messages.len(), Arc::clone(&self.site));
-        let deleted = BTreeSet::new();
-        self.state = State::User(Maildrop { site, user, validity, messages, deleted });
+        let (budget, size) = (site.spool.budget(), count * size_of::<(u32, usize)>());
+        if size > budget.left() {
+            return self.refused("[SYS/TEMP] There is no memory for so many messages");
+        }
+        let (deleted, _held) = (BTreeSet::new(), Held::new(budget, size));
+        self.state = State::User(Maildrop { site, user, validity, messages, deleted, _held });
         ok(&format!("Logged in, {count} messages"), None)
     }
 

@@ -60,16 +60,20 @@ impl Imap {
         let selected = self.account(|account| {
             let mailbox = account.mailbox(&name)?;
             let (validity, next) = (mailbox.uid_validity, mailbox.uid_next);
-            let mut view = View::new(name, validity, read_only);
+            let mut view = View::new(name, validity, read_only, self.site.spool.budget());
             view.learn(account.mailbox(&view.name)?);
             let mailbox = view.mailbox(account)?;
             let unseen = view.all().find(|(_, uid)| {
                 mailbox.get(*uid).is_some_and(|message| !message.flags().has("\\Seen"))
             });
-            Some((view, validity, next, unseen))
+            let is_whole = view.count() == mailbox.messages().len();
+            Some((view, (validity, next), unseen, is_whole))
         });
-        let (view, validity, next, unseen) =
+        let (view, (validity, next), unseen, is_whole) =
             selected.ok_or_else(|| no("[NONEXISTENT] No such mailbox"))?;
+        if !is_whole {
+            return Err(no("[LIMIT] There is no memory for so many messages"));
+        }
         let (exists, recent) = (view.count(), view.recent());
         let unseen = unseen
             .map(|(number, _)| format!("* OK [UNSEEN {number}] The first that is unseen\r\n"));

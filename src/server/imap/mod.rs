@@ -3,6 +3,7 @@
 
 mod answer;
 mod arguments;
+mod command;
 mod decoded;
 mod envelope;
 mod fetch;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use answer::Answer;
 use arguments::Arguments;
+use command::Command;
 use refusal::{Done, Refusal, bad, no};
 use view::View;
 
@@ -49,9 +51,7 @@ pub(super) struct Imap {
     user: Option<String>,
     view: Option<View>,
     /// The command so far, up to the literal that is awaited.
-    command: Vec<u8>,
-    /// Whether the command has a literal that was too large: it is refused when its line ends.
-    too_large: bool,
+    command: Command,
     /// The tag of the current command; AUTHENTICATE and IDLE need it after their first line.
     tag: String,
     exchange: Option<Exchange>,
@@ -62,15 +62,14 @@ pub(super) struct Imap {
 
 impl Imap {
     pub(super) fn new(site: Arc<Site>) -> Self {
-        let untagged = Answer::new(&site.spool);
+        let (untagged, command) = (Answer::new(&site.spool), Command::new(&site.spool));
         Self {
             site,
             tls: false,
             errors: 0,
             user: None,
             view: None,
-            command: Vec::new(),
-            too_large: false,
+            command,
             tag: String::new(),
             exchange: None,
             idling: false,
@@ -94,8 +93,8 @@ impl Imap {
         capabilities
     }
 
-    /// Runs a complete command.
-    fn run(&mut self, command: &[u8]) -> Said {
+    /// Runs a complete command; `is_whole` is false if some of it was too large to be kept.
+    fn run(&mut self, (command, is_whole): (&[u8], bool)) -> Said {
         let text = String::from_utf8_lossy(command);
         let tag = text.split(' ').next().unwrap_or_default();
         let is_tag = !tag.is_empty()
@@ -113,7 +112,7 @@ impl Imap {
         };
         drop(text);
         self.tag = tag;
-        if std::mem::take(&mut self.too_large) {
+        if !is_whole {
             return self.tagged(&Err(no("[TOOBIG] The literal is too large")));
         }
         if arguments.is_empty() && rest.ends_with(b" ") {
@@ -230,17 +229,16 @@ impl Imap {
     /// Reads a literal that a line has announced, or refuses the literal if it is too large.
     fn literal(&mut self, octets: u64, waits: bool) -> Said {
         let limit = if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS };
-        let is_small = octets.saturating_add(self.command.len() as u64) <= limit as u64;
-        if is_small && !self.too_large {
+        if self.command.has_room_for(octets, limit) {
             let said = if waits { Said::new("+ Go ahead\r\n") } else { Said::nothing() };
             return said.then(Next::Literal(usize::try_from(octets).unwrap_or(limit)));
         }
-        self.too_large = true;
+        self.command.cut();
         if !waits {
             return Said::nothing().then(Next::Skip(octets));
         }
-        let command = std::mem::take(&mut self.command);
-        self.run(&command)
+        let (command, is_whole) = self.command.take();
+        self.run((&command, is_whole))
     }
 }
 
@@ -306,23 +304,17 @@ impl Dialogue for Imap {
             };
             return self.tagged(&done);
         }
-        // The rest of a command that is too large is not kept.
-        if !self.too_large {
-            self.command.extend_from_slice(text);
-        }
+        self.command.push(text);
         if let Some((octets, waits)) = announced(text) {
-            if !self.too_large {
-                self.command.extend_from_slice(b"\r\n");
-            }
+            self.command.push(b"\r\n");
             return self.literal(octets, waits);
         }
-        let command = std::mem::take(&mut self.command);
-        self.run(&command)
+        let (command, is_whole) = self.command.take();
+        self.run((&command, is_whole))
     }
 
     fn malformed(&mut self, why: &str) -> Said {
-        self.command = Vec::new();
-        self.too_large = false;
+        self.command.take();
         self.exchange = None;
         self.idling = false;
         self.counted(format!("* BAD {why}\r\n").into_bytes())
@@ -330,8 +322,8 @@ impl Dialogue for Imap {
 
     fn octets(&mut self, octets: Option<Vec<u8>>) -> Said {
         match octets {
-            Some(octets) => self.command.extend_from_slice(&octets),
-            None => self.too_large = true,
+            Some(octets) => self.command.push(&octets),
+            None => self.command.cut(),
         }
         Said::nothing()
     }

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 
 use super::answer::Answer;
 use super::sets::Set;
+use crate::server::budget::{Budget, Held};
 use crate::server::store::{Account, Flags, Mailbox};
 
+/// What a view holds for each message: its UID and version, its place among the recent ones, and room
+/// to grow.
+const KNOWN: usize = 24;
 /// More bytes than the responses with the numbers of messages take.
 const COUNTS: usize = 64;
 
@@ -19,12 +23,14 @@ pub(super) struct View {
     /// The UIDs of the messages and the versions of their flags, in the order of their numbers.
     known: Vec<(u32, u32)>,
     recent: BTreeSet<u32>,
+    held: Held,
 }
 
 impl View {
     /// A view without any messages yet.
-    pub(super) fn new(name: String, validity: u32, read_only: bool) -> Self {
-        Self { name, read_only, validity, known: Vec::new(), recent: BTreeSet::new() }
+    pub(super) fn new(name: String, validity: u32, read_only: bool, budget: &Budget) -> Self {
+        let held = Held::new(budget, 0);
+        Self { name, read_only, validity, known: Vec::new(), recent: BTreeSet::new(), held }
     }
 
     /// The mailbox; `None` if it was deleted, or if another mailbox has its name now.
@@ -113,8 +119,13 @@ impl View {
         told.len() == removed.len()
     }
 
-    /// Takes in the new messages of the mailbox. Returns whether there are any.
+    /// Takes in the new messages of the mailbox, if there is memory for that. Returns whether there
+    /// are any.
     pub(super) fn learn(&mut self, mailbox: &mut Mailbox) -> bool {
+        let more = mailbox.messages().len().saturating_sub(self.known.len());
+        if more * KNOWN > self.held.budget().left() {
+            return false;
+        }
         let last = self.known.last().map_or(0, |(uid, _)| *uid);
         let new = mailbox.messages().iter().filter(|message| message.uid > last);
         let new: Vec<_> = new.map(|new| (new.uid, new.version, new.recent)).collect();
@@ -126,6 +137,7 @@ impl View {
                 mailbox.set_recent(*uid, self.read_only);
             }
         }
+        self.held.set(self.known.len() * KNOWN);
         !new.is_empty()
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::server::budget::Budget;
-use crate::server::mail::{OUTGOING, Room, Transfer};
+use crate::server::mail::{INCOMING, OUTGOING, Room, Transfer};
 use crate::server::store::{Message, Store};
 
 #[test]
@@ -20,6 +20,42 @@ fn a_command_that_is_too_large_is_not_kept() {
     assert!(client.say("b NOOP").starts_with("b OK "));
     // A brace within a word announces nothing.
     assert_eq!(client.0.line(b"c NOOP y{70000+}").next, Next::Line);
+}
+
+#[test]
+fn a_command_for_which_no_memory_is_left_is_refused_with_its_tag() {
+    let site = site();
+    let mut client = Client::user(&site);
+    let mut greedy = Room::new(Arc::clone(&site.spool), Transfer::Incoming);
+    assert!(greedy.grow(INCOMING));
+    let long = vec![b'x'; 10_000];
+    let refused = "c NO [TOOBIG] The literal is too large\r\n";
+    assert_eq!(client.with_literal("c APPEND INBOX {10000}", &long), refused);
+    assert_eq!(client.say(&format!("c LIST \"\" {}", "x".repeat(10_000))), refused);
+    assert!(client.say("c NOOP").starts_with("c OK "));
+    drop(greedy);
+    assert!(client.with_literal("c APPEND INBOX {10000}", &long).starts_with("c OK "));
+}
+
+#[test]
+fn what_sessions_know_of_a_mailbox_counts_in_what_the_servers_of_a_script_hold() {
+    let budget = Budget::of(300_000);
+    let site = Arc::new(Site::new([], &budget));
+    for _ in 0..1000 {
+        site.store.deliver(USER, &b"x"[..]);
+    }
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = Client::user(&site);
+            (client.say("c SELECT INBOX").starts_with("c NO [LIMIT] "), client)
+        })
+        .collect();
+    assert_eq!(
+        clients.iter().map(|(is_refused, _)| *is_refused).collect::<Vec<_>>(),
+        [false, true, true]
+    );
+    drop(clients);
+    assert!(Client::user(&site).say("c SELECT INBOX").ends_with("] Selected\r\n"));
 }
 
 /// A site whose mailboxes hold this many bytes, with two messages of one byte.
