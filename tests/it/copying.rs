@@ -6,6 +6,7 @@ use std::path::Path;
 use regex::Regex;
 
 use crate::program::{folder, run};
+use crate::together::closures_within_closures;
 
 /// Shows the most memory that the program has held, in KiB, and ends after that.
 pub(crate) const PEAK: &str = r#"
@@ -84,6 +85,20 @@ fn a_list_of_what_came_is_bounded_while_it_is_made() {
             "{shape}: {held} MiB, of which {idle} are the program's\n{out}"
         );
     }
+}
+
+#[test]
+fn the_copies_of_closures_for_branches_are_bounded() {
+    // 100 closures on each of three levels take 0.5 MB for a branch.
+    let closures = closures_within_closures(100, 3);
+    let script = format!(
+        "// Branches.\n{closures}let all = []; all.pad(1000, top);\ntogether(all);\nassert(true);\n"
+    );
+    let folder = folder(&[("a.rhai", &*script), ("z.rhai", PEAK)]);
+    let (out, held) = peak(folder.path());
+    let idle = idle();
+    assert!(out.contains("holds too much memory"), "{out}");
+    assert!(held < idle + MOST, "{held} MiB, of which {idle} are the program's\n{out}");
 }
 
 #[test]

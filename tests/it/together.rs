@@ -167,6 +167,42 @@ fn branches_that_wait_do_not_lock_the_lists_and_closures_that_they_share() {
     }
 }
 
+/// Makes closures on this many levels. Each captures all closures of the level below, and `top`
+/// those of the highest level.
+pub(crate) fn closures_within_closures(width: usize, levels: usize) -> String {
+    let below = |level: usize| {
+        (0..width).map(|place| format!("f{level}_{place}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut script = String::new();
+    for level in 0..levels {
+        let held = if level == 0 { String::new() } else { below(level - 1) };
+        for place in 0..width {
+            let _ = writeln!(script, "let f{level}_{place} = || {{ let z = [{held}]; {place} }};");
+        }
+    }
+    let _ = writeln!(script, "let top = || {{ let z = [{}]; z.len() }};", below(levels - 1));
+    script
+}
+
+#[test]
+fn closures_that_many_closures_capture_are_copied_once_for_a_branch() {
+    // 8^7 ways lead to the lowest closures: a copy for each takes 1 GiB, four times the allowance.
+    let script = closures_within_closures(8, 7) + "assert_eq(together([top, top]), [8, 8]);";
+    let outcome = outcome(&script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+#[test]
+fn a_closure_that_captures_itself_is_copied_for_a_branch() {
+    let script = "
+        let f = |n| n;
+        let g = |n| if n == 0 { 7 } else { f.call(n - 1) };
+        f = |n| g.call(n);
+        assert_eq(together([|| f.call(3), || g.call(2)]), [7, 7]);";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
 #[test]
 fn each_branch_has_tables_of_its_own_and_no_case_has_cases() {
     let script = "together([

@@ -87,7 +87,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn together(ctx: NativeCallContext, branches: Array) -> Result<Array, Raised> {
         let mut functions = functions(branches).map_err(|error| raise(&ctx, error))?;
-        Captured::of_call(&ctx).give_copies(&mut functions);
+        Captured::of_call(&ctx).give_copies(&ctx, &mut functions)?;
         branches::together(&ctx, functions)
     }
 
