@@ -214,8 +214,8 @@ impl Capabilities {
         if wanted.is_empty() {
             return said.peek().is_some();
         }
-        let said: Vec<_> = said.flat_map(parameters).collect();
-        wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word)))
+        let said: HashSet<_> = said.flat_map(parameters).map(<[u8]>::to_ascii_lowercase).collect();
+        wanted.iter().all(|word| said.contains(&word.to_ascii_lowercase()))
     }
 
     /// The mechanisms of AUTH (of SASL in POP3 and ManageSieve), in upper case, each once. All

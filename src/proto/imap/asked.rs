@@ -4,13 +4,14 @@
 use super::answer::Answer;
 use super::code::Code;
 use super::fetched::Fetched;
+use super::items::Items;
 use super::response::{SHOWN, unlike};
 use super::scanner::Status;
 use super::selected::{Count, Selected};
 use super::set::Set;
 use super::value::Value;
 use crate::error::{Error, Kind, Result};
-use crate::visible;
+use crate::{room, visible};
 
 /// Attributes that a server may report for any message at any time (RFC 3501 section 7.4.2, RFC
 /// 7162 section 3.2.4).
@@ -42,7 +43,7 @@ pub(crate) struct Asked {
     /// Whether the server may leave out the items that were asked for.
     bare: bool,
     /// The items that each message has to have, as far as the command shows them.
-    items: Vec<String>,
+    items: Items,
     /// Whether each message that is named by its number and exists has to come.
     every: bool,
     /// The modification sequence that each message has to exceed.
@@ -55,7 +56,7 @@ impl Asked {
     /// For a command that names messages by this set.
     pub(crate) fn of(messages: &str, by_uid: bool, bare: bool) -> Self {
         let (messages, exists) = (Set::of(messages), Count::Unknown);
-        Self { messages, by_uid, bare, items: Vec::new(), every: false, since: None, exists }
+        Self { messages, by_uid, bare, items: Items::default(), every: false, since: None, exists }
     }
 
     /// Adds what is known of the mailbox before the command is sent.
@@ -74,7 +75,7 @@ impl Asked {
         let mut items = told(items);
         // The server adds it to what was asked for (RFC 7162 section 3.1.4.1).
         items.extend(since.map(|_| "MODSEQ".to_owned()));
-        Self { items, every, since, ..self }
+        Self { items: Items::of(items), every, since, ..self }
     }
 
     /// Adds the change of STORE.
@@ -82,7 +83,7 @@ impl Asked {
         // What a conditional STORE changes comes back with its new sequence (RFC 7162 section
         // 3.1.3).
         let is_conditional = after(change, "UNCHANGEDSINCE").is_some();
-        let items = is_conditional.then(|| "MODSEQ".to_owned()).into_iter().collect();
+        let items = Items::of(is_conditional.then(|| "MODSEQ".to_owned()));
         Self { items, ..self }
     }
 
@@ -102,13 +103,13 @@ impl Asked {
         if self.by_uid && message.uid().is_none() {
             return Some("UID, as after all UID commands (RFC 3501, 6.4.8)".to_owned());
         }
-        if let Some(item) = self.items.iter().find(|item| !message.answers(item)) {
+        if let Some(item) = self.items.missing(message) {
             return Some(format!("{item}, which was asked for"));
         }
         if let Some(name) = message.changed() {
             return Some(format!("one value of {name} (RFC 3501, 2.3.1.1)"));
         }
-        if let Some(item) = self.items.iter().find(|item| message.exceeds(item)) {
+        if let Some(item) = self.items.exceeded(message) {
             return Some(format!("no more octets than {item} asks for"));
         }
         let modseq = message.get("MODSEQ").and_then(Value::number);
@@ -133,10 +134,11 @@ impl Answer {
         let mut all = self.fetched()?;
         let ordered = if asked.bare { Ok(()) } else { self.check_order(&all) };
         all.retain(|message| asked.has(message) && !is_news(message));
-        if let Some((message, lacking)) =
-            all.iter().find_map(|message| Some((message, asked.lacks(message)?)))
-        {
-            return Err(self.lacking(message, &lacking));
+        for message in &all {
+            room::check()?;
+            if let Some(lacking) = asked.lacks(message) {
+                return Err(self.lacking(message, &lacking));
+            }
         }
         ordered?;
         if !asked.bare

@@ -122,32 +122,6 @@ impl Fetched {
         self.removals
     }
 
-    /// Whether the message has the attribute that an item asks for: `BODY.PEEK[TEXT]<0.9>` asks for
-    /// `BODY[TEXT]<0>` (RFC 3501 section 6.4.5).
-    pub(crate) fn answers(&self, item: &str) -> bool {
-        let item = item.to_ascii_uppercase();
-        if !item.contains('[') {
-            return self.attributes.contains_key(&item);
-        }
-        self.attributes
-            .keys()
-            .filter_map(|name| Section::of(name))
-            .any(|section| section.answers(&item).unwrap_or(true))
-    }
-
-    /// Whether more octets came than an item such as `BODY[]<0.3>` asks for (RFC 3501 section
-    /// 6.4.5).
-    pub(super) fn exceeds(&self, item: &str) -> bool {
-        let octets = item.rsplit_once('<').map(|(_, octets)| octets.trim_end_matches('>'));
-        let most = octets.and_then(|octets| octets.split_once('.')?.1.parse::<usize>().ok());
-        let Some(most) = most else { return false };
-        let is_answer = |name: &str| {
-            Section::of(name).is_some_and(|section| section.answers(item) == Some(true))
-        };
-        let mut contents = self.attributes.iter().filter(|(name, _)| is_answer(name));
-        contents.any(|(_, value)| value.bytes().is_some_and(|bytes| bytes.len() > most))
-    }
-
     /// Describes the size that the message should have, if its content came too and has another
     /// (RFC 3501 section 7.4.2, RFC 3516 section 4.3).
     pub(super) fn wrong_size(&self) -> Option<String> {

@@ -13,6 +13,7 @@ mod facts;
 mod fetched;
 mod form;
 mod found;
+mod items;
 mod line;
 mod mailbox;
 mod mutf7;

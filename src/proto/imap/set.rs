@@ -34,9 +34,9 @@ impl Spare {
 pub(crate) struct Set {
     /// The ranges of numbers in order, of which none overlap.
     ranges: Vec<(u64, u64)>,
-    /// The other ends of the ranges that have `*`, which is the last message. `*` itself is
-    /// `u64::MAX` here.
-    starred: Vec<u64>,
+    /// The smallest of the other ends of the ranges that have `*`, which is the last message. All of
+    /// them reach to that message, so this one has the others in it. `*` itself is `u64::MAX` here.
+    starred: Option<u64>,
     /// Whether the text says which messages are in the set. `$` does not (RFC 5182).
     is_known: bool,
 }
@@ -48,25 +48,25 @@ impl Set {
         let is_known = all.is_some();
         let (starred, ranges): (Vec<_>, Vec<_>) =
             all.unwrap_or_default().into_iter().partition(|(_, to)| *to == u64::MAX);
-        let starred = starred.into_iter().map(|(from, _)| from).collect();
+        let starred = starred.into_iter().map(|(from, _)| from).min();
         Self { ranges: merged(ranges), starred, is_known }
     }
 
     /// Whether a message with this number may be in the set. This is asked for each message of a
     /// mailbox, with sets of as many ranges.
     pub(crate) fn may_have(&self, number: u64) -> bool {
-        !self.is_known || !self.starred.is_empty() || self.end_of_range(number).is_some()
+        !self.is_known || self.starred.is_some() || self.end_of_range(number).is_some()
     }
 
     /// The number of messages in the set; `None` if only the server knows it.
     pub(super) fn count(&self) -> Option<u64> {
-        let is_counted = self.is_known && self.starred.is_empty();
+        let is_counted = self.is_known && self.starred.is_none();
         is_counted.then(|| self.ranges.iter().map(|(from, to)| to - from + 1).sum())
     }
 
     /// The first number of this set that cannot be in the other one.
     pub(super) fn first_outside(&self, other: &Self) -> Option<u64> {
-        if !other.is_known || !other.starred.is_empty() {
+        if !other.is_known || other.starred.is_some() {
             return None;
         }
         self.ranges.iter().find_map(|&(from, to)| {
@@ -107,9 +107,9 @@ impl Set {
                 Count::Outdated => last_found,
             }
         };
-        let starred = self.starred.iter().filter_map(|other| match exists {
+        let starred = self.starred.and_then(|other| match exists {
             // In an empty mailbox, `*` names no message.
-            Count::Known(last) if last > 0 => Some((last.min(*other), last)),
+            Count::Known(last) if last > 0 => Some((last.min(other), last)),
             _ => None,
         });
         self.ranges.iter().copied().chain(starred).find_map(|(from, to)| {
@@ -297,6 +297,8 @@ mod tests {
             ("*", &[3], Known(3), None),
             ("*", &[], Unknown, None),
             ("*", &[], Outdated, None),
+            ("*,2:*,*:3", &[3], Known(3), Some(2)),
+            ("*,9:*", &[3], Known(3), None),
             ("1:4294967295", &[1], Known(1), None),
             ("$", &[], Known(3), None),
         ] {
@@ -304,6 +306,13 @@ mod tests {
             let first = Set::of(set).first_missing(&found, exists);
             assert_eq!(first, missing, "{set} {found:?} {exists:?}");
         }
+    }
+
+    #[test]
+    fn of_many_ranges_up_to_the_last_message_one_is_kept() {
+        let set = Set::of(&["7:*"; 1000].join(","));
+        assert_eq!((set.starred, set.ranges.len()), (Some(7), 0));
+        assert_eq!(Set::of("*,9:*,*:3,5").starred, Some(3));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The untagged data without which the OK of a command is no success (RFC 3501 section 6, RFC 9051
 //! section 6).
 
+use std::collections::HashSet;
+
 use crate::error::Result;
 use crate::proto::imap::{Answer, Argument, Count, Literals, compose};
 
@@ -196,9 +198,10 @@ impl Required {
             Self::Annotations(mailbox, entries) => missing_entry(answer, mailbox, entries)?,
             Self::Status(mailbox, items) => {
                 let found = answer.status_items(mailbox)?;
-                let is_there = |item: &&String| found.iter().any(|(name, _)| name == *item);
-                let missing: Vec<_> =
-                    items.iter().filter(|item| !is_there(item)).map(String::as_str).collect();
+                // The items are the script's, and those that came the server's; both may be many.
+                let came: HashSet<_> = found.iter().map(|(name, _)| name).collect();
+                let missing = items.iter().filter(|item| !came.contains(item));
+                let missing: Vec<_> = missing.map(String::as_str).collect();
                 (!missing.is_empty() || found.is_empty()).then(|| {
                     format!("STATUS of {mailbox} with {} (RFC 3501, 6.3.10)", missing.join(", "))
                 })
@@ -242,8 +245,8 @@ fn missing_results(answer: &Answer, by_uid: bool, asked: &[String]) -> Result<Op
 
 fn missing_entry(answer: &Answer, mailbox: &str, entries: &[String]) -> Result<Option<String>> {
     let found = answer.annotations(mailbox)?.unwrap_or_default();
-    let is_there = |entry: &&String| found.iter().any(|(name, _)| name.eq_ignore_ascii_case(entry));
-    let missing = entries.iter().find(|entry| !is_there(entry));
+    let came: HashSet<_> = found.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    let missing = entries.iter().find(|entry| !came.contains(&entry.to_ascii_lowercase()));
     Ok(missing.map(|entry| format!("METADATA of {mailbox} with {entry} (RFC 5464, 4.2)")))
 }
 
