@@ -18,6 +18,8 @@ pub(super) struct Assembler {
     /// Whether a client that continues after STARTTLS does so over TLS, even if no line reports the
     /// handshake.
     implies_tls: bool,
+    /// The expectations of greetings that the file lacks. Each follows the step of this index.
+    greetings: Vec<(usize, Step)>,
 }
 
 impl Assembler {
@@ -26,7 +28,6 @@ impl Assembler {
         let speech = place.and_then(|place| place.port).and_then(shell::scheme);
         let open = Open {
             speech: speech.and_then(|scheme| crate::target::speech(&format!("{scheme}://"))),
-            connect: self.read.steps.len(),
             place: place.map(|place| match place.port {
                 Some(port) => format!("{}:{port}", place.host),
                 None => place.host.clone(),
@@ -90,12 +91,9 @@ impl Assembler {
 
     /// Whether neither side has sent a line in the session yet.
     pub(super) fn is_silent(&self) -> bool {
-        let said = |step: &Step| {
-            step.session == self.current
-                && matches!(step.act, Act::Send { .. } | Act::Reply(_) | Act::Raw(_))
-        };
-        !self.read.steps.iter().any(said)
-            && self.sessions.get(self.current).is_none_or(|open| open.incoming.is_empty())
+        self.sessions
+            .get(self.current)
+            .is_none_or(|open| open.said == 0 && open.incoming.is_empty())
     }
 
     /// Whether the client is in the middle of a message.
@@ -147,8 +145,7 @@ impl Assembler {
                 let (tag, rest) = line.split_once(' ').unwrap_or((line, ""));
                 let status = rest.split(' ').next().unwrap_or_default().to_ascii_uppercase();
                 let is_status = ["OK", "NO", "BAD"].contains(&status.as_str());
-                ["*", "+"].contains(&tag)
-                    || (is_status && open.tags.iter().rev().any(|known| known == tag))
+                ["*", "+"].contains(&tag) || (is_status && open.tags.contains(tag))
             }
             Some(facts) if facts.has_literals => {
                 line.starts_with(['"', '{']) || facts.statuses.contains(&first_word(line).as_str())
@@ -264,6 +261,8 @@ impl Assembler {
         }
         if let Some(open) = self.sessions.get_mut(self.current) {
             open.unanswered.pop_back();
+            open.steps.pop();
+            open.said -= 1;
         }
         true
     }
@@ -280,6 +279,10 @@ impl Assembler {
 
     fn push(&mut self, line: usize, act: Act, remark: Option<&str>) {
         let remark = remark.map(str::to_owned);
+        if let Some(open) = self.sessions.get_mut(self.current) {
+            open.steps.push(self.read.steps.len());
+            open.said += usize::from(matches!(act, Act::Send { .. } | Act::Reply(_) | Act::Raw(_)));
+        }
         self.read.steps.push(Step { line, session: self.current, act, remark });
     }
 
@@ -296,9 +299,24 @@ impl Assembler {
             let usual = port.and_then(shell::scheme);
             let scheme = scheme_of(open.speech.unwrap_or(Speech::Stream), open.is_tls, usual);
             let place = open.place.clone();
-            self.read.steps[open.connect].act = Act::Connect { scheme, place };
+            if let Some(connect) = open.steps.first() {
+                self.read.steps[*connect].act = Act::Connect { scheme, place };
+            }
         }
+        self.insert_greetings();
         self.read
+    }
+
+    /// Puts the greetings into their places, all in one pass: each insertion moves all steps that
+    /// follow.
+    fn insert_greetings(&mut self) {
+        self.greetings.sort_by_key(|(connect, _)| *connect);
+        let mut greetings = std::mem::take(&mut self.greetings).into_iter().peekable();
+        for (at, step) in std::mem::take(&mut self.read.steps).into_iter().enumerate() {
+            self.read.steps.push(step);
+            let greeting = greetings.next_if(|(connect, _)| *connect == at);
+            self.read.steps.extend(greeting.map(|(_, step)| step));
+        }
     }
 }
 
@@ -308,7 +326,8 @@ impl Assembler {
     fn expect_a_greeting(&mut self) {
         let session = self.current;
         let Some(speech) = self.speech().filter(|speech| *speech != Speech::Stream) else { return };
-        let of_it = || self.read.steps.iter().filter(|step| step.session == session);
+        let steps = &self.sessions[session].steps;
+        let of_it = || steps.iter().map(|at| &self.read.steps[*at]);
         let asked = of_it().filter(|step| matches!(step.act, Act::Send { owes: true, .. })).count();
         let replies = of_it().filter(|step| matches!(step.act, Act::Reply(_))).count();
         let first = of_it().find_map(|step| match &step.act {
@@ -325,19 +344,16 @@ impl Assembler {
         if let Some(line) = begins.map(|step| step.line).filter(|_| !greets) {
             self.note(line, "the greeting is not in the file: the script expects one");
             let act = Act::Statement(Success::greeting(speech));
-            let at = self.sessions[session].connect + 1;
-            self.read.steps.insert(at, Step { line, session, act, remark: None });
-            for open in self.sessions.iter_mut().filter(|open| open.connect >= at) {
-                open.connect += 1;
-            }
+            let connect = self.sessions[session].steps.first().copied().unwrap_or_default();
+            self.greetings.push((connect, Step { line, session, act, remark: None }));
         }
     }
 
     /// Adds expectations of success for the last commands, if the paste ends before their answers.
     fn answer_the_last(&mut self) {
-        let session = self.current;
         let speech = self.speech().unwrap_or(Speech::Stream);
-        let of_it = self.read.steps.iter().rev().filter(|step| step.session == session);
+        let Some(open) = self.sessions.get(self.current) else { return };
+        let of_it = open.steps.iter().rev().map(|at| &self.read.steps[*at]);
         let mut last: Vec<_> = of_it
             .take_while(|step| matches!(step.act, Act::Send { .. }))
             .map(|step| match &step.act {

@@ -1,7 +1,7 @@
 //! The state of a session that is read line by line. The lines so far decide how the next line is
 //! read.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::incoming::Incoming;
 use super::sending::{Said, Sending};
@@ -13,8 +13,10 @@ use crate::proto::Speech;
 #[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
 pub(super) struct Open {
     pub(super) speech: Option<Speech>,
-    /// The index of the step that connects.
-    pub(super) connect: usize,
+    /// The indices of its steps. The first one connects.
+    pub(super) steps: Vec<usize>,
+    /// How many of its steps are something that a side has said.
+    pub(super) said: usize,
     pub(super) place: Option<String>,
     pub(super) is_tls: bool,
     pub(super) incoming: Incoming,
@@ -34,7 +36,10 @@ pub(super) struct Open {
     pub(super) is_heard: bool,
     /// Whether the server has agreed to QUIT, in SMTP, LMTP or POP3.
     pub(super) has_ended: bool,
-    pub(super) tags: Vec<String>,
+    /// The tags of all commands.
+    pub(super) tags: HashSet<String>,
+    /// The tag of the last command.
+    pub(super) last_tag: Option<String>,
     pub(super) is_over: bool,
 }
 
@@ -104,9 +109,7 @@ impl Open {
                 } else if !last.starts_with('*') {
                     self.sending = Sending::default();
                     self.unanswered.pop_front();
-                    if self.is_idle()
-                        && last.split(' ').next() == self.tags.last().map(|tag| &**tag)
-                    {
+                    if self.is_idle() && last.split(' ').next() == self.last_tag.as_deref() {
                         self.command.clear();
                     }
                 }
@@ -139,7 +142,10 @@ impl Open {
         let first = first_word(line);
         let second = line.split_whitespace().nth(1).unwrap_or_default();
         self.command = if is_imap { second.to_ascii_uppercase() } else { first.clone() };
-        self.tags.extend(line.split(' ').next().filter(|_| is_imap).map(str::to_owned));
+        if let Some(tag) = line.split(' ').next().filter(|_| is_imap) {
+            self.tags.insert(tag.to_owned());
+            self.last_tag = Some(tag.to_owned());
+        }
         if first == "LHLO" && self.speech == Some(Speech::Smtp) {
             self.speech = Some(Speech::Lmtp);
         }

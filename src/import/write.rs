@@ -69,8 +69,8 @@ struct Writer {
     script: String,
     /// The variable of each session.
     names: Vec<String>,
-    /// The URL of each parameter that the script has so far.
-    params: BTreeMap<String, Option<String>>,
+    /// The parameter of each URL, by what its name begins with.
+    params: BTreeMap<String, BTreeMap<Option<String>, String>>,
     secrets: Vec<(usize, String)>,
     /// The values in each reply that differ from run to run, by the index of the step.
     varying: BTreeMap<usize, Vec<String>>,
@@ -314,14 +314,10 @@ impl Writer {
 
     /// Returns the name of the parameter for a URL. The same URL gets the same name.
     fn named(&mut self, base: &str, url: Option<String>) -> String {
-        let mut name = base.to_owned();
-        let mut number = 1;
-        while self.params.get(&name).is_some_and(|known| *known != url) {
-            number += 1;
-            name = format!("{base}_{number}");
-        }
-        self.params.insert(name.clone(), url);
-        name
+        let names = self.params.entry(base.to_owned()).or_default();
+        let number = names.len() + 1;
+        let next = || if number == 1 { base.to_owned() } else { format!("{base}_{number}") };
+        names.entry(url).or_insert_with(next).clone()
     }
 
     /// The variable of a listener.

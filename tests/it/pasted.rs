@@ -249,6 +249,24 @@ fn logs_of_libraries_and_pipelines_of_swaks_are_read() {
 }
 
 #[test]
+fn each_of_many_sessions_gets_the_greeting_that_its_paste_lacks() {
+    let session = |n: usize| {
+        format!(
+            "$ telnet mail{n}.example 25\nEHLO me.example\n250 mail{n}.example\nQUIT\n221 bye\n"
+        )
+    };
+    let imported = import("x.txt", &(1..=200).map(session).collect::<String>());
+    let script = &imported.script;
+    for n in 1..=200 {
+        let number = if n == 1 { String::new() } else { format!("_{n}") };
+        let begin = format!(
+            "let s{n} = connect(param(\"smtp{number}\", \"smtp://mail{n}.example:25\"));\ns{n}.expect(220);\ns{n}.send(\"EHLO me.example\");\n"
+        );
+        assert!(script.contains(&begin), "{begin}\n{script}");
+    }
+}
+
+#[test]
 fn a_number_after_a_hash_is_part_of_a_greeting() {
     let text = "220-mail.example ESMTP Exim 4.95 #2 ready\n220 no spam\nQUIT\n221 bye\n";
     let dialogue =
