@@ -175,6 +175,9 @@ impl Error {
         for data in [&mut parts.sent, &mut parts.session].into_iter().flatten() {
             secrets.mask_text(data);
         }
+        if secrets.is_overfull() {
+            parts.got.iter_mut().for_each(|got| secrets.mask_text(got));
+        }
         let others = [&mut parts.expected, &mut parts.got, &mut parts.hint];
         for part in [&mut parts.message].into_iter().chain(others.into_iter().flatten()) {
             secrets.mask_data(part);

@@ -64,35 +64,16 @@ impl Form {
         forms.filter(move |form| form.bytes.as_slice() != value)
     }
 
-    /// The value in hexadecimal, in lower and in upper case, without and with a sign between the
-    /// bytes. Parts of it are not searched for: any number may have six digits of it.
-    pub(super) fn hexadecimal(value: &[u8]) -> impl Iterator<Item = Self> {
-        let separators: [&[u8]; 3] = [b"", b":", b" "];
-        let cases: [&[u8; 16]; 2] = [b"0123456789abcdef", b"0123456789ABCDEF"];
-        let ways = separators.into_iter().flat_map(move |sign| cases.map(|digits| (sign, digits)));
-        ways.map(|(sign, digits)| {
-            let mut bytes = Zeroizing::new(Vec::with_capacity(value.len() * 3));
-            for (at, byte) in value.iter().enumerate() {
-                bytes.extend_from_slice(if at > 0 { sign } else { b"" });
-                bytes.push(digits[usize::from(byte >> 4)]);
-                bytes.push(digits[usize::from(byte & 15)]);
-            }
-            Self { bytes, shares: 0 }
-        })
-    }
-
     /// All forms of a proof, also of the octets that are written in it: whoever shows a proof may
     /// write them in base64 in place of hexadecimal, or the other way round.
     pub(super) fn of_proof(proof: &[u8]) -> impl Iterator<Item = Self> {
         let written = [LENIENT.decode(proof).ok(), HEXLOWER_PERMISSIVE.decode(proof).ok()];
         let octets = written.into_iter().flatten().filter(|octets| octets.len() >= SHORTEST);
         let values = octets.chain([proof.to_vec()]);
-        values.flat_map(|value| {
-            Self::all(&value).chain(Self::hexadecimal(&value)).collect::<Vec<_>>()
-        })
+        values.flat_map(|value| Self::all(&value).collect::<Vec<_>>())
     }
 
-    /// All forms of a secret, the plain one first.
+    /// All forms of a secret, the plain one first, except hexadecimal, which is read in the text.
     pub(super) fn all(value: &[u8]) -> impl Iterator<Item = Self> {
         let base64 = (0..3).map(|offset| Self::base64(value, offset));
         // The alphabet for URLs (RFC 4648 section 5).
@@ -110,5 +91,45 @@ impl Form {
         let escaped = Self::quoted(value).into_iter().chain(Self::visible(value));
         let other = Self::in_other_case(value);
         [Self::plain(value)].into_iter().chain(escaped).chain(other).chain(base64).chain(for_urls)
+    }
+}
+
+/// The length of a piece of a secret.
+const PIECE: usize = 16 << 10;
+/// How much of a piece is in the next one, too, so that each part of the secret is in one of them.
+const OVERLAP: usize = 64;
+
+/// A secret in pieces, so that the forms of a long one take no room. Most secrets are one piece.
+pub(super) fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let value = rest?;
+        let end = value.len().min(PIECE);
+        rest = (end < value.len()).then(|| {
+            // No piece begins or ends within a character.
+            let next = &value[end - OVERLAP..];
+            &next[next.iter().take_while(|byte| **byte & 0xc0 == 0x80).count().min(3)..]
+        });
+        let cut = &value[..end];
+        let last = cut.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
+        Some(if rest.is_some() { &cut[..end - last] } else { cut })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_of_a_long_secret_is_in_a_piece() {
+        assert_eq!(pieces(b"secret").collect::<Vec<_>>(), [b"secret"]);
+        let text = "aé€😀".repeat(6000);
+        let all: Vec<_> = pieces(text.as_bytes()).collect();
+        assert!(all.len() > 3 && all.iter().all(|piece| std::str::from_utf8(piece).is_ok()));
+        let held: usize = all.iter().map(|piece| piece.len()).sum();
+        // Each piece has the end of the one before it.
+        assert!(held >= text.len() + (all.len() - 1) * (OVERLAP - 6), "{held}");
+        let last = all.last().map_or(0, |piece| piece.len());
+        assert!(text.as_bytes().ends_with(all[all.len() - 1]) && last > OVERLAP / 2);
     }
 }

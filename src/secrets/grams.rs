@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use zeroize::Zeroizing;
 
+use super::coarse::Coarse;
+
 /// The minimum length of a part of a secret that is searched for. Shorter parts do not reveal the
 /// secret.
 pub(super) const PART: usize = 6;
@@ -14,6 +16,10 @@ pub(super) const PART: usize = 6;
 const GRAM: u64 = (1 << (8 * PART)) - 1;
 /// The bit that marks a slot as taken.
 const TAKEN: u64 = 1 << 63;
+
+/// The number of runs in the table, which then takes 16 MiB. Further runs are held by a set that
+/// takes less room and takes some other texts for secrets.
+const MOST: usize = 1 << 19;
 
 /// Set if the run begins a form and the base64 digit before it shares bits with the form.
 pub(super) const SHARES_BEFORE: u64 = 1 << 48;
@@ -27,6 +33,8 @@ pub(super) const SHARES_AFTER: u64 = 1 << 49;
 pub(super) struct Grams {
     slots: Zeroizing<Vec<u64>>,
     taken: usize,
+    /// The runs for which the table has no room.
+    others: Coarse,
 }
 
 /// A random seed: without knowing it, nobody can choose runs that all hash to the same slot.
@@ -34,8 +42,11 @@ static SEED: LazyLock<u64> =
     LazyLock::new(|| std::collections::hash_map::RandomState::new().hash_one(0));
 
 impl Grams {
-    /// Adds all runs of a form.
+    /// Adds all runs of a form, unless there is no room for any.
     pub(super) fn add(&mut self, form: &[u8], shares: u64) {
+        if self.is_full() {
+            return;
+        }
         let last = form.len().saturating_sub(PART);
         let mut gram = 0;
         for (at, byte) in form.iter().enumerate() {
@@ -53,7 +64,15 @@ impl Grams {
             return None;
         }
         let slot = self.slots[self.find(gram)];
-        (slot != 0).then_some(slot & !GRAM)
+        if slot != 0 {
+            return Some(slot & !GRAM);
+        }
+        self.others.may_hold(gram).then_some(SHARES_BEFORE | SHARES_AFTER)
+    }
+
+    /// Whether there is no room for further runs.
+    pub(super) fn is_full(&self) -> bool {
+        self.others.is_full()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -61,7 +80,7 @@ impl Grams {
     }
 
     fn insert(&mut self, gram: u64, shares: u64) {
-        if 4 * (self.taken + 1) > self.slots.len() {
+        if self.taken < MOST && 4 * (self.taken + 1) > self.slots.len() {
             let slots = Zeroizing::new(vec![0; (2 * self.slots.len()).max(64)]);
             let old = std::mem::replace(&mut self.slots, slots);
             for slot in old.iter().filter(|slot| **slot != 0) {
@@ -70,7 +89,12 @@ impl Grams {
             }
         }
         let at = self.find(gram);
-        self.taken += usize::from(self.slots[at] == 0);
+        if self.slots[at] == 0 {
+            if self.taken >= MOST {
+                return self.others.insert(gram);
+            }
+            self.taken += 1;
+        }
         self.slots[at] |= gram | shares | TAKEN;
     }
 
@@ -108,6 +132,16 @@ mod tests {
         grams.add(b"Secret", 0);
         assert!(grams.get(gram(b"sECRET")).is_some() && grams.get(gram(b"secre-")).is_none());
         assert!(Grams::default().get(gram(b"secret")).is_none());
+    }
+
+    #[test]
+    fn a_run_without_room_in_the_table_is_found() {
+        let mut grams = Grams::default();
+        let form: Vec<u8> = (0..170_000_u32).flat_map(u32::to_be_bytes).collect();
+        grams.add(&form, 0);
+        assert_eq!((grams.taken, grams.slots.len()), (MOST, 4 * MOST));
+        assert!(form.windows(PART).step_by(99).all(|run| grams.get(gram(run)).is_some()));
+        assert!(grams.get(gram(b"secret")).is_none() && !grams.is_full());
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Finds secrets in dialogues and masks them in everything that is shown of a run.
 
+mod coarse;
 mod command;
 mod encoded;
 mod form;
 mod grams;
+mod grouped;
 mod learned;
 mod pieces;
 mod prompt;
 mod response;
 #[cfg(feature = "script")]
 mod source;
+mod spans;
 mod token;
+mod whole;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -20,11 +24,14 @@ use zeroize::Zeroizing;
 #[cfg(feature = "script")]
 pub(crate) use command::{SECRET_WORDS, is_secret_name};
 pub(crate) use command::{password_of_url, secret_of_command};
-pub(crate) use learned::{Learned, mask_spans};
+pub(crate) use learned::Learned;
+#[cfg(feature = "script")]
+pub(crate) use learned::OVERFULL;
 pub(crate) use pieces::Pieces;
 pub(crate) use prompt::{Asked, asked_for};
 #[cfg(feature = "script")]
 pub(crate) use source::{literal_spans, masked_line, secret_spans};
+pub(crate) use spans::mask_spans;
 #[cfg(feature = "cli")]
 pub(crate) use token::MASK;
 pub(crate) use token::SECRET;
@@ -32,6 +39,10 @@ use token::SHORTEST;
 
 /// The maximum length of a challenge that is decoded for display.
 const LONGEST: usize = 16 << 10;
+
+/// The maximum length of a SASL response that is decoded. The password in a longer one may be longer
+/// than any secret that is searched for.
+const LONGEST_RESPONSE: usize = learned::LONGEST;
 
 /// The number of base64 characters at the start of a message of an unknown mechanism that are not
 /// treated as secret: they identify the mechanism, like the signature and the message type of NTLM.
@@ -92,6 +103,9 @@ impl Secrets {
     pub(crate) fn learn_sasl(&mut self, mechanism: &str, step: usize, line: &[u8]) {
         self.meaning = None;
         let prompt = std::mem::take(&mut self.prompt);
+        if line.len() > LONGEST_RESPONSE {
+            return self.learn(line);
+        }
         let Ok(message) = LENIENT.decode(line.trim_ascii()).map(Zeroizing::new) else {
             return self.learn(line);
         };

@@ -1,7 +1,7 @@
 //! Masks secrets in what comes piece by piece.
 
 use super::Learned;
-use super::learned::without;
+use super::spans::without;
 
 /// How many bytes are collected before they are searched.
 const WAITING: usize = 64 << 10;

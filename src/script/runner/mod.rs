@@ -215,6 +215,9 @@ impl Runner {
             self.name_all_lacking(path, failure);
         }
         let verdict = failure::failed_beside(verdict, &mut beside);
+        if run.secrets().is_overfull() {
+            run.warn(secrets::OVERFULL);
+        }
         let mut outcome = Outcome {
             title,
             expectations: run.proofs(),

@@ -1,9 +1,10 @@
 //! All secrets of a run, and the masking of them in everything that is shown.
 
+mod short;
 mod wording;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
@@ -11,23 +12,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
+use self::short::Short;
 use super::encoded::Decoded;
-use super::form::Form;
-use super::grams::{self, Grams, PART, SHARES_AFTER, SHARES_BEFORE};
+use super::form::{self, Form};
+use super::grams::{self, Grams, PART, SHARES_BEFORE};
+use super::grouped::Grouped;
+use super::spans::{self, end_part, joined, replace, widened, without};
 use super::token::{SECRET, SHORTEST};
+use super::whole::{self, Whole};
 use crate::quoted;
+
+/// The longest secret that is searched for, in bytes. If a longer one is learned, everything that
+/// is shown is masked.
+pub(super) const LONGEST: usize = 1 << 20;
+/// The longest proof of a secret that is searched for as a whole.
+const LONGEST_PROOF: usize = 1 << 10;
+/// How much of the word before a short secret is searched for with it.
+const LONGEST_PLACE: usize = 256;
+
+/// How many times a secret may be in quotes within quotes.
+const MOST_QUOTES: usize = 4;
+
+/// The reason why everything is masked. It is shown itself.
+pub(crate) const OVERFULL: &str = "the secrets of this script are too long or too many to be searched for (one of more than 1 MiB, or about 300 KiB \
+in all), so everything that it shows is masked";
 
 /// The secrets of a run, shared by its sessions and its transcript: a secret that one session
 /// learns is masked in the lines of all of them.
 ///
 /// A secret is found as it is, quoted, with escapes, URL-encoded, in hexadecimal, and in base64 at
-/// any position of a longer text. Secrets of six characters or more are also found in any case and in parts.
+/// any position of a longer text. Secrets of six characters or more are also found in any case and
+/// in parts.
+///
+/// What the secrets take is bounded, however many and however long they are. If they are more,
+/// everything is masked.
 #[derive(Clone, Default)]
 pub(crate) struct Learned(Arc<Mutex<Index>>);
-
-/// The number of forms with the same last bytes that are searched for as a whole. With more, a
-/// hostile text could make the search slow. Parts of the secrets are found in any case.
-const MOST_ALIKE: usize = 64;
 
 #[derive(Clone, Default)]
 struct Index {
@@ -35,12 +55,12 @@ struct Index {
     known: HashSet<u64>,
     hasher: RandomState,
     grams: Grams,
-    /// Forms that are searched for as a whole, by their last four bytes.
-    whole: HashMap<[u8; SHORTEST], Vec<Form>>,
-    /// Which last four bytes may be in `whole`.
-    ends: Ends,
+    /// Forms that are searched for as a whole.
+    whole: Whole,
     /// Secrets that are too short to be searched for.
-    short: Vec<Zeroizing<Vec<u8>>>,
+    short: Short,
+    /// Whether there were more secrets than can be searched for, so that everything is masked.
+    is_overfull: bool,
 }
 
 impl fmt::Debug for Learned {
@@ -66,15 +86,24 @@ impl Learned {
     /// Whether there is nothing to mask.
     pub(crate) fn is_empty(&self) -> bool {
         let index = self.index();
-        index.grams.is_empty() && index.whole.is_empty()
+        !index.is_overfull && index.grams.is_empty() && index.whole.is_empty()
+    }
+
+    /// Whether everything is masked, for the reason [`OVERFULL`].
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.index().is_overfull
     }
 
     /// Learns a secret in all its forms.
     pub(crate) fn learn(&self, value: &[u8]) {
-        if let Some(inner) = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")) {
-            self.learn(&Zeroizing::new(quoted::unescaped(inner)));
+        let mut index = self.index();
+        index.learn(value);
+        let mut inner = within_quotes(value).map(Zeroizing::new);
+        for _ in 1..MOST_QUOTES {
+            let Some(value) = inner else { break };
+            index.learn(&value);
+            inner = within_quotes(&value).map(Zeroizing::new);
         }
-        self.index().learn(value);
     }
 
     /// Learns a secret that is too short to be searched for alone, together with the word before
@@ -87,6 +116,7 @@ impl Learned {
         let line = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         let word =
             memchr::memrchr(b' ', before[line..].trim_ascii_end()).map_or(line, |at| line + at + 1);
+        let word = word.max(span.end.saturating_sub(LONGEST_PLACE));
         let mut index = self.index();
         index.note_short(&bytes[span.clone()]);
         index.add_whole(Form::plain(&bytes[word..span.end]));
@@ -96,32 +126,28 @@ impl Learned {
     /// searched for: they are of no use to anybody, and the base64 of hexadecimal digits looks like
     /// that of any number.
     pub(crate) fn learn_proof(&self, proof: &[u8]) {
-        let mut index = self.index();
-        Form::of_proof(proof.trim_ascii()).for_each(|form| index.add_whole(form));
+        let (mut index, proof) = (self.index(), proof.trim_ascii());
+        if proof.len() > LONGEST_PROOF {
+            return index.learn(proof);
+        }
+        Form::of_proof(proof).for_each(|form| index.add_whole(form));
     }
 
     /// Learns a SASL response that carries secrets, so that it is masked as a whole wherever it is
     /// shown again, not only its secret part.
     pub(crate) fn learn_whole(&self, payload: &[u8]) {
-        self.index().add_whole(Form::plain(payload));
+        let mut index = self.index();
+        if payload.len() > LONGEST {
+            return index.overfill();
+        }
+        index.add_whole(Form::plain(payload));
     }
 
     /// The length of a secret too short to be searched for that stands in the text as a word of its
     /// own.
     #[cfg(feature = "script")]
     pub(crate) fn short_in(&self, text: &str) -> Option<usize> {
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80;
-        let bytes = text.as_bytes();
-        self.index()
-            .short
-            .iter()
-            .find(|short| {
-                memchr::memmem::find_iter(bytes, short.as_slice()).any(|at| {
-                    let (before, after) = (&bytes[..at], &bytes[at + short.len()..]);
-                    !before.last().is_some_and(is_word) && !after.first().is_some_and(is_word)
-                })
-            })
-            .map(|short| short.len())
+        self.index().short.first_in(text.as_bytes())
     }
 
     /// Whether a secret, or a part of one, is in the text.
@@ -151,8 +177,13 @@ impl Learned {
     /// word that the tool uses: to mask `reply` in "the reply is not the one that was expected"
     /// would reveal the secret. So such a word is masked only within quotes.
     pub(crate) fn mask_data(&self, text: &mut String) {
-        let mut spans = self.spans(text.as_bytes());
-        spans.retain(|span| !wording::is_ours(text, span));
+        // Even if everything is masked, words of the tool say what happened.
+        let spans = if self.is_overfull() {
+            spans::words(text.as_bytes()).collect()
+        } else {
+            self.spans(text.as_bytes())
+        };
+        let spans = wording::without_ours(text, spans);
         replace(text, &spans);
     }
 
@@ -167,46 +198,65 @@ impl Index {
         // Blanks at the ends say nothing about the secret, and masking them would remove blanks
         // from the text around it.
         let value = value.trim_ascii();
-        if value.len() < SHORTEST {
+        if value.len() < SHORTEST || self.is_overfull {
             return;
+        }
+        if value.len() > LONGEST {
+            return self.overfill();
         }
         if !self.known.insert(self.hasher.hash_one(value)) {
             return;
         }
-        for form in Form::all(value) {
+        if value.len() == PART {
+            // In hexadecimal, a secret as short as a part is searched for as a whole.
+            self.add_whole(Form::plain(value));
+        }
+        for form in form::pieces(value).flat_map(Form::all) {
             if form.bytes.len() < PART {
                 self.add_whole(form);
             } else {
-                self.grams.add(&form.bytes, form.shares);
+                self.add_parts(&form);
             }
-        }
-        for form in Form::hexadecimal(value) {
-            self.add_whole(form);
+            if self.is_overfull {
+                return;
+            }
         }
     }
 
     fn note_short(&mut self, value: &[u8]) {
-        if !value.is_empty()
-            && value.len() < SHORTEST
-            && !self.short.iter().any(|short| **short == value)
-        {
-            self.short.push(Zeroizing::new(value.to_vec()));
+        if !self.is_overfull && !self.short.add(value) {
+            self.overfill();
         }
     }
 
     fn add_whole(&mut self, form: Form) {
-        let Some(end) = form.bytes.last_chunk::<SHORTEST>() else { return };
-        self.ends.add(*end);
-        let forms = self.whole.entry(*end).or_default();
-        if forms.len() < MOST_ALIKE && !forms.iter().any(|known| known.bytes == form.bytes) {
-            forms.push(form);
+        match self.whole.add(form) {
+            Ok(()) => {}
+            Err(form) if form.bytes.len() >= PART => self.add_parts(&form),
+            Err(_) => self.overfill(),
         }
+    }
+
+    fn add_parts(&mut self, form: &Form) {
+        self.grams.add(&form.bytes, form.shares);
+        if self.grams.is_full() {
+            self.overfill();
+        }
+    }
+
+    /// From now on, everything is masked.
+    fn overfill(&mut self) {
+        *self = Self { is_overfull: true, ..Self::default() };
     }
 
     /// The secret spans of the bytes, in addition to `found`, in one pass however many secrets
     /// there are.
     fn spans(&self, bytes: &[u8], mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
-        if !self.grams.is_empty() || !self.whole.is_empty() {
+        if self.is_overfull {
+            if bytes != OVERFULL.as_bytes() {
+                found.extend(spans::lines(bytes));
+            }
+        } else if !self.grams.is_empty() || !self.whole.is_empty() {
             let mut start = 0;
             // A mask from an earlier pass is our own text.
             for mask in memchr::memmem::find_iter(bytes, SECRET) {
@@ -219,26 +269,40 @@ impl Index {
     }
 
     fn search(&self, bytes: &[u8], offset: usize, found: &mut Vec<Range<usize>>) {
-        let first = found.len();
-        self.scan(bytes, |span| found.push(offset + span.start..offset + span.end));
-        let mut plain = found[first..].to_vec();
-        plain.sort_unstable_by_key(|span| span.start);
-        for decoded in Decoded::all(bytes) {
-            self.scan(&decoded.bytes, |span| {
-                let span = decoded.span(&span);
-                let span = offset + span.start..offset + span.end;
+        let plain = self.scan(bytes, PART);
+        let mut add = |spans: Vec<Range<usize>>| {
+            for span in spans {
                 // `password=34abcdef` is no encoded text: the secret begins after the sign and was
                 // found as it is.
                 let before = plain.partition_point(|plain| plain.start <= span.start + 1);
                 if plain[..before].last().is_none_or(|plain| plain.end < span.end) {
-                    found.push(span);
+                    found.push(offset + span.start..offset + span.end);
                 }
-            });
+            }
+        };
+        for decoded in Decoded::all(bytes) {
+            let spans = self.scan(&decoded.bytes, PART);
+            add(decoded.places(bytes, &spans));
         }
+        for grouped in Grouped::all(bytes) {
+            for reading in grouped.readings(bytes) {
+                let spans = self.scan(&reading.bytes, grouped.part());
+                add(grouped.places(bytes, &reading, &spans));
+            }
+        }
+        found.extend(plain.iter().map(|span| offset + span.start..offset + span.end));
     }
 
-    fn scan(&self, bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
+    /// The spans of secrets, and of parts of them that are not shorter than `shortest`.
+    fn scan(&self, bytes: &[u8], shortest: usize) -> Vec<Range<usize>> {
+        let (mut parts, mut wholes) = (Vec::new(), Vec::new());
+        let mut end_part = |part: (Range<usize>, u64)| {
+            if part.0.len() >= shortest {
+                spans::push(&mut parts, end_part(bytes, part));
+            }
+        };
         let mut gram = 0;
+        let mut allowed = whole::allowed(bytes.len());
         // The part that is being matched, and whether the base64 digits beside its last run share
         // bits with it.
         let mut part: Option<(Range<usize>, u64)> = None;
@@ -252,120 +316,30 @@ impl Index {
                 part = Some(match part {
                     Some((part, _)) if part.end >= start => (part.start..end, shares),
                     before => {
-                        if let Some(part) = before {
-                            found(end_part(bytes, part));
-                        }
+                        before.into_iter().for_each(&mut end_part);
                         (widened(bytes, (start..end, shares & SHARES_BEFORE)).start..end, shares)
                     }
                 });
             }
-            if !self.whole.is_empty() {
-                self.scan_whole(bytes, end, &mut found);
+            if !self.whole.is_empty()
+                && let Some(span) = self.whole.ending(bytes, end, &mut allowed)
+            {
+                spans::push(&mut wholes, span);
             }
         }
-        if let Some(part) = part {
-            found(end_part(bytes, part));
-        }
-    }
-
-    /// Reports the short forms that end at `end`.
-    fn scan_whole(&self, bytes: &[u8], end: usize, found: &mut impl FnMut(Range<usize>)) {
-        let Some(last) = bytes[..end].last_chunk::<SHORTEST>() else { return };
-        if !self.ends.may_hold(*last) {
-            return;
-        }
-        for form in self.whole.get(last).into_iter().flatten() {
-            if bytes[..end].ends_with(&form.bytes) {
-                found(widened(bytes, (end - form.bytes.len()..end, form.shares)));
-            }
-        }
+        part.into_iter().for_each(&mut end_part);
+        parts.append(&mut wholes);
+        joined(parts)
     }
 }
 
-/// A set of hashes that rules most bytes out without a look into a map, because each byte that a
-/// server sends is looked up.
-#[derive(Clone)]
-struct Ends([u64; 64]);
-
-impl Default for Ends {
-    fn default() -> Self {
-        Self([0; 64])
-    }
+/// What a quoted string holds, if the value is one.
+fn within_quotes(value: &[u8]) -> Option<Vec<u8>> {
+    let inner = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    inner.filter(|inner| inner.len() <= LONGEST).map(quoted::unescaped)
 }
 
-impl Ends {
-    fn add(&mut self, end: [u8; SHORTEST]) {
-        let (word, bit) = Self::place(end);
-        self.0[word] |= bit;
-    }
-
-    fn may_hold(&self, end: [u8; SHORTEST]) -> bool {
-        let (word, bit) = Self::place(end);
-        self.0[word] & bit != 0
-    }
-
-    fn place(end: [u8; SHORTEST]) -> (usize, u64) {
-        // The top 12 bits of the product: 6 for the word, 6 for the bit.
-        let hash = u32::from_le_bytes(end).wrapping_mul(0x9e37_79b1) >> 20;
-        ((hash >> 6) as usize, 1 << (hash & 63))
-    }
-}
-
-/// The span of a part that has ended.
-fn end_part(bytes: &[u8], (part, shares): (Range<usize>, u64)) -> Range<usize> {
-    widened(bytes, (part, shares & SHARES_AFTER))
-}
-
-/// A span, extended by the base64 digits beside it that share bits with it, and by the padding.
-fn widened(bytes: &[u8], (mut span, shares): (Range<usize>, u64)) -> Range<usize> {
-    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
-    if shares & SHARES_BEFORE != 0 && bytes[..span.start].last().is_some_and(is_digit) {
-        span.start -= 1;
-    }
-    if shares & SHARES_AFTER != 0 && bytes.get(span.end).is_some_and(is_digit) {
-        span.end += 1;
-        span.end += bytes[span.end..].iter().take(2).take_while(|byte| **byte == b'=').count();
-    }
-    span
-}
-
-/// The spans in order; those that overlap or touch are joined.
-fn joined(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    spans.sort_unstable_by_key(|span| span.start);
-    spans.dedup_by(|next, span| {
-        let overlaps = next.start <= span.end;
-        if overlaps {
-            span.end = span.end.max(next.end);
-        }
-        overlaps
-    });
-    spans
-}
-
-/// The bytes with only these spans masked.
-pub(crate) fn mask_spans<'a>(bytes: &'a [u8], spans: &[Range<usize>]) -> Cow<'a, [u8]> {
-    let spans = joined(spans.to_vec());
-    if spans.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned(without(bytes, &spans)) }
-}
-
-/// The bytes with a mask in place of each span. The spans are in order and do not overlap.
-pub(super) fn without(bytes: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
-    let mut masked = Vec::with_capacity(bytes.len() + SECRET.len());
-    let mut from = 0;
-    for span in spans {
-        masked.extend_from_slice(&bytes[from..span.start]);
-        masked.extend_from_slice(SECRET);
-        from = span.end;
-    }
-    masked.extend_from_slice(&bytes[from..]);
-    masked
-}
-
-fn replace(text: &mut String, spans: &[Range<usize>]) {
-    if !spans.is_empty() {
-        *text = String::from_utf8_lossy(&without(text.as_bytes(), spans)).into_owned();
-    }
-}
-
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,47 @@ fn hexadecimal_is_masked_as_a_whole() {
     ] {
         assert_eq!(masked(&[b"s3cret-pw"], text.as_bytes()), shown);
     }
+    assert_eq!(masked(&[b"s3cret"], b"<733363726574>"), "<[SECRET]>");
+    assert_eq!(masked(&[b"pwd1"], b"70776431. 70:77:64:31. 707764"), "[SECRET]. [SECRET]. 707764");
+}
+
+#[test]
+fn hexadecimal_is_masked_whatever_is_between_its_digits_and_where_it_is_cut() {
+    for (text, shown) in [
+        // A blob as a script shows it.
+        ("[0068756e74657232 2d73656372657421 21]", "[00[SECRET]]"),
+        ("= got: [68756e74657232 2d", "= got: [[SECRET]"),
+        ("2d 7365 6372 6574 2121 ff", "[SECRET] ff"),
+        ("68756E74-65:72:32 2D73,65637265742121", "[SECRET]"),
+        ("a68756e746572322d0", "a[SECRET]0"),
+        ("68756e74\r\n 6572322d", "[SECRET]"),
+        // The base64 of it.
+        ("6148 5675 6447 5679 4d 00", "[SECRET] 00"),
+    ] {
+        assert_eq!(masked(&[b"hunter2-secret!!"], text.as_bytes()), shown);
+    }
+}
+
+#[test]
+fn base64_is_masked_over_lines() {
+    assert_eq!(masked(&[b"hunter"], b"x aHVu\r\ndGVy y"), "x [SECRET] y");
+    assert_eq!(masked(&[b"hunter"], br#"got "aHVu\r\ndGVy""#), r#"got "[SECRET]""#);
+    assert_eq!(masked(&[b"hunter"], b"aHVu dGVy"), "aHVu dGVy");
+}
+
+#[test]
+fn a_secret_is_masked_in_the_strings_of_other_languages() {
+    let secret = "pas\u{1b}wort\"12é34";
+    for text in [
+        r#"pas\u001bwort\"12\u00e934"#,
+        r#"pas\u{1b}wort\"12\xc3\xa934"#,
+        r#"pas\ewort\"12é34"#,
+        &format!("{secret:?}")[1..],
+    ] {
+        let text = format!("is {text}");
+        let shown = masked(&[secret.as_bytes()], text.as_bytes());
+        assert!(shown == "is [SECRET]" || shown == "is [SECRET]\"", "{text}: {shown}");
+    }
 }
 
 #[test]

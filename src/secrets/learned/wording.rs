@@ -31,17 +31,31 @@ fn words_of(text: &str) -> impl Iterator<Item = String> {
     words.map(str::to_ascii_lowercase)
 }
 
-/// Whether a span of the text, outside of quotes, is a word of the tool or belongs to one.
-pub(super) fn is_ours(text: &str, span: &Range<usize>) -> bool {
+/// More letters than a word of the manual has.
+const LONGEST: usize = 40;
+
+/// The spans, which are in order, without those outside of quotes that are words of the tool or
+/// belong to one.
+pub(super) fn without_ours(text: &str, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    if !spans.is_empty() {
+        let quoted = quoted(text);
+        spans.retain(|span| !is_ours(text, span, &quoted));
+    }
+    spans
+}
+
+fn is_ours(text: &str, span: &Range<usize>, quoted: &[Range<usize>]) -> bool {
     let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
     let bytes = text.as_bytes();
     if !bytes[span.clone()].iter().all(|byte| is_letter(&byte)) {
         return false;
     }
-    let start = span.start - bytes[..span.start].iter().rev().take_while(is_letter).count();
-    let end = span.end + bytes[span.end..].iter().take_while(is_letter).count();
+    let before = bytes[..span.start].iter().rev().take(LONGEST).take_while(is_letter).count();
+    let after = bytes[span.end..].iter().take(LONGEST).take_while(is_letter).count();
+    let (start, end) = (span.start - before, span.end + after);
+    let around = quoted.partition_point(|quoted| quoted.end < span.end);
     WORDS.contains(&text[start..end].to_ascii_lowercase())
-        && !quoted(text).iter().any(|quoted| quoted.start <= span.start && span.end <= quoted.end)
+        && quoted.get(around).is_none_or(|quoted| quoted.start > span.start)
 }
 
 /// The parts of a text in quotes, or the whole text if it is a regex between slashes. A quote that
