@@ -211,11 +211,13 @@ fn a_response_that_cannot_be_read_is_malformed_and_shown() {
     for (said, why) in [
         ("* 1 FETCH (FLAGS", "a list is not closed in a response"),
         ("* 1 FETCH x", "the FETCH response is malformed"),
+        ("* 99999999999999999999 EXISTS", "the EXISTS response is malformed"),
     ] {
         let error = failing(&format!("S: {said}\nS: a1 OK done\nstall"), async |s| {
             s.fetch("1", "FLAGS").await
         });
         assert!(error.is_malformed());
+        assert!(error.session().is_some_and(|session| session.contains("imap://")), "{error}");
         assert_eq!(
             (error.message(), error.got().map(|came| came.starts_with(said))),
             (why, Some(true))

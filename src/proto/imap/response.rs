@@ -178,7 +178,7 @@ impl Response {
     pub fn name(&self) -> String {
         let word = match self.said {
             Said::Continuation => &[],
-            Said::Data if self.number().is_some() => words(self.body()).nth(1).unwrap_or_default(),
+            Said::Data if self.digits().is_some() => words(self.body()).nth(1).unwrap_or_default(),
             _ => words(self.body()).next().unwrap_or_default(),
         };
         String::from_utf8_lossy(word).to_ascii_uppercase()
@@ -188,9 +188,13 @@ impl Response {
     /// number of messages for EXISTS.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
+        std::str::from_utf8(self.digits()?).ok()?.parse().ok()
+    }
+
+    /// The first word of data, if it is all digits. They may be more than a number can have.
+    fn digits(&self) -> Option<&[u8]> {
         let word = words(self.body()).next().filter(|_| self.said == Said::Data)?;
-        let digits = word.iter().all(u8::is_ascii_digit).then_some(word)?;
-        std::str::from_utf8(digits).ok()?.parse().ok()
+        word.iter().all(u8::is_ascii_digit).then_some(word)
     }
 
     /// The values of data, after its number and name; empty for a status.
@@ -275,7 +279,10 @@ impl Response {
 
 /// The error for a response that does not have the required form.
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
-    Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
+    let name = response.name();
+    // What follows a name without a space, such as a bare CR, is shown with the response.
+    let name = name.split(|c: char| !c.is_ascii_graphic()).next().unwrap_or_default();
+    Error::new(Kind::Malformed, format!("the {name} response is malformed"))
         .with_expected(wanted)
         .with_got(visible::excerpt(response.bytes(), SHOWN))
 }
@@ -303,95 +310,4 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn response(text: &str) -> Response {
-        Response::parse(format!("{text}\r\n")).unwrap()
-    }
-
-    #[test]
-    fn data_has_a_number_a_name_and_values() {
-        assert_eq!(response("*  5  EXISTS").number(), Some(5));
-        let fetch = response("* 12 fetch (FLAGS (\\Seen) UID 7)");
-        assert_eq!((fetch.number(), &*fetch.name(), &*fetch.tag()), (Some(12), "FETCH", "*"));
-        assert_eq!(fetch.values().unwrap().len(), 1);
-        assert_eq!((fetch.status(), fetch.code()), (None, None));
-        let list = response("* LIST () \"/\" INBOX");
-        assert_eq!((list.number(), &*list.name(), list.values().unwrap().len()), (None, "LIST", 3));
-    }
-
-    #[test]
-    fn the_words_of_the_protocol_are_found_in_a_response() {
-        for (text, words) in [
-            ("* ok hi", "ok"),
-            ("a1  No", "No"),
-            ("* 3 exists", "3 exists"),
-            ("* Search 1 2", "Search"),
-            ("+", ""),
-        ] {
-            assert_eq!(&text[words_of_protocol(text.as_bytes())], words, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_status_has_a_code_and_a_remark() {
-        let tagged = response("a1 NO [TRYCREATE] no such box [really]");
-        assert_eq!(
-            (tagged.status(), &*tagged.name(), &*tagged.tag()),
-            (Some(Status::No), "NO", "a1")
-        );
-        assert_eq!(
-            (&*tagged.code().unwrap().text, &*tagged.remark()),
-            ("TRYCREATE", "no such box [really]")
-        );
-        let code = response("* OK [APPENDUID 38505 3955] done").code().unwrap();
-        assert_eq!(
-            (&*code.name, code.values),
-            ("APPENDUID", vec![Value::Number(38505), Value::Number(3955)])
-        );
-        let numbers = |all: &[u64]| Value::List(all.iter().copied().map(Value::Number).collect());
-        let code = response("* OK [COPYUID 38505 304,319:320 7:9] done").code().unwrap();
-        assert_eq!(
-            code.values,
-            [Value::Number(38505), numbers(&[304, 319, 320]), numbers(&[7, 8, 9])]
-        );
-        let code = response("a1 OK [APPENDUID 1 5:6] done").code().unwrap();
-        assert_eq!(code.values[1], numbers(&[5, 6]));
-        let code = response("a1 OK [MODIFIED 7] x").code().unwrap();
-        assert_eq!(code.values, [numbers(&[7])]);
-        let odd = response("* OK [X-ODD \"] never closed");
-        assert_eq!((&*odd.code().unwrap().text, &*odd.remark()), ("X-ODD \"", "never closed"));
-        let none = response("* OK [never closed");
-        assert_eq!((none.code(), &*none.remark()), (None, "[never closed"));
-        assert_eq!(&*response("+ idling").remark(), "idling");
-        assert_eq!(&*response("a1 OK").remark(), "");
-        let apart = response("*  OK  [UIDVALIDITY 7]  x");
-        assert_eq!((&*apart.code().unwrap().text, &*apart.remark()), ("UIDVALIDITY 7", "x"));
-    }
-
-    #[test]
-    fn bytes_that_are_not_one_whole_response_are_malformed() {
-        for bytes in
-            ["", "* OK", "220 hi\r\n", "* OK\r\n* OK\r\n", "* 1 FETCH (BODY[] {9}\r\nab)\r\n"]
-        {
-            assert!(Response::parse(bytes).unwrap_err().is_malformed(), "{bytes}");
-        }
-        let error = response("* 1 FETCH (FLAGS").values().unwrap_err();
-        assert_eq!(
-            (error.message(), error.got()),
-            ("a list is not closed in a response", Some("* 1 FETCH (FLAGS\\r\\n"))
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_response_makes_it_panic(text in "[*+a]?[ ]?[0-9OKBAD\\[\\]\\(\\)\" \u{fc}]{0,30}") {
-            if let Ok(response) = Response::parse(format!("{text}\r\n")) {
-                let _ = (response.values().is_ok(), response.code(), response.name(), response.number(), response.text());
-                prop_assert!(response.remark().len() <= response.text().len() + 8);
-            }
-        }
-    }
-}
+mod tests;

@@ -152,7 +152,9 @@ impl Session {
                 }
                 Err(error) => return Err(self.with_untagged(error, running)),
             };
-            let response = Response::of_frame(frame)?;
+            let response = Response::of_frame(frame).map_err(|error| {
+                error.with_session(self.name()).with_waited(running.verb.wait.waited())
+            })?;
             if response.is_continuation() {
                 return Ok(Next::Continuation(response));
             }
