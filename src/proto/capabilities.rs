@@ -209,13 +209,12 @@ impl Capabilities {
         if keyword.is_empty() {
             return false;
         }
-        let wanted: Vec<_> = parameters(wanted).collect();
+        // A server may say millions of parameters, so they are not collected.
+        let mut missing: HashSet<_> = parameters(wanted).map(in_capitals).collect();
         let mut said = self.all(keyword).peekable();
-        if wanted.is_empty() {
-            return said.peek().is_some();
-        }
-        let said: HashSet<_> = said.flat_map(parameters).map(<[u8]>::to_ascii_lowercase).collect();
-        wanted.iter().all(|word| said.contains(&word.to_ascii_lowercase()))
+        let is_said = said.peek().is_some();
+        said.flat_map(parameters).for_each(|word| drop(missing.take(&in_capitals(word))));
+        is_said && missing.is_empty()
     }
 
     /// The mechanisms of AUTH (of SASL in POP3 and ManageSieve), in upper case, each once. All

@@ -2,7 +2,7 @@
 //! reply. An element takes up to thirty times the bytes that it is made of. So all words make such
 //! lists here, element by element, and never of a list that the library has made of the same data.
 
-use rhai::{Array, Dynamic, NativeCallContext};
+use rhai::{Array, Dynamic, Map, NativeCallContext};
 
 use super::bounds::{PIECE, look, room};
 use super::copies::ELEMENT;
@@ -54,6 +54,25 @@ pub(super) fn push_text(
         room(ctx, text.len())?;
     }
     push(ctx, list, text)
+}
+
+/// Makes a map of texts, as long as the script may hold more of them.
+///
+/// # Errors
+/// As for [`list`].
+pub(super) fn named_texts<T: AsRef<str>>(
+    ctx: &NativeCallContext<'_>,
+    texts: impl IntoIterator<Item = (String, T)>,
+) -> Result<Map, Raised> {
+    let mut map = Map::new();
+    for (name, text) in texts {
+        look(ctx)?;
+        if text.as_ref().len() > PIECE {
+            room(ctx, text.as_ref().len())?;
+        }
+        map.insert(name.into(), text.as_ref().into());
+    }
+    Ok(map)
 }
 
 /// Makes a list of texts, as [`list`] does.

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rhai::{
-    Array, Dynamic, Engine, FnPtr, Map, NativeCallContext, NativeCallContextStore, Position,
-};
+use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext, NativeCallContextStore, Position};
 use tokio::sync::{Mutex, mpsc};
 
+use super::bounds::room;
 use super::ended::Ended;
+use super::lists::{named_texts, texts};
 use super::raise::{Caught, Raised, raise};
 use super::scope::Scope;
 use crate::error::Result;
@@ -106,7 +106,8 @@ impl Questions {
         let Some((closure, stored, reading)) = decider else { return Ok(()) };
         let context = stored.create_context(engine);
         let answered = || {
-            let said: Dynamic = closure.call_within_context(&context, (shown(&question),))?;
+            let said: Dynamic =
+                closure.call_within_context(&context, (shown(&context, &question)?,))?;
             let done = (reading.answer)(&said).and_then(|steps| question.decide(&steps));
             done.map_err(|error| raise(&context, error))
         };
@@ -146,13 +147,13 @@ impl Questions {
 
 /// Returns a command as the closure sees it: the properties of a command from `expect_command`,
 /// with the number of the connection and the number of the command.
-fn shown(question: &Question) -> Map {
+fn shown(context: &NativeCallContext<'_>, question: &Question) -> Result<Map, Raised> {
     let count = |number: u64| Dynamic::from(i64::try_from(number).unwrap_or(i64::MAX));
+    // The bytes are copied as the command, as its text, its argument and its address.
+    room(context, question.command.len().saturating_mul(5))?;
     let command = Command::new(Bytes::copy_from_slice(&question.command), question.speech);
-    let arguments: Array = command.arguments().into_iter().map(Into::into).collect();
-    let parameters = command.parameters().into_iter();
-    let parameters: Map =
-        parameters.map(|(keyword, value)| (keyword.into(), value.into())).collect();
+    let arguments = texts(context, command.each_argument())?;
+    let parameters = named_texts(context, command.each_parameter())?;
     let parts: [(&str, Dynamic); 9] = [
         ("text", command.text().into_owned().into()),
         ("verb", command.verb().into()),
@@ -164,5 +165,5 @@ fn shown(question: &Question) -> Map {
         ("connection", count(question.connection)),
         ("number", count(question.number)),
     ];
-    parts.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    Ok(parts.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }

@@ -209,6 +209,27 @@ fn a_text_that_a_list_has_many_times_is_not_copied_beyond_what_the_script_may_ho
 }
 
 #[test]
+fn the_words_of_a_clients_command_become_values_one_by_one() {
+    let idle = idle();
+    let takes = "let line = \"\"; line.pad(3000000, \" A=b\"); let l = listen(\"smtp\"); let c = connect(l.url); \
+        let s = l.accept(); s.greet(); c.expect(220); \
+        together([|| c.send(\"MAIL FROM:<a@b.example>\" + line), || { let took = s.expect_command(); READS }]); \
+        s.reply(250, \"ok\"); c.expect(250);";
+    for (reads, says) in [
+        ("assert_eq(took.parameters, #{A: \"b\"});", "2 passed"),
+        ("took.arguments;", "it holds too much memory"),
+    ] {
+        let script = format!("// Takes.\n{}\n", takes.replace("READS", reads));
+        let (out, held) = peak(folder(&[("a.rhai", &*script), ("z.rhai", PEAK)]).path());
+        assert!(out.contains(says), "{reads}: {out}");
+        assert!(
+            held < idle + MOST,
+            "{reads}: {held} MiB, of which {idle} are the program's\n{out}"
+        );
+    }
+}
+
+#[test]
 fn what_a_server_of_the_script_got_is_bounded_where_it_is_read() {
     let idle = idle();
     let sends = "let server = serve(\"smtp\"); let s = connect(server.url); s.expect(220); s.ehlo(\"a\"); \

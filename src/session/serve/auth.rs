@@ -104,7 +104,7 @@ impl Session {
         users: Users,
         (mut fault, wait): (Option<Box<Fault>>, Wait),
     ) -> Result<Authenticated> {
-        let mut arguments = command.arguments().into_iter();
+        let mut arguments = command.each_argument();
         let mechanism = arguments.next().unwrap_or_default().to_ascii_uppercase();
         if let Some(wanted) =
             users.mechanism.as_ref().filter(|wanted| !wanted.eq_ignore_ascii_case(&mechanism))

@@ -8,6 +8,11 @@ use bytes::Bytes;
 use crate::proto::{Speech, chomp};
 use crate::quoted;
 
+/// How far to look for the end of the line with the size of a literal, in bytes. The largest number
+/// has 20 digits. If all of the rest were searched for each word, a line of many braces would take
+/// time that grows with the square of its length.
+const LONGEST_SIZE: usize = 64;
+
 /// A command that a client sent: the words of its line, and their meaning in SMTP.
 ///
 /// ```
@@ -88,6 +93,11 @@ impl Command {
     /// literal is one word, without its size.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
+        self.each_argument().map(Cow::into_owned).collect()
+    }
+
+    /// Goes through what [`Command::arguments`] returns. A client may send millions of words.
+    pub(crate) fn each_argument(&self) -> impl Iterator<Item = Cow<'_, str>> {
         words(self.after_verb())
     }
 
@@ -104,34 +114,47 @@ impl Command {
     /// The address between angle brackets, as in MAIL and RCPT (RFC 5321 section 4.1.2).
     #[must_use]
     pub fn address(&self) -> Option<String> {
-        let argument = self.argument();
-        let (_, rest) = argument.split_once('<')?;
-        Some(rest[..path_end(rest)?].to_owned())
+        let (path, _) = self.path()?;
+        Some(String::from_utf8_lossy(path).into_owned())
+    }
+
+    /// The path between angle brackets, and what follows it.
+    fn path(&self) -> Option<(&[u8], &[u8])> {
+        let argument = self.after_verb();
+        let rest = &argument[memchr::memchr(b'<', argument)? + 1..];
+        let end = path_end(rest)?;
+        Some((&rest[..end], &rest[end + 1..]))
     }
 
     /// The parameters after the address as they came, `KEYWORD=value` or only the keyword.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, String)> {
-        let argument = self.argument();
-        let Some((_, rest)) = argument.split_once('<') else { return Vec::new() };
-        let Some(end) = path_end(rest) else { return Vec::new() };
-        let pair = |word: &str| {
-            let (keyword, value) = word.split_once('=').unwrap_or((word, ""));
-            (keyword.to_ascii_uppercase(), value.to_owned())
-        };
-        rest[end + 1..].split_ascii_whitespace().map(pair).collect()
+        self.each_parameter().map(|(keyword, value)| (keyword, value.into_owned())).collect()
+    }
+
+    /// Goes through what [`Command::parameters`] returns. A client may send millions of parameters.
+    pub(crate) fn each_parameter(&self) -> impl Iterator<Item = (String, Cow<'_, str>)> {
+        let rest = self.path().map_or(&[][..], |(_, rest)| rest);
+        let words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.map(|word| {
+            let end = memchr::memchr(b'=', word).unwrap_or(word.len());
+            let value = word.get(end + 1..).unwrap_or_default();
+            let keyword = String::from_utf8_lossy(&word[..end]).to_ascii_uppercase();
+            (keyword, String::from_utf8_lossy(value))
+        })
     }
 
     /// The value of a parameter; its keyword may be in letters of either case.
     #[must_use]
     pub fn parameter(&self, keyword: &str) -> Option<String> {
-        let mut all = self.parameters().into_iter();
-        all.find(|(known, _)| known.eq_ignore_ascii_case(keyword)).map(|(_, value)| value)
+        let mut all = self.each_parameter();
+        let found = all.find(|(known, _)| known.eq_ignore_ascii_case(keyword));
+        found.map(|(_, value)| value.into_owned())
     }
 
     /// The words of a line of `ManageSieve`.
     pub(super) fn words(line: &[u8]) -> Vec<String> {
-        words(line)
+        words(line).map(Cow::into_owned).collect()
     }
 
     /// The part of a command that patterns are matched against: everything after the tag.
@@ -141,14 +164,14 @@ impl Command {
 }
 
 /// The end of a path after its opening angle bracket. A quoted local part may contain a bracket.
-fn path_end(rest: &str) -> Option<usize> {
+fn path_end(rest: &[u8]) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
-    for (at, character) in rest.char_indices() {
-        match character {
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '>' if !quoted => return Some(at),
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'>' if !quoted => return Some(at),
             _ => {}
         }
     }
@@ -164,12 +187,11 @@ fn first_word(line: &[u8]) -> Range<usize> {
 }
 
 /// The words of a line: atoms, quoted strings and literals (RFC 3501 section 4, RFC 5804 section 4).
-fn words(mut line: &[u8]) -> Vec<String> {
-    let mut words = Vec::new();
-    loop {
+fn words(mut line: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
+    std::iter::from_fn(move || {
         line = line.trim_ascii_start();
         let (word, length) = match line {
-            [] => return words,
+            [] => return None,
             [b'"', rest @ ..] => quoted::read(rest).map_or_else(
                 || atom(line),
                 |(text, after)| (text.into(), line.len() - after.len()),
@@ -177,9 +199,12 @@ fn words(mut line: &[u8]) -> Vec<String> {
             [b'{', ..] => literal(line).unwrap_or_else(|| atom(line)),
             _ => atom(line),
         };
-        words.push(String::from_utf8_lossy(&word).into_owned());
         line = &line[length.min(line.len())..];
-    }
+        Some(match word {
+            Cow::Borrowed(word) => String::from_utf8_lossy(word),
+            Cow::Owned(word) => String::from_utf8_lossy(&word).into_owned().into(),
+        })
+    })
 }
 
 fn atom(line: &[u8]) -> (Cow<'_, [u8]>, usize) {
@@ -188,7 +213,7 @@ fn atom(line: &[u8]) -> (Cow<'_, [u8]>, usize) {
 }
 
 fn literal(line: &[u8]) -> Option<(Cow<'_, [u8]>, usize)> {
-    let end = memchr::memchr(b'\n', line)? + 1;
+    let end = memchr::memchr(b'\n', &line[..line.len().min(LONGEST_SIZE)])? + 1;
     let size = chomp(&line[..end]).strip_prefix(b"{")?.strip_suffix(b"}")?;
     let size = size.strip_suffix(b"+").unwrap_or(size);
     let size: usize = std::str::from_utf8(size).ok()?.parse().ok()?;
@@ -232,6 +257,16 @@ mod tests {
             (fetch.verb().as_str(), fetch.argument().as_ref()),
             ("UID FETCH", "1:* (FLAGS)")
         );
+    }
+
+    #[test]
+    fn a_word_is_read_only_once_it_is_asked_for() {
+        let line = Bytes::from(format!("MAIL FROM:<a@b> {}\r\n", "{A=b ".repeat(2_000_000)));
+        let many = Command::new(line, Speech::Smtp);
+        assert_eq!(many.each_argument().nth(1).as_deref(), Some("{A=b"));
+        let (keyword, value) = many.each_parameter().next().unwrap();
+        assert_eq!((keyword.as_str(), value.as_ref()), ("{A", "b"));
+        assert_eq!(many.each_argument().count(), 2_000_001);
     }
 
     #[test]
