@@ -5,10 +5,10 @@
 )]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{FuncRegistration, Map, Module};
+use rhai::{FuncRegistration, Map, Module, RhaiNativeFunc};
 
 use super::verb::{Manual, words_of};
-use super::{Handle, argument, imap, verb};
+use super::{Handle, argument, bounded, imap, verb};
 use crate::error::{Error, Result};
 use crate::sasl::{Credentials, Known};
 use crate::script::raise::Raised;
@@ -39,71 +39,68 @@ const OPTIONS: [&str; 12] = [
 /// IMAP and ManageSieve.
 pub(super) fn all_words(manual: Manual) -> Module {
     let mut module = words_of!(words, manual);
-    let word = || FuncRegistration::new("authenticate");
-    word()
+    let word = FuncRegistration::new("authenticate")
         .with_comments(AUTHENTICATE)
-        .with_params_info(["session: Session", "user: &str", "password: &str"])
-        .set_into_module(
-            &mut module,
-            |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str| {
-                exchange(&ctx, session, &[user, password], &Map::new())
-            },
-        );
-    word()
-        .with_params_info(["session: Session", "user: &str", "password: &str", "options: Map"])
-        .set_into_module(
-            &mut module,
-            |ctx: NativeCallContext<'_>,
-             session: &mut Handle,
-             user: &str,
-             password: &str,
-             options: Map| { exchange(&ctx, session, &[user, password], &options) },
-        );
-    word()
-        .with_params_info(["session: Session", "mechanism: &str", "user: &str", "secret: &str"])
-        .set_into_module(
-            &mut module,
-            |ctx: NativeCallContext<'_>,
-             session: &mut Handle,
-             mechanism: &str,
-             user: &str,
-             secret: &str| {
-                exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
-            },
-        );
+        .with_params_info(["session: Session", "user: &str", "password: &str"]);
+    bounded::add(
+        &mut module,
+        "authenticate",
+        word,
+        |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str| {
+            exchange(&ctx, session, &[user, password], &Map::new())
+        },
+    );
+    add(
+        &mut module,
+        &["session: Session", "user: &str", "password: &str", "options: Map"],
+        |ctx: NativeCallContext<'_>,
+         session: &mut Handle,
+         user: &str,
+         password: &str,
+         options: Map| { exchange(&ctx, session, &[user, password], &options) },
+    );
+    add(
+        &mut module,
+        &["session: Session", "mechanism: &str", "user: &str", "secret: &str"],
+        |ctx: NativeCallContext<'_>,
+         session: &mut Handle,
+         mechanism: &str,
+         user: &str,
+         secret: &str| { exchange(&ctx, session, &[mechanism, user, secret], &Map::new()) },
+    );
     with_mechanism(&mut module);
     module
 }
 
+/// Registers one form of `authenticate`.
+fn add<A: 'static, const N: usize, const X: bool, R: 'static, const F: bool>(
+    module: &mut Module,
+    params: &[&str],
+    form: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+) {
+    let word = FuncRegistration::new("authenticate").with_params_info(params);
+    bounded::add(module, "authenticate", word, form);
+}
+
 /// Registers the forms of `authenticate` that take a mechanism and options.
 fn with_mechanism(module: &mut Module) {
-    FuncRegistration::new("authenticate")
-        .with_params_info([
-            "session: Session",
-            "mechanism: &str",
-            "user: &str",
-            "secret: &str",
-            "options: Map",
-        ])
-        .set_into_module(
-            module,
-            |ctx: NativeCallContext<'_>,
-             session: &mut Handle,
-             mechanism: &str,
-             user: &str,
-             secret: &str,
-             options: Map| {
-                exchange(&ctx, session, &[mechanism, user, secret], &options)
-            },
-        );
-    FuncRegistration::new("authenticate")
-        .with_params_info(["session: Session", "mechanism: &str", "options: Map"])
-        .set_into_module(
-            module,
-            |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, options: Map| {
-                exchange(&ctx, session, &[mechanism], &options)
-            },
-        );
+    add(
+        module,
+        &["session: Session", "mechanism: &str", "user: &str", "secret: &str", "options: Map"],
+        |ctx: NativeCallContext<'_>,
+         session: &mut Handle,
+         mechanism: &str,
+         user: &str,
+         secret: &str,
+         options: Map| { exchange(&ctx, session, &[mechanism, user, secret], &options) },
+    );
+    add(
+        module,
+        &["session: Session", "mechanism: &str", "options: Map"],
+        |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, options: Map| {
+            exchange(&ctx, session, &[mechanism], &options)
+        },
+    );
 }
 
 /// The doc comment of `authenticate`.

@@ -6,6 +6,7 @@
 mod argument;
 mod auth;
 mod background;
+mod bounded;
 mod call;
 mod capabilities;
 mod cases;

@@ -9,8 +9,8 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Blob, Module};
 
-use super::argument;
 use super::verb::{Manual, registration, words_of};
+use super::{argument, bounded};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
 use crate::script::aside::{aside, aside_on};
@@ -67,8 +67,10 @@ macro_rules! any_of_each {
     ($module:expr, $manual:expr; $($($pattern:ident)+;)+) => {
         $(
             let params = [$(concat!(stringify!($pattern), ": Dynamic"),)+ "Pattern"];
-            registration("any", $manual, &[], &params).set_into_module(
+            bounded::add(
                 $module,
+                "any",
+                registration("any", $manual, &[], &params),
                 |ctx: NativeCallContext, $($pattern: Dynamic),+| any_of(&ctx, vec![$($pattern),+]),
             );
         )+

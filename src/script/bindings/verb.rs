@@ -3,7 +3,7 @@
 use rhai::plugin::{ModuleManifest, RhaiFunc};
 use rhai::{Array, Dynamic, FuncRegistration, Map, Module};
 
-use super::call;
+use super::{bounded, call};
 use crate::error::Result;
 use crate::room;
 use crate::session::{Call, Session};
@@ -70,10 +70,11 @@ pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
     words.for_each_fn(false, &mut |word| {
         word.with_param_types(&mut |types| {
             let registration = FuncRegistration::new(word.name()).with_namespace(word.namespace());
+            let function = RhaiFunc::StaticPlugin { func: word.func() };
             registration.set_into_module_raw(
                 &mut module,
                 types,
-                RhaiFunc::StaticPlugin { func: word.func() },
+                bounded::bounded(word.name(), function),
             );
         });
     });
@@ -94,40 +95,42 @@ macro_rules! verbs {
         $(#[doc = $doc:literal])*
         $name:ident($session:ident, $call:ident $(, $param:ident: $type:ty)* $(; $more:ident)*) -> $back:ty $body:block
     )*) => {$(
-        $crate::script::bindings::verb::registration(
+        $crate::script::bindings::bounded::add(
+            &mut $module,
             stringify!($name),
-            $manual,
-            &[$(concat!("///", $doc)),*],
-            &["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* stringify!($back)],
-        )
-            .set_into_module(
-                &mut $module,
-                |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*|
-                    -> std::result::Result<$back, $crate::script::raise::Raised> {
-                    handle.operate(&ctx, async |$session: &mut $crate::Session| {
-                        let $call = $crate::session::Call::default();
-                        $body
-                    })
-                },
-            );
-        $crate::script::bindings::verb::registration(
+            $crate::script::bindings::verb::registration(
+                stringify!($name),
+                $manual,
+                &[$(concat!("///", $doc)),*],
+                &["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* stringify!($back)],
+            ),
+            |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*|
+                -> std::result::Result<$back, $crate::script::raise::Raised> {
+                handle.operate(&ctx, async |$session: &mut $crate::Session| {
+                    let $call = $crate::session::Call::default();
+                    $body
+                })
+            },
+        );
+        $crate::script::bindings::bounded::add(
+            &mut $module,
             stringify!($name),
-            $manual,
-            &[],
-            &[
-                "session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* "options: Map", stringify!($back)
-            ],
-        )
-            .set_into_module(
-                &mut $module,
-                |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|
-                    -> std::result::Result<$back, $crate::script::raise::Raised> {
-                    handle.operate(&ctx, async |$session: &mut $crate::Session| {
-                        let $call = $read($session, &options, &[$(stringify!($more)),*])?;
-                        $body
-                    })
-                },
-            );
+            $crate::script::bindings::verb::registration(
+                stringify!($name),
+                $manual,
+                &[],
+                &[
+                    "session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* "options: Map", stringify!($back)
+                ],
+            ),
+            |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|
+                -> std::result::Result<$back, $crate::script::raise::Raised> {
+                handle.operate(&ctx, async |$session: &mut $crate::Session| {
+                    let $call = $read($session, &options, &[$(stringify!($more)),*])?;
+                    $body
+                })
+            },
+        );
     )*};
 }
 pub(super) use verbs;
