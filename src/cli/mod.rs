@@ -118,6 +118,7 @@ pub fn main() -> process::ExitCode {
         screen.show(OVERVIEW);
         return process::ExitCode::from(ExitCode::Passed as u8);
     }
+    let mut serves = false;
     let (mut screen, done) = match parsed {
         Err(said) if is_for_nagios && said.use_stderr() => {
             let error = Error::usage(said.render().to_string());
@@ -125,6 +126,8 @@ pub fn main() -> process::ExitCode {
         }
         Ok(args) => {
             let mut screen = Screen::new(args.color).muted(is_for_nagios);
+            // A server is ended by a signal, whether somebody reads what its clients say or not.
+            serves = matches!(args.command, args::Command::Serve(_));
             let done = execute(args.command, &mut screen);
             (screen, done)
         }
@@ -144,7 +147,8 @@ pub fn main() -> process::ExitCode {
         screen.complain(&error);
         error.exit_code()
     });
-    let unwritten = screen.written().err().map(|error| {
+    let unwritten = screen.written().err().filter(|_| !(serves && screen.is_stuck()));
+    let unwritten = unwritten.map(|error| {
         screen.complain(&error);
         if screen.is_stuck() { ExitCode::Interrupted } else { error.exit_code() }
     });
