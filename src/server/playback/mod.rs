@@ -1,19 +1,23 @@
 //! A recorded dialogue played as a server: replies come as recorded, and each difference in what
 //! the client sends is reported.
 
+mod index;
 mod literal;
 mod numbers;
 mod omitted;
 mod parse;
 mod player;
 mod reader;
+mod step;
 mod tokens;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::dialogue::{Dialogue, Next, Said};
+use index::Index;
 pub use player::Player;
+use step::{Content, Step};
 use tokens::Tokens;
 
 use crate::proto::{Speech, chomp, imap, smtp, starts};
@@ -21,38 +25,6 @@ use crate::visible;
 
 /// The most bytes of a line that a departure shows.
 const SHOWN: usize = 1000;
-
-/// One step of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The client sends this line; `number` is its line number in the recording, and `shown` the
-    /// line with its secrets masked.
-    Hear {
-        line: Vec<u8>,
-        shown: Vec<u8>,
-        number: usize,
-    },
-    /// The client sends content, which is not compared.
-    Octets(Content),
-    /// The server sends this.
-    Say(Vec<u8>),
-    Tls,
-    /// The server closes.
-    Close,
-    /// The server resets the connection.
-    Reset,
-}
-
-/// What a client sends between its lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    /// A message, up to its final dot.
-    Message,
-    /// A literal; the rest of the command follows.
-    Literal,
-    /// A chunk of BDAT.
-    Chunk,
-}
 
 /// One session of a recording.
 #[derive(Clone, Debug)]
@@ -62,6 +34,18 @@ pub(super) struct Recording {
     pub(super) scheme: String,
     pub(super) is_tls: bool,
     pub(super) steps: Vec<Step>,
+    /// Made when a client first departs from the recording.
+    index: OnceLock<Index>,
+}
+
+impl Recording {
+    /// The first step after `at` at which the client sends this line. A recorded line that fits any
+    /// line is left out: it is the answer to something, such as the prompt of AUTH LOGIN.
+    fn next(&self, at: usize, text: &[u8]) -> Option<usize> {
+        let is_tagged = self.speech.facts().has_tags;
+        let index = self.index.get_or_init(|| Index::of(&self.steps, is_tagged));
+        index.next(&self.steps, at, text)
+    }
 }
 
 /// A difference between what a client sent and the recording.
@@ -232,16 +216,9 @@ impl Playback {
     /// Answers a line that differs from the recording. If the recording has the line later on, the
     /// playback continues there.
     fn departed(&mut self, text: &[u8]) -> Said {
-        let is_imap = self.recording.speech.facts().has_tags;
-        // A recorded line that fits any line is the answer to something, such as the prompt of AUTH
-        // LOGIN, and this line answers nothing.
-        let fits = |line: &[u8]| {
-            !tokens::fits_any(line, is_imap) && Tokens::default().fits(line, text, is_imap)
-        };
-        let is_it = |step: &Step| matches!(step, Step::Hear { line, .. } if fits(line));
-        match self.recording.steps.iter().skip(self.at + 1).position(is_it) {
+        match self.recording.next(self.at, text) {
             Some(place) => {
-                self.at += 1 + place;
+                self.at = place;
                 self.hear(text)
             }
             None => self.refused(text),

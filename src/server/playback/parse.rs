@@ -1,5 +1,8 @@
 //! Reads the text of a golden or a transcript into recordings.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
 use super::numbers::Numbers;
 use super::omitted::filled;
 use super::reader::Reader;
@@ -17,17 +20,8 @@ pub(in crate::server) fn sessions(text: &str) -> Result<Vec<Recording>> {
     let (events, _) = transcript::read(&filled(text));
     check(&events)?;
     let numbers = Numbers::of(text);
-    let mut ids: Vec<Option<SessionId>> = Vec::new();
-    for event in &events {
-        if !ids.contains(&event.session) && is_dialogue(event) {
-            ids.push(event.session);
-        }
-    }
-    let recordings = ids.into_iter().filter_map(|id| {
-        let events: Vec<_> = events.iter().filter(|event| event.session == id).collect();
-        recording(&events, &numbers)
-    });
-    let recordings: Vec<_> = recordings.collect();
+    let recordings = by_session(&events).into_iter();
+    let recordings: Vec<_> = recordings.filter_map(|events| recording(&events, &numbers)).collect();
     if recordings.is_empty() {
         let error = Error::usage("the recording has no session in it");
         return Err(error.hint(
@@ -35,6 +29,20 @@ pub(in crate::server) fn sessions(text: &str) -> Result<Vec<Recording>> {
         ));
     }
     Ok(recordings)
+}
+
+/// The events of each session, in the order of what each first said.
+fn by_session(events: &[Event]) -> Vec<Vec<&Event>> {
+    let mut by_id: HashMap<Option<SessionId>, Vec<&Event>> = HashMap::new();
+    let mut ids: Vec<Option<SessionId>> = Vec::new();
+    let mut begun = HashSet::new();
+    for event in events {
+        by_id.entry(event.session).or_default().push(event);
+        if is_dialogue(event) && begun.insert(event.session) {
+            ids.push(event.session);
+        }
+    }
+    ids.iter().filter_map(|id| by_id.remove(id)).collect()
 }
 
 /// Refuses what cannot be played.
@@ -83,7 +91,8 @@ fn recording(events: &[&Event], numbers: &Numbers) -> Option<Recording> {
         steps.remove(0);
     }
     let scheme = scheme(url, speech, is_tls);
-    Some(Recording { speech, scheme, is_tls, steps: paired(steps, speech) })
+    let steps = paired(steps, speech);
+    Some(Recording { speech, scheme, is_tls, steps, index: OnceLock::new() })
 }
 
 /// The scheme of the recorded URL. A recording without a URL has the first scheme of its protocol.

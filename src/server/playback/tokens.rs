@@ -42,10 +42,9 @@ impl Tokens {
         let mut parts = parts_of_client(wanted);
         // The size of a literal is left out, because the client's literal may have another size.
         if got.ends_with(b"}") && wanted.ends_with(b"}") {
-            let end = |line: &[u8]| memchr::memrchr(b'{', line).unwrap_or(line.len());
-            got = &got[..end(got)];
+            got = before_literal(got);
             if let Some(Part::Text(text)) = parts.last_mut() {
-                *text = &text[..end(text)];
+                *text = before_literal(text);
             }
         }
         let got = as_cased(wanted, got);
@@ -92,6 +91,62 @@ impl Tokens {
     }
 }
 
+/// What decides which lines fit a line of a client, without the tag of IMAP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// A chunk of BDAT, whatever its size is, and whether it is the last one.
+    Chunk(bool),
+    /// The texts between the tokens, without the size of a literal; and whether there is a literal.
+    Texts(Vec<Vec<u8>>, bool),
+}
+
+impl Form {
+    /// The form of a line of the recording.
+    pub(super) fn of(wanted: &[u8]) -> Self {
+        if let Some((_, is_last)) = size_of_chunk(wanted) {
+            return Self::Chunk(is_last);
+        }
+        let is_literal = wanted.ends_with(b"}");
+        let texts = parts_of_client(wanted).into_iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Token(_) => None,
+        });
+        let mut texts: Vec<_> = texts.collect();
+        if is_literal && let Some(last) = texts.last_mut() {
+            *last = before_literal(last);
+        }
+        Self::Texts(texts.into_iter().map(<[u8]>::to_vec).collect(), is_literal)
+    }
+
+    /// The text before the first token.
+    pub(super) fn text(&self) -> &[u8] {
+        match self {
+            Self::Chunk(is_last) => Self::text_of_chunk(*is_last),
+            Self::Texts(texts, _) => texts.first().map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn text_of_chunk(is_last: bool) -> &'static [u8] {
+        if is_last { b"BDAT LAST" } else { b"BDAT" }
+    }
+
+    /// The texts before the first token and after the last one; `None` without tokens.
+    pub(super) fn around(&self) -> Option<(&[u8], &[u8])> {
+        match self {
+            Self::Texts(texts, _) => match &texts[..] {
+                [first, .., last] => Some((first, last)),
+                _ => None,
+            },
+            Self::Chunk(_) => None,
+        }
+    }
+}
+
+/// The part of a line before the last brace, where the size of a literal begins.
+pub(super) fn before_literal(line: &[u8]) -> &[u8] {
+    &line[..memchr::memrchr(b'{', line).unwrap_or(line.len())]
+}
+
 /// Whether a line of the recording consists of tokens alone, so that any line fits it.
 pub(super) fn fits_any(wanted: &[u8], tagged: bool) -> bool {
     let wanted = chomp(wanted);
@@ -128,7 +183,7 @@ fn as_cased<'a>(wanted: &[u8], got: &'a [u8]) -> Cow<'a, [u8]> {
 }
 
 /// A line split at its first space.
-fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let blank = memchr::memchr(b' ', line)?;
     Some((&line[..blank], &line[blank + 1..]))
 }
