@@ -124,7 +124,7 @@ impl Goldens {
     /// Writes what the policy says, and gives the outcome its verdict.
     fn conclude(&self, outcome: &mut Outcome, found: Found) {
         match found {
-            Found::Nothing => {}
+            Found::Nothing | Found::Cases(Ok(None)) => {}
             Found::Whole(found) => self.conclude_whole(outcome, found),
             // Nothing is written, because the failed cases and the rest have nothing to write.
             Found::Cases(Ok(Some((path, said)))) => {
@@ -132,7 +132,6 @@ impl Goldens {
                 sections::mark(outcome, &path, (&old, &said.shown), &said.cases);
                 outcome.fail_by_cases();
             }
-            Found::Cases(Ok(None)) => {}
             // An unreadable golden is not the fault of any case.
             Found::Cases(Err(error)) => outcome.beside.push(error.into()),
         }
@@ -201,6 +200,7 @@ impl Goldens {
 }
 
 /// Why a comparison was stopped.
+#[derive(Clone, Copy)]
 enum Stop {
     Late,
     Interrupt,

@@ -4,11 +4,12 @@
 //! its rounds. So all closures that are kept in such a loop see the last value of the variable when
 //! they are called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use crate::error::Error;
+use crate::stoppable;
 
 /// The functions that keep a closure until the end of the script.
 const KEPT: [&str; 1] = ["defer"];
@@ -18,100 +19,147 @@ const PUT: [&str; 3] = ["append", "insert", "push"];
 /// closures before they return.
 const HELD: [&str; 2] = ["listen", "serve"];
 
-/// Returns what is wrong with the closure at the end of this path, with its position.
-pub(super) fn problem(path: &[ASTNode<'_>]) -> Option<(Position, Error)> {
-    let [above @ .., ASTNode::Expr(Expr::Stmt(_)), ASTNode::Stmt(Stmt::Share(captured))] = path
-    else {
-        return None;
-    };
-    captured.iter().find_map(|(variable, _)| {
-        let name = variable.name.as_str();
-        let start = above.iter().rposition(|node| is_loop_over(node, name))?;
-        let mut round = Round { within: above[start..].to_vec(), seen: BTreeSet::new() };
-        (!round.defines(name) && round.outlives()).then(|| (variable.pos, shared(name)))
-    })
+/// What becomes of a value in a loop.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// The value is still there after the round.
+    Kept,
+    /// The value goes to this variable, which the loop has for itself.
+    GoesTo(String),
 }
 
-/// A value in a loop.
-struct Round<'a> {
-    /// The loop, and the nodes within it down to the one that has the value.
-    within: Vec<ASTNode<'a>>,
-    /// The variables whose uses were looked at.
-    seen: BTreeSet<String>,
+/// The loops of a source. What the closures in a loop need to know of it is found by going through
+/// its body once, and not once for each closure.
+#[derive(Default)]
+pub(super) struct Loops {
+    /// What becomes of the value of each variable, by the address of the loop.
+    fates: HashMap<usize, HashMap<String, BTreeSet<Fate>>>,
+    /// The variables that loops and blocks declare, by their addresses.
+    declared: HashMap<usize, HashSet<String>>,
 }
 
-impl Round<'_> {
-    /// Whether the value is still there after the round of the loop.
-    fn outlives(&mut self) -> bool {
-        for place in (1..self.within.len()).rev() {
-            let above = self.within[place - 1];
-            match &self.within[place] {
-                ASTNode::Expr(Expr::Array(..) | Expr::Map(..) | Expr::Stmt(_)) => {}
-                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
-                | ASTNode::Stmt(Stmt::FnCall(call, _)) => match call.name.as_str() {
-                    "+" => {}
-                    word if HELD.contains(&word) => {}
-                    word if KEPT.contains(&word) => return true,
-                    word if PUT.contains(&word) => return self.goes_to(receiver(&above, call)),
-                    _ => return false,
-                },
-                ASTNode::Stmt(Stmt::Var(parts, ..)) => return self.goes_to(Some(&parts.0.name)),
-                ASTNode::Stmt(Stmt::Assignment(parts)) => return self.goes_to(base(&parts.1.lhs)),
-                _ => return false,
+impl Loops {
+    /// Returns what is wrong with the closure at the end of this path, with its position.
+    pub(super) fn problem(&mut self, path: &[ASTNode<'_>]) -> Option<(Position, Error)> {
+        let [above @ .., ASTNode::Expr(Expr::Stmt(_)), ASTNode::Stmt(Stmt::Share(captured))] = path
+        else {
+            return None;
+        };
+        captured.iter().find_map(|(variable, _)| {
+            let name = variable.name.as_str();
+            let start = above.iter().rposition(|node| is_loop_over(node, name))?;
+            let within = &above[start..];
+            (!self.defines(within, name) && self.outlives(within))
+                .then(|| (variable.pos, shared(name)))
+        })
+    }
+
+    /// Whether the value at the end of this path, which begins with a loop, is still there after the
+    /// round of the loop.
+    fn outlives(&mut self, within: &[ASTNode<'_>]) -> bool {
+        let mut left: Vec<_> = self.fate(within).into_iter().collect();
+        let mut seen = HashSet::new();
+        while let Some(fate) = left.pop() {
+            match fate {
+                Fate::Kept => return true,
+                Fate::GoesTo(name) if seen.contains(&name) => {}
+                Fate::GoesTo(name) => {
+                    left.extend(self.fates(&within[0]).get(&name).into_iter().flatten().cloned());
+                    seen.insert(name);
+                }
             }
         }
         false
     }
 
-    /// Whether the value is still there after the round if it goes to this variable.
-    fn goes_to(&mut self, variable: Option<&str>) -> bool {
-        let Some(name) = variable else { return false };
-        if !self.defines(name) {
-            return true;
+    /// What becomes of the value at the end of this path; `None` if it ends with the round.
+    fn fate(&mut self, within: &[ASTNode<'_>]) -> Option<Fate> {
+        for place in (1..within.len()).rev() {
+            let above = within[place - 1];
+            let variable = match &within[place] {
+                ASTNode::Expr(Expr::Array(..) | Expr::Map(..) | Expr::Stmt(_)) => continue,
+                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+                | ASTNode::Stmt(Stmt::FnCall(call, _)) => match call.name.as_str() {
+                    "+" => continue,
+                    word if HELD.contains(&word) => continue,
+                    word if KEPT.contains(&word) => return Some(Fate::Kept),
+                    word if PUT.contains(&word) => receiver(&above, call)?.to_owned(),
+                    _ => return None,
+                },
+                ASTNode::Stmt(Stmt::Var(parts, ..)) => parts.0.name.to_string(),
+                ASTNode::Stmt(Stmt::Assignment(parts)) => base(&parts.1.lhs)?.to_owned(),
+                _ => return None,
+            };
+            let is_own = self.defines(within, &variable);
+            return Some(if is_own { Fate::GoesTo(variable) } else { Fate::Kept });
         }
-        if !self.seen.insert(name.to_owned()) {
-            return false;
+        None
+    }
+
+    /// What becomes of the values of the variables in a loop.
+    fn fates(&mut self, whole: &ASTNode<'_>) -> &HashMap<String, BTreeSet<Fate>> {
+        let place = address(whole);
+        if !self.fates.contains_key(&place) {
+            let fates = self.fates_in(whole);
+            self.fates.insert(place, fates);
         }
-        let Some(ASTNode::Stmt(Stmt::For(parts, _))) = self.within.first() else { return false };
-        let statements = parts.2.body.statements();
-        let mut outlives = false;
-        for statement in statements {
+        &self.fates[&place]
+    }
+
+    fn fates_in(&mut self, whole: &ASTNode<'_>) -> HashMap<String, BTreeSet<Fate>> {
+        let mut fates: HashMap<String, BTreeSet<Fate>> = HashMap::new();
+        let ASTNode::Stmt(Stmt::For(parts, _)) = whole else { return fates };
+        for statement in parts.2.body.statements() {
             statement.walk(&mut Vec::new(), &mut |path| {
-                if let Some(above) = use_of(path, name) {
-                    let mut within = vec![self.within[0]];
-                    within.extend_from_slice(above);
-                    let mut used = Round { within, seen: std::mem::take(&mut self.seen) };
-                    outlives |= used.outlives();
-                    self.seen = used.seen;
+                let (names, above) = uses(path);
+                if !names.is_empty()
+                    && let Some(fate) = self.fate(&[&[*whole], above].concat())
+                {
+                    for name in names {
+                        fates.entry(name.to_owned()).or_default().insert(fate.clone());
+                    }
                 }
-                !outlives
+                !stoppable::is_stopped()
             });
         }
-        outlives
+        fates
     }
 
     /// Whether the loop, or a block within it, has a variable of that name for itself.
-    fn defines(&self, name: &str) -> bool {
-        self.within.iter().any(|node| defines(node, name))
+    fn defines(&mut self, within: &[ASTNode<'_>], name: &str) -> bool {
+        within.iter().any(|node| {
+            let declared = self.declared.entry(address(node)).or_insert_with(|| declared(node));
+            declared.contains(name)
+        })
     }
 }
 
-/// Returns the nodes above the end of this path, if the end uses the variable: by its name, or in a
-/// closure that captures it.
-fn use_of<'p, 'a>(path: &'p [ASTNode<'a>], name: &str) -> Option<&'p [ASTNode<'a>]> {
+/// Returns the variables that the end of this path uses: one by its name, or those that a closure
+/// captures; and the nodes above the end.
+fn uses<'p, 'a>(path: &'p [ASTNode<'a>]) -> (Vec<&'a str>, &'p [ASTNode<'a>]) {
     match path {
         [above @ .., ASTNode::Expr(Expr::Variable(variable, ..))] => {
+            let name = variable.1.as_str();
             let is_receiver = matches!(
                 above.last(),
                 Some(ASTNode::Expr(Expr::Dot(parts, ..) | Expr::Index(parts, ..)))
                     if base(&parts.lhs) == Some(name)
             );
-            (variable.1 == name && !is_receiver).then_some(above)
+            (if is_receiver { Vec::new() } else { vec![name] }, above)
         }
         [above @ .., ASTNode::Expr(Expr::Stmt(_)), ASTNode::Stmt(Stmt::Share(captured))] => {
-            captured.iter().any(|(variable, _)| variable.name == name).then_some(above)
+            (captured.iter().map(|(variable, _)| variable.name.as_str()).collect(), above)
         }
-        _ => None,
+        _ => (Vec::new(), path),
+    }
+}
+
+/// The address of a node in the source.
+fn address(node: &ASTNode<'_>) -> usize {
+    match *node {
+        ASTNode::Stmt(statement) => std::ptr::from_ref(statement).addr(),
+        ASTNode::Expr(expression) => std::ptr::from_ref(expression).addr(),
+        _ => 0,
     }
 }
 
@@ -121,24 +169,21 @@ fn is_loop_over(node: &ASTNode<'_>, name: &str) -> bool {
     parts.0.name == name || counter == Some(name)
 }
 
-/// Whether a loop or a block declares a variable of this name in its body.
-fn defines(node: &ASTNode<'_>, name: &str) -> bool {
-    let statements = match node {
-        ASTNode::Stmt(Stmt::For(parts, _)) => parts.2.body.statements(),
-        ASTNode::Stmt(Stmt::Block(block)) => block.statements(),
-        ASTNode::Stmt(Stmt::While(parts, _) | Stmt::Do(parts, ..)) => parts.body.statements(),
-        ASTNode::Stmt(Stmt::If(parts, _)) => {
-            return [&parts.body, &parts.branch]
-                .iter()
-                .any(|block| has_variable(block.statements(), name));
-        }
-        _ => return false,
+/// The variables that a loop or a block declares in its body.
+fn declared(node: &ASTNode<'_>) -> HashSet<String> {
+    let ASTNode::Stmt(statement) = node else { return HashSet::new() };
+    let blocks: &[&[Stmt]] = match statement {
+        Stmt::For(parts, _) => &[parts.2.body.statements()],
+        Stmt::Block(block) => &[block.statements()],
+        Stmt::While(parts, _) | Stmt::Do(parts, ..) => &[parts.body.statements()],
+        Stmt::If(parts, _) => &[parts.body.statements(), parts.branch.statements()],
+        _ => &[],
     };
-    has_variable(statements, name)
-}
-
-fn has_variable(statements: &[Stmt], name: &str) -> bool {
-    statements.iter().any(|one| matches!(one, Stmt::Var(parts, ..) if parts.0.name == name))
+    let names = blocks.iter().copied().flatten().filter_map(|one| match one {
+        Stmt::Var(parts, ..) => Some(parts.0.name.to_string()),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// Returns the variable that a value is put into: the one whose method is called, or the first argument.
@@ -170,9 +215,9 @@ mod tests {
 
     fn found(script: &str) -> Option<(usize, usize)> {
         let ast = rhai::Engine::new().compile(script).unwrap();
-        let mut found = None;
+        let (mut found, mut loops) = (None, Loops::default());
         ast.walk(&mut |path| {
-            found = found.or_else(|| problem(path).map(|(position, _)| position));
+            found = found.or_else(|| loops.problem(path).map(|(position, _)| position));
             true
         });
         found.map(|position| (position.line().unwrap(), position.position().unwrap()))
@@ -221,5 +266,17 @@ mod tests {
         ] {
             assert_eq!(found(script), None, "{script}");
         }
+    }
+
+    #[test]
+    fn the_body_of_a_loop_is_gone_through_once_for_all_its_closures() {
+        let closures: Vec<_> = (0..50).map(|n| format!("let f{n} = || n; f{n}.call(); ")).collect();
+        let closures = closures.concat();
+        let ast = rhai::Engine::new().compile(format!("for n in [1] {{ {closures} }}")).unwrap();
+        let mut loops = Loops::default();
+        ast.walk(&mut |path| loops.problem(path).is_none());
+        let [fates] = &*loops.fates.values().collect::<Vec<_>>() else { panic!("one loop") };
+        // Each closure captures `n`, and goes to a variable that is only called.
+        assert_eq!((fates.len(), fates["n"].len()), (1, 50));
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
+use super::captured::Loops;
 use super::library::{self, Library};
-use super::{captured, failure, literals, vocabulary};
+use super::{failure, literals, vocabulary};
 use crate::error::Error;
 use crate::outcome::{Failure, Place};
 use crate::stoppable;
@@ -178,13 +179,14 @@ impl<'a> Walk<'a> {
             self.unreadable |= !readable;
         }
         let here = Here { source: name, names: &names };
+        let mut loops = Loops::default();
         ast.walk(&mut |path| {
-            self.node(&here, path);
+            self.node(&here, &mut loops, path);
             !stoppable::is_stopped()
         });
     }
 
-    fn node(&mut self, here: &Here<'_>, path: &[ASTNode<'_>]) {
+    fn node(&mut self, here: &Here<'_>, loops: &mut Loops, path: &[ASTNode<'_>]) {
         match path.last() {
             Some(
                 ASTNode::Expr(Expr::FnCall(call, position))
@@ -199,7 +201,7 @@ impl<'a> Walk<'a> {
                 self.property(here, &property.2, *position);
             }
             Some(ASTNode::Stmt(Stmt::Share(_))) => {
-                if let Some((position, error)) = captured::problem(path) {
+                if let Some((position, error)) = loops.problem(path) {
                     self.report_fatal(Some((here.source, position)), || error);
                 }
             }
@@ -264,8 +266,8 @@ impl<'a> Walk<'a> {
         if self.sought == Sought::Fatal {
             return;
         }
-        let line = |at: Position| self.library.raw_line(here.source, at.line()?);
-        for (at, error) in literals::problems(call, position, line) {
+        let within = |at: Position| self.library.within_backticks(here.source, at);
+        for (at, error) in literals::problems(call, position, within) {
             self.report(Some((here.source, at)), || error);
         }
     }

@@ -8,7 +8,9 @@ use rhai::{Dynamic, Engine, LexError, OptimizationLevel, Shared, Token, def_pack
 use super::ended::Ended;
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, coroutine, lengths, native, predicates, searching, showing, texts};
+use super::{
+    bindings, bounds, coroutine, lengths, native, parsing, predicates, searching, showing, texts,
+};
 use crate::room;
 use crate::stoppable;
 use crate::transcript::What;
@@ -64,7 +66,7 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .on_progress(progress);
     // The API that Rhai calls deprecated is one that it may change.
     #[expect(deprecated, reason = "Rhai has no other way to stop its parser")]
-    engine.on_parse_token(|token, _, _| unless_stopped(token));
+    engine.on_parse_token(|token, _, _| parsing::token(unless_stopped(token)));
     bound_values(&mut engine);
     engine
 }

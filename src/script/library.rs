@@ -11,10 +11,11 @@ use rhai::{
     Scope, Shared,
 };
 
+use super::columns::Columns;
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{fixtures, heading, raise, shipped};
+use super::{fixtures, heading, parsing, raise, shipped};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
@@ -36,6 +37,7 @@ pub(super) struct Unit {
     /// the first line is shown.
     lines: OnceLock<Vec<usize>>,
     secrets: OnceLock<Vec<Range<usize>>>,
+    columns: Columns,
     /// The title: the first line of the first comment that has no other meaning.
     pub(super) title: Option<String>,
     /// The names that no other script may hold while this script runs.
@@ -88,7 +90,7 @@ impl Unit {
             let end = rest.find('\n').unwrap_or(rest.len());
             format!("//{}", &rest[end..])
         });
-        let mut compiled = engine.compile(script.as_deref().unwrap_or(&text));
+        let mut compiled = parsing::bounded(|| engine.compile(script.as_deref().unwrap_or(&text)));
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
@@ -99,6 +101,7 @@ impl Unit {
             text,
             lines: OnceLock::new(),
             secrets: OnceLock::new(),
+            columns: Columns::default(),
             compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
             fatal: OnceLock::new(),
         }
@@ -200,10 +203,14 @@ impl Library {
         })
     }
 
-    /// Returns a line of a compiled source with its secrets. Do not show it.
-    pub(super) fn raw_line(&self, name: &str, line: usize) -> Option<String> {
+    /// Returns the text of a compiled source between the backticks that begin at a position, up to
+    /// the end of the line. It may have secrets: do not show it.
+    pub(super) fn within_backticks(&self, name: &str, at: Position) -> Option<String> {
         let unit = self.get(name)?;
-        Some(unit.text[unit.span_of_line(line)?].to_owned())
+        let line = unit.span_of_line(at.line()?)?;
+        let start = unit.columns.byte_at(&unit.text, line.start, at.position()?);
+        let rest = unit.text.get(start..line.end)?.strip_prefix('`')?;
+        Some(rest.split('`').next().unwrap_or_default().to_owned())
     }
 
     /// Returns a line of a compiled source with secrets masked, and the position of a column in the
@@ -359,5 +366,21 @@ mod tests {
             loading.into_iter().map(|loading| loading.join().unwrap()).collect()
         });
         assert!(units.iter().all(|unit| Arc::ptr_eq(unit, &units[0])));
+    }
+
+    #[test]
+    fn the_text_between_backticks_is_found_by_its_position() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = "f(\"\u{e4}\"); f(`a\\n`); f(`b`);\nf(\"c`d`\"); f(`e\ng`);\n";
+        std::fs::write(file.path(), text).unwrap();
+        let (library, engine) = (Library::default(), Engine::new());
+        let name = file.path().to_str().unwrap();
+        library.load(&engine, name).unwrap();
+        let within = |line, column| library.within_backticks(name, Position::new(line, column));
+        assert_eq!(within(1, 11).as_deref(), Some("a\\n"));
+        assert_eq!(within(1, 21).as_deref(), Some("b"));
+        assert_eq!(within(2, 3), None, "between other quotes");
+        assert_eq!(within(2, 14).as_deref(), Some("e"), "up to the end of the line");
+        assert_eq!((within(1, 200), within(9, 1)), (None, None));
     }
 }

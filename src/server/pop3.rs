@@ -148,13 +148,14 @@ impl Pop3 {
             let sizes = inbox.messages().iter().map(|message| (message.uid, message.data.len()));
             (inbox.uid_validity, sizes.collect())
         });
-        let (count, site) = (messages.len(), Arc::clone(&self.site));
-        let (budget, size) = (site.spool.budget(), count * size_of::<(u32, usize)>());
-        if size > budget.left() {
+        let count = messages.len();
+        let site = Arc::clone(&self.site);
+        let (budget, bytes) = (site.spool.budget(), count * size_of::<(u32, usize)>());
+        if bytes > budget.left() {
             return self.refused("[SYS/TEMP] There is no memory for so many messages");
         }
-        let (deleted, _held) = (BTreeSet::new(), Held::new(budget, size));
-        self.state = State::User(Maildrop { site, user, validity, messages, deleted, _held });
+        let (deleted, held) = (BTreeSet::new(), Held::new(budget, bytes));
+        self.state = State::User(Maildrop { site, user, validity, messages, deleted, _held: held });
         ok(&format!("Logged in, {count} messages"), None)
     }
 

@@ -48,7 +48,9 @@ impl Site {
         let users: Vec<_> = users.map(str::to_owned).collect();
         let is_kept = self.spool.deposit(mail);
         if is_kept {
-            users.iter().for_each(|user| self.store.deliver(user, Arc::clone(&data)));
+            for user in &users {
+                self.store.deliver(user, Arc::clone(&data));
+            }
         }
         self.store.ring();
         is_kept

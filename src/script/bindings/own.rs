@@ -92,7 +92,7 @@ impl Captured {
                 true
             });
         }
-        let definitions = only.iter().flat_map(|only| only.iter_fn_def());
+        let definitions = only.iter().flat_map(rhai::AST::iter_fn_def);
         let closures = definitions.map(|one| (one.name.to_string(), Shared::clone(one))).collect();
         Self { closures, assigned, changed }
     }

@@ -90,7 +90,8 @@ impl Imap {
         let items = fetch::Items::read(&arguments.next()?, by_uid)?;
         arguments.end()?;
         let chosen = view.chosen(&set, by_uid);
-        let (sees, seen) = (items.see() && !view.read_only, Flags::of(["\\Seen"]));
+        let marks = items.see() && !view.read_only;
+        let seen = Flags::of(["\\Seen"]);
         let (mut read, mut answer) = (0, Answer::new(&self.site.spool));
         let fetched = self.account(|account| {
             let Some(mailbox) = view.mailbox(account) else { return Ok(()) };
@@ -101,11 +102,13 @@ impl Imap {
                 if read > MOST_READ {
                     return Err(no("[LIMIT] The answer takes too much reading"));
                 }
-                let is_news = sees && !message.flags().has("\\Seen");
+                let is_news = marks && !message.flags().has("\\Seen");
                 let now =
                     if is_news { message.flags().with(&seen) } else { message.flags().clone() };
                 let flags = view.flags(uid, &now);
-                items.show(&mut answer, number, message, (&flags, is_news), &mut read);
+                let shown_flags = (&*flags, is_news);
+                answer.push(format!("* {number} FETCH "));
+                read += items.show(&mut answer, message, shown_flags, MOST_READ - read);
                 if read > MOST_READ {
                     return Err(no("[LIMIT] The answer takes too much reading"));
                 }
@@ -121,7 +124,7 @@ impl Imap {
             }
             Ok(())
         });
-        if sees {
+        if marks {
             self.change(|_| ());
         }
         fetched?;

@@ -44,13 +44,11 @@ impl Store {
     /// Reads or changes a user's account. Nobody is told of a change until [`Store::ring`].
     pub(super) fn with<T>(&self, user: &str, use_it: impl FnOnce(&mut Account) -> T) -> T {
         let mut held = self.held();
-        match held.get_mut(user) {
-            Some(account) => use_it(account),
-            None => {
-                let account = Account::new(self.limit, self.epoch, &self.budget);
-                use_it(held.entry(user.to_owned()).or_insert(account))
-            }
+        if let Some(account) = held.get_mut(user) {
+            return use_it(account);
         }
+        let account = Account::new(self.limit, self.epoch, &self.budget);
+        use_it(held.entry(user.to_owned()).or_insert(account))
     }
 
     /// Changes a user's account, and tells all watchers that something may have changed.
