@@ -3,15 +3,11 @@
 
 mod measured;
 
-#[cfg(feature = "cli")]
-use std::collections::HashMap;
 #[cfg(feature = "script")]
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-#[cfg(feature = "script")]
-use std::time::Instant;
 
 pub use measured::{Encrypted, Measured, Metric, Opened};
 
@@ -69,7 +65,7 @@ pub struct Outcome {
     pub failed_attempts: Vec<Self>,
     /// When the time of the script is up.
     #[cfg(feature = "script")]
-    pub(crate) until: Option<Instant>,
+    pub(crate) until: Option<std::time::Instant>,
     /// Secrets that must not be in anything that is kept of this outcome.
     #[cfg(feature = "script")]
     pub(crate) secrets: Learned,
@@ -270,7 +266,7 @@ impl Outcome {
     /// attempt too, because most reports list rows in place of their script.
     #[cfg(feature = "cli")]
     pub(crate) fn set_failed_attempts(&mut self, attempts: Vec<Self>) {
-        let rows: HashMap<_, _> =
+        let rows: std::collections::HashMap<_, _> =
             self.cases.iter().enumerate().map(|(at, row)| (row.case.clone(), at)).collect();
         let failed = attempts.iter().flat_map(|attempt| &attempt.cases).filter(|row| !row.is_ok());
         for row in failed {

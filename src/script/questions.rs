@@ -6,18 +6,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext, NativeCallContextStore, Position};
 use tokio::sync::{Mutex, mpsc};
 
-use super::bounds::room;
 use super::ended::Ended;
-use super::lists::{named_texts, texts};
 use super::raise::{Caught, Raised, raise};
 use super::scope::Scope;
 use crate::error::Result;
 use crate::server::{Asker, Question};
-use crate::session::Command;
 
 /// The questions of servers, and the closures that answer them.
 pub(super) struct Questions {
@@ -38,9 +34,11 @@ struct Decider {
     scope: Rc<Scope>,
 }
 
-/// How the end of a closure is read.
+/// How a closure is called, and how its end is read.
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
+    /// Makes the value that the closure is given.
+    pub(super) question: fn(&NativeCallContext<'_>, &Question) -> std::result::Result<Map, Raised>,
     /// Reads what a server has to do as steps.
     pub(super) answer: fn(&Dynamic) -> Result<String>,
     /// Reads an error, unless the script cannot catch it.
@@ -106,8 +104,8 @@ impl Questions {
         let Some((closure, stored, reading)) = decider else { return Ok(()) };
         let context = stored.create_context(engine);
         let answered = || {
-            let said: Dynamic =
-                closure.call_within_context(&context, (shown(&context, &question)?,))?;
+            let said: Dynamic = closure
+                .call_within_context(&context, ((reading.question)(&context, &question)?,))?;
             let done = (reading.answer)(&said).and_then(|steps| question.decide(&steps));
             done.map_err(|error| raise(&context, error))
         };
@@ -143,27 +141,4 @@ impl Questions {
             while asked.try_recv().is_ok() {}
         }
     }
-}
-
-/// Returns a command as the closure sees it: the properties of a command from `expect_command`,
-/// with the number of the connection and the number of the command.
-fn shown(context: &NativeCallContext<'_>, question: &Question) -> Result<Map, Raised> {
-    let count = |number: u64| Dynamic::from(i64::try_from(number).unwrap_or(i64::MAX));
-    // The bytes are copied as the command, as its text, its argument and its address.
-    room(context, question.command.len().saturating_mul(5))?;
-    let command = Command::new(Bytes::copy_from_slice(&question.command), question.speech);
-    let arguments = texts(context, command.each_argument())?;
-    let parameters = named_texts(context, command.each_parameter())?;
-    let parts: [(&str, Dynamic); 9] = [
-        ("text", command.text().into_owned().into()),
-        ("verb", command.verb().into()),
-        ("argument", command.argument().into_owned().into()),
-        ("arguments", arguments.into()),
-        ("address", command.address().map_or(Dynamic::UNIT, Into::into)),
-        ("parameters", parameters.into()),
-        ("bytes", Dynamic::from_blob(question.command.clone())),
-        ("connection", count(question.connection)),
-        ("number", count(question.number)),
-    ];
-    Ok(parts.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }

@@ -4,6 +4,7 @@
 //! The doc comments of the words are the reference manual: `mailexpect reference` prints them.
 
 mod argument;
+mod asked;
 mod auth;
 mod background;
 mod bounded;

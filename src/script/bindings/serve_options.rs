@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use rhai::{Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::argument::{boolean, check_known, duration, text_of};
-use super::{faults, listening};
+use super::{asked, faults, listening};
 use crate::error::{Error, Result};
 use crate::script::failure;
 use crate::script::questions::Reading;
@@ -91,7 +91,8 @@ fn answers(
     if let Some(closure) = value.clone().try_cast::<FnPtr>() {
         let run = Run::current()?;
         let questions = &run.peers.questions;
-        let reading = Reading { answer: faults::answer, failure: failure::caught };
+        let reading =
+            Reading { question: asked::shown, answer: faults::answer, failure: failure::caught };
         let (asker, decider) = questions.add(ctx, run.scope(), closure, reading);
         return server.ask(command, asker, decider);
     }
