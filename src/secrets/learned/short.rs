@@ -51,10 +51,11 @@ fn number(value: &[u8]) -> u32 {
     value.iter().fold(length, |number, byte| number << 8 | u32::from(*byte))
 }
 
-#[cfg(all(test, feature = "script"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(feature = "script")]
     #[test]
     fn a_short_secret_is_found_among_many() {
         let mut short = Short::default();
