@@ -86,6 +86,11 @@ pub(crate) fn capabilities(reply: Reply) -> Capabilities {
 /// Strings in it are quoted, however they came.
 pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
     let last = &response[verdict(response)..];
+    // Most replies have none, and may have millions of words.
+    let status = last.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    if !last[status..].trim_ascii_start().starts_with(b"(") {
+        return None;
+    }
     let words = lines(last).next()?;
     let mut words = words.iter();
     let begins = matches!(words.next(), Some(Word::Atom(word)) if [&b"OK"[..], b"NO", b"BYE"].iter().any(|known| word.eq_ignore_ascii_case(known)));

@@ -65,7 +65,10 @@ impl OnConnection {
         if self.faults.is_empty() {
             return None;
         }
-        let said: Vec<_> = command.split_whitespace().map(str::to_ascii_uppercase).collect();
+        // A client may say millions of words. The first is a verb, or an occasion.
+        let most = self.faults.all.iter().map(|counted| counted.fault.when.at.len()).max();
+        let said = command.split_whitespace().take(most.unwrap_or_default().max(1));
+        let said: Vec<_> = said.map(str::to_ascii_uppercase).collect();
         let met = self.meet(said.first().map(String::as_str), command);
         let faults = Arc::clone(&self.faults);
         for (counted, met) in faults.all.iter().zip(met) {
