@@ -37,8 +37,8 @@ pub(super) fn note_ended() {
 /// Writes everything.
 ///
 /// # Errors
-/// The system's error; `Interrupted` if nobody reads after a signal, `TimedOut` if nobody reads after
-/// the time of the run.
+/// The system's error; `Interrupted` if nobody reads after a signal, `TimedOut` if nobody reads
+/// after the time of the run.
 pub(super) fn write(to: &impl AsFd, mut text: &[u8]) -> io::Result<()> {
     let mut since = Instant::now();
     while !text.is_empty() {

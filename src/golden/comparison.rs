@@ -19,14 +19,18 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Transcripts of fewer bytes are compared in less time than it takes to start a thread.
 const SMALL: usize = 16 << 10;
 
-/// What a comparison found: the path of the golden and the texts, if there is anything to compare.
+/// A golden of a script, and its path; `None` if there is none.
+type There = Option<(PathBuf, file::Recorded)>;
+/// The path of the golden, and what was found out about it; `None` if there is nothing to compare.
 /// Nothing has been written, and the outcome is as it was.
-enum Found {
-    /// Of the whole script.
-    Whole(Result<Option<(PathBuf, Said)>>),
-    /// Of the cases of a script that passed, where others failed or the rest was skipped.
-    Cases(Result<Option<(PathBuf, Said)>>),
-    Nothing,
+type Found = Option<(PathBuf, Said)>;
+
+/// What of a script is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// The cases that passed, of a script in which others failed or which skipped its rest.
+    Cases,
 }
 
 impl Goldens {
@@ -38,25 +42,35 @@ impl Goldens {
         mut outcome: Outcome,
         interrupt: impl Future<Output = ()>,
     ) -> Outcome {
-        if is_quick(&outcome) {
-            let found = self.find(&outcome);
-            self.conclude(&mut outcome, found);
+        let Some(part) = self.part(&outcome) else { return outcome };
+        let there = self.there(&outcome, part);
+        if is_quick(&outcome, &there) {
+            let found = there.and_then(|there| self.find(&outcome, part, there));
+            self.conclude(&mut outcome, part, found);
             return outcome;
         }
         let late = outcome.until.map(|until| until.max(Instant::now()) + GRACE);
+        let late = async move {
+            match late {
+                // This is no pause: it bounds how long the comparison may take.
+                Some(late) => tokio::time::sleep_until(late.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         let stop = async {
             tokio::select! {
-                () = tokio::time::sleep_until(late.unwrap_or_else(Instant::now).into()), if late.is_some() => Stop::Late,
+                () = late => Stop::Late,
                 () = interrupt => Stop::Interrupt,
             }
         };
         let shared = Arc::new(outcome);
         let (goldens, of_thread) = (self.clone(), Arc::clone(&shared));
-        let found = stoppable(move || goldens.find(&of_thread), stop).await;
+        let find = move || there.and_then(|there| goldens.find(&of_thread, part, there));
+        let found = stoppable(find, stop).await;
         // A thread that was stopped may still look at the outcome.
         let mut outcome = Arc::try_unwrap(shared).unwrap_or_else(|shared| (*shared).clone());
         match found {
-            Ok(Ok(found)) => self.conclude(&mut outcome, found),
+            Ok(Ok(found)) => self.conclude(&mut outcome, part, found),
             Ok(Err(stop)) => stopped(&mut outcome, stop),
             Err(error) => {
                 let error =
@@ -67,40 +81,39 @@ impl Goldens {
         outcome
     }
 
-    /// Finds what there is to compare, and how the texts differ.
-    fn find(&self, outcome: &Outcome) -> Found {
+    /// What of a script is compared; `None` if nothing is.
+    fn part(&self, outcome: &Outcome) -> Option<Part> {
         // Of a script that skips its rest, nothing is written, so a golden that is to be overwritten
         // stays as it is.
         let is_skipped = matches!(outcome.verdict, Verdict::Skipped(_))
             && !outcome.cases.is_empty()
             && !(self.force_pass || self.policy.writes(false));
         if self.policy == Policy::Ignore {
-            Found::Nothing
+            None
         } else if outcome.failed_by_cases || is_skipped {
-            Found::Cases(self.find_cases(outcome))
-        } else if matches!(outcome.verdict, Verdict::Passed) {
-            Found::Whole(self.find_whole(outcome))
+            Some(Part::Cases)
         } else {
-            Found::Nothing
+            matches!(outcome.verdict, Verdict::Passed).then_some(Part::Whole)
         }
     }
 
-    /// Compares the cases that passed with their sections of the golden, if there is one, for a
-    /// script in which other cases failed, or which skipped its rest.
-    fn find_cases(&self, outcome: &Outcome) -> Result<Option<(PathBuf, Said)>> {
-        let there = Files::of(&outcome.path, self.target.as_deref()).there()?;
-        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
-        let Some((path, golden)) = there else { return Ok(None) };
-        Ok(Some((path, Said::beside(golden, outcome, &run)?)))
+    /// Reads the golden that the outcome is compared with.
+    fn there(&self, outcome: &Outcome, part: Part) -> Result<There> {
+        let files = Files::of(&outcome.path, self.target.as_deref());
+        let is_own = part == Part::Whole && self.policy.records();
+        if is_own { files.own_there() } else { files.there() }
     }
 
-    fn find_whole(&self, outcome: &Outcome) -> Result<Option<(PathBuf, Said)>> {
-        let place = Files::of(&outcome.path, self.target.as_deref());
-        let there = if self.policy.records() { place.own_there()? } else { place.there()? };
+    /// Finds how the texts differ.
+    fn find(&self, outcome: &Outcome, part: Part, there: There) -> Result<Found> {
+        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
+        if part == Part::Cases {
+            let Some((path, golden)) = there else { return Ok(None) };
+            return Ok(Some((path, Said::beside(golden, outcome, &run)?)));
+        }
         if there.is_none() && !self.policy.makes_new() {
             return Ok(None);
         }
-        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
         let (path, said) = match there {
             Some((path, golden)) if self.policy.records() => {
                 let names = Names::of(outcome, &run);
@@ -113,7 +126,8 @@ impl Goldens {
             None => {
                 let names = Names::of(outcome, &run);
                 let kept = Kept::of(outcome, "", text::redacted(outcome, &run)?, &names);
-                (place.own(), Said::whole(None, kept, run, &names))
+                let own = Files::of(&outcome.path, self.target.as_deref()).own();
+                (own, Said::whole(None, kept, run, &names))
             }
         };
         secret::check_text(&said.new, &outcome.secrets)?;
@@ -122,22 +136,22 @@ impl Goldens {
     }
 
     /// Writes what the policy says, and gives the outcome its verdict.
-    fn conclude(&self, outcome: &mut Outcome, found: Found) {
-        match found {
-            Found::Nothing | Found::Cases(Ok(None)) => {}
-            Found::Whole(found) => self.conclude_whole(outcome, found),
+    fn conclude(&self, outcome: &mut Outcome, part: Part, found: Result<Found>) {
+        match (part, found) {
+            (Part::Whole, found) => self.conclude_whole(outcome, found),
             // Nothing is written, because the failed cases and the rest have nothing to write.
-            Found::Cases(Ok(Some((path, said)))) => {
+            (Part::Cases, Ok(Some((path, said)))) => {
                 let old = said.old.unwrap_or_default();
                 sections::mark(outcome, &path, (&old, &said.shown), &said.cases);
                 outcome.fail_by_cases();
             }
+            (Part::Cases, Ok(None)) => {}
             // An unreadable golden is not the fault of any case.
-            Found::Cases(Err(error)) => outcome.beside.push(error.into()),
+            (Part::Cases, Err(error)) => outcome.beside.push(error.into()),
         }
     }
 
-    fn conclude_whole(&self, outcome: &mut Outcome, found: Result<Option<(PathBuf, Said)>>) {
+    fn conclude_whole(&self, outcome: &mut Outcome, found: Result<Found>) {
         let held = found.and_then(|found| {
             let Some((path, said)) = found else { return Ok(Held::As(Golden::None)) };
             self.settle(outcome, path, said)
@@ -206,11 +220,14 @@ enum Stop {
     Interrupt,
 }
 
-/// Whether a comparison surely takes no time: of the regexes of a script, nobody knows how long they
-/// take.
-fn is_quick(outcome: &Outcome) -> bool {
-    let bytes: usize = outcome.transcript.iter().map(Event::bytes).sum();
-    bytes < SMALL && !outcome.redaction.as_deref().is_some_and(Redaction::has_regexes)
+/// Whether a comparison surely takes no time: of the regexes of a script, and of those in a golden,
+/// nobody knows how long they take.
+fn is_quick(outcome: &Outcome, there: &Result<There>) -> bool {
+    let golden = there.as_ref().ok().and_then(Option::as_ref).map(|(_, golden)| golden);
+    let events: usize = outcome.transcript.iter().map(Event::bytes).sum();
+    let bytes = events + golden.map_or(0, |golden| golden.text.len());
+    let redactions = [outcome.redaction.as_deref(), golden.map(|golden| &golden.redaction)];
+    bytes < SMALL && !redactions.into_iter().flatten().any(Redaction::has_regexes)
 }
 
 /// Gives an outcome the verdict for a comparison that was stopped.

@@ -231,7 +231,8 @@ impl Redaction {
     ///
     /// # Errors
     /// Usage for an invalid regex, for a token that is not written like `TICKET_ID`, and if all
-    /// these regexes take more than 16 MiB together when compiled.
+    /// these regexes take more than 16 MiB together: what each is compiled to, and 64 KiB for its
+    /// searches.
     pub fn regex(mut self, regex: &str, token: &str) -> Result<Self> {
         self.add_regex(regex, token, true).map(|()| self)
     }

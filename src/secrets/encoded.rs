@@ -150,8 +150,8 @@ fn in_string(rest: &[u8]) -> Option<(Octets, usize)> {
     Some((octet(byte), 1))
 }
 
-/// The length of the longest name of a character in HTML that is read, with the semicolon, and of the number
-/// of one in a string, with the brace.
+/// The length of the longest name of a character in HTML that is read, with the semicolon, and of
+/// the number of one in a string, with the brace.
 const LONGEST: usize = 8;
 
 /// The ASCII character that has this name, or number, in HTML.

@@ -59,23 +59,10 @@ fn next_line(bytes: &[u8]) -> Option<&[u8]> {
 /// The text before the literal that a line announces at its end. The literal's size may be
 /// redacted.
 pub(super) fn literal(line: &[u8]) -> Option<&[u8]> {
-    let (before, size) = split(line)?;
-    let is_token = size.starts_with(b"[") && size.ends_with(b"]");
-    (is_token || (!size.is_empty() && size.iter().all(u8::is_ascii_digit))).then_some(before)
-}
-
-/// The number of octets of the literal that a line announces at its end.
-pub(super) fn announced(line: &[u8]) -> Option<u64> {
-    let (_, size) = split(line)?;
-    let is_number = !size.is_empty() && size.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(size).ok().filter(|_| is_number)?.parse().ok()
-}
-
-/// The text before a literal, and what stands between its braces.
-fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let inside = line.strip_suffix(b"}")?;
     let open = memchr::memrchr(b'{', inside)?;
     let size = &inside[open + 1..];
     let size = size.strip_suffix(b"+").or_else(|| size.strip_suffix(b"-")).unwrap_or(size);
-    Some((&line[..open], size))
+    let is_token = size.starts_with(b"[") && size.ends_with(b"]");
+    (is_token || (!size.is_empty() && size.iter().all(u8::is_ascii_digit))).then_some(&line[..open])
 }

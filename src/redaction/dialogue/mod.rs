@@ -20,13 +20,14 @@ use std::ops::Range;
 
 use content::Content;
 use imap::Imap;
-use literal::{announced, literal};
+use literal::literal;
 use pop3::Pop3;
 pub(super) use reduced::Line;
 use sieve::Sieve;
 use smtp::Smtp;
 
 use super::scope::{Part, Verb};
+use crate::proto::imap::announced;
 use crate::proto::{Lines, Speech, chomp};
 
 /// The number of bytes of a greeting that are searched for the name of the server software.
@@ -261,7 +262,7 @@ impl Dialogue {
             self.client = Lines::default();
         }
         if !was_in_literal && self.tracker.is_in_literal() {
-            self.to_come = announced(line);
+            self.to_come = announced(line).map(|(octets, _)| octets);
         }
         seen
     }

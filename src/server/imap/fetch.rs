@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::section::Section;
 use super::structure::{Part, structure};
-use super::{LEAST_READ, Refusal, bad, envelope};
+use super::{LEAST_READ, MOST_READ, Refusal, bad, envelope};
 use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
@@ -91,22 +91,22 @@ impl Items {
         self.0.len() * LEAST_READ + self.0.iter().map(cost).sum::<usize>()
     }
 
-    /// Adds the items of one response, in parentheses, for which it reads `most` bytes and a little more at most. `flags` are the
-    /// flags of the message, and whether they are shown even if the client did not ask for them.
-    /// Returns how many bytes it read.
+    /// Adds the items of one response, in parentheses. `flags` are the flags of the message, and
+    /// whether they are shown even if the client did not ask for them. `read` is what the command
+    /// has read so far. Returns what it has read then; if that is more than [`MOST_READ`], the
+    /// response is not complete.
     pub(super) fn show(
         &self,
         answer: &mut Answer,
         message: &Message,
         flags: (&str, bool),
-        most: usize,
+        mut read: usize,
     ) -> usize {
         answer.push("(");
-        let mut read = 0;
         let mut first = true;
         let more = (flags.1 && !self.0.contains(&Item::Flags)).then_some(&Item::Flags);
         for item in self.0.iter().chain(more) {
-            if answer.is_given_up() || read > most {
+            if answer.is_given_up() || read > MOST_READ {
                 // The whole answer is refused.
                 return read;
             }

@@ -108,7 +108,7 @@ impl Imap {
                 let flags = view.flags(uid, &now);
                 let shown_flags = (&*flags, is_news);
                 answer.push(format!("* {number} FETCH "));
-                read += items.show(&mut answer, message, shown_flags, MOST_READ - read);
+                read = items.show(&mut answer, message, shown_flags, read);
                 if read > MOST_READ {
                     return Err(no("[LIMIT] The answer takes too much reading"));
                 }

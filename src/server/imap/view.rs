@@ -8,8 +8,8 @@ use super::sets::Set;
 use crate::server::budget::{Budget, Held};
 use crate::server::store::{Account, Flags, Mailbox};
 
-/// What a view holds for each message: its UID and version, its place among the recent ones, and room
-/// to grow.
+/// What a view holds for each message: its UID and version, its place among the recent ones, and
+/// room to grow.
 const KNOWN: usize = 24;
 /// More bytes than the responses with the numbers of messages take.
 const COUNTS: usize = 64;
